@@ -1,0 +1,25 @@
+"""What nbtoolkit raises: one base class, so that ``except NbtoolkitError`` catches every refusal."""
+
+
+class NbtoolkitError(ValueError):
+    """Something that was asked for cannot be done; the message says what was given, expected and to be done."""
+
+
+class DataError(NbtoolkitError):
+    """The pictures or captions cannot be used."""
+
+
+class ModelError(NbtoolkitError):
+    """The model cannot be loaded, or fails a load-time check."""
+
+
+class TokenError(NbtoolkitError):
+    """The token of interest is not where it has to be: in the captions, or in what the model says."""
+
+
+class StudyError(NbtoolkitError):
+    """A study folder is missing, damaged, or not a study."""
+
+
+class MethodError(NbtoolkitError):
+    """A decomposition cannot be applied to these representations."""

@@ -1,0 +1,158 @@
+"""A concept dictionary, what grounds it, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import NbtoolkitError
+from .representations import Array, Source, check_shape, read_only
+
+
+class Encoder(Protocol):
+    """A fitted scikit-learn transformer."""
+
+    def transform(self, X: Array) -> Array: ...  # noqa: N803 (scikit-learn's name)
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptDictionary:
+    """A learnt dictionary: its concepts, and how strongly every sample uses them.
+
+    Attributes
+    ----------
+    concepts : (n_concepts, d_model)
+        U, one concept a row.
+    activations : (n_samples, n_concepts)
+        V, no unit; signed for methods that allow it.
+    sample_ids : (n_samples,)
+        Ids of the rows of ``activations``.
+    layer
+        Layer whose states were decomposed.
+    method, parameters
+        Name and settings of the decomposition.
+    encoder
+        The fitted estimator behind :meth:`encode`.
+    reconstruction_error
+        ‖Z − Ẑ‖² / ‖Z‖², no unit: 0 is perfect, 1 explains nothing.
+    source
+        Provenance of the states.
+    """
+
+    concepts: Array
+    activations: Array
+    sample_ids: tuple[str, ...]
+    layer: int
+    method: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Encoder | None = None
+    reconstruction_error: float = float("nan")
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        concepts, activations = np.asarray(self.concepts), np.asarray(self.activations)
+        check_shape("ConceptDictionary.concepts", concepts, (None, None), "(n_concepts, d_model)")
+        check_shape("ConceptDictionary.activations", activations, (len(self.sample_ids), len(concepts)),
+               f"(n_samples, n_concepts) = ({len(self.sample_ids)}, {len(concepts)})")  # fmt: skip
+        object.__setattr__(self, "concepts", read_only(concepts))
+        object.__setattr__(self, "activations", read_only(activations))
+        object.__setattr__(self, "sample_ids", tuple(self.sample_ids))
+
+    @property
+    def n_concepts(self) -> int:
+        """Number of concepts, dead ones included."""
+        return len(self.concepts)
+
+    def __repr__(self) -> str:
+        return f"ConceptDictionary of {self.source.token!r}: {self.n_concepts} concepts by {self.method} at layer {self.layer}, {len(self.sample_ids)} samples"
+
+    def encode(self, states: Array) -> Array:
+        """Activations of new samples at this layer.
+
+        Parameters
+        ----------
+        states : (n, d_model)
+            Residual-stream vectors of the same layer.
+
+        Returns
+        -------
+        (n, n_concepts) array
+            For rows that were decomposed, exactly their row of ``activations``.
+        """
+        if self.encoder is None:
+            raise NbtoolkitError(f"This {self.method} dictionary was stored without its encoder. Decompose the representations again to encode new samples.")
+        states = np.atleast_2d(np.asarray(states))
+        check_shape("states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}")
+        return activations_of(self.encoder, states)
+
+
+def activations_of(encoder: Encoder, states: Array) -> Array:
+    """Activations as the paper means them: larger is closer.
+
+    A clustering transformer gives distances; the activation is then 1 / (1 + distance), as in the authors' code.
+    """
+    out = np.asarray(encoder.transform(np.asarray(states)))
+    return 1.0 / (1.0 + out) if hasattr(encoder, "cluster_centers_") else out
+
+
+@dataclass(frozen=True, eq=False)
+class Grounding:
+    """What the concepts mean: words by unembedding, exemplars by activation.
+
+    Attributes
+    ----------
+    words
+        For every concept its words that passed the filter, best first.
+    exemplars
+        For every concept the ids of its most activating samples, strongest first.
+    tokens
+        For every concept its top tokens before the filter.
+    filter
+        Name of the word filter.
+    """
+
+    words: tuple[tuple[str, ...], ...] | list[list[str]]
+    exemplars: tuple[tuple[str, ...], ...] | list[list[str]]
+    tokens: tuple[tuple[str, ...], ...] | list[list[str]] = ()
+    filter: str = "default"
+
+    def __post_init__(self) -> None:
+        if len(self.words) != len(self.exemplars):
+            raise NbtoolkitError(f"Grounding has words for {len(self.words)} concepts but exemplars for {len(self.exemplars)}; expected the same number.")
+        for name in ("words", "exemplars", "tokens"):
+            object.__setattr__(self, name, [list(row) for row in getattr(self, name)])
+
+    def __repr__(self) -> str:
+        lines = [f"{k:3d}  {', '.join(words[:5]) or '(no word passed the filter)'}" for k, words in enumerate(self.words)]
+        return "\n".join([f"Grounding of {len(self.words)} concepts", *lines])
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How good one dictionary and its grounding are.
+
+    Attributes
+    ----------
+    values
+        Score name to value (see :func:`nbtoolkit.evaluate` for names and units).
+    spread
+        Standard deviation over concepts, for scores that have one value a concept.
+    baseline
+        The same score for random words on the same exemplars.
+    per_concept
+        Score name to (n_concepts,) values.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    spread: Mapping[str, float] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    per_concept: Mapping[str, Array] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+    def __repr__(self) -> str:
+        return "Scores(" + ", ".join(f"{k} {v:.3g}" for k, v in self.values.items()) + ")"

@@ -1,0 +1,134 @@
+"""Residual-stream vectors of a token, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import NbtoolkitError
+
+Array = np.ndarray
+
+
+def read_only(array: Any) -> Array:
+    """Give a view of an array that refuses to be written to."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def check_shape(what: str, array: Array, shape: tuple[int | None, ...], meaning: str) -> None:
+    """Refuse an array whose shape is not ``shape`` (``None``: any size)."""
+    fits = array.ndim == len(shape) and all(s is None or s == n for s, n in zip(shape, array.shape, strict=True))
+    if not fits:
+        raise NbtoolkitError(f"{what} has shape {array.shape}; expected {meaning}.")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where representations come from: enough to compute them again.
+
+    Attributes
+    ----------
+    model, revision
+        Hub id or folder of the checkpoint, and its commit where there is one.
+    token, token_ids
+        The word under study and the sub-token sequences that count as it.
+    prompt, decoding
+        What the model was asked and how it answered (``"greedy"`` or ``"given captions"``).
+    where
+        ``"predict"``: the position whose output is the token.
+    layer_convention
+        Meaning of a layer index.
+    data, n_candidates
+        Fingerprint of the data set, and how many of its samples have the token in a caption.
+    versions
+        Library versions.
+    """
+
+    model: str = ""
+    revision: str = ""
+    token: str = ""
+    token_ids: tuple[tuple[int, ...], ...] = ()
+    prompt: str = ""
+    decoding: str = ""
+    where: str = "predict"
+    layer_convention: str = "0 = input of block 0, l = raw output of block l, n_layers = output of the last block before the final norm"
+    data: str = ""
+    n_candidates: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Representations:
+    """Residual-stream vectors at the token's position, one row a sample.
+
+    Attributes
+    ----------
+    states : (n_samples, n_layers + 1, d_model)
+        float32; axis 1 follows ``layers``.
+    sample_ids : (n_samples,)
+        Ids of the samples, in the order of the rows.
+    captions : (n_samples,)
+        What the model said (or the given caption).
+    positions : (n_samples,)
+        Index, within the caption's sub-tokens, of the one that the state predicts.
+    references
+        The captions that came with the data, sample by sample.
+    layers
+        The layer of each slice of axis 1; ``None`` means 0 … n_layers.
+    n_layers
+        Number of blocks of the model.
+    skipped
+        Samples left out, id to reason: broken pictures, or the model never said the token.
+    source
+        Provenance.
+    """
+
+    states: Array
+    sample_ids: tuple[str, ...]
+    captions: tuple[str, ...]
+    positions: tuple[int, ...]
+    references: tuple[tuple[str, ...], ...] = ()
+    layers: tuple[int, ...] | None = None
+    n_layers: int | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        states = np.asarray(self.states)
+        check_shape("Representations.states", states, (None, None, None), "(n_samples, n_layers + 1, d_model)")
+        n = len(states)
+        for name in ("sample_ids", "captions", "positions"):
+            if len(getattr(self, name)) != n:
+                raise NbtoolkitError(f"Representations.{name} has {len(getattr(self, name))} entries; expected n_samples = {n}, one a row of states.")
+        layers = tuple(range(states.shape[1])) if self.layers is None else tuple(int(layer) for layer in self.layers)
+        if len(layers) != states.shape[1]:
+            raise NbtoolkitError(f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one a slice of axis 1 of states.")
+        object.__setattr__(self, "states", read_only(states))
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "n_layers", layers[-1] if self.n_layers is None else int(self.n_layers))
+        object.__setattr__(self, "references", tuple(tuple(r) for r in self.references) or ((),) * n)
+        for name in ("sample_ids", "captions", "positions"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    def __repr__(self) -> str:
+        n, _, d = self.states.shape
+        return f"Representations of {self.source.token!r}: {n} samples, layers {self.layers[0]}–{self.layers[-1]}, d_model {d}"
+
+    def resolve(self, layer: int) -> int:
+        """Turn a layer index, negative ones counting from the end, into a stored layer; refuse others."""
+        wanted = layer + self.n_layers + 1 if layer < 0 else layer
+        if wanted not in self.layers:
+            raise NbtoolkitError(f"Layer {layer} is not among the extracted layers {list(self.layers)}. Extract it with layers=[…, {layer}].")
+        return wanted
+
+    def layer(self, layer: int) -> Array:
+        """States of one layer, (n_samples, d_model) float32; negative indices count from the last layer."""
+        return read_only(self.states[:, self.layers.index(self.resolve(layer))].astype(np.float32, copy=False))
