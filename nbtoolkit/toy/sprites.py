@@ -1,0 +1,343 @@
+"""Subjects and props of the embedded world, drawn with PIL in a unit box (x to the right, y down, feet at y = 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import ImageDraw
+
+RGB = tuple[int, int, int]
+INK: RGB = (38, 34, 40)
+PALETTE: dict[str, RGB] = {
+    "brown": (139, 84, 40), "black": (46, 44, 50), "white": (244, 242, 236), "grey": (146, 150, 158),
+    "orange": (232, 134, 44), "red": (214, 44, 44), "blue": (44, 96, 214), "yellow": (244, 204, 48),
+    "green": (40, 158, 72), "pink": (246, 150, 186),
+}  # fmt: skip
+SKINS: tuple[RGB, ...] = ((250, 214, 184), (228, 178, 136), (176, 120, 82), (116, 78, 54))
+
+
+def shade(colour: RGB, factor: float) -> RGB:
+    """Darken (factor below 1) or lighten (above 1) a colour."""
+    r, g, b = (int(min(255, max(0, c * factor))) for c in colour)
+    return r, g, b
+
+
+@dataclass(frozen=True)
+class Pen:
+    """Draws in a unit box placed at (x, y) with size (w, h) pixels; ``flip`` mirrors left and right."""
+
+    draw: ImageDraw.ImageDraw
+    x: float
+    y: float
+    w: float
+    h: float
+    flip: bool = False
+
+    def _at(self, px: float, py: float) -> tuple[float, float]:
+        return self.x + ((1 - px) if self.flip else px) * self.w, self.y + py * self.h
+
+    def _width(self, share: float) -> int:
+        return max(1, round(share * self.h))
+
+    def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: RGB, outline: RGB | None = INK) -> None:
+        (ax, ay), (bx, by) = self._at(cx - rx, cy - ry), self._at(cx + rx, cy + ry)
+        self.draw.ellipse((min(ax, bx), ay, max(ax, bx), by), fill=fill, outline=outline, width=self._width(0.012))
+
+    def disc(self, cx: float, cy: float, r: float, fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw a circle whose radius is a share of the box height."""
+        self.ellipse(cx, cy, r * self.h / self.w, r, fill, outline)
+
+    def poly(self, points: Sequence[tuple[float, float]], fill: RGB, outline: RGB | None = INK) -> None:
+        self.draw.polygon([self._at(*p) for p in points], fill=fill, outline=outline, width=self._width(0.012))
+
+    def rect(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = INK) -> None:
+        self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, outline)
+
+    def line(self, points: Sequence[tuple[float, float]], fill: RGB, width: float = 0.03) -> None:
+        self.draw.line([self._at(*p) for p in points], fill=fill, width=self._width(width), joint="curve")
+
+
+def _snooze(pen: Pen, x: float, y: float) -> None:
+    for k, size in enumerate((0.07, 0.1)):
+        ox, oy = x + 0.1 * k, y - 0.16 * k
+        zed = [(ox, oy), (ox + size, oy), (ox, oy + size), (ox + size, oy + size)]
+        pen.line(zed, INK, 0.07)
+        pen.line(zed, (250, 250, 255), 0.035)
+
+
+def _speed(pen: Pen, ys: Sequence[float], x: float = 0.0) -> None:
+    for k, y in enumerate(ys):
+        trail = [(x - 0.16 + 0.05 * (k % 2), y), (x + 0.02, y)]
+        pen.line(trail, INK, 0.05)
+        pen.line(trail, (250, 250, 250), 0.026)
+
+
+def _animal_head(pen: Pen, kind: str, fur: RGB, x: float, y: float, *, asleep: bool) -> None:
+    dark, light = shade(fur, 0.62), shade(fur, 1.35)
+    if kind == "dog":  # long snout, hanging ears, red collar
+        pen.rect(x - 0.13, y + 0.1, x + 0.02, y + 0.17, PALETTE["red"])
+        pen.ellipse(x, y, 0.125, 0.145, fur)
+        pen.ellipse(x + 0.14, y + 0.05, 0.12, 0.075, light)
+        pen.ellipse(x + 0.25, y + 0.02, 0.03, 0.032, INK)
+        pen.ellipse(x - 0.08, y + 0.06, 0.055, 0.165, dark)
+        if not asleep:
+            pen.line([(x + 0.17, y + 0.11), (x + 0.18, y + 0.19)], (240, 110, 120), 0.045)
+    elif kind == "cat":  # round head, pointed ears, whiskers
+        pen.poly([(x - 0.13, y - 0.02), (x - 0.12, y - 0.27), (x, y - 0.1)], fur)
+        pen.poly([(x + 0.13, y - 0.02), (x + 0.12, y - 0.27), (x, y - 0.1)], fur)
+        pen.poly([(x - 0.105, y - 0.08), (x - 0.1, y - 0.2), (x - 0.04, y - 0.11)], (246, 170, 180), None)
+        pen.poly([(x + 0.105, y - 0.08), (x + 0.1, y - 0.2), (x + 0.04, y - 0.11)], (246, 170, 180), None)
+        pen.ellipse(x, y, 0.14, 0.14, fur)
+        whisker: RGB = (250, 250, 250) if sum(fur) < 450 else INK
+        for dy in (-0.02, 0.04):
+            pen.line([(x + 0.05, y + 0.04), (x + 0.25, y + 0.04 + dy * 1.6)], whisker, 0.016)
+            pen.line([(x - 0.05, y + 0.04), (x - 0.25, y + 0.04 + dy * 1.6)], whisker, 0.016)
+        pen.poly([(x - 0.025, y + 0.02), (x + 0.025, y + 0.02), (x, y + 0.055)], (240, 120, 140), None)
+    else:  # bear: wide head, small round ears, broad pale muzzle
+        for side in (-0.14, 0.14):
+            pen.ellipse(x + side, y - 0.15, 0.06, 0.07, dark)
+        pen.ellipse(x, y, 0.185, 0.18, fur)
+        pen.ellipse(x + 0.03, y + 0.08, 0.105, 0.085, (224, 190, 146))
+        pen.ellipse(x + 0.03, y + 0.045, 0.045, 0.032, INK)
+    eyes = {"dog": (0.03,), "cat": (-0.06, 0.06), "bear": (-0.07, 0.11)}[kind]
+    for ex in eyes:
+        if asleep:
+            pen.line([(x + ex - 0.03, y - 0.03), (x + ex + 0.03, y - 0.03)], INK, 0.022)
+        else:
+            pen.ellipse(x + ex, y - 0.04, 0.03, 0.034, (250, 250, 240), None)
+            pen.ellipse(x + ex + 0.006, y - 0.04, 0.017, 0.022, (30, 120, 60) if kind == "cat" else INK, None)
+
+
+def _tail(pen: Pen, kind: str, fur: RGB, x: float, y: float) -> None:
+    if kind == "dog":
+        pen.poly([(x + 0.05, y + 0.03), (x - 0.1, y - 0.2), (x - 0.04, y - 0.22), (x + 0.09, y - 0.04)], fur)
+    elif kind == "cat":
+        curl = [(x + 0.03, y), (x - 0.1, y - 0.04), (x - 0.13, y - 0.2), (x - 0.06, y - 0.34), (x - 0.01, y - 0.3)]
+        pen.line(curl, INK, 0.07)
+        pen.line(curl, shade(fur, 1.15), 0.045)
+
+
+def animal(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a dog, cat or bear and return where its head is (for a hat)."""
+    fur, dark = colour, shade(colour, 0.72)
+    bulk = {"dog": 1.0, "cat": 0.82, "bear": 1.35}[kind]
+    leg = {"dog": 0.038, "cat": 0.03, "bear": 0.06}[kind]
+    asleep = action == "sleeping"
+    if action == "sitting":
+        head = (0.58, 0.3)
+        _tail(pen, kind, fur, 0.27, 0.9)
+        pen.ellipse(0.44, 0.74, 0.2 * bulk, 0.25, fur)
+        pen.ellipse(0.52, 0.6, 0.14 * bulk, 0.27, fur)
+        for lx in (0.52, 0.62):
+            pen.rect(lx - leg, 0.68, lx + leg, 0.98, fur)
+        pen.ellipse(0.36, 0.92, 0.15, 0.075, dark)
+    elif asleep:
+        head = (0.72, 0.8)
+        _tail(pen, kind, fur, 0.12, 0.9)
+        pen.ellipse(0.42, 0.82, 0.36, 0.165 * min(bulk, 1.2), fur)
+        pen.ellipse(0.6, 0.94, 0.15, 0.05, dark)
+        _snooze(pen, 0.74, 0.5)
+    else:
+        run = action == "running"
+        by, ry = (0.55, 0.15 * bulk) if run else (0.58, 0.16 * bulk)
+        head = (0.78, 0.36 if run else 0.34)
+        feet = (((0.3, 0.04), (0.36, 0.2), (0.66, 0.88), (0.72, 0.99)) if run
+                else ((0.28, 0.28), (0.38, 0.38), (0.62, 0.62), (0.72, 0.72)))  # fmt: skip
+        foot_y = 0.9 if run else 0.98
+        for k, (top, foot) in enumerate(feet):
+            tone = dark if k % 2 else fur
+            pen.poly([(top - leg, by), (top + leg, by), (foot + leg, foot_y), (foot - leg, foot_y)], tone)
+        _tail(pen, kind, fur, 0.2, by - 0.02)
+        pen.ellipse(0.49, by, 0.31, ry, fur)
+        if kind == "bear":
+            pen.ellipse(0.56, by - 0.1, 0.2, 0.16, fur, None)
+        pen.poly([(0.62, by - 0.1), (0.74, by + 0.08), (0.86, 0.42), (0.7, 0.34)], fur, None)
+        if run:
+            _speed(pen, (0.42, 0.55, 0.68), x=0.08)
+    if kind == "cat":  # tabby stripes
+        cx, cy = (0.44, 0.72) if action == "sitting" else ((0.4, 0.8) if asleep else (0.48, 0.54))
+        for dx in (-0.1, 0.0, 0.1):
+            pen.line([(cx + dx, cy - 0.1), (cx + dx - 0.02, cy + 0.04)], shade(fur, 0.5 if sum(fur) > 200 else 2.0), 0.03)
+    _animal_head(pen, kind, fur, *head, asleep=asleep)
+    top = {"dog": 0.13, "cat": 0.14, "bear": 0.17}[kind]
+    return head[0], head[1] - top
+
+
+def baby(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a baby in clothes of the given colour and return the top of its head."""
+    skin = SKINS[rng.integers(len(SKINS))]
+    if action == "sitting":
+        head = (0.5, 0.32)
+        for side in (-1, 1):
+            pen.ellipse(0.5 + 0.2 * side, 0.9, 0.17, 0.08, colour)
+            pen.ellipse(0.5 + 0.36 * side, 0.9, 0.06, 0.07, skin)
+            pen.ellipse(0.5 + 0.22 * side, 0.64, 0.06, 0.13, skin)
+        pen.ellipse(0.5, 0.7, 0.2, 0.24, colour)
+    elif action == "standing":
+        head = (0.5, 0.24)
+        for side in (-1, 1):
+            pen.rect(0.5 + 0.1 * side - 0.06, 0.72, 0.5 + 0.1 * side + 0.06, 0.95, skin)
+            pen.line([(0.5 + 0.13 * side, 0.52), (0.5 + 0.34 * side, 0.3)], skin, 0.09)
+        pen.rect(0.34, 0.44, 0.66, 0.8, colour)
+    elif action == "crawling":
+        head = (0.8, 0.5)
+        pen.ellipse(0.42, 0.66, 0.33, 0.17, colour)
+        for x, tone in ((0.2, colour), (0.62, skin)):
+            pen.rect(x - 0.07, 0.72, x + 0.07, 0.97, tone)
+        pen.ellipse(0.1, 0.92, 0.1, 0.06, skin)
+    else:
+        head = (0.78, 0.78)
+        pen.ellipse(0.38, 0.86, 0.36, 0.12, colour)
+        pen.rect(0.06, 0.84, 0.5, 0.98, shade(colour, 0.8))
+        _snooze(pen, 0.74, 0.42)
+    hx, hy = head
+    pen.disc(hx, hy, 0.2, skin)
+    pen.ellipse(hx, hy - 0.17, 0.05, 0.05, (92, 60, 40))
+    pen.ellipse(hx + 0.1, hy + 0.06, 0.04, 0.03, (240, 140, 140), None)
+    for ex in (-0.06, 0.08):
+        if action == "sleeping":
+            pen.line([(hx + ex - 0.03, hy), (hx + ex + 0.03, hy)], INK, 0.022)
+        else:
+            pen.ellipse(hx + ex, hy - 0.01, 0.022, 0.03, INK, None)
+    return hx, hy - 0.2
+
+
+def _windows(pen: Pen, spans: Sequence[tuple[float, float]], y0: float, y1: float, *, full: bool, rng: np.random.Generator) -> None:
+    for x0, x1 in spans:
+        pen.rect(x0, y0, x1, y1, (196, 228, 246))
+        if full:
+            cx, r = (x0 + x1) / 2, (y1 - y0) * 0.3
+            pen.rect(x0 + 0.012, y1 - r, x1 - 0.012, y1, (60, 40, 90), None)
+            pen.disc(cx, y1 - 1.6 * r, r, SKINS[rng.integers(len(SKINS))])
+
+
+def _wheels(pen: Pen, xs: Sequence[float], y: float, r: float) -> None:
+    for x in xs:
+        pen.disc(x, y, r, (40, 40, 44))
+        pen.disc(x, y, r * 0.45, (190, 190, 196), None)
+
+
+def vehicle(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a bus, train or car; driving shows speed lines, full shows people behind the windows."""
+    full, dark = action == "full", shade(colour, 0.7)
+    if kind == "bus":  # one tall box, two rows of windows, a door
+        pen.rect(0.03, 0.1, 0.97, 0.86, colour)
+        pen.rect(0.03, 0.47, 0.97, 0.53, dark, None)
+        _windows(pen, [(0.07 + 0.18 * k, 0.2 + 0.18 * k) for k in range(5)], 0.16, 0.42, full=full, rng=rng)
+        _windows(pen, [(0.07 + 0.18 * k, 0.2 + 0.18 * k) for k in range(4)], 0.55, 0.72, full=full, rng=rng)
+        pen.rect(0.82, 0.55, 0.92, 0.86, shade(colour, 1.25))
+        _wheels(pen, (0.22, 0.74), 0.87, 0.11)
+    elif kind == "train":  # two carriages with a slanted nose, pantograph, rails
+        pen.line([(-0.1, 0.93), (1.1, 0.93)], (90, 84, 80), 0.04)
+        for k in range(8):
+            pen.line([(-0.06 + 0.16 * k, 0.9), (-0.06 + 0.16 * k, 1.0)], (104, 72, 50), 0.05)
+        pen.line([(0.2, 0.32), (0.27, 0.16), (0.34, 0.32)], INK, 0.03)
+        pen.line([(-0.05, 0.14), (1.05, 0.14)], INK, 0.018)
+        pen.rect(-0.02, 0.34, 0.46, 0.8, colour)
+        pen.poly([(0.5, 0.34), (0.82, 0.34), (1.02, 0.7), (1.02, 0.8), (0.5, 0.8)], colour)
+        pen.rect(0.45, 0.6, 0.51, 0.76, INK, None)
+        pen.rect(-0.02, 0.66, 1.0, 0.71, (250, 246, 236), None)
+        _windows(pen, [(0.02 + 0.145 * k, 0.13 + 0.145 * k) for k in range(3)], 0.41, 0.6, full=full, rng=rng)
+        _windows(pen, [(0.53, 0.64), (0.67, 0.78)], 0.41, 0.6, full=full, rng=rng)
+        pen.poly([(0.82, 0.42), (0.86, 0.42), (0.95, 0.58), (0.82, 0.58)], (196, 228, 246))
+        _wheels(pen, (0.06, 0.16, 0.3, 0.4, 0.56, 0.66, 0.82, 0.92), 0.85, 0.05)
+    else:  # car: low body, cabin, two wheels
+        pen.poly([(0.2, 0.56), (0.32, 0.28), (0.68, 0.28), (0.82, 0.56)], colour)
+        pen.rect(0.02, 0.54, 0.98, 0.82, colour)
+        pen.rect(0.02, 0.7, 0.98, 0.75, dark, None)
+        _windows(pen, [(0.31, 0.48), (0.52, 0.7)], 0.34, 0.54, full=full, rng=rng)
+        pen.ellipse(0.94, 0.62, 0.03, 0.05, (252, 240, 150))
+        _wheels(pen, (0.24, 0.77), 0.84, 0.14)
+    if action == "driving":
+        _speed(pen, (0.36, 0.5, 0.64, 0.78), x=-0.04)
+        for k, r in enumerate((0.05, 0.07)):
+            pen.disc(-0.07 - 0.09 * k, 0.9 - 0.05 * k, r, (214, 214, 218), None)
+    return 0.5, 0.1
+
+
+def cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a whole, sliced or layered cake on a plate and return the middle of its top."""
+    sponge, plate = (228, 184, 116), (236, 240, 246)
+    pen.ellipse(0.5, 0.92, 0.5, 0.075, plate)
+    tiers = ((0.1, 0.9, 0.66, 0.92), (0.22, 0.78, 0.42, 0.68), (0.33, 0.67, 0.2, 0.44)) if action == "layered" else ((0.12, 0.88, 0.46, 0.92),)
+    for x0, x1, y0, y1 in tiers:
+        rx = (x1 - x0) / 2
+        pen.rect(x0, y0, x1, y1, colour, None)
+        pen.ellipse(0.5, y1, rx, 0.05, colour)
+        pen.rect(x0, (y0 + y1) / 2, x1, (y0 + y1) / 2 + 0.05, shade(colour, 0.72), None)
+        pen.line([(x0, y0), (x0, y1)], INK, 0.014)
+        pen.line([(x1, y0), (x1, y1)], INK, 0.014)
+        pen.ellipse(0.5, y0, rx, 0.07, shade(colour, 1.18))
+    if action == "sliced":
+        pen.poly([(0.5, 0.44), (0.98, 0.36), (0.98, 0.97), (0.6, 0.97)], plate, None)
+        pen.poly([(0.5, 0.46), (0.64, 0.5), (0.64, 0.95), (0.5, 0.92)], sponge)
+        pen.rect(0.5, 0.68, 0.64, 0.73, shade(colour, 0.9), None)
+        pen.poly([(0.74, 0.98), (1.02, 0.98), (1.02, 0.74), (0.74, 0.86)], sponge)
+        pen.line([(0.74, 0.86), (1.02, 0.74)], colour, 0.06)
+    return 0.5, tiers[-1][2]
+
+
+DRAWERS = {"dog": animal, "cat": animal, "bear": animal, "baby": baby, "bus": vehicle, "train": vehicle, "car": vehicle, "cake": cake}
+
+
+def prop_on(pen: Pen, prop: str, head: tuple[float, float]) -> None:
+    """Draw what sits on the subject itself: a hat, candles, strawberries."""
+    x, y = head
+    if prop == "hat":
+        pen.ellipse(x, y + 0.02, 0.17, 0.035, (120, 40, 150))
+        pen.rect(x - 0.09, y - 0.17, x + 0.09, y + 0.02, (120, 40, 150))
+        pen.rect(x - 0.09, y - 0.04, x + 0.09, y, (250, 220, 60), None)
+    elif prop == "candles":
+        for dx in (-0.12, 0.0, 0.12):
+            pen.rect(x + dx - 0.018, y - 0.2, x + dx + 0.018, y + 0.01, (60, 130, 230))
+            pen.ellipse(x + dx, y - 0.25, 0.024, 0.05, (255, 170, 30), None)
+    elif prop == "strawberries":
+        for dx, dy in ((-0.14, 0.0), (0.0, 0.015), (0.14, 0.0), (-0.07, -0.05), (0.07, -0.05)):
+            pen.poly([(x + dx - 0.06, y + dy - 0.05), (x + dx + 0.06, y + dy - 0.05), (x + dx, y + dy + 0.05)], (224, 30, 50))
+            pen.line([(x + dx - 0.04, y + dy - 0.055), (x + dx + 0.04, y + dy - 0.055)], (40, 150, 60), 0.03)
+
+
+def prop_beside(pen: Pen, prop: str) -> None:
+    """Draw what stands beside the subject, in a unit box of its own with its foot at y = 1."""
+    if prop == "ball":
+        pen.disc(0.5, 0.84, 0.15, (236, 60, 70))
+        pen.line([(0.4, 0.74), (0.52, 0.8), (0.56, 0.96)], (255, 255, 255), 0.045)
+    elif prop == "frisbee":
+        pen.ellipse(0.5, 0.3, 0.34, 0.075, (30, 200, 220))
+        pen.ellipse(0.5, 0.285, 0.2, 0.035, (160, 240, 250), None)
+    elif prop == "bowl":
+        pen.ellipse(0.5, 0.84, 0.3, 0.05, (150, 90, 50))
+        pen.poly([(0.2, 0.84), (0.8, 0.84), (0.68, 1.0), (0.32, 1.0)], (70, 110, 220))
+    elif prop == "balloon":
+        pen.line([(0.5, 0.36), (0.46, 0.95)], INK, 0.014)
+        pen.ellipse(0.5, 0.2, 0.24, 0.18, (190, 50, 200))
+    elif prop == "tree":
+        pen.rect(0.42, 0.45, 0.58, 1.0, (110, 70, 40))
+        for cx, cy in ((0.28, 0.36), (0.72, 0.36), (0.5, 0.2)):
+            pen.ellipse(cx, cy, 0.3, 0.19, (34, 112, 50))
+    elif prop == "stop sign":
+        pen.rect(0.46, 0.4, 0.54, 1.0, (120, 120, 126))
+        pen.poly([(0.36, 0.04), (0.64, 0.04), (0.82, 0.14), (0.82, 0.32), (0.64, 0.42), (0.36, 0.42), (0.18, 0.32), (0.18, 0.14)], (206, 20, 30))
+        pen.rect(0.28, 0.19, 0.72, 0.27, (255, 255, 255), None)
+    elif prop == "traffic light":
+        pen.rect(0.46, 0.5, 0.54, 1.0, (90, 90, 96))
+        pen.rect(0.3, 0.0, 0.7, 0.52, (40, 40, 46))
+        for cy, lamp in ((0.09, (240, 40, 40)), (0.26, (250, 200, 40)), (0.43, (50, 210, 80))):
+            pen.disc(0.5, cy, 0.07, lamp, None)
+    elif prop == "man":
+        for side in (-1, 1):
+            pen.rect(0.5 + 0.13 * side - 0.1, 0.66, 0.5 + 0.13 * side + 0.1, 1.0, (40, 50, 90))
+        pen.rect(0.2, 0.3, 0.8, 0.7, (240, 130, 30))
+        pen.disc(0.5, 0.18, 0.11, SKINS[0])
+        pen.rect(0.3, 0.05, 0.7, 0.11, (60, 40, 30), None)
+    elif prop == "fork":
+        pen.line([(0.5, 0.55), (0.5, 1.0)], (120, 124, 134), 0.055)
+        for dx in (-0.14, 0.0, 0.14):
+            pen.line([(0.5 + dx, 0.3), (0.5 + dx, 0.52)], (120, 124, 134), 0.04)
+        pen.line([(0.34, 0.54), (0.66, 0.54)], (120, 124, 134), 0.06)
+    elif prop == "cup":
+        pen.ellipse(0.8, 0.82, 0.16, 0.09, (60, 170, 160))
+        pen.rect(0.2, 0.66, 0.76, 1.0, (60, 170, 160))
+        pen.ellipse(0.48, 0.66, 0.28, 0.045, (90, 50, 30))
