@@ -1,0 +1,213 @@
+"""Captioned pictures: one door, ``load_data``, for the embedded world, Parquet, folders and Hugging Face data sets."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .errors import DataError
+
+if TYPE_CHECKING:
+    import datasets
+
+CANDIDATES = {
+    "image": ("image", "images", "img", "picture", "photo", "jpg", "image_path", "file_name", "path"),
+    "captions": ("captions", "caption", "sentences", "text", "texts", "description"),
+    "id": ("id", "image_id", "cocoid", "sample_id", "key"),
+}
+_TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800}
+
+
+def load_data(source: Any, *, split: str | None = None, image: str | None = None, captions: str | None = None,
+              id: str | None = None, n: int | None = None) -> datasets.Dataset:  # noqa: A002 # fmt: skip
+    """Load captioned pictures as a data set with the columns ``id``, ``image`` and ``captions``.
+
+    Parameters
+    ----------
+    source
+        ``"toy"`` (the embedded world), a Parquet file, a folder with pictures and a ``captions.jsonl``
+        (one object a line: ``{"file_name": "a.jpg", "captions": ["…"]}``), or any ``datasets.Dataset``.
+    split
+        Split of the embedded world: ``"train"``, ``"test"`` or ``"heldout"``.
+    image, captions, id
+        Names of the columns; detected where not given. Captions may be one text or several a picture.
+    n
+        Keep the first ``n`` pictures only (for the embedded world: how many scenes to draw).
+
+    Returns
+    -------
+    datasets.Dataset
+        ``id`` (text, unique), ``image`` (PIL when read), ``captions`` (list of texts), and the other columns as they were.
+
+    Raises
+    ------
+    DataError
+        A missing file or column, an empty data set, ids that repeat.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> nbt.load_data("toy", split="test", n=2).column_names
+    ['id', 'image', 'captions', 'factors']
+    """
+    import datasets
+
+    if isinstance(source, datasets.DatasetDict):
+        if split not in source:
+            raise DataError(f"The data set has the splits {sorted(source)}; expected split= to name one of them, got {split!r}.")
+        source, split = source[split], None
+    if isinstance(source, str) and source == "toy":
+        from .toy import scenes
+
+        split = split or "train"
+        return scenes(n or _TOY_SIZE.get(split, 0), split=split)
+    if split is not None:
+        raise DataError(f"split={split!r} was given, but only 'toy' and a DatasetDict have splits here. Select the rows of {type(source).__name__} first.")
+    if isinstance(source, str | Path):
+        source = _open(Path(source), datasets)
+    if not isinstance(source, datasets.Dataset):
+        raise DataError(f"data is a {type(source).__name__}; expected 'toy', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset.")
+    if n is not None:
+        source = source.select(range(min(n, len(source))))
+    if len(source) == 0:
+        raise DataError("The data set is empty; expected at least one picture with a caption.")
+    return _normalise(source, {"image": image, "captions": captions, "id": id}, datasets)
+
+
+def _open(path: Path, datasets: Any) -> Any:
+    if not path.exists():
+        raise DataError(f"There is no file or folder {str(path)!r}. Give 'toy', a Parquet file, or a folder with captions.jsonl.")
+    if path.is_file():
+        if path.suffix != ".parquet":
+            raise DataError(f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet.")
+        try:
+            return datasets.Dataset.from_parquet(str(path))
+        except Exception as error:  # a Parquet reader has many ways to say "this is no Parquet file"
+            raise DataError(f"{str(path)!r} cannot be read as Parquet ({type(error).__name__}: {error}).") from error
+    listing = path / "captions.jsonl"
+    if not listing.exists():
+        raise DataError(f"The folder {str(path)!r} has no captions.jsonl; expected one line a picture: {{\"file_name\": \"a.jpg\", \"captions\": [\"…\"]}}.")
+    rows = []
+    for number, line in enumerate(listing.read_text("utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            inside = (path / row["file_name"]).resolve().relative_to(path.resolve())
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{listing}, line {number}: {line[:80]!r} is not a JSON object whose file_name lies in the folder ({error}).") from error
+        texts = row.get("captions", row.get("caption", row.get("text")))
+        if texts is None:
+            raise DataError(f"{listing}, line {number} has the keys {sorted(row)}; expected 'captions' or 'caption'.")
+        rows.append({"id": str(row.get("id", inside)), "image": str(path / inside), "captions": [texts] if isinstance(texts, str) else texts})
+    if not rows:
+        raise DataError(f"{listing} is empty; expected one line a picture.")
+    features = datasets.Features({"id": datasets.Value("string"), "image": datasets.Value("string"), "captions": datasets.List(datasets.Value("string"))})
+    return datasets.Dataset.from_list(rows, features=features)
+
+
+def _normalise(data: Any, names: dict[str, str | None], datasets: Any) -> Any:
+    for role, given in names.items():
+        if given is not None and given not in data.column_names:
+            raise DataError(f"There is no column {given!r} for the {role}; the columns are {data.column_names}.")
+        names[role] = given or _detect(role, data, datasets)
+    for role in ("image", "captions"):
+        if names[role] is None:
+            raise DataError(f"No column of {data.column_names} looks like the {role}; name it: load_data(…, {role}='column').")
+    captions = data[names["captions"]]
+    ids = [str(i) for i in data[names["id"]]] if names["id"] else [str(i) for i in range(len(data))]
+    if len(set(ids)) < len(ids):
+        repeated = next(i for i in ids if ids.count(i) > 1)
+        raise DataError(f"The id {repeated!r} occurs more than once in column {names['id']!r}; expected one id a picture.")
+    image = data.select_columns([names["image"]]).rename_column(names["image"], "image").cast_column("image", datasets.Image())
+    texts = [[c] if isinstance(c, str) else [t for t in (c or []) if t] for c in captions]
+    image = image.add_column("id", ids).add_column("captions", texts, feature=datasets.List(datasets.Value("string")))
+    rest = [c for c in data.column_names if c not in (names["image"], names["captions"], names["id"])]
+    rest = [c for c in rest if c not in image.column_names]
+    if rest:
+        image = datasets.concatenate_datasets([image, data.select_columns(rest)], axis=1)
+    return image.select_columns(["id", "image", "captions", *rest])
+
+
+def _detect(role: str, data: Any, datasets: Any) -> str | None:
+    if role == "image":
+        typed = [c for c, f in data.features.items() if isinstance(f, datasets.Image)]
+        if typed:
+            return typed[0]
+    return next((c for c in CANDIDATES[role] if c in data.column_names), None)
+
+
+def raw_images(data: Any) -> Any:
+    """Give the data set with its pictures undecoded, so that one broken file does not stop the others."""
+    import datasets
+
+    return data.cast_column("image", datasets.Image(decode=False))
+
+
+def read_image(cell: Any) -> Image.Image:
+    """Decode one picture: upright, three channels, whatever it was stored as.
+
+    Parameters
+    ----------
+    cell
+        A PIL image, encoded bytes, a path, or the ``{"bytes", "path"}`` of an undecoded data set.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB; EXIF rotation applied, transparency over white, 16-bit grey scaled to 8 bits.
+
+    Raises
+    ------
+    DataError
+        The picture is missing, truncated or not a picture.
+    """
+    if isinstance(cell, dict):
+        cell = cell.get("bytes") or cell.get("path")
+    try:
+        if isinstance(cell, Image.Image):
+            image = cell
+        elif isinstance(cell, bytes):
+            image = Image.open(io.BytesIO(cell))
+        else:
+            image = Image.open(cell)
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I") or image.mode == "F":
+            grey = np.asarray(image, dtype=np.float64)
+            image = Image.fromarray((grey / max(255.0, 65535.0 if grey.max() > 255 else 255.0) * 255).clip(0, 255).astype(np.uint8))
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            rgba = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        return image.convert("RGB")
+    except Exception as error:  # PIL raises many types for damaged files; the caller reports the sample by id
+        raise DataError(f"The picture cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def thumbnail(image: Image.Image, side: int = 256) -> bytes:
+    """Encode a picture as a JPEG whose longer side is at most ``side`` pixels."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85, optimize=True)
+    return buffer.getvalue()
+
+
+def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
+    """Read the pictures of the given samples, in that order."""
+    raw = raw_images(data)
+    row = {i: k for k, i in enumerate(raw["id"])}
+    return (read_image(raw[row[i]]["image"]) for i in ids)
+
+
+def vocabulary(captions: Iterable[Iterable[str]]) -> frozenset[str]:
+    """Collect the lower-case words that the captions use."""
+    import re
+
+    return frozenset(w for group in captions for text in group for w in re.findall(r"[^\W\d_]+", text.lower()))

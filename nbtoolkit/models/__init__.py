@@ -1,0 +1,7 @@
+"""Models: one adapter over any Hugging Face image-text-to-text model, and a CLIP judge."""
+
+from .adapter import Model
+from .loading import load_model
+from .scorer import Scorer, load_scorer
+
+__all__ = ["Model", "Scorer", "load_model", "load_scorer"]

@@ -1,0 +1,85 @@
+"""Plain torch hooks that read the residual stream, and are gone when the block ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Visitor = Callable[[int, "Tensor"], "Tensor | None"]
+
+
+def hidden(output: Any) -> Tensor:
+    """Give the hidden states (batch, positions, d_model) of what a block takes or returns: a tensor, or a tuple that begins with one."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+@contextlib.contextmanager
+def watching(blocks: Sequence[nn.Module], visit: Visitor) -> Iterator[None]:
+    """Call ``visit(layer, states)`` at every point of the residual stream of each forward pass.
+
+    Layer 0 is the input of block 0, layer l the raw output of block l. What ``visit`` returns, if anything,
+    replaces the states. The hooks are removed when the block ends, also by an error or an interrupt.
+    """
+
+    def before(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args:
+            new = visit(0, args[0])
+            return None if new is None else ((new, *args[1:]), kwargs)
+        new = visit(0, kwargs["hidden_states"])
+        return None if new is None else (args, kwargs | {"hidden_states": new})
+
+    def after(layer: int) -> Callable[..., Any]:
+        def hook(_module: Any, _args: Any, output: Any) -> Any:
+            new = visit(layer, hidden(output))
+            if new is None:
+                return None
+            return (new, *output[1:]) if isinstance(output, tuple) else new
+
+        return hook
+
+    handles = []
+    try:
+        handles.append(blocks[0].register_forward_pre_hook(before, with_kwargs=True))
+        handles += [block.register_forward_hook(after(i)) for i, block in enumerate(blocks, 1)]
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class LastPosition:
+    """Keeps, for every forward pass, the last position's state at every layer.
+
+    Parameters
+    ----------
+    layers
+        Layers to keep.
+    n_steps
+        How many forward passes there may be: with ``generate``, the number of new tokens.
+
+    Attributes
+    ----------
+    buffer : (n_layers_kept, n_steps, batch, d_model)
+        On the model's device, in float32; allocated at the first visit.
+    """
+
+    def __init__(self, layers: Sequence[int], n_steps: int) -> None:
+        self.slot = {layer: i for i, layer in enumerate(layers)}
+        self.n_steps, self.step = n_steps, -1
+        self.buffer: Any = None
+
+    def __call__(self, layer: int, states: Tensor) -> None:
+        """Keep the last position of ``states`` (batch, positions, d_model)."""
+        import torch
+
+        if layer == 0:
+            self.step += 1
+        if layer in self.slot:
+            if self.buffer is None:
+                batch, _, width = states.shape
+                self.buffer = torch.zeros(len(self.slot), self.n_steps, batch, width, dtype=torch.float32, device=states.device)
+            self.buffer[self.slot[layer], self.step] = states[:, -1].detach()

@@ -1,0 +1,120 @@
+"""Load a model, and refuse it with the reason where it would give wrong results later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError
+from .adapter import Model
+from .hooks import watching
+
+TOY = Path(__file__).parent.parent / "toy" / "weights"
+
+
+def resolve(source: Any, part: str) -> Any:
+    """Turn the name ``"toy"`` into the folder that ships with the package; leave everything else alone."""
+    return TOY / part if isinstance(source, str) and source == "toy" else source
+
+
+def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtype: Any = "auto", check: bool = True) -> Model:
+    """Load any decoder-only image-text-to-text model of Hugging Face.
+
+    Parameters
+    ----------
+    source
+        ``"toy"`` (the embedded one), a folder, a hub id, or a loaded Hugging Face model (then give ``processor`` too).
+    processor
+        The processor that belongs to a loaded model.
+    device
+        ``"auto"`` (the GPU if there is one), or a torch device; a loaded model stays where it is.
+    dtype
+        ``"auto"``: the checkpoint's own on a GPU, float32 on the CPU.
+    check
+        Run the load-time checks: hooks fire once a forward pass, the last layer unembeds to the model's logits, a
+        hook that does nothing changes nothing, and two pictures give different logits.
+
+    Returns
+    -------
+    Model
+        The adapter; the untouched module is at ``.hf``.
+
+    Raises
+    ------
+    ModelError
+        No model there, no decoder-only language model in it, or a failed check.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> nbt.load_model("toy").n_layers
+    5
+    """
+    name = str(source) if isinstance(source, str | Path) else getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
+    if isinstance(source, str | Path):
+        hf, processor = _from_pretrained(resolve(source, "captioner"), name, processor, device, dtype)
+    elif processor is None:
+        raise ModelError(f"A loaded {type(source).__name__} was given without its processor; call load_model(model, processor=processor).")
+    else:
+        hf = source
+    model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "")
+    if check:
+        check_adapter(model)
+    return model
+
+
+def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype: Any) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+    if isinstance(source, Path) and not source.exists():
+        raise ModelError(f"There is no folder {str(source)!r}; expected a Hugging Face model folder, a hub id, or 'toy'.")
+    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    kind = (torch.float32 if str(where).startswith("cpu") else "auto") if isinstance(dtype, str) and dtype == "auto" else dtype
+    try:
+        AutoConfig.from_pretrained(source)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id that this machine can reach, or 'toy'.") from error
+    try:
+        hf = AutoModelForImageTextToText.from_pretrained(source, dtype=kind).to(where)
+        processor = processor or AutoProcessor.from_pretrained(source)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason}).") from error
+    return hf, processor
+
+
+def check_adapter(model: Model) -> None:
+    """Run the load-time checks on one batch of two noise pictures; raise ModelError with what failed."""
+    import torch
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)) for _ in range(2)]
+    inputs = model.encode(pictures)
+    fired: dict[int, int] = {}
+    last: list[Any] = []
+
+    def look(layer: int, states: Any) -> None:
+        fired[layer] = fired.get(layer, 0) + 1
+        if layer == model.n_layers:
+            last.append(states[:, -1])
+
+    with torch.no_grad():
+        plain = model.hf(**inputs).logits
+        with watching(model.blocks, look):
+            watched = model.hf(**inputs).logits
+    wrong = sorted(layer for layer in range(model.n_layers + 1) if fired.get(layer) != 1)
+    if wrong:
+        raise ModelError(f"{model.name} was refused: hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times in one forward pass; expected once.")
+    if not torch.equal(plain, watched):
+        raise ModelError(f"{model.name} was refused: hooks that only look change its logits by up to {(plain - watched).abs().max().item():.2g}; expected 0.")
+    logits = watched[:, -1].float()
+    gap = (model.unembed(last[0]) - logits).abs().max().item() / max(1e-6, logits.abs().max().item())
+    if not gap < (1e-4 if plain.dtype == torch.float32 else 2e-2):
+        raise ModelError(f"{model.name} was refused: its last layer unembeds to other logits than its own (relative difference {gap:.2g}); its head is not head(norm(h)).")
+    if torch.equal(plain[0, -1], plain[1, -1]):
+        raise ModelError(f"{model.name} was refused: two different pictures give the same logits, so it does not look at them. Check its processor and prompt.")
