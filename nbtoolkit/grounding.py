@@ -1,0 +1,142 @@
+"""What a concept means: words by unembedding its vector, exemplars by the activations of the samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import NbtoolkitError
+from .stopwords import STOP_WORDS
+from .types import ConceptDictionary, Grounding
+
+if TYPE_CHECKING:
+    from .models import Model
+
+
+@dataclass(frozen=True)
+class WordFilter:
+    """Which of a concept's top tokens count as its words; settings only.
+
+    Attributes
+    ----------
+    name
+        Shown with the results.
+    n_tokens
+        How many top tokens are looked at; ``None``: as many as ``n_words`` (the paper).
+    min_length
+        Shortest word, in letters.
+    stop_words
+        Words that never count, lower case.
+    whole_words
+        Only tokens that begin a word, so no "ing".
+    vocabulary
+        If given, only these words (lower case): what tells a whole word from a prefix of one.
+    """
+
+    name: str
+    n_tokens: int | None = None
+    min_length: int = 3
+    stop_words: frozenset[str] = STOP_WORDS
+    whole_words: bool = True
+    vocabulary: frozenset[str] | None = None
+
+    def accepts(self, text: str, *, begins_word: bool) -> bool:
+        """Tell whether a decoded token counts as a word."""
+        word = text.strip().lower()
+        return (
+            len(word) >= self.min_length
+            and re.fullmatch(r"[^\W\d_]+", word) is not None
+            and word not in self.stop_words
+            and (begins_word or not self.whole_words)
+            and (self.vocabulary is None or word in self.vocabulary)
+        )
+
+
+FILTERS = {
+    "default": WordFilter("default"),
+    "xl-vlms": WordFilter("xl-vlms", n_tokens=50, whole_words=False),
+    "none": WordFilter("none", min_length=1, stop_words=frozenset(), whole_words=False),
+}
+
+
+def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplars: int = 5, filter: str | WordFilter = "default",  # noqa: A002
+           vocabulary: Collection[str] | None = None, norm: bool = False) -> Grounding:  # fmt: skip
+    """Ground every concept in words and pictures.
+
+    Parameters
+    ----------
+    cd
+        A dictionary of :func:`nbtoolkit.decompose`.
+    model
+        The model that the states came from (its unembedding matrix is used).
+    n_words
+        How many top tokens of the unembedded concept are looked at; those that pass the filter are its words.
+    n_exemplars
+        How many of the most activating samples to keep.
+    filter
+        ``"default"`` (whole words of at least three letters, no stop words), ``"xl-vlms"`` (the authors' code: 50
+        tokens, then the first ``n_words``), ``"none"``, or a :class:`WordFilter`.
+    vocabulary
+        Only words of this collection count, for example those of the data's captions.
+    norm
+        Apply the model's final norm to the concept first; the paper does not.
+
+    Returns
+    -------
+    Grounding
+        ``words`` best first, ``exemplars`` strongest first (by absolute activation; samples with activation 0 do
+        not count), ``tokens`` the unfiltered list.
+
+    References
+    ----------
+    Parekh et al. 2024, section 3.3.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model = nbt.load_model("toy")
+    >>> reps = nbt.extract(model, nbt.load_data("toy", n=200), "train", progress=False)
+    >>> len(nbt.ground(nbt.decompose(reps, nbt.SemiNMF(3, random_state=0)), model).words)
+    3
+    """
+    if isinstance(filter, str) and filter not in FILTERS:
+        raise NbtoolkitError(f"No word filter named {filter!r}. Known: {', '.join(FILTERS)}.")
+    rule = FILTERS[filter] if isinstance(filter, str) else filter
+    if vocabulary is not None:
+        rule = replace(rule, vocabulary=frozenset(w.lower() for w in vocabulary))
+    logits = model.unembed(cd.concepts, norm=norm)  # (n_concepts, n_vocabulary)
+    if cd.concepts.shape[1] != model.d_model:
+        raise NbtoolkitError(f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from.")
+    order = np.argsort(-logits, axis=1, kind="stable")[:, : rule.n_tokens or n_words]
+    live = np.linalg.norm(cd.concepts, axis=1) > 0
+    texts = {int(i): model.tokenizer.decode([int(i)]) for i in np.unique(order)}
+    begins = {i: _begins_word(model, i) for i in texts}
+    words, tokens = [], []
+    for k, ids in enumerate(order):
+        tokens.append([texts[int(i)] for i in ids])
+        passed = [texts[int(i)].strip().lower() for i in ids if rule.accepts(texts[int(i)], begins_word=begins[int(i)])]
+        words.append(list(dict.fromkeys(passed))[:n_words] if live[k] else [])
+    return Grounding(words, exemplars(cd, n_exemplars), tokens, rule.name)
+
+
+def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:
+    """Ids of the samples of largest absolute activation, concept by concept, strongest first."""
+    strength = np.abs(cd.activations)
+    order = np.argsort(-strength, axis=0, kind="stable")[:n].T  # (n_concepts, n)
+    return [[cd.sample_ids[i] for i in row if strength[i, k] > 0] for k, row in enumerate(order)]
+
+
+def _begins_word(model: Model, token_id: int) -> bool:
+    """Tell whether a token starts a word: it carries a leading space, or (BERT-like) lacks the mark of a continuation."""
+    piece = str(model.tokenizer.convert_ids_to_tokens(int(token_id)))
+    if piece.startswith("##"):
+        return False
+    return piece[:1] in ("Ġ", "▁", " ") or _marks_continuations(model)
+
+
+def _marks_continuations(model: Model) -> bool:
+    return any(piece.startswith("##") for piece in model.tokenizer.get_vocab())

@@ -1,0 +1,81 @@
+"""All scores of one dictionary in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..types import ConceptDictionary, Grounding, Scores
+from .naming import naming
+from .overlap import overlap
+from .vision import clip_score, word_list
+
+
+def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[Sequence[str]], np.ndarray] | None = None,
+             texts: Callable[[Sequence[str]], np.ndarray] | None = None, factors: Sequence[Mapping[str, str]] | None = None,
+             meaning: Mapping[str, tuple[str, str]] | None = None, random_state: int = 0) -> Scores:  # fmt: skip
+    """Score a dictionary: fit, sparsity, overlap, and with a CLIP judge how well words fit exemplars.
+
+    Parameters
+    ----------
+    cd, grounding
+        A dictionary and its grounding.
+    images
+        From sample ids to unit image embeddings (n, d), for example ``lambda ids: scorer.images(pictures(ids))``.
+    texts
+        From texts to unit text embeddings (n, d).
+    factors, meaning
+        Known factors of each sample and what each word names (see :func:`nbtoolkit.metrics.naming`), where there are any.
+    random_state
+        Seed of the random words.
+
+    Returns
+    -------
+    Scores
+        ``reconstruction_error`` ‖Z−Ẑ‖²/‖Z‖² (0 to 1, lower is better), ``overlap`` (0 to 1, lower is better),
+        ``active`` (mean share of samples that use a concept), ``n_dead``; with a judge ``clip_score`` (mean over
+        concepts of exemplars × words, 0 to 2.5) with random words as baseline; with factors ``naming`` (0 to 1).
+
+    References
+    ----------
+    Parekh et al. 2024, section 4 ("Evaluating concept grounding") and Figure 3.
+
+    Examples
+    --------
+    >>> cd = ConceptDictionary(np.eye(2), np.eye(2), ["a", "b"], layer=1, method="SemiNMF")
+    >>> evaluate(cd, Grounding([["sun"], ["sea"]], [["a"], ["b"]]))["overlap"]
+    0.0
+    """
+    per: dict[str, np.ndarray] = {"overlap": overlap(grounding.words), "active": (np.abs(cd.activations) > 0).mean(0)}
+    baseline: dict[str, float] = {}
+    values = {"reconstruction_error": cd.reconstruction_error, "n_dead": float((np.abs(cd.activations).max(0) <= 0).sum())}
+    if images is not None and texts is not None:
+        own, random = _grounding_correspondence(grounding, images, texts, np.random.default_rng(random_state))
+        per["clip_score"], baseline["clip_score"] = own, float(np.nanmean(random))
+    if factors is not None and meaning is not None:
+        per["naming"] = naming(cd.activations, grounding.words, factors, meaning)
+    for name, each in per.items():
+        if np.isfinite(each).any():
+            values[name] = float(np.nanmean(each))
+    spread = {name: float(np.nanstd(each)) for name, each in per.items() if np.isfinite(each).any()}
+    return Scores(values, spread, baseline, per)
+
+
+def _grounding_correspondence(g: Grounding, images: Any, texts: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """CLIPScore of each concept's exemplars with its own words, and with equally many random words: (n_concepts,) each."""
+    live = [k for k in range(len(g.words)) if g.words[k] and g.exemplars[k]]
+    own, random = np.full(len(g.words), np.nan), np.full(len(g.words), np.nan)
+    if not live:
+        return own, random
+    pool = sorted({w for words in g.words for w in words})
+    lists = [word_list(g.words[k]) for k in live]
+    chance = [word_list(rng.choice(pool, min(len(pool), len(g.words[k])), replace=False)) for k in live]
+    ids = sorted({i for k in live for i in g.exemplars[k]})
+    pictures, row = images(ids), {i: r for r, i in enumerate(ids)}
+    said, said_at_random = texts(lists), texts(chance)
+    for j, k in enumerate(live):
+        shown = pictures[[row[i] for i in g.exemplars[k]]]
+        own[k], random[k] = clip_score(shown @ said[j]).mean(), clip_score(shown @ said_at_random[j]).mean()
+    return own, random

@@ -1,0 +1,35 @@
+"""How much the concepts of a dictionary repeat each other's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def overlap(words: Sequence[Sequence[str]]) -> np.ndarray:
+    """Entanglement of every concept: 1/(K−1) Σ_{l≠k} |T_l ∩ T_k| / |T_k|, 0 to 1, lower is better.
+
+    Parameters
+    ----------
+    words
+        The words of each of the K concepts.
+
+    Returns
+    -------
+    (K,) array
+        0 for a concept without words; its mean is the dictionary's overlap.
+
+    References
+    ----------
+    Parekh et al. 2024, section 4 and Table 2.
+
+    Examples
+    --------
+    >>> overlap([["sun", "day"], ["sun", "sea"]]).tolist()
+    [0.5, 0.5]
+    """
+    sets = [set(w) for w in words]
+    k = len(sets)
+    shared = [sum(len(t & other) for j, other in enumerate(sets) if j != i) / max(1, len(t)) for i, t in enumerate(sets)]
+    return np.array(shared) / max(1, k - 1)
