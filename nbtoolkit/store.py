@@ -1,0 +1,290 @@
+"""The only module that writes and opens nbtoolkit's files: study folders and extraction shards.
+
+A study is a folder: ``study.json`` (what and how), ``states.safetensors`` (one tensor a layer),
+``dictionaries.safetensors``, ``samples.parquet``, ``grounding.parquet``, and ``manifest.json`` with the SHA-256
+of each. Nothing is pickled. Opening one needs numpy, pyarrow and safetensors, not torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import StudyError
+from .types import ConceptDictionary, Grounding, Representations, Sample, Scores, Source, Study
+
+FORMAT = 1
+
+
+def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
+    """Write a study as a folder; a folder that is already there is replaced only once the new one is whole.
+
+    Raises
+    ------
+    StudyError
+        ``path`` exists and is not a study, or ``overwrite`` is false and it exists.
+    """
+    target = Path(path)
+    if target.exists():
+        if not overwrite:
+            raise StudyError(f"{str(target)!r} exists already; choose another path or pass overwrite=True.")
+        if not (target / "study.json").exists():
+            raise StudyError(f"{str(target)!r} exists and is not a study; nothing was written. Choose another path.")
+    from .persist import dump_encoder
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _new_folder(target) as folder:
+        reps, tensors, methods = study.representations, {}, {}
+        _write_tensors(folder / "states.safetensors", {f"layer.{i:03d}": reps.states[:, k] for k, i in enumerate(reps.layers)})
+        for layer, cd in study.dictionaries.items():
+            description, arrays = dump_encoder(cd.encoder)
+            arrays |= {"concepts": cd.concepts, "activations": cd.activations}
+            tensors |= {f"layer.{layer:03d}.{name}": value for name, value in arrays.items()}
+            methods[layer] = {"method": cd.method, "parameters": _plain(cd.parameters), "encoder": description,
+                              "reconstruction_error": cd.reconstruction_error}  # fmt: skip
+        _write_tensors(folder / "dictionaries.safetensors", tensors)
+        _write_table(folder / "samples.parquet", _sample_columns(study))
+        _write_table(folder / "grounding.parquet", _grounding_columns(study))
+        scores = {layer: {"values": dict(s.values), "spread": dict(s.spread), "baseline": dict(s.baseline),
+                          "per_concept": {k: np.asarray(v).tolist() for k, v in s.per_concept.items()}}
+                  for layer, s in study.scores.items()}  # fmt: skip
+        about = {"format": FORMAT, "token": study.token, "source": _plain(asdict(study.source)), "n_layers": reps.n_layers,
+                 "filters": {layer: g.filter for layer, g in study.groundings.items()}, "skipped": dict(reps.skipped),
+                 "dictionaries": methods, "scores": scores}  # fmt: skip
+        _write_json(folder / "study.json", about)
+        _write_json(folder / "manifest.json", {f.name: {"sha256": _sha256(f), "bytes": f.stat().st_size}
+                                               for f in sorted(folder.iterdir())})  # fmt: skip
+    return target
+
+
+def open_study(path: str | os.PathLike[str]) -> Study:
+    """Open a study folder without torch, after checking every file against the manifest.
+
+    Parameters
+    ----------
+    path
+        A folder written by :meth:`nbtoolkit.types.Study.save`.
+
+    Raises
+    ------
+    StudyError
+        The folder is missing or is not a study, or one of its files is missing, truncated or altered.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> nbt.open_study("nowhere.study")
+    Traceback (most recent call last):
+    nbtoolkit.errors.StudyError: There is no study at 'nowhere.study'. Make one with nbt.study(…).save(path).
+    """
+    folder = Path(path)
+    if not folder.exists():
+        raise StudyError(f"There is no study at {str(folder)!r}. Make one with nbt.study(…).save(path).")
+    manifest = _read_json(folder, "manifest.json")
+    for name, entry in manifest.items():
+        file = folder / name
+        if Path(name).name != name or not file.is_file():
+            raise StudyError(f"The study {str(folder)!r} lacks {name!r}, which its manifest lists. Copy the whole folder again.")
+        if file.stat().st_size != entry["bytes"]:
+            raise StudyError(f"{name!r} in {str(folder)!r} has {file.stat().st_size} bytes; the manifest says {entry['bytes']}. It was cut off or changed: copy it again.")
+        if _sha256(file) != entry["sha256"]:
+            raise StudyError(f"{name!r} in {str(folder)!r} was altered: its SHA-256 is not the manifest's. Copy it again.")
+    for name in ("study.json", "states.safetensors", "dictionaries.safetensors", "samples.parquet", "grounding.parquet"):
+        if name not in manifest:
+            raise StudyError(f"The manifest of {str(folder)!r} does not list {name!r}: this is not a whole study.")
+    about = _read_json(folder, "study.json")
+    if about.get("format") != FORMAT:
+        raise StudyError(f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads format {FORMAT}. Open it with the version that wrote it.")
+    return _assemble(folder, about)
+
+
+def _assemble(folder: Path, about: dict[str, Any]) -> Study:
+    import pyarrow.parquet as pq
+    from safetensors.numpy import load_file
+
+    from .persist import load_encoder
+
+    rows = pq.read_table(folder / "samples.parquet").to_pylist()
+    samples = [Sample(r["id"], r["caption"], tuple(r["captions"]), r["image"], tuple(r["pieces"]), r["position"]) for r in rows]
+    ids = tuple(s.id for s in samples)
+    versions = about["source"].pop("versions")
+    source = Source(**{k: _tuples(v) for k, v in about["source"].items()}, versions=versions)
+    states = load_file(folder / "states.safetensors")
+    layers = tuple(int(key.removeprefix("layer.")) for key in sorted(states))
+    reps = Representations(np.stack([states[k] for k in sorted(states)], 1), ids, tuple(s.caption for s in samples),
+                           tuple(s.position for s in samples), tuple(s.captions for s in samples), layers,
+                           about["n_layers"], about["skipped"], source)  # fmt: skip
+    tensors = load_file(folder / "dictionaries.safetensors")
+    dictionaries, groundings = {}, {}
+    for key, entry in about["dictionaries"].items():
+        prefix = f"layer.{int(key):03d}."
+        arrays = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        concepts, activations = arrays.pop("concepts"), arrays.pop("activations")
+        dictionaries[int(key)] = ConceptDictionary(concepts, activations, ids, int(key), entry["method"], entry["parameters"],
+                                                   load_encoder(entry["encoder"], arrays), entry["reconstruction_error"], source)  # fmt: skip
+    lists: dict[tuple[int, str], dict[int, list[str]]] = {}
+    for r in pq.read_table(folder / "grounding.parquet").to_pylist():
+        lists.setdefault((r["layer"], r["kind"]), {}).setdefault(r["concept"], []).append(r["text"])
+    for layer, cd in dictionaries.items():
+        words, exemplars, tokens = ([lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)] for kind in ("word", "exemplar", "token"))
+        groundings[layer] = Grounding(words, exemplars, tokens, about["filters"][str(layer)])
+    scores = {int(k): Scores(v["values"], v["spread"], v["baseline"], {n: np.asarray(x) for n, x in v["per_concept"].items()})
+              for k, v in about["scores"].items()}  # fmt: skip
+    return Study(about["token"], dictionaries, groundings, samples, reps, scores, source)
+
+
+# --- shards of an extraction ----------------------------------------------------------------------------
+
+
+class ShardStore:
+    """Finished shards of one extraction, so that a killed run resumes.
+
+    Parameters
+    ----------
+    folder
+        Where the shards go.
+    fingerprint
+        What the rows depend on (model, prompt, token, data); a folder made with another one is refused.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], fingerprint: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record, wanted = self.folder / "extraction.json", _plain(dict(fingerprint))
+        if record.exists():
+            there = json.loads(record.read_text("utf-8"))
+            changed = sorted(k for k in wanted.keys() | there.keys() if wanted.get(k) != there.get(k))
+            if changed:
+                difference = "; ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
+                raise StudyError(f"{str(self.folder)!r} holds an extraction of something else ({difference}). Choose another folder with out=.")
+        else:
+            _write_json(record, wanted)
+
+    def load(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Give a finished shard's arrays and facts, or None where it is missing or damaged."""
+        from safetensors.numpy import load_file
+
+        file, facts = self.folder / f"shard-{index:05d}.safetensors", self.folder / f"shard-{index:05d}.json"
+        if not facts.exists() or not file.exists():
+            return None
+        about = json.loads(facts.read_text("utf-8"))
+        return (load_file(file), about["facts"]) if about["sha256"] == _sha256(file) else None
+
+    def save(self, index: int, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+        """Write one shard: the arrays first, then the small file that says that they are whole."""
+        file = self.folder / f"shard-{index:05d}.safetensors"
+        _write_tensors(file, arrays)
+        _write_json(file.with_suffix(".json"), {"sha256": _sha256(file), "facts": _plain(dict(facts))})
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling folder that takes the target's place when the block ends without an error."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield folder
+        os.chmod(folder, 0o755)
+        old = folder.with_name(folder.name + ".old")
+        if target.exists():
+            os.replace(target, old)
+        os.replace(folder, target)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; after the block it is fsynced and renamed to ``path``."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file whole or not at all."""
+    target = Path(path)
+    with replacing(target) as temporary:
+        temporary.write_text(text, "utf-8")
+    return target
+
+
+def _write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
+    from safetensors.numpy import save_file
+
+    with replacing(path) as temporary:
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary)
+
+
+def _write_table(path: Path, columns: dict[str, list[Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / name).read_text("utf-8")))
+    except FileNotFoundError:
+        raise StudyError(f"{str(folder)!r} is not a study: it has no {name}.") from None
+    except ValueError as error:
+        raise StudyError(f"{name!r} in {str(folder)!r} is damaged ({error}). Copy it again.") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _sample_columns(study: Study) -> dict[str, list[Any]]:
+    names = ("id", "caption", "captions", "image", "pieces", "position")
+    return {n: [list(v) if isinstance(v := getattr(s, n), tuple) else v for s in study.samples] for n in names}
+
+
+def _grounding_columns(study: Study) -> dict[str, list[Any]]:
+    rows = [(layer, k, kind, text)
+            for layer, g in study.groundings.items()
+            for kind, lists in (("word", g.words), ("exemplar", g.exemplars), ("token", g.tokens))
+            for k, texts in enumerate(lists) for text in texts]  # fmt: skip
+    return {name: [r[i] for r in rows] for i, name in enumerate(("layer", "concept", "kind", "text"))}
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy scalars, tuples and mappings into what JSON holds."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, str | int | float | bool | type(None)) else repr(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,105 @@
+"""The whole chain in one call: from a word to a study of its concepts at every layer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+
+from .data import images_by_id, thumbnail, vocabulary
+from .decomposition import SemiNMF, decompose
+from .extraction import extract
+from .grounding import WordFilter, ground
+from .metrics import evaluate
+from .progress import bar
+from .types import Sample, Scores, Study
+
+if TYPE_CHECKING:
+    from .models import Model, Scorer
+
+N_EXEMPLARS = 8
+
+
+def study(model: Model, data: Any, token: str, *, method: Any = None, layers: str | Sequence[int] = "all", scorer: Scorer | None = None,
+          n_words: int = 15, n_exemplars: int = N_EXEMPLARS, filter: str | WordFilter = "default", out: Any = None,  # noqa: A002
+          progress: bool | Callable[[str, int, int], None] = True, **extraction: Any) -> Study:  # fmt: skip
+    """Study a word: representations, a dictionary a layer, words and exemplars, scores and thumbnails.
+
+    Parameters
+    ----------
+    model, data, token
+        As for :func:`nbtoolkit.extract`.
+    method
+        Any scikit-learn transformer; ``None`` means ``SemiNMF(20, random_state=0)``, with fewer concepts where there
+        are fewer than 40 samples.
+    layers
+        Layers to decompose: ``"all"`` is 1 … n_layers (layer 0, the embedding of the word before, holds no picture).
+    scorer
+        A CLIP judge (:func:`nbtoolkit.load_scorer`); without one there is no CLIPScore.
+    n_words, n_exemplars, filter
+        As for :func:`nbtoolkit.ground`; words must also occur in the data's captions, so that no fragment passes.
+    out
+        Folder for shards of the extraction, to resume a killed run.
+    progress
+        Show bars, or call ``progress(stage, done, total)``.
+    **extraction
+        Further arguments of :func:`nbtoolkit.extract`: ``batch_size, captions, prompt, max_new_tokens``.
+
+    Returns
+    -------
+    Study
+        Save it with ``.save(path)``, explore it with :func:`nbtoolkit.explore`.
+
+    Raises
+    ------
+    TokenError, DataError, MethodError
+        As for the stages.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> s = nbt.study(nbt.load_model("toy"), nbt.load_data("toy", n=200), "train", method=nbt.SemiNMF(4, random_state=0), progress=False)
+    >>> s.layers
+    (1, 2, 3, 4, 5)
+    """
+    reading = _stage(progress, "reading")
+    reps = extract(model, data, token, layers="all", out=out, progress=reading, **extraction)
+    if method is None:
+        method = SemiNMF(min(20, max(1, len(reps) // 2)), random_state=0)
+    known = vocabulary(data["captions"]) | vocabulary([reps.captions])
+    wanted = range(1, model.n_layers + 1) if isinstance(layers, str) and layers == "all" else sorted({reps.resolve(i) for i in layers})
+    pictures = list(images_by_id(data, reps.sample_ids))
+    embeddings = None if scorer is None else dict(zip(reps.sample_ids, scorer.images(pictures), strict=True))
+    dictionaries, groundings, scores = {}, {}, {}
+    advance = _stage(progress, "decomposing")
+    with bar(advance, len(wanted), "learning concepts, layer by layer") as done:
+        for i, layer in enumerate(wanted):
+            cd = decompose(reps, clone(method), layer=layer)
+            g = ground(cd, model, n_words=n_words, n_exemplars=n_exemplars, filter=filter, vocabulary=known)
+            dictionaries[layer], groundings[layer] = cd, g
+            scores[layer] = _score(cd, g, scorer, embeddings)
+            done(i + 1)
+    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnail(pictures[k]), *_pieces(reps.captions[k], token))
+               for k, i in enumerate(reps.sample_ids)]  # fmt: skip
+    return Study(token, dictionaries, groundings, samples, reps, scores, reps.source)
+
+
+def _score(cd: Any, g: Any, scorer: Any, embeddings: Any) -> Scores:
+    images = None if embeddings is None else lambda ids: np.stack([embeddings[i] for i in ids])
+    return evaluate(cd, g, images=images, texts=None if scorer is None else scorer.texts)
+
+
+def _pieces(caption: str, token: str) -> tuple[tuple[str, ...], int]:
+    """Words of a caption, and the index of the one where the token ends."""
+    words = tuple(re.findall(r"\w+|[^\w\s]", caption))
+    parts = re.findall(r"\w+|[^\w\s]", token.lower())
+    lower = [w.lower() for w in words]
+    starts = (i for i in range(len(words)) if lower[i : i + len(parts)] == parts)
+    return words, next(starts, 0) + len(parts) - 1
+
+
+def _stage(progress: Any, name: str) -> Any:
+    return (lambda done, total: progress(name, done, total)) if callable(progress) else progress
