@@ -49,6 +49,8 @@ def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = 
         for layer, cd in study.dictionaries.items():
             description, arrays = dump_encoder(cd.encoder)
             arrays |= {"concepts": cd.concepts, "activations": cd.activations}
+            if cd.unexplained is not None:
+                arrays["unexplained"] = cd.unexplained
             tensors |= {f"layer.{layer:03d}.{name}": value for name, value in arrays.items()}
             methods[layer] = {"method": cd.method, "parameters": _plain(cd.parameters), "encoder": description,
                               "reconstruction_error": cd.reconstruction_error}  # fmt: skip
@@ -131,7 +133,8 @@ def _assemble(folder: Path, about: dict[str, Any]) -> Study:
         arrays = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         concepts, activations = arrays.pop("concepts"), arrays.pop("activations")
         dictionaries[int(key)] = ConceptDictionary(concepts, activations, ids, int(key), entry["method"], entry["parameters"],
-                                                   load_encoder(entry["encoder"], arrays), entry["reconstruction_error"], source)  # fmt: skip
+                                                   load_encoder(entry["encoder"], arrays), entry["reconstruction_error"], source,
+                                                   arrays.get("unexplained"))  # fmt: skip
     lists: dict[tuple[int, str], dict[int, list[str]]] = {}
     for r in pq.read_table(folder / "grounding.parquet").to_pylist():
         lists.setdefault((r["layer"], r["kind"]), {}).setdefault(r["concept"], []).append(r["text"])

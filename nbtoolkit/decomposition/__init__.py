@@ -66,8 +66,10 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     if concepts is None:
         raise MethodError(f"{name} has neither components_ nor cluster_centers_ after fitting; expected a scikit-learn transformer that learns a dictionary.")
     activations = activations_of(estimator, Z)
+    rebuilt = reconstruct(estimator, activations)
     return ConceptDictionary(np.asarray(concepts, np.float32), np.asarray(activations, np.float32), reps.sample_ids, index, name,
-                             estimator.get_params(), estimator, relative_error(Z, reconstruct(estimator, activations)), reps.source)  # fmt: skip
+                             estimator.get_params(), estimator, relative_error(Z, rebuilt), reps.source,
+                             np.array([relative_error(z, r) for z, r in zip(Z, rebuilt, strict=True)], np.float32))  # fmt: skip
 
 
 def _named(name: str) -> Any:

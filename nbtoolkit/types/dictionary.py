@@ -38,6 +38,8 @@ class ConceptDictionary:
         The fitted estimator behind :meth:`encode`.
     reconstruction_error
         ‖Z − Ẑ‖² / ‖Z‖², no unit: 0 is perfect, 1 explains nothing.
+    unexplained : (n_samples,)
+        ‖z − ẑ‖² / ‖z‖² of every sample, no unit.
     source
         Provenance of the states.
     """
@@ -51,6 +53,7 @@ class ConceptDictionary:
     encoder: Encoder | None = None
     reconstruction_error: float = float("nan")
     source: Source = Source()
+    unexplained: Array | None = None
 
     def __post_init__(self) -> None:
         concepts, activations = np.asarray(self.concepts), np.asarray(self.activations)
@@ -60,6 +63,9 @@ class ConceptDictionary:
         object.__setattr__(self, "concepts", read_only(concepts))
         object.__setattr__(self, "activations", read_only(activations))
         object.__setattr__(self, "sample_ids", tuple(self.sample_ids))
+        if self.unexplained is not None:
+            check_shape("ConceptDictionary.unexplained", np.asarray(self.unexplained), (len(self.sample_ids),), "(n_samples,)")
+            object.__setattr__(self, "unexplained", read_only(self.unexplained))
 
     @property
     def n_concepts(self) -> int:

@@ -1,0 +1,168 @@
+"""What every view shares: one study, the traits ``layer``, ``concept`` and ``sample``, a request channel, and export."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import html
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..errors import NbtoolkitError
+from ..store import write_text
+from ..types import Study
+from . import encode
+from .export import page
+
+_STATIC = Path(__file__).parent / "static"
+log = logging.getLogger(__name__)
+
+
+def _asset(name: str) -> str | Path:
+    """Text in production; a watched path while developing with ``ANYWIDGET_HMR=1`` (a path keeps closed widgets alive)."""
+    path = _STATIC / name
+    return path if os.getenv("ANYWIDGET_HMR") == "1" else path.read_text("utf-8")
+
+
+class StudyView(anywidget.AnyWidget):
+    """A view of one study. All views have the same three traits, so ``traitlets.link`` and ``jslink`` join any two.
+
+    Parameters
+    ----------
+    study
+        What to show.
+    layer, concept, sample
+        Where to start; see the traits.
+    """
+
+    _esm = _asset("nbtoolkit.js")
+    _css = _asset("nbtoolkit.css")
+
+    layer = traitlets.Int(help="Layer whose dictionary is shown.").tag(sync=True)
+    concept = traitlets.Int(None, allow_none=True, help="Selected concept: its row in the dictionary of the layer.").tag(sync=True)
+    sample = traitlets.Unicode(None, allow_none=True, help="Id of the selected picture.").tag(sync=True)
+
+    _kind = traitlets.Unicode().tag(sync=True)
+    _meta = traitlets.Dict().tag(sync=True)
+    _error = traitlets.Unicode("").tag(sync=True)
+    kind = "explorer"
+
+    def __init__(self, study: Study, *, layer: int | None = None, concept: int | None = 0, sample: str | None = None, **unknown: Any) -> None:
+        if not isinstance(study, Study):
+            raise NbtoolkitError(f"{type(self).__name__} was given a {type(study).__name__}; expected a Study, from nbt.study(…) or nbt.open_study(path).")
+        if unknown:
+            name = next(iter(unknown))
+            near = difflib.get_close_matches(name, ("layer", "concept", "sample"), 1)
+            raise TypeError(f"{type(self).__name__} has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else " Known: layer, concept, sample."))
+        self._study = study
+        self._ids = {s.id: i for i, s in enumerate(study.samples)}
+        start = best_layer(study) if layer is None else study.dictionary(layer).layer
+        if sample is None:
+            strongest = study.grounding(start).exemplars[concept or 0] or [study.samples[0].id]
+            sample = strongest[0]
+        super().__init__(_kind=self.kind, _meta=encode.describe(study), layer=start, concept=concept, sample=sample)
+        self.on_msg(self._answer)
+
+    @property
+    def study(self) -> Study:
+        """The study behind the view."""
+        return self._study
+
+    @traitlets.validate("layer")
+    def _valid_layer(self, proposal: Any) -> int:
+        if proposal["value"] not in self._study.dictionaries:
+            raise traitlets.TraitError(f"layer is {proposal['value']}; this study has the layers {list(self._study.layers)}.")
+        return int(proposal["value"])
+
+    @traitlets.validate("concept")
+    def _valid_concept(self, proposal: Any) -> int | None:
+        value, n = proposal["value"], max(d.n_concepts for d in self._study.dictionaries.values())
+        if value is not None and not 0 <= value < n:
+            raise traitlets.TraitError(f"concept is {value}; expected None or 0 … {n - 1}.")
+        return value
+
+    @traitlets.validate("sample")
+    def _valid_sample(self, proposal: Any) -> str | None:
+        if proposal["value"] is not None and proposal["value"] not in self._ids:
+            raise traitlets.TraitError(f"No sample {proposal['value']!r} in this study; its ids look like {self._study.samples[0].id!r}.")
+        return proposal["value"]
+
+    # --- requests of the page: bulk data by id, never as traits ----------------------------------------
+
+    def _answer(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        if message.get("kind") != "request":
+            return
+        operations: dict[str, Callable[..., tuple[dict[str, Any], list[bytes]]]] = {
+            "thumbs": self._thumbs, "sample": self._facts, "activations": self._activations,
+        }  # fmt: skip
+        try:
+            data, buffers = operations[message["op"]](**message.get("args", {}))
+        except Exception as error:  # shown in the page: an error in a callback is otherwise silent
+            log.exception("request %r failed", message.get("op"))
+            self.send({"kind": "reply", "id": message.get("id"), "error": f"{type(error).__name__}: {error}"})
+            return
+        self.send({"kind": "reply", "id": message["id"], "data": data}, buffers)
+
+    def _thumbs(self, rows: list[int]) -> tuple[dict[str, Any], list[bytes]]:
+        return {"rows": rows}, [encode.strip([self._study.samples[i] for i in rows])]
+
+    def _facts(self, row: int) -> tuple[dict[str, Any], list[bytes]]:
+        return encode.sample_facts(self._study.samples[row]), [self._study.samples[row].image]
+
+    def _activations(self, layer: int) -> tuple[dict[str, Any], list[bytes]]:
+        return encode.activations(self._study.dictionary(layer))
+
+    # --- outside a live notebook ------------------------------------------------------------------------
+
+    def to_html(self, path: str | os.PathLike[str], *, max_mb: float = 20.0) -> Path:
+        """Write one self-contained page: interactive, without a kernel, without a network, openable from ``file://``.
+
+        Parameters
+        ----------
+        path
+            File to write; it is replaced only once the new one is whole.
+        max_mb
+            Budget for pictures, in MB; exemplars are always in, the other pictures as far as they fit.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        state = {"_kind": self.kind, "_meta": dict(self._meta), "layer": self.layer, "concept": self.concept, "sample": self.sample}
+        title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
+        return write_text(path, page(title, state, encode.embedded(self._study, max_mb), _STATIC))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return data | {"text/plain": repr(self), "text/html": self._preview()}, metadata
+
+    def _preview(self) -> str:
+        """Small picture without scripts, for places that run no widgets (GitHub, nbconvert)."""
+        g, parts = self._study.grounding(self.layer), []
+        row = {s.id: s for s in self._study.samples}
+        for k in range(min(4, len(g.words))):
+            if g.exemplars[k]:
+                jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
+                words = html.escape(" · ".join(g.words[k][:5]))
+                parts.append(f'<p><b>{k + 1}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
+        head = html.escape(f"“{self._study.token}” at layer {self.layer}: the strongest concepts. Run the cell for the interactive view.")
+        return f"<div><p>{head}</p>{''.join(parts)}</div>"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"
+
+
+def best_layer(study: Study) -> int:
+    """Layer of highest CLIPScore, or the last one where there is no judge."""
+    scored = {layer: s.values["clip_score"] for layer, s in study.scores.items() if "clip_score" in s.values}
+    return max(scored, key=scored.__getitem__) if scored else study.layers[-1]

@@ -1,0 +1,118 @@
+"""A study as small messages: text as JSON, arrays as bytes, pictures as JPEG. No widget and no torch in here."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..types import ConceptDictionary, Sample, Study
+
+TILE = 112  # pixels a side of a thumbnail in a strip
+N_BINS = 14
+METRICS = {
+    "clip_score": {"label": "CLIPScore of words on pictures", "better": "higher", "baseline": "random words"},
+    "reconstruction_error": {"label": "Share of Z not explained", "better": "lower", "baseline": ""},
+}
+
+
+def describe(study: Study) -> dict[str, Any]:
+    """Everything that is drawn at once, as JSON: words, exemplars, histograms, curves, captions; no pictures."""
+    row = {s.id: i for i, s in enumerate(study.samples)}
+    concepts = {str(layer): _concepts(study, layer, row) for layer in study.layers}
+    first = study.dictionary(study.layers[-1])
+    return {
+        "token": study.token, "model": study.source.model, "method": first.method, "n_layers": study.representations.n_layers,
+        "layers": list(study.layers), "concepts": concepts, "metrics": _curves(study),
+        "samples": [{"id": s.id, "caption": s.caption} for s in study.samples],
+    }  # fmt: skip
+
+
+def _concepts(study: Study, layer: int, row: dict[str, int]) -> list[dict[str, Any]]:
+    cd, g, scores = study.dictionary(layer), study.grounding(layer), study.scores.get(layer)
+    strength = np.abs(cd.activations)
+    energy = (strength * np.linalg.norm(cd.concepts, axis=1)).sum(0)
+    share = energy / max(energy.sum(), 1e-30)
+    clip = None if scores is None else scores.per_concept.get("clip_score")
+    out = []
+    for k in range(cd.n_concepts):
+        used = strength[:, k][strength[:, k] > 0]
+        counts = np.histogram(used, bins=N_BINS, range=(0, max(float(strength.max()), 1e-30)))[0]
+        out.append({"words": g.words[k], "exemplars": [row[i] for i in g.exemplars[k]], "share": round(float(share[k]), 4),
+                    "histogram": counts.tolist(), "active": round(float((strength[:, k] > 0).mean()), 4),
+                    "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3)})  # fmt: skip
+    return out
+
+
+def _curves(study: Study) -> list[dict[str, Any]]:
+    """One curve a metric: value, spread and baseline by layer."""
+    curves = []
+    for name, about in METRICS.items():
+        rows = [study.scores.get(layer) for layer in study.layers]
+        if any(r is None or name not in r.values for r in rows):
+            continue
+        curves.append({"name": name, **about, "values": [_round(r.values[name]) for r in rows], "spread": [_round(r.spread.get(name, 0.0)) for r in rows],
+                       "baselines": [_round(r.baseline[name]) if name in r.baseline else None for r in rows]})  # fmt: skip
+    return curves
+
+
+def _round(value: float) -> float:
+    return round(float(value), 4)
+
+
+def activations(cd: ConceptDictionary) -> tuple[dict[str, Any], list[bytes]]:
+    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of one layer, as float32 bytes."""
+    rest = np.zeros(len(cd.sample_ids)) if cd.unexplained is None else cd.unexplained
+    shape = list(cd.activations.shape)
+    return {"shape": shape, "dtype": "float32"}, [np.ascontiguousarray(cd.activations, "<f4").tobytes(), np.ascontiguousarray(rest, "<f4").tobytes()]
+
+
+def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
+    """One JPEG with the square middles of the pictures side by side."""
+    sheet = Image.new("RGB", (size * max(1, len(samples)), size), "white")
+    for i, sample in enumerate(samples):
+        sheet.paste(square(sample.image, size), (i * size, 0))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
+
+
+def square(jpeg: bytes, size: int) -> Image.Image:
+    """Cut the middle square out of a picture and bring it to size."""
+    image = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+
+
+def sample_facts(sample: Sample) -> dict[str, Any]:
+    """Text of one sample for its pane."""
+    return {"id": sample.id, "caption": sample.caption, "captions": list(sample.captions), "pieces": list(sample.pieces), "position": sample.position}
+
+
+def embedded(study: Study, max_mb: float) -> dict[str, Any]:
+    """What a page without a kernel needs: all activations, and as many pictures as fit, exemplars first.
+
+    Returns
+    -------
+    dict
+        ``activations`` by layer, ``facts`` and ``images`` by sample row (bytes as base64), and how many were ``left_out``.
+    """
+    row = {s.id: i for i, s in enumerate(study.samples)}
+    shown = dict.fromkeys(row[i] for layer in study.layers for group in study.grounding(layer).exemplars for i in group)
+    order = [*shown, *(i for i in range(len(study.samples)) if i not in shown)]
+    budget, images = max_mb * 1e6, {}
+    for i in order:
+        budget -= len(study.samples[i].image) * 4 / 3
+        if budget < 0 and i not in shown:
+            break
+        images[str(i)] = base64.b64encode(study.samples[i].image).decode()
+    values = {}
+    for layer in study.layers:
+        about, buffers = activations(study.dictionary(layer))
+        values[str(layer)] = {**about, "buffers": [base64.b64encode(b).decode() for b in buffers]}
+    return {"activations": values, "images": images, "facts": [sample_facts(s) for s in study.samples], "left_out": len(order) - len(images)}

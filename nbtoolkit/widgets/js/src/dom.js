@@ -1,0 +1,63 @@
+// @ts-check
+/** Small helpers around the DOM. Text enters the page through `textContent` only. */
+
+const SVG = "http://www.w3.org/2000/svg";
+let counter = 0;
+
+/**
+ * Make an element. `on…` properties are listeners, `text` is text, everything else is an attribute.
+ * @param {string} tag @param {Record<string, any>} [props] @param {(Node | string | null | undefined)[]} children
+ * @returns {any}
+ */
+export function h(tag, props = {}, ...children) {
+  const svg = tag.startsWith("svg:");
+  const el = svg ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
+    else if (name === "text") el.textContent = String(value);
+    else if (name === "style") Object.assign(/** @type {any} */ (el).style, value);
+    else el.setAttribute(name, value === true ? "" : String(value));
+  }
+  el.append(...children.filter((c) => c !== null && c !== undefined).map((c) => /** @type {Node | string} */ (c)));
+  return el;
+}
+
+/** A fresh id: several views of one model may share a page. @param {string} stem */
+export const freshId = (stem) => `nbt-${stem}-${++counter}`;
+
+/** @param {number} value @param {number} [digits] */
+export const format = (value, digits = 2) =>
+  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+
+/** @param {number} share */
+export const percent = (share) => new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share);
+
+/**
+ * Show one picture of a strip as the background of an element.
+ * @param {HTMLElement} el @param {import("./types.js").Thumb | undefined} thumb
+ */
+export function showThumb(el, thumb) {
+  el.classList.toggle("nbt-waiting", !thumb);
+  if (!thumb) return;
+  el.style.backgroundImage = `url("${thumb.url}")`;
+  el.style.backgroundSize = thumb.count > 1 ? `${thumb.count * 100}% 100%` : "cover";
+  el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
+}
+
+/** Set a trait and send it. @param {import("./types.js").Model} model @param {Record<string, any>} values */
+export function commit(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+/**
+ * Call back on a change of any of the traits, until the signal aborts.
+ * @param {import("./types.js").Context} ctx @param {string[]} names @param {() => void} callback
+ */
+export function onChange({ model, signal }, names, callback) {
+  for (const name of names) {
+    model.on(`change:${name}`, callback);
+    signal.addEventListener("abort", () => model.off(`change:${name}`, callback));
+  }
+}

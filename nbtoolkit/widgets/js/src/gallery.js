@@ -1,0 +1,146 @@
+// @ts-check
+/** ConceptGallery: a listbox of cards, pictures and words together. */
+
+import { commit, freshId, h, onChange, percent, showThumb } from "./dom.js";
+import { barHeights, conceptName, ORDERS, select } from "./state.js";
+
+/** @param {import("./types.js").Context & { marks?: Map<number, string>, onMarks?(f: () => void): void }} ctx */
+export function galleryPane(ctx) {
+  const { model, meta, source, signal } = ctx;
+  const state = { query: "", order: "importance" };
+  const listId = freshId("concepts");
+  const search = h("input", { type: "search", class: "nbt-search", placeholder: "Search words and captions  ( / )", "aria-label": "Search words and captions",
+    "aria-controls": listId, oninput: () => { state.query = search.value; paint(); } });
+  const order = h("select", { class: "nbt-select", "aria-label": "Sort concepts", onchange: () => { state.order = order.value; paint(); } },
+    ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text: `sort: ${text}` })));
+  const count = h("span", { class: "nbt-count" });
+  const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": `Concepts of “${meta.token}”`, tabindex: -1 });
+  const el = h("section", { class: "nbt-gallery", "aria-label": "Concepts" },
+    h("div", { class: "nbt-toolbar" }, search, order, count), list);
+  /** @type {Map<number, HTMLElement>} */
+  const cards = new Map();
+  /** @type {number[]} */
+  let shown = [];
+
+  const visible = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { visible.unobserve(entry.target); load(/** @type {HTMLElement} */ (entry.target)); }
+  }, { rootMargin: "300px" });
+  signal.addEventListener("abort", () => visible.disconnect());
+
+  const concepts = () => meta.concepts[String(model.get("layer"))];
+
+  /** @param {HTMLElement} card */
+  async function load(card) {
+    const rows = (card.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
+    if (!rows.length) return;
+    try {
+      const thumbs = await source.thumbs(rows);
+      card.querySelectorAll(".nbt-thumb").forEach((t, i) => showThumb(/** @type {HTMLElement} */ (t), thumbs.get(rows[i])));
+    } catch (error) {
+      ctx.say(String(error));
+    }
+  }
+
+  function paint() {
+    const all = concepts();
+    shown = select(all, state.query, state.order, meta.samples);
+    count.textContent = shown.length === all.length ? `${all.length} concepts` : `${shown.length} of ${all.length} concepts`;
+    visible.disconnect();
+    cards.clear();
+    list.replaceChildren(...shown.map((k) => {
+      const card = makeCard(all[k], k);
+      cards.set(k, card);
+      visible.observe(card);
+      return card;
+    }));
+    if (!shown.length) list.append(h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text: `No concept matches “${state.query}”.` }));
+    sync(false);
+  }
+
+  /** @param {import("./types.js").Concept} concept @param {number} k */
+  function makeCard(concept, k) {
+    const [first, ...rest] = concept.words;
+    const dead = concept.active === 0;
+    const heights = barHeights(concept.histogram);
+    const strongest = concept.exemplars[0];
+    const label = `Concept ${k + 1}: ${concept.words.slice(0, 6).join(", ") || "no word passed the filter"}; ${dead ? "used by no picture" : `${percent(concept.share)} of all activation`}`
+      + (strongest === undefined ? "" : `; strongest picture: ${meta.samples[strongest].caption}`);
+    return h("div", { role: "option", class: "nbt-card", "aria-label": label, "data-concept": k, "data-rows": concept.exemplars.join(","),
+      onclick: (/** @type {MouseEvent} */ event) => {
+        const row = /** @type {HTMLElement} */ (event.target).dataset?.row;
+        commit(model, row === undefined ? { concept: k } : { concept: k, sample: meta.samples[Number(row)].id });
+      } },
+      h("div", { class: "nbt-card-head" },
+        h("span", { class: "nbt-number", text: k + 1 }),
+        h("span", { class: "nbt-words" }, h("strong", { text: first ?? "(no word)" }), rest.length ? ` ${rest.slice(0, 7).join(" · ")}` : ""),
+        dead ? h("span", { class: "nbt-badge", text: "never used" }) : null,
+        h("span", { class: "nbt-histogram", title: `activations of the ${percent(concept.active)} of pictures that use it, from 0 to the layer's strongest; heights by square root` },
+          ...heights.map((v) => h("i", { style: { height: `${Math.round(v * 100)}%` } }))),
+        h("span", { class: "nbt-share", title: "share of all activation", text: percent(concept.share) })),
+      h("div", { class: "nbt-strip" }, ...concept.exemplars.map((row) =>
+        h("span", { class: "nbt-thumb nbt-waiting", role: "img", "data-row": row, title: meta.samples[row].caption, "aria-label": meta.samples[row].caption }))));
+  }
+
+  /** @param {boolean} scroll */
+  function sync(scroll) {
+    const selected = model.get("concept");
+    const sample = model.get("sample");
+    const focusable = cards.has(selected) ? selected : shown[0];
+    for (const [k, card] of cards) {
+      card.setAttribute("aria-selected", String(k === selected));
+      card.tabIndex = k === focusable ? 0 : -1;
+      const colour = ctx.marks?.get(k);
+      card.style.borderLeftColor = colour ?? "";
+      card.classList.toggle("nbt-marked", Boolean(colour));
+      card.querySelectorAll(".nbt-thumb").forEach((t) => {
+        const row = Number(/** @type {HTMLElement} */ (t).dataset.row);
+        t.classList.toggle("nbt-current", meta.samples[row].id === sample);
+      });
+    }
+    const card = cards.get(selected);
+    if (scroll && card) {
+      const top = card.offsetTop - list.offsetTop;
+      if (top < list.scrollTop || top + card.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - 8;
+    }
+  }
+
+  /** Move the selection, and the focus with it. @param {number} to */
+  function move(to) {
+    const k = shown[Math.min(shown.length - 1, Math.max(0, to))];
+    if (k === undefined) return;
+    commit(model, { concept: k });
+    cards.get(k)?.focus();
+  }
+
+  list.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    const here = shown.indexOf(model.get("concept"));
+    const jumps = /** @type {Record<string, number>} */ ({ ArrowDown: here + 1, ArrowUp: here - 1, PageDown: here + 5, PageUp: here - 5, Home: 0, End: shown.length - 1 });
+    if (event.key in jumps) move(jumps[event.key]);
+    else if (event.key === "Enter" || event.key === " ") {
+      const k = Number(/** @type {HTMLElement} */ (event.target).dataset?.concept);
+      if (!Number.isNaN(k)) commit(model, { concept: k });
+    } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+      const rows = concepts()[model.get("concept")]?.exemplars ?? [];
+      const now = rows.findIndex((r) => meta.samples[r].id === model.get("sample"));
+      const next = rows[Math.min(rows.length - 1, Math.max(0, now + (event.key === "ArrowRight" ? 1 : -1)))];
+      if (next !== undefined) { commit(model, { sample: meta.samples[next].id }); ctx.say(meta.samples[next].caption); }
+    } else if (event.key === "/") search.focus();
+    else return;
+    event.preventDefault();
+  });
+  search.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") { search.value = state.query = ""; paint(); }
+    if (event.key === "ArrowDown" || event.key === "Enter") { move(Math.max(0, shown.indexOf(model.get("concept")))); event.preventDefault(); }
+  });
+
+  onChange(ctx, ["layer"], paint);
+  onChange(ctx, ["concept"], () => {
+    sync(true);
+    const k = model.get("concept");
+    if (k !== null) ctx.say(`Concept ${k + 1}, ${conceptName(concepts()[k], k)}`);
+  });
+  onChange(ctx, ["sample"], () => sync(false));
+  ctx.onMarks?.(() => sync(false));
+  paint();
+  return el;
+}

@@ -1,0 +1,117 @@
+// @ts-check
+/** Where bulk data comes from: a kernel, by request id; or the page itself, when it was exported. */
+
+import { floats } from "./state.js";
+
+const TIMEOUT = 60_000;
+const KEEP = 600; // strips kept before the oldest pictures are let go
+
+/**
+ * Ask Python; every request has an id, so late answers find their asker.
+ * @param {import("./types.js").Model} model @returns {import("./types.js").Source}
+ */
+export function kernelSource(model) {
+  let last = 0;
+  /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void }>} */
+  const waiting = new Map();
+  /** @type {Map<number, import("./types.js").Thumb>} */
+  const thumbs = new Map();
+  /** @type {Map<number, Promise<any>>} */
+  const layers = new Map();
+  /** @type {Set<string>} */
+  const urls = new Set();
+
+  const receive = (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
+    const asker = message?.kind === "reply" && waiting.get(message.id);
+    if (!asker) return;
+    waiting.delete(message.id);
+    if (message.error) asker.reject(new Error(message.error));
+    else asker.resolve({ data: message.data, buffers: buffers ?? [] });
+  };
+  model.on("msg:custom", receive);
+
+  /** @param {string} op @param {Record<string, any>} args @returns {Promise<{ data: any, buffers: DataView[] }>} */
+  const request = (op, args) =>
+    new Promise((resolve, reject) => {
+      const id = ++last;
+      waiting.set(id, { resolve, reject });
+      setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
+      model.send({ kind: "request", id, op, args });
+    });
+  const blob = (/** @type {DataView} */ raw) => {
+    const url = URL.createObjectURL(new Blob([/** @type {any} */ (raw)], { type: "image/jpeg" }));
+    urls.add(url);
+    return url;
+  };
+
+  return {
+    async thumbs(rows) {
+      const missing = rows.filter((r) => !thumbs.has(r));
+      if (missing.length) {
+        const { buffers } = await request("thumbs", { rows: missing });
+        const url = blob(buffers[0]);
+        missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length }));
+        while (urls.size > KEEP) {
+          const [oldest] = urls;
+          URL.revokeObjectURL(oldest);
+          urls.delete(oldest);
+          for (const [row, t] of thumbs) if (t.url === oldest) thumbs.delete(row);
+        }
+      }
+      return new Map(rows.map((r) => [r, /** @type {import("./types.js").Thumb} */ (thumbs.get(r))]));
+    },
+    async sample(row) {
+      const { data, buffers } = await request("sample", { row });
+      return { facts: data, url: blob(buffers[0]) };
+    },
+    activations(layer) {
+      if (!layers.has(layer)) {
+        layers.set(layer, request("activations", { layer }).then(({ data, buffers }) => ({
+          nConcepts: data.shape[1], values: floats(buffers[0]), rest: floats(buffers[1]),
+        })));
+      }
+      return /** @type {Promise<any>} */ (layers.get(layer));
+    },
+    close() {
+      model.off("msg:custom", receive);
+      for (const url of urls) URL.revokeObjectURL(url);
+      waiting.clear();
+    },
+  };
+}
+
+/** @param {string} text */
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+/**
+ * Read what the exported page carries.
+ * @param {{ activations: Record<string, any>, images: Record<string, string>, facts: any[] }} data
+ * @returns {import("./types.js").Source}
+ */
+export function pageSource(data) {
+  /** @type {Map<number, string>} */
+  const urls = new Map();
+  const url = (/** @type {number} */ row) => {
+    const text = data.images[row];
+    if (!urls.has(row) && text !== undefined) urls.set(row, URL.createObjectURL(new Blob([bytes(text)], { type: "image/jpeg" })));
+    return urls.get(row) ?? null;
+  };
+  return {
+    async thumbs(rows) {
+      return new Map(rows.flatMap((row) => {
+        const picture = url(row);
+        return picture ? [[row, { url: picture, index: 0, count: 1 }]] : [];
+      }));
+    },
+    async sample(row) {
+      return { facts: data.facts[row], url: url(row) };
+    },
+    async activations(layer) {
+      const { shape, buffers } = data.activations[layer];
+      return { nConcepts: shape[1], values: floats(bytes(buffers[0])), rest: floats(bytes(buffers[1])) };
+    },
+    close() {
+      for (const u of urls.values()) URL.revokeObjectURL(u);
+    },
+  };
+}

@@ -1,0 +1,70 @@
+// @ts-check
+/** Pure functions of the data: what is shown, in which order, at which scale. */
+
+/** Okabe and Ito's colours without black and yellow; a sample's strongest concepts wear them, in this order. */
+export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
+
+export const ORDERS = { importance: "importance", index: "number", clip_score: "CLIPScore", rare: "rarest first" };
+
+/**
+ * Concepts that match a search, in order. A concept matches by its words or by the captions of its exemplars.
+ * @param {import("./types.js").Concept[]} concepts @param {string} query @param {string} order
+ * @param {{ caption: string }[]} samples
+ * @returns {number[]} rows of the dictionary
+ */
+export function select(concepts, query, order, samples) {
+  const terms = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const hay = (/** @type {import("./types.js").Concept} */ c) =>
+    [...c.words, ...c.exemplars.map((i) => samples[i].caption)].join(" ").toLowerCase();
+  const rows = concepts.map((_, k) => k).filter((k) => {
+    if (!terms.length) return true;
+    const text = hay(concepts[k]);
+    return terms.every((t) => text.includes(t));
+  });
+  const key = {
+    importance: (/** @type {number} */ k) => -concepts[k].share,
+    clip_score: (/** @type {number} */ k) => -(concepts[k].clip_score ?? -1),
+    rare: (/** @type {number} */ k) => concepts[k].active || 2,
+    index: (/** @type {number} */ k) => k,
+  }[order] ?? ((k) => k);
+  return rows.sort((a, b) => key(a) - key(b) || a - b);
+}
+
+/**
+ * The strongest concepts of one sample, by absolute activation; those that are not used are left out.
+ * @param {import("./types.js").Activations} acts @param {number} row @param {number} [n]
+ * @returns {{ concept: number, value: number }[]}
+ */
+export function strongest(acts, row, n = 5) {
+  const values = acts.values.subarray(row * acts.nConcepts, (row + 1) * acts.nConcepts);
+  return Array.from(values, (value, concept) => ({ concept, value }))
+    .filter(({ value }) => value !== 0)
+    .sort((a, b) => Math.abs(b.value) - Math.abs(a.value) || a.concept - b.concept)
+    .slice(0, n);
+}
+
+/**
+ * A round upper end for an axis that starts at 0. @param {number} top
+ */
+export function niceMax(top) {
+  if (!(top > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(top));
+  return ([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((m) => m * power >= top * (1 - 1e-9)) ?? 10) * power;
+}
+
+/** Heights 0 … 1 of histogram bars, by square root so that rare strong activations stay visible. @param {number[]} counts */
+export function barHeights(counts) {
+  const top = Math.max(1, ...counts);
+  return counts.map((c) => Math.sqrt(c / top));
+}
+
+/** Name of a concept: its first word, or its number. @param {import("./types.js").Concept | undefined} concept @param {number} k */
+export const conceptName = (concept, k) => concept?.words[0] ?? `concept ${k + 1}`;
+
+/**
+ * Little-endian float32 bytes as an array. @param {DataView | ArrayBuffer | Uint8Array} raw
+ */
+export function floats(raw) {
+  const view = raw instanceof ArrayBuffer ? new Uint8Array(raw) : new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
+  return new Float32Array(view.slice().buffer);
+}

@@ -1,0 +1,23 @@
+// @ts-check
+/**
+ * Shapes that cross the border to Python (nbtoolkit/widgets/encode.py).
+ *
+ * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null }} Concept
+ * @typedef {{ name: string, label: string, better: string, baseline: string, values: number[], spread: number[], baselines: (number | null)[] }} Curve
+ * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], concepts: Record<string, Concept[]>,
+ *             metrics: Curve[], samples: { id: string, caption: string }[] }} Meta
+ * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts
+ * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
+ * @typedef {{ url: string, index: number, count: number }} Thumb
+ *
+ * What anywidget gives (and what the standalone page imitates).
+ * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
+ *             on(event: string, callback: (...args: any[]) => void): void, off(event: string, callback: (...args: any[]) => void): void,
+ *             send(content: any, callbacks?: any, buffers?: any): void }} Model
+ *
+ * What a pane needs: the state, its meta data, and where bulk data comes from.
+ * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void }} Context
+ * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
+ *             activations(layer: number): Promise<Activations>, close(): void }} Source
+ */
+export {};

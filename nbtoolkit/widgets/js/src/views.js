@@ -1,0 +1,59 @@
+// @ts-check
+/** Put panes together: one root element, one live region, one error banner. */
+
+import { galleryPane } from "./gallery.js";
+import { h, onChange } from "./dom.js";
+import { layersPane } from "./layers.js";
+import { samplePane } from "./sample.js";
+
+/**
+ * Show the view that `_kind` names.
+ * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
+ * @returns {() => void} a function that cleans up
+ */
+export function show(model, el, source) {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
+  const banner = h("p", { class: "nbt-error", role: "alert", hidden: true });
+  /** @type {(() => void)[]} */
+  const listeners = [];
+  const ctx = {
+    model, meta: model.get("_meta"), source, signal,
+    marks: /** @type {Map<number, string>} */ (new Map()),
+    say: (/** @type {string} */ text) => {
+      if (text.startsWith("Error")) { banner.textContent = text; banner.hidden = false; } else live.textContent = text;
+    },
+    onMarks: (/** @type {() => void} */ f) => listeners.push(f),
+    setMarks: (/** @type {Map<number, string>} */ marks) => { ctx.marks = marks; for (const f of listeners) f(); },
+  };
+  const root = h("div", { class: `nbt-root nbt-${model.get("_kind")}`, "data-lm-suppress-shortcuts": "true",
+    // JupyterLab acts on keys that reach it: an arrow would move its active cell
+    onkeydown: (/** @type {KeyboardEvent} */ e) => { if (!(e.ctrlKey || e.metaKey || e.altKey)) e.stopPropagation(); } });
+  /** @type {Record<string, () => HTMLElement[]>} */
+  const kinds = {
+    explorer: () => explorer(ctx), layers: () => [layersPane(ctx)], gallery: () => [galleryPane(ctx)], sample: () => [samplePane(ctx)],
+  };
+  root.append(banner, ...kinds[model.get("_kind")](), live);
+  el.classList.add("nbt");
+  el.append(root);
+  onChange(ctx, ["_error"], () => { banner.textContent = model.get("_error"); banner.hidden = !model.get("_error"); });
+  return () => { ending.abort(); source.close(); root.remove(); };
+}
+
+/** @param {any} ctx @returns {HTMLElement[]} */
+function explorer(ctx) {
+  const { meta, model } = ctx;
+  const concepts = meta.concepts[String(meta.layers[0])].length;
+  const head = h("header", { class: "nbt-head" },
+    h("div", { class: "nbt-title" }, h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
+      h("p", { class: "nbt-sub", text: `${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` })),
+    layersPane(ctx));
+  const gallery = galleryPane(ctx);
+  const sample = samplePane(ctx);
+  const body = h("div", { class: "nbt-body", "data-tab": "gallery" }, gallery, sample);
+  const tabs = ["gallery", "sample"].map((name) => h("button", { type: "button", class: "nbt-tab", "aria-pressed": String(name === "gallery"), text: name === "gallery" ? "Concepts" : "Picture",
+    onclick: () => { body.dataset.tab = name; tabs.forEach((t, i) => t.setAttribute("aria-pressed", String(["gallery", "sample"][i] === name))); } }));
+  onChange(ctx, ["sample"], () => tabs[1].classList.toggle("nbt-fresh", body.dataset.tab === "gallery" && model.get("sample") !== null));
+  return [head, h("div", { class: "nbt-tabs", role: "group", "aria-label": "Pane" }, ...tabs), body];
+}
