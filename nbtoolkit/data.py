@@ -25,7 +25,7 @@ _TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800}
 
 
 def load_data(source: Any, *, split: str | None = None, image: str | None = None, captions: str | None = None,
-              id: str | None = None, n: int | None = None) -> datasets.Dataset:  # noqa: A002 # fmt: skip
+              id: str | None = None, n: int | None = None) -> datasets.Dataset:  # fmt: skip
     """Load captioned pictures as a data set with the columns ``id``, ``image`` and ``captions``.
 
     Parameters

@@ -127,13 +127,15 @@ def _finish(rows: _Rows, data: Any, token: str, kept: tuple[int, ...], model: Mo
     if not rows.ids:
         unread = [i for i, why in rows.skipped.items() if "cannot be read" in why]
         if len(unread) == len(rows.skipped):
-            raise DataError(f"None of the {len(unread)} pictures whose caption contains {token!r} can be read (first: {unread[0]!r}: {rows.skipped[unread[0]]}).")
+            first = f"{unread[0]!r}: {rows.skipped[unread[0]]}"
+            raise DataError(f"None of the {len(unread)} pictures whose caption contains {token!r} can be read (first: {first}).")
         said = [why for why in rows.skipped.values() if "said" in why][:1]
         raise TokenError(f"The model never says {token!r}: {len(rows.skipped)} pictures have it in a caption, none in the model's own "
                          f"(for example, {said[0] if said else 'nothing'}). Try a word that it uses, or captions='given'.")  # fmt: skip
     where = {i: k for k, i in enumerate(data["id"])}
     references = _references(data, [where[i] for i in rows.ids])
-    return Representations(np.stack(rows.states), tuple(rows.ids), tuple(rows.captions), tuple(rows.positions), references, kept, model.n_layers, rows.skipped, source)
+    return Representations(np.stack(rows.states), tuple(rows.ids), tuple(rows.captions), tuple(rows.positions), references, kept,
+                           model.n_layers, rows.skipped, source)  # fmt: skip
 
 
 def _references(data: Any, indices: Sequence[int]) -> tuple[tuple[str, ...], ...]:

@@ -63,7 +63,7 @@ FILTERS = {
 }
 
 
-def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplars: int = 5, filter: str | WordFilter = "default",  # noqa: A002
+def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplars: int = 5, filter: str | WordFilter = "default",
            vocabulary: Collection[str] | None = None, norm: bool = False) -> Grounding:  # fmt: skip
     """Ground every concept in words and pictures.
 

@@ -71,7 +71,7 @@ def _build(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     kind = getattr(importlib.import_module(module), name, None)
     if not (isinstance(kind, type) and hasattr(kind, "transform") and hasattr(kind, "get_params")):
         raise StudyError(f"This study names the encoder {description['class']!r}, which is no transformer of the installed version.")
-    estimator = kind.__new__(kind)
+    estimator: Any = object.__new__(kind)
     estimator.__dict__.update(description["attributes"])
     estimator.__dict__.update({k.removeprefix("encoder."): v for k, v in arrays.items() if k.startswith("encoder.")})
     return estimator

@@ -44,7 +44,9 @@ def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = 
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with _new_folder(target) as folder:
-        reps, tensors, methods = study.representations, {}, {}
+        reps = study.representations
+        tensors: dict[str, np.ndarray] = {}
+        methods: dict[int, Any] = {}
         _write_tensors(folder / "states.safetensors", {f"layer.{i:03d}": reps.states[:, k] for k, i in enumerate(reps.layers)})
         for layer, cd in study.dictionaries.items():
             description, arrays = dump_encoder(cd.encoder)
@@ -98,7 +100,7 @@ def open_study(path: str | os.PathLike[str]) -> Study:
         if Path(name).name != name or not file.is_file():
             raise StudyError(f"The study {str(folder)!r} lacks {name!r}, which its manifest lists. Copy the whole folder again.")
         if file.stat().st_size != entry["bytes"]:
-            raise StudyError(f"{name!r} in {str(folder)!r} has {file.stat().st_size} bytes; the manifest says {entry['bytes']}. It was cut off or changed: copy it again.")
+            raise StudyError(f"{name!r} in {str(folder)!r} has {file.stat().st_size} bytes; the manifest says {entry['bytes']}. Copy it again.")
         if _sha256(file) != entry["sha256"]:
             raise StudyError(f"{name!r} in {str(folder)!r} was altered: its SHA-256 is not the manifest's. Copy it again.")
     for name in ("study.json", "states.safetensors", "dictionaries.safetensors", "samples.parquet", "grounding.parquet"):
@@ -106,7 +108,7 @@ def open_study(path: str | os.PathLike[str]) -> Study:
             raise StudyError(f"The manifest of {str(folder)!r} does not list {name!r}: this is not a whole study.")
     about = _read_json(folder, "study.json")
     if about.get("format") != FORMAT:
-        raise StudyError(f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads format {FORMAT}. Open it with the version that wrote it.")
+        raise StudyError(f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads format {FORMAT}.")
     return _assemble(folder, about)
 
 
@@ -199,7 +201,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         yield folder
-        os.chmod(folder, 0o755)
+        folder.chmod(0o755)
         old = folder.with_name(folder.name + ".old")
         if target.exists():
             os.replace(target, old)

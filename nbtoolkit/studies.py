@@ -11,11 +11,12 @@ from sklearn.base import clone
 
 from .data import images_by_id, thumbnail, vocabulary
 from .decomposition import SemiNMF, decompose
+from .errors import NbtoolkitError
 from .extraction import extract
 from .grounding import WordFilter, ground
 from .metrics import evaluate
 from .progress import bar
-from .types import Sample, Scores, Study
+from .types import Representations, Sample, Scores, Study
 
 if TYPE_CHECKING:
     from .models import Model, Scorer
@@ -24,7 +25,7 @@ N_EXEMPLARS = 8
 
 
 def study(model: Model, data: Any, token: str, *, method: Any = None, layers: str | Sequence[int] = "all", scorer: Scorer | None = None,
-          n_words: int = 15, n_exemplars: int = N_EXEMPLARS, filter: str | WordFilter = "default", out: Any = None,  # noqa: A002
+          n_words: int = 15, n_exemplars: int = N_EXEMPLARS, filter: str | WordFilter = "default", out: Any = None,
           progress: bool | Callable[[str, int, int], None] = True, **extraction: Any) -> Study:  # fmt: skip
     """Study a word: representations, a dictionary a layer, words and exemplars, scores and thumbnails.
 
@@ -70,7 +71,7 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     if method is None:
         method = SemiNMF(min(20, max(1, len(reps) // 2)), random_state=0)
     known = vocabulary(data["captions"]) | vocabulary([reps.captions])
-    wanted = range(1, model.n_layers + 1) if isinstance(layers, str) and layers == "all" else sorted({reps.resolve(i) for i in layers})
+    wanted = _wanted(layers, reps)
     pictures = list(images_by_id(data, reps.sample_ids))
     embeddings = None if scorer is None else dict(zip(reps.sample_ids, scorer.images(pictures), strict=True))
     dictionaries, groundings, scores = {}, {}, {}
@@ -90,6 +91,14 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
 def _score(cd: Any, g: Any, scorer: Any, embeddings: Any) -> Scores:
     images = None if embeddings is None else lambda ids: np.stack([embeddings[i] for i in ids])
     return evaluate(cd, g, images=images, texts=None if scorer is None else scorer.texts)
+
+
+def _wanted(layers: str | Sequence[int], reps: Representations) -> list[int]:
+    if isinstance(layers, str):
+        if layers != "all":
+            raise NbtoolkitError(f"layers is {layers!r}; expected 'all' or a list of layers between 0 and {reps.n_layers}.")
+        return list(range(1, reps.n_layers + 1))
+    return sorted({reps.resolve(layer) for layer in layers})
 
 
 def _pieces(caption: str, token: str) -> tuple[tuple[str, ...], int]:

@@ -13,7 +13,7 @@ from ..types import ConceptDictionary, Representations, activations_of
 from .baselines import LargestNorm, RandomDirections
 from .semi_nmf import SemiNMF
 
-__all__ = ["LargestNorm", "RandomDirections", "SemiNMF", "decompose", "list_decompositions"]
+__all__ = ["LargestNorm", "RandomDirections", "SemiNMF", "decompose", "list_decompositions", "named"]
 
 
 def list_decompositions() -> dict[str, type]:
@@ -57,7 +57,7 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     >>> decompose(reps, "PCA", layer=1).concepts.shape
     (8, 8)
     """
-    estimator = SemiNMF(random_state=0) if method is None else _named(method) if isinstance(method, str) else clone(method)
+    estimator = SemiNMF(random_state=0) if method is None else named(method) if isinstance(method, str) else clone(method)
     name, index = type(estimator).__name__, reps.resolve(layer)
     Z = reps.layer(index)  # noqa: N806
     _check(Z, name, estimator, index, reps)
@@ -72,7 +72,8 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
                              np.array([relative_error(z, r) for z, r in zip(Z, rebuilt, strict=True)], np.float32))  # fmt: skip
 
 
-def _named(name: str) -> Any:
+def named(name: str) -> Any:
+    """Build a decomposition from its name, seeded where it has a random state; an unknown name is answered with the known ones."""
     known = list_decompositions()
     if name not in known:
         near = difflib.get_close_matches(name.lower(), [k.lower() for k in known], 1, 0.4)
@@ -88,7 +89,8 @@ def _check(Z: np.ndarray, name: str, estimator: Any, layer: int, reps: Represent
         raise MethodError(f"Z at layer {layer} has NaN or infinity in {len(bad)} of {len(Z)} samples (first: {bad[0]!r}); expected finite numbers. "
                           "Extract again with dtype='float32' (float16 overflows above 65,504).")  # fmt: skip
     if name in ("NMF", "MiniBatchNMF"):
-        raise MethodError(f"{name} needs non-negative data, and Z at layer {layer} has {(Z < 0).mean():.0%} negative entries. Use SemiNMF, whose concepts may be negative.")
+        raise MethodError(f"{name} needs non-negative data, and Z at layer {layer} has {(Z < 0).mean():.0%} negative entries. "
+                          "Use SemiNMF, whose concepts may be negative.")  # fmt: skip
     if isinstance(k, int | np.integer) and k > len(Z):
         raise MethodError(f"{name} was asked for {k} concepts, but token {reps.source.token!r} has {len(Z)} samples; expected at most {len(Z)}. "
                           "Ask for fewer concepts or add data.")  # fmt: skip

@@ -58,7 +58,7 @@ class LargestNorm(_Rows):
     def __init__(self, n_components: int = 20) -> None:
         self.n_components = n_components
 
-    def fit(self, X: Any, y: Any = None) -> LargestNorm:  # noqa: N803, ARG002
+    def fit(self, X: Any, y: Any = None) -> LargestNorm:  # noqa: N803
         """Pick the rows of X (n_samples, n_features)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])  # noqa: N806
         order = np.argsort(-row_norms(X.astype(np.float64)), kind="stable")  # float64: norms of float16 states overflow
@@ -103,7 +103,7 @@ class RandomDirections(_Rows):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> RandomDirections:  # noqa: N803, ARG002
+    def fit(self, X: Any, y: Any = None) -> RandomDirections:  # noqa: N803
         """Draw the directions for the width of X (n_samples, n_features)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])  # noqa: N806
         draws = check_random_state(self.random_state).normal(size=(self.n_components, X.shape[1]))

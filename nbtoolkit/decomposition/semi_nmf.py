@@ -119,12 +119,12 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.init = init
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> SemiNMF:  # noqa: N803, ARG002
+    def fit(self, X: Any, y: Any = None) -> SemiNMF:  # noqa: N803
         """Learn the concepts of X (n_samples, n_features)."""
         self.fit_transform(X)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:  # noqa: N803, ARG002
+    def fit_transform(self, X: Any, y: Any = None) -> Array:  # noqa: N803
         """Learn the concepts of X and give its exact activations (n_samples, n_components)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])  # noqa: N806
         rng = check_random_state(self.random_state)

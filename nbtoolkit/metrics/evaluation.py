@@ -71,7 +71,7 @@ def _grounding_correspondence(g: Grounding, images: Any, texts: Any, rng: np.ran
         return own, random
     pool = sorted({w for words in g.words for w in words})
     lists = [word_list(g.words[k]) for k in live]
-    chance = [word_list(rng.choice(pool, min(len(pool), len(g.words[k])), replace=False)) for k in live]
+    chance = [word_list(rng.choice(pool, min(len(pool), len(g.words[k])), replace=False).tolist()) for k in live]
     ids = sorted({i for k in live for i in g.exemplars[k]})
     pictures, row = images(ids), {i: r for r, i in enumerate(ids)}
     said, said_at_random = texts(lists), texts(chance)

@@ -28,7 +28,7 @@ def find_blocks(hf: Any) -> tuple[str, nn.ModuleList]:
         odd = any(part in piece for piece in name.lower().split(".") for part in NOT_A_DECODER_BLOCK)
         if isinstance(module, nn.ModuleList) and len(module) and not odd and any(True for _ in module[0].children()):
             found.append((len(module) != wanted, name.count("."), name, module))
-    if not found or found[0][0] and all(miss for miss, *_ in found):
+    if not found or (found[0][0] and all(miss for miss, *_ in found)):
         raise ModelError(f"No list of {wanted} decoder blocks was found in {type(hf).__name__}; expected a decoder-only language model inside.")
     _, _, name, module = min(found, key=lambda row: row[:3])
     return name, module
@@ -59,11 +59,12 @@ class Model:
     def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "") -> None:
         kind = hf.config.model_type
         if kind in ENCODER_DECODERS or getattr(hf.config, "is_encoder_decoder", False):
-            raise ModelError(f"{name or type(hf).__name__} is an encoder-decoder model ({kind}); expected a decoder-only one such as LLaVA. Choose another model.")
+            raise ModelError(f"{name or type(hf).__name__} is an encoder-decoder model ({kind}); expected a decoder-only one such as LLaVA.")
         self.hf, self.processor = hf.eval(), processor
         self.name, self.revision, self.prompt = name or type(hf).__name__, revision, PROMPT
         row = OVERRIDES.get(kind, {})
-        path, self.blocks = (row["blocks"], hf.get_submodule(row["blocks"])) if "blocks" in row else find_blocks(hf)
+        path, blocks = (row["blocks"], hf.get_submodule(row["blocks"])) if "blocks" in row else find_blocks(hf)
+        self.blocks: nn.ModuleList = blocks
         self.head = hf.get_output_embeddings()
         if self.head is None:
             raise ModelError(f"{self.name} has no output embeddings, so concepts have no words. Choose a model with a language-model head.")
@@ -71,7 +72,7 @@ class Model:
         self.n_layers = len(self.blocks)
         self.d_model = self.head.weight.shape[1]
         if getattr(processor, "tokenizer", None) is None:
-            raise ModelError(f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected what AutoProcessor gives for this model.")
+            raise ModelError(f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected the one of AutoProcessor.")
 
     def _final_norm(self, path: str) -> nn.Module:
         from torch import nn

@@ -18,7 +18,7 @@ def hidden(output: Any) -> Tensor:
 
 
 @contextlib.contextmanager
-def watching(blocks: Sequence[nn.Module], visit: Visitor) -> Iterator[None]:
+def watching(blocks: nn.ModuleList, visit: Visitor) -> Iterator[None]:
     """Call ``visit(layer, states)`` at every point of the residual stream of each forward pass.
 
     Layer 0 is the input of block 0, layer l the raw output of block l. What ``visit`` returns, if anything,

@@ -77,9 +77,10 @@ def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype:
         AutoConfig.from_pretrained(source)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id that this machine can reach, or 'toy'.") from error
+        raise ModelError(f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id in reach, or 'toy'.") from error
     try:
-        hf = AutoModelForImageTextToText.from_pretrained(source, dtype=kind).to(where)
+        hf: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=kind)
+        hf = hf.to(where)
         processor = processor or AutoProcessor.from_pretrained(source)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -109,12 +110,12 @@ def check_adapter(model: Model) -> None:
             watched = model.hf(**inputs).logits
     wrong = sorted(layer for layer in range(model.n_layers + 1) if fired.get(layer) != 1)
     if wrong:
-        raise ModelError(f"{model.name} was refused: hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times in one forward pass; expected once.")
+        raise ModelError(f"{model.name} was refused: hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times a forward pass; expected once.")
     if not torch.equal(plain, watched):
         raise ModelError(f"{model.name} was refused: hooks that only look change its logits by up to {(plain - watched).abs().max().item():.2g}; expected 0.")
     logits = watched[:, -1].float()
     gap = (model.unembed(last[0]) - logits).abs().max().item() / max(1e-6, logits.abs().max().item())
     if not gap < (1e-4 if plain.dtype == torch.float32 else 2e-2):
-        raise ModelError(f"{model.name} was refused: its last layer unembeds to other logits than its own (relative difference {gap:.2g}); its head is not head(norm(h)).")
+        raise ModelError(f"{model.name} was refused: its last layer unembeds to other logits than its own (relative difference {gap:.2g}).")
     if torch.equal(plain[0, -1], plain[1, -1]):
         raise ModelError(f"{model.name} was refused: two different pictures give the same logits, so it does not look at them. Check its processor and prompt.")

@@ -156,8 +156,8 @@ def render(factors: Mapping[str, str], rng: np.random.Generator) -> Image.Image:
         for x, y in zip(rng.uniform(0, 1, 46), rng.uniform(0, 1, 46), strict=True):
             whole.line([(x, y), (x - 0.022, y + 0.075)], (206, 222, 240), 0.011)
     pixels = np.asarray(canvas.reduce(2), dtype=np.float32)
-    pixels = pixels * rng.uniform(0.92, 1.08) + rng.normal(0, 4, (SIZE, SIZE, 1))
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    noisy = pixels * rng.uniform(0.92, 1.08) + rng.normal(0, 4, (SIZE, SIZE, 1))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
 
 
 def _foreground(draw: ImageDraw.ImageDraw, factors: Mapping[str, str], rng: np.random.Generator) -> None:

@@ -66,5 +66,5 @@ def scenes(n: int, random_state: int = 0, split: str = "train") -> datasets.Data
         rows["factors"].append(factors)
     text = datasets.Value("string")
     features = datasets.Features({"id": text, "image": datasets.Image(), "captions": datasets.List(text),
-                                  "factors": {f: text for f in ("subject", "colour", "action", "background", "weather", "prop", "count")}})  # fmt: skip
+                                  "factors": dict.fromkeys(("subject", "colour", "action", "background", "weather", "prop", "count"), text)})  # fmt: skip
     return datasets.Dataset.from_dict(rows, features=features)

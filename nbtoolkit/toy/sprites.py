@@ -42,6 +42,7 @@ class Pen:
         return max(1, round(share * self.h))
 
     def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw an ellipse around (cx, cy)."""
         (ax, ay), (bx, by) = self._at(cx - rx, cy - ry), self._at(cx + rx, cy + ry)
         self.draw.ellipse((min(ax, bx), ay, max(ax, bx), by), fill=fill, outline=outline, width=self._width(0.012))
 
@@ -50,12 +51,15 @@ class Pen:
         self.ellipse(cx, cy, r * self.h / self.w, r, fill, outline)
 
     def poly(self, points: Sequence[tuple[float, float]], fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw a filled polygon."""
         self.draw.polygon([self._at(*p) for p in points], fill=fill, outline=outline, width=self._width(0.012))
 
     def rect(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw a filled rectangle."""
         self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, outline)
 
     def line(self, points: Sequence[tuple[float, float]], fill: RGB, width: float = 0.03) -> None:
+        """Draw a line whose width is a share of the box height."""
         self.draw.line([self._at(*p) for p in points], fill=fill, width=self._width(width), joint="curve")
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from . import architecture, grammar
 from .drawing import render
@@ -81,6 +81,7 @@ class FactorHeads(nn.Module):
         self.heads = nn.ModuleDict({f: nn.Linear(width, len(v)) for f, v in VALUES.items()})
 
     def forward(self, pooled: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Give the sum of the cross-entropies of ``pooled`` (b, width), and the accuracy of every factor."""
         losses, right = [], {}
         for f, head in self.heads.items():
             logits = head(pooled)

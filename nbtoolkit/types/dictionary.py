@@ -15,7 +15,8 @@ from .representations import Array, Source, check_shape, read_only
 class Encoder(Protocol):
     """A fitted scikit-learn transformer."""
 
-    def transform(self, X: Array) -> Array: ...  # noqa: N803 (scikit-learn's name)
+    def transform(self, X: Array) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Give the activations of X (n, d_model)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class ConceptDictionary:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     encoder: Encoder | None = None
     reconstruction_error: float = float("nan")
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
     unexplained: Array | None = None
 
     def __post_init__(self) -> None:

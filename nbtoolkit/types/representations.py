@@ -79,9 +79,9 @@ class Representations:
     references
         The captions that came with the data, sample by sample.
     layers
-        The layer of each slice of axis 1; ``None`` means 0 … n_layers.
+        The layer of each slice of axis 1; empty means 0 … n_layers.
     n_layers
-        Number of blocks of the model.
+        Number of blocks of the model; -1 means the last of ``layers``.
     skipped
         Samples left out, id to reason: broken pictures, or the model never said the token.
     source
@@ -93,10 +93,10 @@ class Representations:
     captions: tuple[str, ...]
     positions: tuple[int, ...]
     references: tuple[tuple[str, ...], ...] = ()
-    layers: tuple[int, ...] | None = None
-    n_layers: int | None = None
+    layers: tuple[int, ...] = ()
+    n_layers: int = -1
     skipped: Mapping[str, str] = field(default_factory=dict)
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
         states = np.asarray(self.states)
@@ -105,12 +105,12 @@ class Representations:
         for name in ("sample_ids", "captions", "positions"):
             if len(getattr(self, name)) != n:
                 raise NbtoolkitError(f"Representations.{name} has {len(getattr(self, name))} entries; expected n_samples = {n}, one a row of states.")
-        layers = tuple(range(states.shape[1])) if self.layers is None else tuple(int(layer) for layer in self.layers)
+        layers = tuple(int(layer) for layer in self.layers) or tuple(range(states.shape[1]))
         if len(layers) != states.shape[1]:
             raise NbtoolkitError(f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one a slice of axis 1 of states.")
         object.__setattr__(self, "states", read_only(states))
         object.__setattr__(self, "layers", layers)
-        object.__setattr__(self, "n_layers", layers[-1] if self.n_layers is None else int(self.n_layers))
+        object.__setattr__(self, "n_layers", layers[-1] if self.n_layers < 0 else int(self.n_layers))
         object.__setattr__(self, "references", tuple(tuple(r) for r in self.references) or ((),) * n)
         for name in ("sample_ids", "captions", "positions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))

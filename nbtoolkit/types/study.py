@@ -50,7 +50,7 @@ class Study:
     samples: Sequence[Sample]
     representations: Representations
     scores: Mapping[int, Scores] = field(default_factory=dict)
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
         for name in ("dictionaries", "groundings", "scores"):
@@ -84,4 +84,5 @@ class Study:
 
     def __repr__(self) -> str:
         d = self.dictionary(self.layers[-1])
-        return f"Study of {self.token!r} in {self.source.model}: {len(self.samples)} pictures, {d.n_concepts} concepts a layer by {d.method}, layers {self.layers[0]}–{self.layers[-1]}"
+        what = f"{len(self.samples)} pictures, {d.n_concepts} concepts a layer by {d.method}"
+        return f"Study of {self.token!r} in {self.source.model}: {what}, layers {self.layers[0]}–{self.layers[-1]}"

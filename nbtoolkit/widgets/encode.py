@@ -52,8 +52,8 @@ def _curves(study: Study) -> list[dict[str, Any]]:
     """One curve a metric: value, spread and baseline by layer."""
     curves = []
     for name, about in METRICS.items():
-        rows = [study.scores.get(layer) for layer in study.layers]
-        if any(r is None or name not in r.values for r in rows):
+        rows = [study.scores[layer] for layer in study.layers if layer in study.scores and name in study.scores[layer].values]
+        if len(rows) < len(study.layers):
             continue
         curves.append({"name": name, **about, "values": [_round(r.values[name]) for r in rows], "spread": [_round(r.spread.get(name, 0.0)) for r in rows],
                        "baselines": [_round(r.baseline[name]) if name in r.baseline else None for r in rows]})  # fmt: skip

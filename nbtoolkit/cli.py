@@ -1,0 +1,215 @@
+"""The command line: ``nbtoolkit demo | study | export | doctor``. Errors take one line and exit with status 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import NbtoolkitError
+
+NOTEBOOK = "01_first_look.ipynb"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nbtoolkit", description="What does this multimodal model mean by this word?")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="study a word of the embedded world and open the first notebook")
+    demo.add_argument("--token", default="dog", help="the word (dog, cat, bear, baby, bus, train, car, cake)")
+    demo.add_argument("--n-concepts", type=int, default=20)
+    demo.add_argument("--out", type=Path, help="study folder (default: TOKEN.study)")
+    demo.add_argument("--html", type=Path, metavar="FILE", help="write the interactive page instead of opening JupyterLab")
+    demo.add_argument("--no-browser", action="store_true", help="print JupyterLab's address and keep serving")
+    demo.set_defaults(run=_demo)
+
+    study = commands.add_parser("study", help="study a word of any model and data; resumes where it was stopped")
+    study.add_argument("--model", required=True, help="toy, a folder, or a Hugging Face id")
+    study.add_argument("--data", required=True, help="toy, a Parquet file, or a folder with captions.jsonl")
+    study.add_argument("--token", required=True)
+    study.add_argument("--out", type=Path, required=True, help="study folder to write")
+    study.add_argument("--n-concepts", type=int, default=20)
+    study.add_argument("--method", default="SemiNMF", help="SemiNMF, PCA, KMeans, LargestNorm, …")
+    study.add_argument("--layers", default="all", help="all, or layers separated by commas, such as 1,16,-1")
+    study.add_argument("--captions", choices=("generate", "given"), default="generate", help="let the model caption, or read the data's captions")
+    study.add_argument("--scorer", help="CLIP judge: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)")
+    study.add_argument("--batch-size", type=int)
+    study.add_argument("--device", default="auto")
+    study.add_argument("--html", type=Path, metavar="FILE", help="also write the interactive page")
+    study.set_defaults(run=_study)
+
+    export = commands.add_parser("export", help="write a study as one self-contained interactive page")
+    export.add_argument("study", type=Path)
+    export.add_argument("file", type=Path)
+    export.add_argument("--max-mb", type=float, default=20.0, help="budget for pictures, in MB")
+    export.set_defaults(run=_export)
+
+    doctor = commands.add_parser("doctor", help="say what is installed, what is missing and what to do")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 on an error, which is printed on one line."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args) or 0)
+    except (NbtoolkitError, OSError) as error:
+        print("nbtoolkit:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nbtoolkit: stopped; finished shards are kept", file=sys.stderr)
+        return 130
+
+
+def _quiet() -> None:
+    """Keep the libraries' own bars out of ours."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+
+
+def _method(name: str, n_concepts: int) -> Any:
+    from .decomposition import named
+
+    estimator = named(name)
+    size = "n_clusters" if "n_clusters" in estimator.get_params() else "n_components"
+    if n_concepts < 1:
+        raise NbtoolkitError(f"--n-concepts is {n_concepts}; expected at least 1.")
+    return estimator.set_params(**{size: n_concepts})
+
+
+def _demo(args: argparse.Namespace) -> int:
+    if args.html is None:
+        _need_lab()
+    _quiet()
+    from . import explore, load_data, load_model, load_scorer, study
+
+    out = args.out or Path(f"{args.token}.study")
+    print(f"Drawing scenes of the embedded world and asking its small LLaVA about {args.token!r} …", flush=True)
+    result = study(load_model("toy"), load_data("toy"), args.token, method=_method("SemiNMF", args.n_concepts), scorer=load_scorer("toy"))
+    result.save(out)
+    print(f"{result!r}\nsaved in {out}", flush=True)
+    if args.html is not None:
+        path = explore(result).to_html(args.html)
+        print(f"page: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in any browser")
+        return 0
+    return _lab(args.no_browser)
+
+
+def _study(args: argparse.Namespace) -> int:
+    _quiet()
+    from . import explore, load_data, load_model, load_scorer, study
+
+    judge = args.scorer or ("toy" if args.model == "toy" else None)
+    layers = "all" if args.layers == "all" else [_whole(part) for part in args.layers.split(",")]
+    shards = args.out.with_name(args.out.name + ".shards")
+    result = study(load_model(args.model, device=args.device), load_data(args.data), args.token, layers=layers,
+                   method=_method(args.method, args.n_concepts), scorer=load_scorer(judge) if judge else None, captions=args.captions,
+                   batch_size=args.batch_size or "auto", out=shards)  # fmt: skip
+    result.save(args.out)
+    shutil.rmtree(shards)
+    left_out = f"; {len(result.representations.skipped)} pictures left out" if result.representations.skipped else ""
+    print(f"{result!r}{left_out}\nsaved in {args.out}")
+    if args.html is not None:
+        print(f"page: {explore(result).to_html(args.html)}")
+    return 0
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise NbtoolkitError(f"--layers has {text!r}; expected 'all' or whole numbers separated by commas.") from None
+
+
+def _export(args: argparse.Namespace) -> int:
+    from . import explore, open_study
+
+    path = explore(open_study(args.study)).to_html(args.file, max_mb=args.max_mb)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    needed = ("nbtoolkit", "torch", "transformers", "datasets", "scikit-learn", "anywidget", "ipywidgets", "safetensors", "pyarrow", "pillow")
+    optional = {"jupyterlab": "pip install 'nbtoolkit[lab]'", "distributed": "pip install 'nbtoolkit[distributed]'"}
+    missing = 0
+    print(f"Python          {sys.version.split()[0]}")
+    for name in (*needed, *optional):
+        try:
+            print(f"{name:15s} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing += name in needed
+            print(f"{name:15s} missing; {optional.get(name, 'pip install nbtoolkit again')}")
+    folder = Path(__file__).parent
+    for what, path in (("front end", folder / "widgets/static/nbtoolkit.js"), ("toy captioner", folder / "toy/weights/captioner/model.safetensors"),
+                       ("toy scorer", folder / "toy/weights/scorer/model.safetensors")):  # fmt: skip
+        found = path.is_file()
+        missing += not found
+        print(f"{what:15s} {f'{path.stat().st_size / 1e3:.0f} kB' if found else 'missing; install nbtoolkit again'}")
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        print(f"{'GPU':15s} {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none; the CPU is used'}")
+    print("Widgets need anywidget where the notebook server runs, too: on a hub, install it there.")
+    return 2 if missing else 0
+
+
+# --- JupyterLab -----------------------------------------------------------------------------------------
+
+
+def _need_lab() -> None:
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise NbtoolkitError("JupyterLab is not installed; pip install 'nbtoolkit[lab]', or write a page with --html FILE.")
+
+
+def _notebook() -> Path:
+    """Give the first notebook: of the working folder, of the source tree, or a copy of the installed one."""
+    local = Path("notebooks") / NOTEBOOK
+    for place in (local, Path(__file__).parent.parent / "notebooks" / NOTEBOOK):
+        if place.is_file():
+            return place
+    installed = Path(sysconfig.get_path("data")) / "share/nbtoolkit/notebooks" / NOTEBOOK
+    if not installed.is_file():
+        raise NbtoolkitError(f"The notebook {NOTEBOOK} was not installed; expected it at {installed}. Run this in a clone of the repository.")
+    local.parent.mkdir(exist_ok=True)
+    shutil.copy(installed, local)
+    return local
+
+
+def _lab(no_browser: bool) -> int:
+    notebook = _notebook().resolve()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--IdentityProvider.token={token}",
+               f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{notebook.name}"]  # fmt: skip
+    if no_browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    print(f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}\nStop it with Ctrl-C.", flush=True)
+    server = subprocess.Popen(command)
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        return server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
