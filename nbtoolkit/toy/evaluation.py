@@ -1,0 +1,73 @@
+"""How well a captioner knows the embedded world: F1 of every factor that its captions state.
+
+``python -m nbtoolkit.toy.evaluation`` prints the table of the model card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .grammar import FACTORS, SUBJECTS, parse, stated
+
+if TYPE_CHECKING:
+    from ..models import Model
+
+
+def caption_all(model: Model, scenes: Any, batch_size: int = 64) -> list[str]:
+    """Caption pictures greedily: one text a picture."""
+    import torch
+
+    texts = []
+    for start in range(0, len(scenes), batch_size):
+        inputs = model.encode(scenes[start : start + batch_size]["image"])
+        with torch.inference_mode():
+            out = model.hf.generate(**inputs, max_new_tokens=40, do_sample=False)
+        texts += [model.decode(row).strip() for row in out[:, inputs["input_ids"].shape[1] :]]
+    return texts
+
+
+def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    """F1 of the stated values, factor by factor, and over all of them (``micro``).
+
+    A value that is stated and true counts as right; stated and false, or true and not stated, as wrong. "none" is
+    never stated.
+
+    Examples
+    --------
+    >>> scene = dict(subject="car", colour="red", action="parked", background="street", weather="none", prop="none", count="one")
+    >>> factor_f1(["a red car parked on the street"], [scene])["micro"]
+    1.0
+    """
+    right, said, true = dict.fromkeys(FACTORS, 0), dict.fromkeys(FACTORS, 0), dict.fromkeys(FACTORS, 0)
+    for text, scene in zip(captions, factors, strict=True):
+        answer, truth = parse(text), stated(scene)
+        for f in FACTORS:
+            said[f] += f in answer
+            true[f] += f in truth
+            right[f] += f in answer and answer[f] == truth.get(f)
+    scores = {f: 2 * right[f] / max(1, said[f] + true[f]) for f in FACTORS}
+    return scores | {"micro": 2 * sum(right.values()) / max(1, sum(said.values()) + sum(true.values()))}
+
+
+def subject_precision(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    """Of the pictures whose caption names a subject, the share that shows it, subject by subject."""
+    named = [parse(c).get("subject") for c in captions]
+    return {s: sum(f["subject"] == s for n, f in zip(named, factors, strict=True) if n == s) / max(1, named.count(s)) for s in SUBJECTS}
+
+
+def main() -> None:
+    """Print both tables for the test and held-out splits."""
+    from .. import load_data, load_model
+
+    model = load_model("toy")
+    for split in ("test", "heldout"):
+        scenes = load_data("toy", split=split, n=2000)
+        captions = caption_all(model, scenes)
+        exact = sum(parse(c) == stated(f) for c, f in zip(captions, scenes["factors"], strict=True)) / len(captions)
+        print(split, {k: round(v, 3) for k, v in factor_f1(captions, scenes["factors"]).items()}, f"exact {exact:.3f}")  # noqa: T201
+        print(split, {k: round(v, 3) for k, v in subject_precision(captions, scenes["factors"]).items()})  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

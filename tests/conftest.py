@@ -1,0 +1,54 @@
+"""Shared fixtures: one small study of the embedded world for the whole session, and where the real photographs are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+
+ROOT = Path(__file__).parent.parent
+PHOTOS = ROOT.parent / "shared" / "data" / "coco_photos.parquet"
+
+
+@pytest.fixture(scope="session")
+def model():
+    return nbt.load_model("toy")
+
+
+@pytest.fixture(scope="session")
+def scorer():
+    return nbt.load_scorer("toy")
+
+
+@pytest.fixture(scope="session")
+def data():
+    return nbt.load_data("toy", n=400)
+
+
+@pytest.fixture(scope="session")
+def reps(model, data):
+    return nbt.extract(model, data, "dog", progress=False)
+
+
+@pytest.fixture(scope="session")
+def study(model, data, scorer):
+    return nbt.study(model, data, "dog", method=nbt.SemiNMF(8, random_state=0), scorer=scorer, progress=False)
+
+
+@pytest.fixture(scope="session")
+def photos():
+    if not PHOTOS.exists():
+        pytest.skip(f"no real photographs at {PHOTOS}")
+    return nbt.load_data(PHOTOS)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

@@ -1,0 +1,96 @@
+"""Training: packing is exact, a killed run resumes to the same weights, a tiny run writes plain Hugging Face folders."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from nbtoolkit.toy import architecture, train
+
+
+@pytest.fixture(autouse=True)
+def _threads_and_logging():
+    threads, handlers = torch.get_num_threads(), logging.getLogger().handlers[:]
+    yield
+    torch.set_num_threads(threads)
+    for handler in logging.getLogger().handlers:
+        if handler not in handlers:
+            handler.close()
+    logging.getLogger().handlers = handlers
+
+
+def test_packed_captions_give_the_logits_of_captions_alone():
+    torch.manual_seed(0)
+    model = architecture.captioner(300).eval()
+    language = model.model.language_model
+    captions = [[[1, 7, 9, 3], [1, 8, 3]], [[1, 5, 3], [1, 6, 7, 8, 3]]]
+    patches = torch.randn(2, 4, architecture.WIDTH)
+    pack = train.packed(captions, 4, "cpu")
+    embed = language.get_input_embeddings()
+    bias = torch.zeros(pack["mask"].shape).masked_fill_(~pack["mask"], torch.finfo(torch.float32).min)
+    with torch.no_grad():
+        whole = language(inputs_embeds=torch.cat([patches, embed(pack["ids"])], 1), attention_mask=bias, position_ids=pack["positions"]).last_hidden_state
+        for i, group in enumerate(captions):
+            at = 4
+            for caption in group:
+                alone = language(inputs_embeds=torch.cat([patches[i : i + 1], embed(torch.tensor([caption]))], 1)).last_hidden_state[0, 4:]
+                torch.testing.assert_close(whole[i, at : at + len(caption)], alone, atol=2e-5, rtol=1e-4)
+                at += len(caption)
+
+
+def test_look_ahead_targets_are_uniform_over_the_content_words_to_come():
+    content = torch.zeros(10, dtype=torch.bool)
+    content[[7, 9]] = True
+    targets = train.look_ahead_targets([[[1, 7, 4, 9, 3]]], content, 5)
+    assert targets[0, 0].nonzero().flatten().tolist() == [7, 9] and targets[0, 0, 7] == 0.5
+    assert targets[0, 1].nonzero().flatten().tolist() == [9]
+    assert targets[0, 3].sum() == 0
+
+
+def test_a_killed_stage_resumes_to_the_same_weights(tmp_path):
+    def run(folder, stop_at=None):
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.LayerNorm(6))
+        folder.mkdir(exist_ok=True)
+
+        def step(rng):
+            if step.calls == stop_at:
+                raise KeyboardInterrupt
+            step.calls += 1
+            x = torch.from_numpy(rng.normal(size=(8, 6))).float()
+            return (module(x) - x.flip(1)).square().mean(), ""
+
+        step.calls = 0
+        train.run_stage("s", folder, [module], step, n_steps=12, lr=1e-2, random_state=0, save_every=5)
+        return [p.detach().clone() for p in module.parameters()]
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", stop_at=7)
+    for a, b in zip(whole, run(tmp_path / "cut"), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "Pool", _Here)
+    train.main(["--out", str(tmp_path), "--n-images", "130", "--tower-steps", "1", "--caption-steps", "1", "--scorer-steps", "1", "--device", "cpu"])
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "captioner")
+    processor = AutoProcessor.from_pretrained(tmp_path / "captioner")
+    assert model.config.model_type == "llava" and processor.image_token == "<image>"
+    assert np.load(tmp_path / "images-130.npy").shape == (130, 64, 64, 3)
+    assert (tmp_path / "scorer" / "model.safetensors").stat().st_size < 4e6
+
+
+class _Here:
+    """A pool that works in this process."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def map(self, f, tasks, chunksize):
+        return [f(t) for t in tasks]
