@@ -125,7 +125,10 @@ def _normalise(data: Any, names: dict[str, str | None], datasets: Any) -> Any:
     if len(set(ids)) < len(ids):
         repeated = next(i for i in ids if ids.count(i) > 1)
         raise DataError(f"The id {repeated!r} occurs more than once in column {names['id']!r}; expected one id a picture.")
-    image = data.select_columns([names["image"]]).rename_column(names["image"], "image").cast_column("image", datasets.Image())
+    image = data.select_columns([names["image"]])
+    if names["image"] != "image":
+        image = image.rename_column(names["image"], "image")
+    image = image.cast_column("image", datasets.Image())
     texts = [[c] if isinstance(c, str) else [t for t in (c or []) if t] for c in captions]
     image = image.add_column("id", ids).add_column("captions", texts, feature=datasets.List(datasets.Value("string")))
     rest = [c for c in data.column_names if c not in (names["image"], names["captions"], names["id"])]

@@ -102,12 +102,10 @@ def _wanted(layers: str | Sequence[int], reps: Representations) -> list[int]:
 
 
 def _pieces(caption: str, token: str) -> tuple[tuple[str, ...], int]:
-    """Words of a caption, and the index of the one where the token ends."""
-    words = tuple(re.findall(r"\w+|[^\w\s]", caption))
-    parts = re.findall(r"\w+|[^\w\s]", token.lower())
-    lower = [w.lower() for w in words]
-    starts = (i for i in range(len(words)) if lower[i : i + len(parts)] == parts)
-    return words, next(starts, 0) + len(parts) - 1
+    """Cut a caption into what is before the token, the token, and what is after it; the token's index is 1."""
+    found = re.search(rf"(?<!\w){re.escape(token)}(?!\w)", caption, re.IGNORECASE)
+    start, stop = found.span() if found else (0, 0)
+    return (caption[:start], caption[start:stop], caption[stop:]), 1
 
 
 def _stage(progress: Any, name: str) -> Any:

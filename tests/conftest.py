@@ -13,6 +13,8 @@ import pytest
 
 import nbtoolkit as nbt
 
+from .browser.conftest import browser  # noqa: F401 (a fixture)
+
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "data" / "coco_photos.parquet"
 

@@ -14,7 +14,7 @@ from .representations import Representations, Source
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of a study: ``image`` is a JPEG thumbnail, ``position`` indexes ``pieces``, the caption's sub-tokens."""
+    """One picture of a study: ``image`` is a JPEG thumbnail; ``pieces`` join to the caption, ``position`` is the token's."""
 
     id: str
     caption: str

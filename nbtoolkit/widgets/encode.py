@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from ..types import ConceptDictionary, Sample, Study
 TILE = 112  # pixels a side of a thumbnail in a strip
 N_BINS = 14
 METRICS = {
-    "clip_score": {"label": "CLIPScore of words on pictures", "better": "higher", "baseline": "random words"},
-    "reconstruction_error": {"label": "Share of Z not explained", "better": "lower", "baseline": ""},
+    "clip_score": {"label": "CLIPScore", "better": "higher", "baseline": "random words"},
+    "reconstruction_error": {"label": "Reconstruction error", "better": "lower", "baseline": ""},
 }
 
 
@@ -26,7 +27,7 @@ def describe(study: Study) -> dict[str, Any]:
     concepts = {str(layer): _concepts(study, layer, row) for layer in study.layers}
     first = study.dictionary(study.layers[-1])
     return {
-        "token": study.token, "model": study.source.model, "method": first.method, "n_layers": study.representations.n_layers,
+        "token": study.token, "model": _short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
         "layers": list(study.layers), "concepts": concepts, "metrics": _curves(study),
         "samples": [{"id": s.id, "caption": s.caption} for s in study.samples],
     }  # fmt: skip
@@ -58,6 +59,11 @@ def _curves(study: Study) -> list[dict[str, Any]]:
         curves.append({"name": name, **about, "values": [_round(r.values[name]) for r in rows], "spread": [_round(r.spread.get(name, 0.0)) for r in rows],
                        "baselines": [_round(r.baseline[name]) if name in r.baseline else None for r in rows]})  # fmt: skip
     return curves
+
+
+def _short(model: str) -> str:
+    """Give the name of a model folder without the way to it; hub ids stay whole."""
+    return Path(model).name if Path(model).is_absolute() else model
 
 
 def _round(value: float) -> float:

@@ -59,7 +59,8 @@ export function galleryPane(ctx) {
 
   /** @param {import("./types.js").Concept} concept @param {number} k */
   function makeCard(concept, k) {
-    const [first, ...rest] = concept.words;
+    const name = conceptName(concept, k, meta.token);
+    const words = concept.words.slice(0, 8).flatMap((w, i) => [i ? " · " : "", w === name ? h("strong", { text: w }) : w]);
     const dead = concept.active === 0;
     const heights = barHeights(concept.histogram);
     const strongest = concept.exemplars[0];
@@ -72,7 +73,7 @@ export function galleryPane(ctx) {
       } },
       h("div", { class: "nbt-card-head" },
         h("span", { class: "nbt-number", text: k + 1 }),
-        h("span", { class: "nbt-words" }, h("strong", { text: first ?? "(no word)" }), rest.length ? ` ${rest.slice(0, 7).join(" · ")}` : ""),
+        h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: "(no word)" })])),
         dead ? h("span", { class: "nbt-badge", text: "never used" }) : null,
         h("span", { class: "nbt-histogram", title: `activations of the ${percent(concept.active)} of pictures that use it, from 0 to the layer's strongest; heights by square root` },
           ...heights.map((v) => h("i", { style: { height: `${Math.round(v * 100)}%` } }))),
@@ -137,7 +138,7 @@ export function galleryPane(ctx) {
   onChange(ctx, ["concept"], () => {
     sync(true);
     const k = model.get("concept");
-    if (k !== null) ctx.say(`Concept ${k + 1}, ${conceptName(concepts()[k], k)}`);
+    if (k !== null) ctx.say(`Concept ${k + 1}, ${conceptName(concepts()[k], k, meta.token)}`);
   });
   onChange(ctx, ["sample"], () => sync(false));
   ctx.onMarks?.(() => sync(false));

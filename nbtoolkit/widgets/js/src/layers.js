@@ -52,7 +52,7 @@ export function layersPane(ctx) {
 function describe(meta, layer) {
   const concepts = meta.concepts[String(layer)];
   const top = concepts.map((c, k) => ({ c, k })).sort((a, b) => b.c.share - a.c.share).slice(0, 6);
-  return `Layer ${layer}: ${top.map(({ c, k }) => conceptName(c, k)).join(", ")}`;
+  return `Layer ${layer}: ${top.map(({ c, k }) => conceptName(c, k, meta.token)).join(", ")}`;
 }
 
 /**

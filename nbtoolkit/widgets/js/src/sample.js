@@ -42,7 +42,7 @@ export function samplePane(ctx) {
       missing.hidden = Boolean(url);
       if (url) picture.src = url;
       picture.alt = facts.captions[0] ?? facts.caption;
-      said.replaceChildren(...facts.pieces.flatMap((piece, k) => [k ? " " : "", k === facts.position ? h("mark", { text: piece }) : piece]));
+      said.replaceChildren(...facts.pieces.map((piece, k) => k === facts.position && piece ? h("mark", { text: piece }) : piece));
       details.hidden = !facts.captions.length;
       references.replaceChildren(...facts.captions.map((c) => h("li", { text: c })));
       paintBars(acts, i);
@@ -71,11 +71,13 @@ export function samplePane(ctx) {
     const marks = new Map(top.slice(0, COLOURS.length).map((t, j) => [t.concept, COLOURS[j]]));
     bars.replaceChildren(...top.map(({ concept, value }) => {
       const words = concepts[concept].words;
+      const name = conceptName(concepts[concept], concept, meta.token);
+      const others = words.filter((w) => w !== name).slice(0, 3);
       return h("li", {}, h("button", { type: "button", class: "nbt-bar", "aria-pressed": String(concept === model.get("concept")),
         "aria-label": `concept ${concept + 1}, ${words.slice(0, 4).join(", ")}: activation ${format(value)}`,
         onclick: () => commit(model, { concept }) },
         h("span", { class: "nbt-swatch", style: { background: marks.get(concept) } }),
-        h("span", { class: "nbt-bar-words" }, h("strong", { text: conceptName(concepts[concept], concept) }), words.length > 1 ? ` · ${words.slice(1, 4).join(" · ")}` : ""),
+        h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.length ? ` · ${others.join(" · ")}` : ""),
         h("span", { class: "nbt-track" }, h("i", { style: { width: `${(100 * Math.abs(value)) / max}%`, background: marks.get(concept) } })),
         h("span", { class: "nbt-value", text: format(value) })));
     }), h("li", { class: "nbt-rest" },

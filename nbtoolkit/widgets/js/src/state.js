@@ -58,8 +58,11 @@ export function barHeights(counts) {
   return counts.map((c) => Math.sqrt(c / top));
 }
 
-/** Name of a concept: its first word, or its number. @param {import("./types.js").Concept | undefined} concept @param {number} k */
-export const conceptName = (concept, k) => concept?.words[0] ?? `concept ${k + 1}`;
+/**
+ * Name of a concept: its first word other than the token itself (at the last layers every concept says that first), or its number.
+ * @param {import("./types.js").Concept | undefined} concept @param {number} k @param {string} token
+ */
+export const conceptName = (concept, k, token) => concept?.words.find((w) => w !== token.toLowerCase()) ?? concept?.words[0] ?? `concept ${k + 1}`;
 
 /**
  * Little-endian float32 bytes as an array. @param {DataView | ArrayBuffer | Uint8Array} raw

@@ -45,7 +45,7 @@ export function show(model, el, source) {
 function explorer(ctx) {
   const { meta, model } = ctx;
   const concepts = meta.concepts[String(meta.layers[0])].length;
-  const head = h("header", { class: "nbt-head" },
+  const head = h("div", { class: "nbt-head" },
     h("div", { class: "nbt-title" }, h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
       h("p", { class: "nbt-sub", text: `${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` })),
     layersPane(ctx));

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { barHeights, conceptName, floats, niceMax, select, strongest } from "../src/state.js";
+
+const samples = [{ caption: "a dog on grass" }, { caption: "a dog at night" }];
+const concepts = [
+  { words: ["grass", "lawn"], exemplars: [0], share: 0.2, histogram: [], active: 0.9, clip_score: 1 },
+  { words: ["night"], exemplars: [1], share: 0.7, histogram: [], active: 0.1, clip_score: null },
+  { words: [], exemplars: [], share: 0, histogram: [], active: 0, clip_score: 2 },
+];
+
+test("select searches words and captions and sorts", () => {
+  assert.deepEqual(select(concepts, "", "importance", samples), [1, 0, 2]);
+  assert.deepEqual(select(concepts, "", "index", samples), [0, 1, 2]);
+  assert.deepEqual(select(concepts, "", "clip_score", samples), [2, 0, 1]);
+  assert.deepEqual(select(concepts, "", "rare", samples), [1, 0, 2]);
+  assert.deepEqual(select(concepts, "LAWN", "index", samples), [0]);
+  assert.deepEqual(select(concepts, "at night", "index", samples), [1]);
+  assert.deepEqual(select(concepts, "zebra", "index", samples), []);
+});
+
+test("strongest ranks by absolute value and leaves out zeros", () => {
+  const acts = { values: new Float32Array([0, -3, 2, 1, 0, 0]), nConcepts: 3, rest: new Float32Array(2) };
+  assert.deepEqual(strongest(acts, 0), [{ concept: 1, value: -3 }, { concept: 2, value: 2 }]);
+  assert.deepEqual(strongest(acts, 1, 1), [{ concept: 0, value: 1 }]);
+});
+
+test("axes end at round numbers at or above the data", () => {
+  for (const top of [0.013, 0.1, 0.37, 1, 1.3, 7, 99, 1234]) {
+    const max = niceMax(top);
+    assert.ok(max >= top * 0.999999 && max <= 2 * top, `${top} -> ${max}`);
+  }
+  assert.equal(niceMax(0), 1);
+  assert.equal(niceMax(NaN), 1);
+});
+
+test("bars are between 0 and 1, and an empty histogram is flat", () => {
+  assert.deepEqual(barHeights([0, 1, 4]), [0, 0.5, 1]);
+  assert.deepEqual(barHeights([0, 0]), [0, 0]);
+});
+
+test("a concept without words has a number", () => {
+  assert.equal(conceptName(concepts[2], 2, "dog"), "concept 3");
+  assert.equal(conceptName(concepts[0], 0, "dog"), "grass");
+  assert.equal(conceptName(concepts[0], 0, "Grass"), "lawn");
+  assert.equal(conceptName(concepts[1], 1, "night"), "night");
+});
+
+test("floats survive an unaligned view", () => {
+  const raw = new Uint8Array(9);
+  raw.set(new Uint8Array(new Float32Array([1.5, -2]).buffer), 1);
+  assert.deepEqual([...floats(new DataView(raw.buffer, 1))], [1.5, -2]);
+});

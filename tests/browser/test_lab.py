@@ -1,0 +1,95 @@
+"""The first notebook in a real JupyterLab: run it, click, move the layer, read the traits back, switch the theme."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Watched, jupyterlab
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_first_look.ipynb"
+PICTURES = os.environ.get("NBTOOLKIT_SCREENSHOTS")  # a folder: keep the pictures of the README
+READY = """async () => { const w = window.jupyterapp?.shell?.currentWidget; if (!w?.sessionContext) return false;
+  await w.context.ready; await w.sessionContext.ready; return w.sessionContext.session?.kernel?.status === 'idle'; }"""
+RUN = """async (i) => { const nb = window.jupyterapp.shell.currentWidget.content; nb.deselectAll(); nb.activeCellIndex = i;
+  await window.jupyterapp.commands.execute('notebook:run-cell'); }"""
+ASK = """async (code) => { const k = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const f = k.requestExecute({ code, store_history: false }); let out = '';
+  f.onIOPub = m => { if (m.header.msg_type === 'stream') out += m.content.text;
+                     if (m.header.msg_type === 'error') out += m.content.traceback.join('\\n'); };
+  await f.done; return out.trim(); }"""
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map((c) => c.model.type)"
+
+
+@pytest.fixture(scope="module")
+def lab(browser, tmp_path_factory):
+    root = tmp_path_factory.mktemp("lab")
+    shutil.copy(NOTEBOOK, root)
+    with jupyterlab(root, tmp_path_factory.mktemp("jupyter") / "home") as (base, token):
+        watched = Watched(browser, base, viewport={"width": 1440, "height": 1100}, bypass_csp=True)
+        page = watched.page
+        page.goto(f"{base}/lab/tree/{NOTEBOOK.name}?token={token}&reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+        page.wait_for_function(READY, timeout=120_000, polling=250)
+        yield watched
+        watched.context.close()
+
+
+def test_the_notebook_runs_and_the_explorer_talks_to_python(lab):
+    page = lab.page
+    page.set_default_timeout(180_000)
+    kinds = page.evaluate(CELLS)
+    for index, kind in enumerate(kinds):
+        if kind == "code":
+            page.evaluate(RUN, index)
+            assert page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    first_cells = page.locator(".jp-Notebook .jp-Cell")
+    assert any(first_cells.nth(i).locator("img").count() for i in range(3)), "no picture within the first three cells"
+    page.set_default_timeout(30_000)
+    page.locator(".nbt-explorer").scroll_into_view_if_needed()  # pictures are fetched once their card is near the view
+    page.locator(".nbt-explorer .nbt-thumb:not(.nbt-waiting)").first.wait_for()
+    ask = lambda code: page.evaluate(ASK, code)  # noqa: E731
+
+    # from the page to Python
+    page.locator(".nbt-explorer .nbt-card").nth(2).click()
+    chosen = int(page.locator('.nbt-explorer .nbt-card[aria-selected="true"]').get_attribute("data-concept"))
+    assert ask("print(explorer.concept)") == str(chosen)
+    page.locator(".nbt-explorer .nbt-range").focus()
+    page.keyboard.press("Home")
+    assert ask("print(explorer.layer)") == "1"
+    page.locator(".nbt-explorer .nbt-card").nth(1).locator(".nbt-thumb").nth(2).click()
+    sample = ask("print(explorer.sample)")
+    assert sample.startswith("train-0-")
+    assert page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex") == len(kinds) - 1
+
+    # keys that the views use do not reach the notebook
+    page.locator('.nbt-explorer .nbt-card[tabindex="0"]').focus()
+    page.keyboard.press("b")
+    page.keyboard.press("ArrowDown")
+    assert len(page.evaluate(CELLS)) == len(kinds)
+
+    # from Python to the page
+    ask("explorer.layer = 5; explorer.concept = 3")
+    page.wait_for_function("document.querySelector('.nbt-explorer .nbt-card[aria-selected=\"true\"]')?.dataset.concept === '3'")
+    assert page.locator(".nbt-explorer .nbt-layer-label strong").inner_text() == "5"
+    ask("explorer.sample = explorer.study.samples[4].id")
+    page.wait_for_function("document.querySelector('.nbt-explorer .nbt-sample-head h3').textContent.startsWith('Picture 5 of')")
+    assert "TraitError" in ask("explorer.layer = 77")
+
+    # both themes
+    ask("explorer.layer = 4; explorer.concept = 0; explorer.sample = explorer.study.grounding(4).exemplars[0][0]")
+    for theme, light in (("JupyterLab Light", "true"), ("JupyterLab Dark", "false")):
+        page.evaluate("(t) => window.jupyterapp.commands.execute('apputils:change-theme', { theme: t })", theme)
+        page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
+        page.locator(".nbt-explorer .nbt-card .nbt-thumb:not(.nbt-waiting)").first.wait_for()
+        page.wait_for_timeout(400)
+        assert lab.axe(".nbt") == []
+        if PICTURES:
+            Path(PICTURES).mkdir(parents=True, exist_ok=True)
+            page.locator(".nbt-explorer").screenshot(path=f"{PICTURES}/explorer-{'light' if light == 'true' else 'dark'}.png")
+    lab.clean()
+
+

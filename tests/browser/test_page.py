@@ -1,0 +1,127 @@
+"""The exported page from file://: every pane, both themes, every width, keyboard, hostile text, no request at all."""
+
+import dataclasses
+
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.widgets import ConceptGallery, LayerSlider, SampleAttribution
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page_file(study, tmp_path_factory):
+    return nbt.explore(study, layer=4).to_html(tmp_path_factory.mktemp("page") / "dog.html")
+
+
+def state(page, name):
+    return page.evaluate("(n) => window.nbtoolkit.get(n)", name)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 620, 1600])
+def test_themes_and_widths(open_page, page_file, theme, width):
+    view = open_page(page_file, width=width, theme=theme, bypass_csp=True)
+    view.page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
+    assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert view.axe() == []
+    if width == 320:  # the second pane is behind a tab
+        view.page.get_by_role("button", name="Picture", exact=True).click()
+        assert view.axe() == []
+        assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+    view.clean()
+
+
+def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, study):
+    view = open_page(page_file)
+    page = view.page
+    page.wait_for_selector(".nbt-said mark")
+    assert page.locator(".nbt-said mark").inner_text() == "dog"
+    cards = page.locator(".nbt-card")
+    assert cards.count() == 8
+    # the layer slider changes the words
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    assert state(page, "layer") == 1
+    first = study.grounding(1).words[max(range(8), key=lambda k: nbt.widgets.encode.describe(study)["concepts"]["1"][k]["share"])]
+    assert page.locator(".nbt-card").first.locator(".nbt-words").inner_text().split()[0] == (first[0] if first else "(no")
+    page.keyboard.press("End")
+    assert state(page, "layer") == 5
+    # a chart slot is a button for the mouse
+    page.locator(".nbt-figure").first.locator(".nbt-hit").nth(2).click()
+    assert state(page, "layer") == 3
+    # a picture and a concept
+    page.locator(".nbt-card").nth(2).locator(".nbt-thumb").nth(1).click()
+    chosen = state(page, "concept")
+    assert page.locator('.nbt-card[aria-selected="true"]').count() == 1
+    assert state(page, "sample") == study.grounding(3).exemplars[chosen][1]
+    view.clean()
+
+
+def test_keyboard_alone(open_page, page_file):
+    view = open_page(page_file)
+    page = view.page
+    page.wait_for_selector(".nbt-card")
+    page.locator('.nbt-card[tabindex="0"]').focus()
+    page.keyboard.press("Home")
+    order = page.eval_on_selector_all(".nbt-card", "cards => cards.map(c => Number(c.dataset.concept))")
+    page.keyboard.press("ArrowDown")
+    assert state(page, "concept") == order[1]
+    assert page.evaluate("Number(document.activeElement.dataset.concept)") == order[1]
+    page.keyboard.press("End")
+    assert state(page, "concept") == order[-1]
+    before = state(page, "sample")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert state(page, "sample") != before
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.type("zzz")
+    assert "No concept matches" in page.locator(".nbt-list").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator(".nbt-card").count() == 8
+    view.clean()
+
+
+def test_search_sort_and_pictures_in_turn(open_page, page_file, study):
+    view = open_page(page_file)
+    page = view.page
+    page.wait_for_selector(".nbt-card")
+    word = next(w[0] for w in study.grounding(4).words if w)
+    page.get_by_role("searchbox").fill(word)
+    assert 0 < page.locator(".nbt-card").count() <= 8
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("combobox").select_option("index")
+    assert page.eval_on_selector_all(".nbt-card", "cards => cards.map(c => Number(c.dataset.concept))") == list(range(8))
+    here = state(page, "sample")
+    page.get_by_role("button", name="next picture").click()
+    assert state(page, "sample") != here
+    page.get_by_role("button", name="previous picture").click()
+    assert state(page, "sample") == here
+    bars = page.locator(".nbt-bar")
+    bars.nth(1).click()
+    assert bars.nth(1).get_attribute("aria-pressed") == "true"
+    view.clean()
+
+
+@pytest.mark.parametrize("pane", [ConceptGallery, LayerSlider, SampleAttribution])
+def test_every_pane_stands_alone(open_page, study, tmp_path, pane):
+    view = open_page(pane(study).to_html(tmp_path / "pane.html"), bypass_csp=True)
+    view.page.wait_for_selector({"gallery": ".nbt-card", "layers": ".nbt-chart", "sample": ".nbt-said mark"}[pane.kind])
+    assert view.axe() == []
+    view.clean()
+
+
+def test_hostile_text_is_shown_as_text(open_page, study, tmp_path):
+    evil = "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>"
+    samples = [dataclasses.replace(s, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for s in study.samples]
+    groundings = {k: nbt.Grounding([[evil, *w] for w in g.words], g.exemplars) for k, g in study.groundings.items()}
+    bad = nbt.Study(evil, study.dictionaries, groundings, samples, study.representations, study.scores, study.source)
+    view = open_page(nbt.explore(bad).to_html(tmp_path / "evil.html"))
+    view.page.wait_for_selector(".nbt-said mark")
+    assert evil in view.page.locator(".nbt-token").inner_text() and evil in view.page.locator(".nbt-said").inner_text()
+    assert evil in view.page.locator(".nbt-card").first.inner_text()
+    assert "owned" not in view.page.title().replace(evil, "") and view.page.locator(".nbt img:not(.nbt-picture)").count() == 0
+    view.clean()

@@ -1,0 +1,116 @@
+"""The model door: checks at load time, on small random models of other families, and refusals."""
+
+import pytest
+import torch
+from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, MistralConfig, Qwen2Config
+
+import nbtoolkit as nbt
+from nbtoolkit.models.adapter import Model
+from nbtoolkit.models.hooks import watching
+from nbtoolkit.models.loading import check_adapter
+from nbtoolkit.toy import architecture
+
+
+def tiny(text, patch_vision=True):
+    """A random LLaVA with non-unit norm weights around another language model, and its processor."""
+    torch.manual_seed(0)
+    vision = CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=16)
+    config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=architecture.IMAGE, vision_feature_layer=-1,
+                         vision_feature_select_strategy="default", image_seq_length=16)  # fmt: skip
+    hf = LlavaForConditionalGeneration(config).eval()
+    with torch.no_grad():
+        for name, p in hf.named_parameters():
+            if "norm" in name and p.ndim == 1 and "weight" in name:
+                p.uniform_(0.5, 1.5)
+    tokens = architecture.tokenizer(["a dog on the grass", "a cat in the snow"] * 10)
+    processor = LlavaProcessor(architecture.image_processor(), tokens, patch_size=16, vision_feature_select_strategy="default",
+                               num_additional_image_tokens=1, chat_template=architecture.CHAT_TEMPLATE)  # fmt: skip
+    return hf, processor
+
+
+SMALL = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}
+
+
+@pytest.mark.parametrize("text", [LlamaConfig(**SMALL), MistralConfig(**SMALL, sliding_window=8), Qwen2Config(**SMALL)], ids=lambda c: c.model_type)
+def test_other_language_models_pass_the_checks(text):
+    hf, processor = tiny(text)
+    model = nbt.load_model(hf, processor=processor)
+    assert (model.n_layers, model.d_model) == (3, 32)
+    assert type(model.norm).__name__.endswith("RMSNorm")
+
+
+def test_the_toy_model(model):
+    assert (model.n_layers, model.d_model) == (5, 128)
+    assert model.hf.dtype == torch.float32 and not model.hf.training
+    assert repr(model) == "Model 'toy' (LlavaForConditionalGeneration): 5 layers, d_model 128"
+
+
+def test_unembed_takes_numpy_and_torch(model, reps):
+    states = reps.layer(-1)[:3]
+    torch.testing.assert_close(torch.tensor(model.unembed(states)), model.unembed(torch.tensor(states)))
+    assert abs(model.unembed(states, norm=False) - model.unembed(states)).max() > 1e-3
+
+
+def test_watching_can_replace_states_and_cleans_up(model, data):
+    inputs = model.encode(data[:2]["image"])
+    with torch.inference_mode():
+        clean = model.hf(**inputs).logits
+        stored = {}
+        with watching(model.blocks, lambda layer, h: stored.update({layer: h.clone()})):
+            model.hf(**inputs)
+        other = model.encode(data[2:4]["image"])
+        for point in range(model.n_layers + 1):  # patching the whole stream of another picture restores the clean logits
+            with watching(model.blocks, lambda layer, h, point=point: stored[point] if layer == point else None):
+                assert torch.equal(model.hf(**other).logits, clean)
+        assert not torch.equal(model.hf(**other).logits, clean)
+
+
+def test_a_blind_model_is_refused():
+    hf, processor = tiny(LlamaConfig(**SMALL))
+    with torch.no_grad():
+        hf.model.multi_modal_projector.linear_2.weight.zero_()
+    with pytest.raises(nbt.NbtoolkitError, match="two different pictures give the same logits"):
+        nbt.load_model(hf, processor=processor)
+
+
+def test_a_head_that_is_not_the_models_is_refused():
+    hf, processor = tiny(LlamaConfig(**SMALL))
+    model = Model(hf, processor)
+    model.norm = torch.nn.Identity()
+    with pytest.raises(nbt.NbtoolkitError, match="its last layer unembeds to other logits than its own"):
+        check_adapter(model)
+
+
+def test_blocks_that_do_not_fire_are_refused():
+    hf, processor = tiny(LlamaConfig(**SMALL))
+    model = Model(hf, processor)
+    model.blocks = torch.nn.ModuleList([*model.blocks, torch.nn.Linear(1, 1)])
+    model.n_layers = 4
+    with pytest.raises(nbt.NbtoolkitError, match=r"hooks at layers \[4\] fired \[0\] times"):
+        check_adapter(model)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("/nowhere/model", "holds no Hugging Face model|There is no folder"), ("no-such/model-id", "holds no Hugging Face model")],
+)
+def test_no_model_there(source, message):
+    with pytest.raises(nbt.NbtoolkitError, match=message):
+        nbt.load_model(source)
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    (tmp_path / "hello.txt").write_text("hi")
+    with pytest.raises(nbt.NbtoolkitError, match="holds no Hugging Face model .*Give a folder with config.json"):
+        nbt.load_model(tmp_path)
+
+
+def test_a_loaded_model_needs_its_processor():
+    hf, _ = tiny(LlamaConfig(**SMALL))
+    with pytest.raises(nbt.NbtoolkitError, match="was given without its processor"):
+        nbt.load_model(hf)
+
+
+def test_a_scorer_must_be_a_clip(tmp_path):
+    with pytest.raises(nbt.NbtoolkitError, match="cannot be loaded as a CLIP model"):
+        nbt.load_scorer(tmp_path)

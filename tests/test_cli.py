@@ -1,0 +1,60 @@
+"""The command line: what it writes, and errors on one line with status 2."""
+
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _few_scenes(monkeypatch, tmp_path):
+    monkeypatch.setattr("nbtoolkit.data._TOY_SIZE", {"train": 300})
+    monkeypatch.chdir(tmp_path)
+
+
+def test_demo_writes_study_and_page(tmp_path, capsys):
+    assert main(["demo", "--token", "bus", "--n-concepts", "5", "--out", "b.study", "--html", "bus.html"]) == 0
+    said = capsys.readouterr().out
+    assert "saved in b.study" in said and "bus.html" in said
+    study = nbt.open_study("b.study")
+    assert study.token == "bus" and study.dictionary(5).n_concepts == 5 and study.scores[5]["clip_score"] > 0
+    assert (tmp_path / "bus.html").stat().st_size > 100_000
+
+
+def test_study_and_export(tmp_path, capsys):
+    assert main(["study", "--model", "toy", "--data", "toy", "--token", "car", "--out", "c.study", "--method", "KMeans", "--n-concepts", "3", "--layers", "3,-1"]) == 0
+    assert nbt.open_study("c.study").layers == (3, 5) and not (tmp_path / "c.study.shards").exists()
+    assert main(["export", "c.study", "car.html"]) == 0
+    assert "car.html" in capsys.readouterr().out and (tmp_path / "car.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--token", "zebra", "--html", "x.html"], "No sample's caption contains 'zebra'"),
+        (["demo", "--n-concepts", "5000", "--html", "x.html"], "expected at most"),
+        (["demo", "--n-concepts", "0", "--html", "x.html"], "--n-concepts is 0"),
+        (["study", "--model", "/nowhere", "--data", "toy", "--token", "dog", "--out", "x"], "holds no Hugging Face model"),
+        (["study", "--model", "toy", "--data", "/nowhere", "--token", "dog", "--out", "x"], "There is no file or folder"),
+        (["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--method", "Kmeans"], "Did you mean 'KMeans'?"),
+        (["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--layers", "a"], "--layers has 'a'"),
+        (["export", "none.study", "x.html"], "There is no study at"),
+    ],
+)
+def test_errors_take_one_line_and_status_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("nbtoolkit: ") and message in lines[-1]
+    assert "Traceback" not in "".join(lines)
+
+
+def test_unknown_commands_exit_with_2():
+    with pytest.raises(SystemExit) as stop:
+        main(["dance"])
+    assert stop.value.code == 2
+
+
+def test_doctor(capsys):
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "anywidget" in said and "front end" in said and "missing" not in said.replace("distributed     missing", "")

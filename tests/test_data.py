@@ -1,0 +1,127 @@
+"""The data door: every accepted source, every kind of picture, every refusal."""
+
+import io
+import json
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+
+import nbtoolkit as nbt
+from nbtoolkit.data import read_image, thumbnail, vocabulary
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def gradient(mode="RGB", size=(20, 10)):
+    ramp = np.linspace(0, 255, size[0] * size[1]).reshape(size[1], size[0]).astype(np.uint8)
+    return Image.fromarray(np.stack([ramp, ramp // 2, 255 - ramp], -1)).convert(mode)
+
+
+def test_folder_with_captions(tmp_path):
+    gradient().save(tmp_path / "a.jpg")
+    gradient().save(tmp_path / "b.png")
+    lines = [{"file_name": "a.jpg", "caption": "a ramp"}, {"file_name": "b.png", "captions": ["one", "two"], "id": 7}]
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    data = nbt.load_data(tmp_path)
+    assert data["id"][:] == ["a.jpg", "7"] and data["captions"][:] == [["a ramp"], ["one", "two"]]
+    assert data[0]["image"].size == (20, 10)
+
+
+def test_dataset_columns_are_detected_or_named():
+    pictures = [gradient(), gradient()]
+    data = nbt.load_data(datasets.Dataset.from_dict({"img": pictures, "text": ["a", "b"], "more": [1, 2]}, features=datasets.Features(
+        {"img": datasets.Image(), "text": datasets.Value("string"), "more": datasets.Value("int64")})))  # fmt: skip
+    assert data.column_names == ["id", "image", "captions", "more"] and data["id"][:] == ["0", "1"]
+    odd = datasets.Dataset.from_dict({"x": pictures, "y": ["a", "b"]}, features=datasets.Features({"x": datasets.Image(), "y": datasets.Value("string")}))
+    assert nbt.load_data(odd, captions="y")["captions"][:] == [["a"], ["b"]]
+    with pytest.raises(nbt.NbtoolkitError, match=r"No column of \['x', 'y'\] looks like the captions; name it"):
+        nbt.load_data(odd)
+    with pytest.raises(nbt.NbtoolkitError, match=r"no column 'z' for the captions; the columns are \['x', 'y'\]"):
+        nbt.load_data(odd, captions="z")
+
+
+def test_photographs_are_read_as_they_are(photos):
+    assert len(photos) == 103 and photos.column_names[:3] == ["id", "image", "captions"]
+    assert {len(c) for c in photos["captions"]} == {1, 5}
+    sizes = [read_image(im).size for im in photos.select(range(30))["image"]]
+    assert any(w > h for w, h in sizes) and any(w < h for w, h in sizes)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "L", "LA", "1", "RGB"])
+def test_every_mode_is_read_as_rgb(mode):
+    kind = "TIFF" if mode in ("CMYK", "LA") else "PNG"
+    image = read_image(encoded(gradient(mode), kind))
+    assert image.mode == "RGB" and image.size == (20, 10)
+    reference = np.asarray(gradient("L" if mode in ("L", "LA") else "RGB").convert("RGB"), float)
+    assert np.abs(np.asarray(image, float) - reference).mean() < (130 if mode == "1" else 15)
+
+
+def test_transparency_shows_white():
+    image = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    assert np.asarray(read_image(encoded(image))).min() == 255
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    ramp = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    out = np.asarray(read_image(encoded(Image.fromarray(ramp))))[..., 0]
+    assert np.abs(out.astype(int) - (ramp // 257).astype(int)).max() <= 1
+
+
+def test_exif_rotation_is_applied():
+    image = gradient()
+    exif = image.getexif()
+    exif[0x0112] = 6  # rotate by 270 degrees to be upright
+    turned = read_image(encoded(image, "JPEG", exif=exif, quality=95))
+    assert turned.size == (10, 20)
+    assert np.abs(np.asarray(turned, float) - np.asarray(image.rotate(270, expand=True), float)).mean() < 6
+
+
+def test_damaged_pictures_are_refused():
+    whole = encoded(Image.effect_noise((64, 64), 80), "JPEG")
+    for broken in (whole[: len(whole) // 2], b"not a picture", "/nowhere/x.jpg", None):
+        with pytest.raises(nbt.NbtoolkitError, match="The picture cannot be read"):
+            read_image(broken)
+
+
+def test_thumbnails_are_small_jpegs():
+    picture = Image.open(io.BytesIO(thumbnail(Image.new("RGB", (1000, 500)), 256)))
+    assert picture.size == (256, 128) and picture.format == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p / "missing.parquet", "There is no file or folder"),
+        (lambda p: (p / "x.txt").write_text("x") and p / "x.txt", "is not a Parquet file"),
+        (lambda p: (p / "x.parquet").write_bytes(b"nonsense") and p / "x.parquet", "cannot be read as Parquet"),
+        (lambda p: p, "has no captions.jsonl"),
+        (lambda p: 7, "data is a int; expected 'toy', a Parquet file"),
+        (lambda p: datasets.Dataset.from_dict({"image": [], "captions": []}), "The data set is empty"),
+    ],
+)
+def test_sources_that_cannot_be_used(tmp_path, make, message):
+    with pytest.raises(nbt.NbtoolkitError, match=message):
+        nbt.load_data(make(tmp_path))
+
+
+@pytest.mark.parametrize("line", ['{"file_name": "../../etc/passwd", "caption": "x"}', "nonsense", '{"caption": "x"}'])
+def test_listing_errors_name_the_line(tmp_path, line):
+    (tmp_path / "captions.jsonl").write_text(line)
+    with pytest.raises(nbt.NbtoolkitError, match="line 1"):
+        nbt.load_data(tmp_path)
+
+
+def test_repeated_ids_are_refused():
+    rows = datasets.Dataset.from_dict({"id": ["a", "a"], "image": ["x", "y"], "caption": ["", ""]})
+    with pytest.raises(nbt.NbtoolkitError, match="The id 'a' occurs more than once"):
+        nbt.load_data(rows)
+
+
+def test_vocabulary():
+    assert vocabulary([["A dog, 2 cats"], ["dog's"]]) == {"a", "dog", "cats", "s"}

@@ -1,0 +1,197 @@
+"""Dictionaries: planted truth, equality with scikit-learn, laws over everything registered, refusals."""
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
+from sklearn.cluster import KMeans
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import nbtoolkit as nbt
+from nbtoolkit.decomposition.semi_nmf import exact_codes, objective, sweep_codes, update_concepts
+
+METHODS = [nbt.SemiNMF(6, random_state=0), nbt.LargestNorm(6), nbt.RandomDirections(6, random_state=0), PCA(6), KMeans(6, random_state=0, n_init=1),
+           FastICA(6, random_state=0, max_iter=2000, tol=1e-3), MiniBatchDictionaryLearning(6, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)]  # fmt: skip
+
+
+def planted(n=600, d=64, k=12, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    U = rng.normal(size=(k, d)) + 0.5 * rng.normal(size=d)
+    U /= np.linalg.norm(U, axis=1, keepdims=True)
+    V = rng.exponential(30, (n, k)) * (rng.random((n, k)) < 0.2)
+    return V @ U + noise * rng.normal(size=(n, d)), U
+
+
+def matched_cosine(A, B):
+    cosines = (A / np.linalg.norm(A, axis=1, keepdims=True)) @ (B / np.linalg.norm(B, axis=1, keepdims=True)).T
+    rows, columns = linear_sum_assignment(-cosines)
+    return cosines[rows, columns].mean()
+
+
+def as_reps(Z, token="dog"):
+    n = len(Z)
+    return nbt.Representations(Z[:, None].astype(np.float32), [f"s{i}" for i in range(n)], ["a dog"] * n, [1] * n, source=nbt.Source(token=token))
+
+
+@parametrize_with_checks([nbt.SemiNMF(2), nbt.LargestNorm(2), nbt.RandomDirections(2)])
+def test_scikit_learn_accepts_our_estimators(estimator, check):
+    if check.func.__name__ == "check_array_api_input":
+        pytest.skip("scikit-learn runs this check only with array-api-strict installed")
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("d", "seed"), [(64, 0), (64, 1), (400, 2)])
+def test_a_planted_dictionary_is_recovered(d, seed):
+    X, U = planted(d=d, seed=seed)
+    assert matched_cosine(nbt.SemiNMF(12, alpha=0.5, random_state=seed).fit(X).components_, U) >= 0.98
+
+
+def test_noise_costs_little():
+    X, U = planted(noise=1.0)
+    assert matched_cosine(nbt.SemiNMF(12, alpha=5, random_state=0).fit(X).components_, U) >= 0.95
+
+
+def test_constraints_and_attributes():
+    X, _ = planted()
+    s = nbt.SemiNMF(12, alpha=2.0, random_state=0)
+    V = s.fit_transform(X)
+    assert V.min() >= 0 and np.linalg.norm(s.components_, axis=1).max() <= 1 + 1e-9
+    assert s.objective_ == pytest.approx(objective(X, V, s.components_, 2.0), rel=1e-8)
+    assert s.reconstruction_err_ == pytest.approx(np.linalg.norm(X - s.inverse_transform(V)), rel=1e-6)
+    assert s.n_dead_ == 0 and s.n_iter_ >= 10 and s.alpha_ == 2.0
+    energy = np.linalg.norm(V, axis=0)
+    assert (np.diff(energy) <= 1e-9).all()
+
+
+def test_codes_equal_scikit_learns_lasso():
+    X, U = planted(noise=2.0)
+    ours = exact_codes(X, U, 3.0)
+    theirs = sparse_encode(X, U, algorithm="lasso_cd", alpha=1.5, positive=True, max_iter=100_000)  # their loss is halved
+    assert np.abs(ours - theirs).max() <= 1e-4 * theirs.max()
+
+
+def test_codes_satisfy_the_optimality_conditions(rng):
+    X, U = rng.normal(size=(40, 10)), rng.normal(size=(7, 10))
+    V = exact_codes(X, U, 0.8)
+    gradient = 2 * (V @ U - X) @ U.T + 0.8
+    assert (gradient >= -1e-8).all() and np.abs(gradient * V).max() < 1e-8
+
+
+def test_repeated_concepts_are_solved(rng):
+    X, U = rng.normal(size=(20, 6)), rng.normal(size=(3, 6))
+    twice = np.concatenate([U, U])
+    assert objective(X, exact_codes(X, twice, 0.5), twice, 0.5) == pytest.approx(objective(X, exact_codes(X, U, 0.5), U, 0.5), rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_objective_is_no_higher_than_scikit_learns():
+    X, _ = planted(n=300, noise=3.0)
+    theirs = DictionaryLearning(12, alpha=2.0, positive_code=True, fit_algorithm="cd", transform_algorithm="lasso_cd", random_state=0, max_iter=300).fit(X)
+    reached = objective(X, exact_codes(X, theirs.components_, 4.0), theirs.components_, 4.0)
+    assert min(nbt.SemiNMF(12, alpha=4.0, random_state=s).fit(X).objective_ for s in range(3)) <= reached * (1 + 1e-3)
+
+
+def test_block_updates_never_raise_the_objective(rng):
+    X, U = rng.normal(size=(50, 12)), rng.normal(size=(5, 12))
+    U /= np.linalg.norm(U, axis=1, keepdims=True)
+    V = np.zeros((50, 5))
+    value = objective(X, V, U, 0.7)
+    for _ in range(30):
+        V = sweep_codes(X @ U.T, U @ U.T, V, 0.7, 1)
+        after_codes = objective(X, V, U, 0.7)
+        U = update_concepts(V.T @ V, V.T @ X, U)
+        after_concepts = objective(X, V, U, 0.7)
+        assert after_concepts <= after_codes * (1 + 1e-12) <= value * (1 + 2e-12)
+        value = after_concepts
+
+
+def test_same_seed_same_result_and_the_global_state_is_left_alone():
+    X, _ = planted(n=100)
+    state = np.random.get_state()[1].copy()
+    a, b = (nbt.SemiNMF(5, random_state=3).fit(X).components_ for _ in range(2))
+    assert np.array_equal(a, b) and np.array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize("init", ["random", "kmeans++"])
+def test_initialisations_and_a_given_one(init):
+    X, U = planted(n=200)
+    assert nbt.SemiNMF(12, alpha=0.5, init=init, random_state=0).fit(X).reconstruction_err_ < 0.2 * np.linalg.norm(X)
+    assert matched_cosine(nbt.SemiNMF(12, alpha=0.5, init=U).fit(X).components_, U) > 0.999
+
+
+@pytest.mark.parametrize(("options", "message"), [({"alpha": -1}, "alpha is -1"), ({"alpha": "big"}, "alpha is 'big'"), ({"init": "svd"}, "init is 'svd'"),
+                                                  ({"n_components": 0}, "n_components is 0"), ({"init": np.ones((2, 2))}, "init has shape")])  # fmt: skip
+def test_bad_settings(options, message):
+    with pytest.raises(ValueError, match=message):
+        nbt.SemiNMF(**{"n_components": 3, **options}).fit(np.ones((5, 4)) + np.eye(5, 4))
+
+
+def test_a_huge_alpha_gives_zero_codes():
+    X, _ = planted(n=50)
+    s = nbt.SemiNMF(4, alpha=1e9, random_state=0)
+    assert not s.fit_transform(X).any() and s.n_dead_ == 4
+
+
+# --- decompose ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+def test_laws_of_every_method(reps, method):
+    cd = nbt.decompose(reps, method, layer=4)
+    assert cd.layer == 4 and cd.method == type(method).__name__ and cd.n_concepts == 6
+    assert cd.concepts.shape == (6, 128) and cd.activations.shape == (len(reps), 6)
+    np.testing.assert_allclose(cd.encode(reps.layer(4)), cd.activations, atol=2e-5)
+    np.testing.assert_allclose(cd.encode(reps.layer(4)[3]), cd.activations[3:4], atol=2e-3)  # scikit-learn stops its lasso by tolerance
+    assert 0 <= cd.reconstruction_error <= 1.0001 and np.isfinite(cd.unexplained).all()
+    weights = np.square(reps.layer(4).astype(float)).sum(1)
+    assert (cd.unexplained * weights).sum() / weights.sum() == pytest.approx(cd.reconstruction_error, abs=1e-5)
+    assert not hasattr(method, "components_")  # the caller's object was cloned, not fitted
+    again = nbt.decompose(reps, method, layer=4)
+    if type(method).__name__ != "PCA":
+        np.testing.assert_allclose(again.concepts, cd.concepts, atol=1e-5)
+    with pytest.raises(ValueError, match="read-only"):
+        cd.concepts[0] = 0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["SemiNMF", "PCA", "KMeans"])
+def test_more_concepts_never_reconstruct_worse(reps, name):
+    make = {"SemiNMF": lambda k: nbt.SemiNMF(k, random_state=0), "PCA": PCA, "KMeans": lambda k: KMeans(k, random_state=0, n_init=4)}[name]
+    errors = [nbt.decompose(reps, make(k), layer=5).reconstruction_error for k in (2, 5, 12)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_clustering_activations_are_larger_when_closer(reps):
+    cd = nbt.decompose(reps, KMeans(4, random_state=0, n_init=1), layer=5)
+    gaps = np.linalg.norm(reps.layer(5)[:, None] - cd.concepts[None], axis=2)
+    np.testing.assert_allclose(cd.activations, 1 / (1 + gaps), atol=1e-4)
+
+
+def test_methods_by_name(reps):
+    assert nbt.decompose(reps, "LargestNorm").method == "LargestNorm"
+    assert nbt.decompose(reps).parameters["n_components"] == 20
+    with pytest.raises(nbt.NbtoolkitError, match=r"No decomposition named 'Kmeans'. Did you mean 'KMeans'\? Known: SemiNMF"):
+        nbt.decompose(reps, "Kmeans")
+
+
+def test_refusals(reps, rng):
+    from sklearn.decomposition import NMF
+    from sklearn.preprocessing import StandardScaler
+
+    few = as_reps(rng.normal(size=(5, 8)))
+    with pytest.raises(nbt.NbtoolkitError, match="SemiNMF was asked for 20 concepts, but token 'dog' has 5 samples; expected at most 5"):
+        nbt.decompose(few, nbt.SemiNMF(20))
+    Z = rng.normal(size=(30, 8))
+    Z[3, 2] = np.nan
+    with pytest.raises(nbt.NbtoolkitError, match=r"NaN or infinity in 1 of 30 samples \(first: 's3'\)"):
+        nbt.decompose(as_reps(Z), nbt.SemiNMF(3))
+    with pytest.raises(nbt.NbtoolkitError, match="is constant over its 30 samples.*Choose a deeper layer"):
+        nbt.decompose(as_reps(np.ones((30, 8))), nbt.SemiNMF(3))
+    with pytest.raises(nbt.NbtoolkitError, match=r"NMF needs non-negative data, and Z at layer 5 has \d+% negative entries. Use SemiNMF"):
+        nbt.decompose(reps, NMF(3))
+    with pytest.raises(nbt.NbtoolkitError, match="StandardScaler has neither components_ nor cluster_centers_"):
+        nbt.decompose(reps, StandardScaler())
+    with pytest.raises(nbt.NbtoolkitError, match=r"states has shape \(2, 3\); expected \(n, d_model\) with d_model = 128"):
+        nbt.decompose(reps, nbt.LargestNorm(2)).encode(np.ones((2, 3)))

@@ -1,0 +1,156 @@
+"""Extraction against an unbatched oracle, and its refusals."""
+
+import datasets
+import numpy as np
+import pytest
+import torch
+
+import nbtoolkit as nbt
+from nbtoolkit.tokens import contains
+
+
+def oracle(model, image, token):
+    """States at the position that predicts the token, one picture at a time, from ``output_hidden_states``."""
+    inputs = model.encode([image])
+    with torch.inference_mode():
+        out = model.hf.generate(**inputs, max_new_tokens=40, do_sample=False, output_hidden_states=True, return_dict_in_generate=True)
+    new = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+    at = next(i for i in range(len(new)) if contains(token, model.decode(new[: i + 1])))
+    return [h[0, -1].numpy() for h in out.hidden_states[at]], at
+
+
+def test_hooked_states_equal_the_unbatched_oracle(model, data, reps):
+    row = {i: k for k, i in enumerate(data["id"])}
+    for k in range(0, len(reps), 5):
+        states, at = oracle(model, data[row[reps.sample_ids[k]]]["image"], "dog")
+        assert reps.positions[k] == at
+        for layer in range(model.n_layers):  # Hugging Face's last entry is after the final norm, ours before it
+            np.testing.assert_allclose(reps.states[k, layer], states[layer], atol=2e-5)
+        normed = model.norm(torch.tensor(reps.states[k, -1])).detach().numpy()
+        np.testing.assert_allclose(normed, states[-1], atol=2e-5)
+
+
+def test_the_state_predicts_the_token(model, reps):
+    said = model.unembed(reps.layer(-1)).argmax(1)
+    assert {model.decode([t]).strip() for t in said} == {"dog"}
+
+
+def test_every_sample_has_the_token_in_captions_and_output(reps):
+    assert all(contains("dog", c) for c in reps.captions)
+    assert all(any(contains("dog", c) for c in group) for group in reps.references)
+    assert len(reps) + len(reps.skipped) == reps.source.n_candidates
+
+
+def test_batch_size_does_not_matter(model, data, reps):
+    alone = nbt.extract(model, data, "dog", batch_size=1, progress=False)
+    assert alone.captions == reps.captions
+    np.testing.assert_allclose(alone.states, reps.states, atol=2e-5)
+
+
+def test_given_captions_equal_generation_when_the_model_said_them(model, data, reps):
+    row = {i: k for k, i in enumerate(data["id"])}
+    keep = list(range(0, len(reps), 3))
+    said = dict(zip(reps.sample_ids, reps.captions, strict=True))
+    own = data.select([row[reps.sample_ids[k]] for k in keep]).map(lambda r: {"captions": [said[r["id"]]]}, keep_in_memory=True)
+    given = nbt.extract(model, own, "dog", captions="given", progress=False)
+    assert given.positions == tuple(reps.positions[k] for k in keep)
+    np.testing.assert_allclose(given.states, reps.states[keep], atol=5e-5)
+
+
+def test_layers_can_be_chosen(model, data, reps):
+    some = nbt.extract(model, data, "dog", layers=[-1, 2], progress=False)
+    assert some.layers == (2, 5) and some.n_layers == 5
+    np.testing.assert_allclose(some.layer(-1), reps.layer(5), atol=1e-6)
+    with pytest.raises(nbt.NbtoolkitError, match=r"Layer 3 is not among the extracted layers \[2, 5\]"):
+        some.layer(3)
+    with pytest.raises(nbt.NbtoolkitError, match="expected layers between 0 and 5"):
+        nbt.extract(model, data, "dog", layers=[9], progress=False)
+
+
+def test_a_killed_run_resumes_and_other_settings_are_refused(model, data, reps, tmp_path, monkeypatch):
+    monkeypatch.setattr("nbtoolkit.extraction.SHARD", 16)
+
+    def stop(done, _total):
+        if done > 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nbt.extract(model, data, "dog", out=tmp_path, progress=stop, batch_size=8)
+    assert list(tmp_path.glob("shard-*.json"))
+    calls = []
+    again = nbt.extract(model, data, "dog", out=tmp_path, progress=lambda d, t: calls.append((d, t)), batch_size=8)
+    assert again.sample_ids == reps.sample_ids
+    np.testing.assert_allclose(again.states, reps.states, atol=2e-5)
+    assert calls[0] == (16, again.source.n_candidates)  # the first shard was not computed again
+    with pytest.raises(nbt.NbtoolkitError, match=r"holds an extraction of something else \(.*token: 'dog' there, 'cat' now"):
+        nbt.extract(model, data, "cat", out=tmp_path, progress=False)
+
+
+def test_a_damaged_shard_is_computed_again(model, data, reps, tmp_path):
+    nbt.extract(model, data, "dog", out=tmp_path, progress=False)
+    shard = tmp_path / "shard-00000.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-8])
+    assert nbt.extract(model, data, "dog", out=tmp_path, progress=False).sample_ids == reps.sample_ids
+
+
+def test_broken_pictures_are_skipped_and_reported(model, data, reps):
+    raw = data.cast_column("image", datasets.Image(decode=False))
+    bad = reps.sample_ids[1]
+
+    def damage(row):
+        return row | {"image": {"bytes": row["image"]["bytes"][:100], "path": None}} if row["id"] == bad else row
+
+    broken = raw.map(damage, keep_in_memory=True).cast_column("image", datasets.Image())
+    out = nbt.extract(model, broken, "dog", progress=False)
+    assert set(out.sample_ids) == set(reps.sample_ids) - {bad}
+    assert "cannot be read" in out.skipped[bad]
+
+
+def test_all_pictures_broken(model):
+    rows = datasets.Dataset.from_dict({"id": ["a"], "image": [{"bytes": b"x", "path": None}], "captions": [["a dog"]]}, features=datasets.Features(
+        {"id": datasets.Value("string"), "image": datasets.Image(), "captions": datasets.List(datasets.Value("string"))}))  # fmt: skip
+    with pytest.raises(nbt.NbtoolkitError, match=r"None of the 1 pictures whose caption contains 'dog' can be read \(first: 'a'"):
+        nbt.extract(model, rows, "dog", progress=False)
+
+
+def test_unknown_token_lists_the_frequent_words(model, data):
+    with pytest.raises(nbt.NbtoolkitError, match=r"No sample's caption contains 'zebra'; the most frequent words are \w+, \w+"):
+        nbt.extract(model, data, "zebra", progress=False)
+
+
+def test_a_token_that_the_model_never_says(model, data):
+    zebra = data.select(range(3)).map(lambda r: {"captions": ["a zebra"]}, keep_in_memory=True)
+    with pytest.raises(nbt.NbtoolkitError, match=r"The model never says 'zebra': 3 pictures have it in a caption, none in the model's own"):
+        nbt.extract(model, zebra, "zebra", progress=False)
+
+
+def test_float16_overflow_is_refused(model, data):
+    head = model.blocks[2].mlp.down_proj.weight
+    before = head.data.clone()
+    head.data *= 1e30
+    try:
+        with pytest.raises(nbt.NbtoolkitError, match=r"overflow torch.float32 at layer \d.*expected finite numbers"):
+            head.data *= 1e30
+            nbt.extract(model, data, "dog", captions="given", progress=False)
+    finally:
+        head.data.copy_(before)
+
+
+def test_hooks_are_gone_after_an_error(model, data):
+    def fail(*_):
+        raise RuntimeError("stop")
+
+    def hooks():
+        return [len(b._forward_hooks) + len(b._forward_pre_hooks) for b in model.blocks]
+
+    before = hooks()  # Hugging Face leaves hooks of its own on blocks that have recorded hidden states
+    with pytest.raises(RuntimeError, match="stop"):
+        nbt.extract(model, data, "dog", progress=fail)
+    assert hooks() == before
+
+
+def test_bad_options(model, data):
+    with pytest.raises(nbt.NbtoolkitError, match="captions is 'mine'; expected 'generate' or 'given'"):
+        nbt.extract(model, data, "dog", captions="mine", progress=False)
+    with pytest.raises(nbt.NbtoolkitError, match="The token is empty"):
+        nbt.extract(model, data, " ", progress=False)

@@ -1,0 +1,52 @@
+"""Scores on known answers."""
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.metrics import clip_score, explained_variance, naming, overlap, word_list
+
+
+def test_overlap_is_zero_one_and_asymmetric():
+    assert overlap([["a", "b"], ["c"]]).tolist() == [0, 0]
+    assert overlap([["a", "b"], ["b", "a"]]).tolist() == [1, 1]
+    assert overlap([["a", "b"], ["a"], []]).tolist() == [0.25, 0.5, 0]
+    assert overlap([["a"]]).tolist() == [0]
+
+
+def test_clip_score():
+    assert clip_score(np.array([[1.0, -1.0, 0.2]])).tolist() == [[2.5, 0.0, 0.5]]
+    assert word_list([str(i) for i in range(12)]).count(",") == 9
+
+
+def test_explained_variance_can_be_negative():
+    Z = np.array([[1.0], [3.0]])
+    assert explained_variance(Z, Z[::-1]) == pytest.approx(-3)
+
+
+def test_naming():
+    factors = [{"w": "sun", "c": "red"}, {"w": "sun", "c": "blue"}, {"w": "rain", "c": "red"}, {"w": "rain", "c": "blue"}]
+    meaning = {"sunny": ("w", "sun"), "rainy": ("w", "rain"), "red": ("c", "red")}
+    V = np.array([[3, 1, 0, 0], [2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0.0]])
+    named = naming(V, [["x", "sunny"], ["rainy"], ["sunny"], ["sunny"]], factors, meaning)
+    assert named[0] == 1 and np.isnan(named[2]) and np.isnan(named[3])
+    assert named[1] == 0  # it fires on the red ones and is called rainy
+    assert naming(V[:, 1:2], [["red"]], factors, meaning).tolist() == [1]
+
+
+def test_evaluate_with_a_planted_judge():
+    cd = nbt.ConceptDictionary(np.eye(2), np.array([[2.0, 0], [0, 1.0]]), ["a", "b"], 1, "SemiNMF", reconstruction_error=0.25)
+    g = nbt.Grounding([["sun"], ["sea"]], [["a"], ["b"]])
+    where = {"a": [1.0, 0], "b": [0, 1.0], "sun": [1.0, 0], "sea": [0, 1.0]}
+    look = lambda names: np.array([where[n] for n in names])  # noqa: E731
+    s = nbt.evaluate(cd, g, images=look, texts=look)
+    assert s["clip_score"] == 2.5 and s["overlap"] == 0 and s["reconstruction_error"] == 0.25 and s["n_dead"] == 0
+    assert s.per_concept["clip_score"].tolist() == [2.5, 2.5] and s.baseline["clip_score"] in (0, 1.25, 2.5)
+    assert "clip_score" not in nbt.evaluate(cd, g).values
+
+
+def test_a_concept_without_words_or_pictures_has_no_clip_score():
+    cd = nbt.ConceptDictionary(np.eye(2), np.array([[2.0, 0]]), ["a"], 1, "SemiNMF")
+    look = lambda names: np.ones((len(names), 1))  # noqa: E731
+    s = nbt.evaluate(cd, nbt.Grounding([["sun"], []], [["a"], []]), images=look, texts=look)
+    assert np.isnan(s.per_concept["clip_score"][1]) and s["clip_score"] == 2.5 and s["n_dead"] == 1

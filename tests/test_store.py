@@ -1,0 +1,140 @@
+"""A study on disk: the round trip is the identity, damage is named, nothing good is replaced by half a file."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA, FastICA, MiniBatchDictionaryLearning
+
+import nbtoolkit as nbt
+from nbtoolkit import store
+
+
+@pytest.fixture
+def folder(study, tmp_path):
+    return study.save(tmp_path / "dog.study")
+
+
+def same(a, b):
+    assert a.token == b.token and a.layers == b.layers and a.source == b.source
+    assert a.samples == b.samples
+    assert a.representations.sample_ids == b.representations.sample_ids and a.representations.layers == b.representations.layers
+    np.testing.assert_array_equal(a.representations.states, b.representations.states)
+    assert dict(a.representations.skipped) == dict(b.representations.skipped) and a.representations.references == b.representations.references
+    for layer in a.layers:
+        x, y, g, h = a.dictionary(layer), b.dictionary(layer), a.grounding(layer), b.grounding(layer)
+        for name in ("concepts", "activations", "unexplained"):
+            np.testing.assert_array_equal(getattr(x, name), getattr(y, name))
+        assert (x.method, x.layer, x.sample_ids) == (y.method, y.layer, y.sample_ids)
+        assert {k: repr(v) for k, v in x.parameters.items()} == {k: repr(v) for k, v in y.parameters.items()}
+        assert x.reconstruction_error == y.reconstruction_error
+        assert (g.words, g.exemplars, g.tokens, g.filter) == (h.words, h.exemplars, h.tokens, h.filter)
+        assert dict(a.scores[layer].values) == dict(b.scores[layer].values) and dict(a.scores[layer].baseline) == dict(b.scores[layer].baseline)
+
+
+def test_round_trip_is_the_identity(study, folder, tmp_path):
+    opened = nbt.open_study(folder)
+    same(study, opened)
+    same(study, nbt.open_study(opened.save(tmp_path / "again.study")))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("method", [nbt.SemiNMF(4, random_state=0), nbt.LargestNorm(4), nbt.RandomDirections(4, random_state=0), PCA(4),
+                                    KMeans(4, random_state=0, n_init=1), FastICA(4, random_state=0), MiniBatchDictionaryLearning(4, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)],
+                         ids=lambda m: type(m).__name__)  # fmt: skip
+def test_an_opened_dictionary_encodes(study, method, tmp_path):
+    reps = study.representations
+    cd = nbt.decompose(reps, method, layer=4)
+    one = nbt.Study("dog", {4: cd}, {4: study.grounding(4)}, study.samples, reps, {}, study.source)
+    opened = nbt.open_study(one.save(tmp_path / "x.study")).dictionary(4)
+    np.testing.assert_allclose(opened.encode(reps.layer(4)), cd.activations, atol=2e-5)
+
+
+def test_opening_and_exploring_imports_no_torch(folder):
+    code = ("import sys, nbtoolkit as nbt; s = nbt.open_study(sys.argv[1]); w = nbt.explore(s); w.to_html(sys.argv[2]);"
+            "assert not {'torch', 'transformers', 'sklearn', 'datasets'} & set(sys.modules)")  # fmt: skip
+    subprocess.run([sys.executable, "-c", code, str(folder), str(folder.parent / "x.html")], check=True)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, nbtoolkit; assert not {'torch', 'transformers', 'sklearn', 'datasets', 'anywidget', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["study.json", "states.safetensors", "dictionaries.safetensors", "samples.parquet", "grounding.parquet"])
+def test_missing_truncated_and_altered_files_are_named(folder, name):
+    file = folder / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(nbt.NbtoolkitError, match=f"'{name}' in .* was altered: its SHA-256"):
+        nbt.open_study(folder)
+    file.write_bytes(whole[:-10])
+    with pytest.raises(nbt.NbtoolkitError, match=f"'{name}' in .* has {len(whole) - 10} bytes; the manifest says {len(whole)}"):
+        nbt.open_study(folder)
+    file.unlink()
+    with pytest.raises(nbt.NbtoolkitError, match=f"lacks '{name}'"):
+        nbt.open_study(folder)
+
+
+def test_a_damaged_manifest_and_no_study(folder, tmp_path):
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(nbt.NbtoolkitError, match="'manifest.json' in .* is damaged"):
+        nbt.open_study(folder)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(nbt.NbtoolkitError, match="is not a study: it has no manifest.json"):
+        nbt.open_study(folder)
+    with pytest.raises(nbt.NbtoolkitError, match="There is no study at"):
+        nbt.open_study(tmp_path / "none")
+
+
+def test_a_manifest_cannot_point_outside(folder):
+    entry = {"sha256": "0", "bytes": 1}
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"../x": entry}))
+    with pytest.raises(nbt.NbtoolkitError, match=r"lacks '\.\./x'"):
+        nbt.open_study(folder)
+
+
+def test_only_trusted_encoders_are_built(folder):
+    about = json.loads((folder / "study.json").read_text())
+    about["dictionaries"]["5"]["encoder"]["class"] = "os.system"
+    (folder / "study.json").write_text(json.dumps(about))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["study.json"] = {"sha256": store._sha256(folder / "study.json"), "bytes": (folder / "study.json").stat().st_size}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    opened = nbt.open_study(folder)
+    with pytest.raises(nbt.NbtoolkitError, match=r"names the encoder 'os.system'; only encoders of scikit-learn and nbtoolkit"):
+        opened.dictionary(5).encode(opened.representations.layer(5))
+
+
+def test_a_failing_save_leaves_the_old_study(study, folder, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(store, "_write_table", fail)
+    with pytest.raises(OSError, match="disk full"):
+        study.save(folder)
+    same(study, nbt.open_study(folder))
+    assert [p.name for p in folder.parent.iterdir()] == ["dog.study"]  # no leftovers
+
+
+def test_other_folders_are_not_overwritten(study, folder, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(nbt.NbtoolkitError, match="exists and is not a study; nothing was written"):
+        study.save(tmp_path / "thesis")
+    with pytest.raises(nbt.NbtoolkitError, match="exists already"):
+        study.save(folder, overwrite=False)
+
+
+def test_shapes_are_checked_where_data_is_made():
+    with pytest.raises(nbt.NbtoolkitError, match=r"Representations.states has shape \(3, 4\); expected \(n_samples, n_layers \+ 1, d_model\)\."):
+        nbt.Representations(np.ones((3, 4)), ["a"] * 3, [""] * 3, [0] * 3)
+    with pytest.raises(nbt.NbtoolkitError, match="Representations.captions has 1 entries; expected n_samples = 3"):
+        nbt.Representations(np.ones((3, 2, 4)), ["a"] * 3, [""], [0] * 3)
+    with pytest.raises(nbt.NbtoolkitError, match=r"ConceptDictionary.activations has shape \(1, 2\); expected \(n_samples, n_concepts\) = \(1, 3\)"):
+        nbt.ConceptDictionary(np.eye(3), np.ones((1, 2)), ["a"], 0, "PCA")
+    with pytest.raises(nbt.NbtoolkitError, match="Grounding has words for 1 concepts but exemplars for 2"):
+        nbt.Grounding([["a"]], [["b"], ["c"]])

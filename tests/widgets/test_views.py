@@ -1,0 +1,150 @@
+"""Views without a browser: state after construction, linked traits, requests, refusals, text that stays text."""
+
+import dataclasses
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import traitlets
+from PIL import Image
+
+import nbtoolkit as nbt
+from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, encode
+
+VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
+
+
+def ask(view, op, **args):
+    """Send a request as the page does, and give the reply."""
+    sent = []
+    view.send = lambda content, buffers=None: sent.append((content, buffers))
+    view._answer(view, {"kind": "request", "id": 7, "op": op, "args": args}, [])
+    (content, buffers) = sent[0]
+    assert content["kind"] == "reply" and content["id"] == 7
+    return content, buffers
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_state_after_construction(study, view):
+    w = view(study)
+    best = max(study.layers, key=lambda i: study.scores[i]["clip_score"])
+    assert (w.layer, w.concept) == (best, 0)
+    assert w.sample == study.grounding(best).exemplars[0][0]
+    assert len(json.dumps(w._meta)) < 300_000 and w.study is study
+    assert view(study, layer=2, concept=3, sample=study.samples[1].id).layer == 2
+    assert view.__name__ in repr(w)
+
+
+def test_explore_is_the_explorer(study):
+    assert isinstance(nbt.explore(study, layer=3), Explorer)
+
+
+@pytest.mark.parametrize("trait", ["layer", "concept", "sample"])
+def test_any_two_views_can_be_linked(study, trait):
+    a, b = Explorer(study, layer=1), ConceptGallery(study, layer=1)
+    traitlets.link((a, trait), (b, trait))
+    value = {"layer": 2, "concept": 3, "sample": study.samples[5].id}[trait]
+    setattr(a, trait, value)
+    assert getattr(b, trait) == value
+
+
+def test_impossible_state_is_refused(study):
+    w = Explorer(study)
+    with pytest.raises(traitlets.TraitError, match=r"layer is 99; this study has the layers \[1, 2, 3, 4, 5\]"):
+        w.layer = 99
+    with pytest.raises(traitlets.TraitError, match="concept is 8; expected None or 0 … 7"):
+        w.concept = 8
+    with pytest.raises(traitlets.TraitError, match="No sample 'x' in this study"):
+        w.sample = "x"
+    w.concept = None
+    assert w.concept is None
+
+
+def test_unknown_options_and_wrong_types_are_refused(study):
+    with pytest.raises(TypeError, match=r"Explorer has no option 'layers'. Did you mean 'layer'\?"):
+        Explorer(study, layers=3)
+    with pytest.raises(nbt.NbtoolkitError, match="LayerSlider was given a str; expected a Study"):
+        LayerSlider("dog.study")
+
+
+def test_requests_are_answered(study):
+    w = Explorer(study)
+    content, buffers = ask(w, "thumbs", rows=[0, 3, 5])
+    strip = Image.open(io.BytesIO(buffers[0]))
+    assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {"rows": [0, 3, 5]}
+    content, buffers = ask(w, "sample", row=2)
+    facts = content["data"]
+    assert facts["id"] == study.samples[2].id and facts["pieces"][facts["position"]] == "dog" and buffers[0] == study.samples[2].image
+    content, (values, rest) = ask(w, "activations", layer=4)
+    cd = study.dictionary(4)
+    np.testing.assert_array_equal(np.frombuffer(values, "<f4").reshape(content["data"]["shape"]), cd.activations)
+    np.testing.assert_array_equal(np.frombuffer(rest, "<f4"), cd.unexplained)
+
+
+def test_a_failing_request_is_answered_with_its_error(study, caplog):
+    content, _ = ask(Explorer(study), "activations", layer=99)
+    assert content["error"].startswith("NbtoolkitError: Layer 99 has no dictionary")
+    assert "request 'activations' failed" in caplog.text
+
+
+def test_description_matches_the_study(study):
+    meta = encode.describe(study)
+    for layer in study.layers:
+        shares = [c["share"] for c in meta["concepts"][str(layer)]]
+        assert sum(shares) == pytest.approx(1, abs=2e-3)
+        for k, concept in enumerate(meta["concepts"][str(layer)]):
+            assert concept["words"] == study.grounding(layer).words[k]
+            assert [study.samples[i].id for i in concept["exemplars"]] == study.grounding(layer).exemplars[k]
+            assert sum(concept["histogram"]) == (study.dictionary(layer).activations[:, k] > 0).sum()
+    assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error"]
+
+
+def test_portrait_pictures_are_cut_to_their_middle():
+    picture = Image.new("RGB", (40, 80), "red")
+    picture.paste("blue", (0, 20, 40, 60))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    middle = np.asarray(encode.square(buffer.getvalue(), 10))
+    assert middle[..., 2].min() > 200 and middle[..., 0].max() < 60
+
+
+EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script> & dog"
+
+
+@pytest.fixture(scope="module")
+def evil(study):
+    samples = [dataclasses.replace(s, caption=EVIL, captions=(EVIL,), pieces=(EVIL, "dog"), position=1) for s in study.samples]
+    groundings = {k: nbt.Grounding([[EVIL, *w] for w in g.words], g.exemplars) for k, g in study.groundings.items()}
+    return nbt.Study(EVIL, study.dictionaries, groundings, samples, study.representations, study.scores, dataclasses.replace(study.source, model=EVIL))
+
+
+def test_no_caption_can_leave_its_place_in_the_page(evil, tmp_path):
+    page = nbt.explore(evil).to_html(tmp_path / "x.html").read_text()
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S).group(1)
+    assert "<" not in data and json.loads(data)["state"]["_meta"]["token"] == EVIL
+    assert page.count("<script") == 2 and "<img" not in page and "default-src 'none'" in page.replace("&#x27;", "'")
+
+
+def test_the_script_free_preview_escapes_text(evil):
+    preview = nbt.explore(evil)._preview()
+    assert "<script" not in preview and "onerror=alert" not in preview.replace("&lt;img src=x onerror=alert", "")
+    assert len(preview) < 80_000
+
+
+def test_the_page_is_self_contained_and_replaced_whole(study, tmp_path, monkeypatch):
+    path = nbt.explore(study).to_html(tmp_path / "dog.html")
+    text = path.read_text()
+    assert not re.search(r'(src|href)="?https?:', text) and "default-src" in text
+    monkeypatch.setattr("nbtoolkit.widgets.base.encode.embedded", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        nbt.explore(study).to_html(path)
+    assert path.read_text() == text
+
+
+def test_the_picture_budget_keeps_exemplars(study):
+    data = encode.embedded(study, max_mb=0)
+    row = {s.id: i for i, s in enumerate(study.samples)}
+    shown = {str(row[i]) for layer in study.layers for group in study.grounding(layer).exemplars for i in group}
+    assert set(data["images"]) == shown and data["left_out"] == len(study.samples) - len(shown)
