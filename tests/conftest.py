@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -49,6 +51,20 @@ def photos():
     if not PHOTOS.exists():
         pytest.skip(f"no real photographs at {PHOTOS}")
     return nbt.load_data(PHOTOS)
+
+
+@pytest.fixture(scope="session")
+def node_modules():
+    """esbuild, TypeScript and axe-core, installed on first use as package-lock.json says."""
+    folder = ROOT / "nbtoolkit" / "widgets" / "js"
+    if not (folder / "node_modules" / "axe-core").exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("npm is not installed")
+        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"npm ci failed: {done.stderr[-300:]}")
+    return folder / "node_modules"
 
 
 @pytest.fixture

@@ -83,7 +83,6 @@ def test_notebooks_are_stripped_and_their_cells_short():
 
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
-needs_modules = pytest.mark.skipif(not (JS / "node_modules").exists(), reason="run npm ci in nbtoolkit/widgets/js first")
 
 
 @needs_node
@@ -92,16 +91,17 @@ def test_pure_functions_of_the_front_end():
 
 
 @needs_node
-@needs_modules
+@pytest.mark.usefixtures("node_modules")
 def test_types_of_the_front_end():
     run("npx", "--no-install", "tsc", "--noEmit", cwd=JS)
 
 
 @needs_node
-@needs_modules
+@pytest.mark.usefixtures("node_modules")
 def test_the_committed_bundle_is_current(tmp_path):
-    for source, target, options in (("main.js", "nbtoolkit.js", ["--format=esm", "--bundle"]), ("standalone.js", "standalone.js", ["--format=iife", "--bundle"]),
-                                    ("style.css", "nbtoolkit.css", [])):  # fmt: skip
+    outputs = (("main.js", "nbtoolkit.js", ["--format=esm", "--bundle"]), ("standalone.js", "standalone.js", ["--format=iife", "--bundle"]),
+               ("style.css", "nbtoolkit.css", []))  # fmt: skip
+    for source, target, options in outputs:
         run("npx", "--no-install", "esbuild", f"src/{source}", "--minify", *options, f"--outfile={tmp_path / target}", cwd=JS)
         assert (tmp_path / target).read_text() == (JS.parent / "static" / target).read_text(), f"{target} is stale: run npm run build"
         assert (tmp_path / target).stat().st_size < 80_000

@@ -22,7 +22,8 @@ def test_demo_writes_study_and_page(tmp_path, capsys):
 
 
 def test_study_and_export(tmp_path, capsys):
-    assert main(["study", "--model", "toy", "--data", "toy", "--token", "car", "--out", "c.study", "--method", "KMeans", "--n-concepts", "3", "--layers", "3,-1"]) == 0
+    options = ["--method", "KMeans", "--n-concepts", "3", "--layers", "3,-1"]
+    assert main(["study", "--model", "toy", "--data", "toy", "--token", "car", "--out", "c.study", *options]) == 0
     assert nbt.open_study("c.study").layers == (3, 5) and not (tmp_path / "c.study.shards").exists()
     assert main(["export", "c.study", "car.html"]) == 0
     assert "car.html" in capsys.readouterr().out and (tmp_path / "car.html").exists()

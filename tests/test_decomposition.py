@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
-from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
 from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nbtoolkit as nbt
 from nbtoolkit.decomposition.semi_nmf import exact_codes, objective, sweep_codes, update_concepts
 
 METHODS = [nbt.SemiNMF(6, random_state=0), nbt.LargestNorm(6), nbt.RandomDirections(6, random_state=0), PCA(6), KMeans(6, random_state=0, n_init=1),
-           FastICA(6, random_state=0, max_iter=2000, tol=1e-3), MiniBatchDictionaryLearning(6, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)]  # fmt: skip
+           FastICA(6, random_state=0, max_iter=2000, tol=1e-3),
+           MiniBatchDictionaryLearning(6, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)]  # fmt: skip
 
 
 def planted(n=600, d=64, k=12, noise=0.0, seed=0):

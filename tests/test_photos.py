@@ -13,7 +13,7 @@ import time
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,

@@ -43,7 +43,8 @@ def test_round_trip_is_the_identity(study, folder, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("method", [nbt.SemiNMF(4, random_state=0), nbt.LargestNorm(4), nbt.RandomDirections(4, random_state=0), PCA(4),
-                                    KMeans(4, random_state=0, n_init=1), FastICA(4, random_state=0), MiniBatchDictionaryLearning(4, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)],
+                                    KMeans(4, random_state=0, n_init=1), FastICA(4, random_state=0),
+                                    MiniBatchDictionaryLearning(4, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)],
                          ids=lambda m: type(m).__name__)  # fmt: skip
 def test_an_opened_dictionary_encodes(study, method, tmp_path):
     reps = study.representations

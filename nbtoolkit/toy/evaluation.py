@@ -51,9 +51,10 @@ def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> 
 
 
 def subject_precision(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> dict[str, float]:
-    """Of the pictures whose caption names a subject, the share that shows it, subject by subject."""
+    """Of the pictures whose caption names a subject, the share that shows it; subjects that no caption names are absent."""
     named = [parse(c).get("subject") for c in captions]
-    return {s: sum(f["subject"] == s for n, f in zip(named, factors, strict=True) if n == s) / max(1, named.count(s)) for s in SUBJECTS}
+    shown = {s: sum(f["subject"] == s for n, f in zip(named, factors, strict=True) if n == s) for s in SUBJECTS if s in named}
+    return {s: n / named.count(s) for s, n in shown.items()}
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ OVERRIDES = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
-AXE = Path(__file__).parents[2] / "nbtoolkit" / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +51,9 @@ class Watched:
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
         self.page.on("request", lambda r: None if r.url.startswith((base, "blob:", "data:")) else self.outside.append(r.url))
 
-    def axe(self, selector=".nbt"):
+    def axe(self, node_modules, selector=".nbt"):
         """Violations that axe finds, as (rule, first element)."""
-        if not AXE.exists():
-            pytest.skip("axe-core is not installed: run npm ci in nbtoolkit/widgets/js")
-        self.page.add_script_tag(content=AXE.read_text())
+        self.page.add_script_tag(content=(node_modules / "axe-core" / "axe.min.js").read_text())
         return self.page.evaluate(
             "async (s) => (await axe.run(document.querySelector(s))).violations.map((v) => [v.id, v.nodes[0].html, v.nodes[0].failureSummary])", selector)
 
