@@ -132,15 +132,10 @@ def _finish(rows: _Rows, data: Any, token: str, kept: tuple[int, ...], model: Mo
         said = [why for why in rows.skipped.values() if "said" in why][:1]
         raise TokenError(f"The model never says {token!r}: {len(rows.skipped)} pictures have it in a caption, none in the model's own "
                          f"(for example, {said[0] if said else 'nothing'}). Try a word that it uses, or captions='given'.")  # fmt: skip
-    where = {i: k for k, i in enumerate(data["id"])}
-    references = _references(data, [where[i] for i in rows.ids])
+    where, texts = {i: k for k, i in enumerate(data["id"])}, data["captions"]
+    references = tuple(tuple(texts[where[i]]) for i in rows.ids)
     return Representations(np.stack(rows.states), tuple(rows.ids), tuple(rows.captions), tuple(rows.positions), references, kept,
                            model.n_layers, rows.skipped, source)  # fmt: skip
-
-
-def _references(data: Any, indices: Sequence[int]) -> tuple[tuple[str, ...], ...]:
-    column = data["captions"]
-    return tuple(tuple(column[i]) for i in indices)
 
 
 def _layers(model: Model, layers: str | Sequence[int]) -> tuple[int, ...]:

@@ -61,7 +61,7 @@ def test_constraints_and_attributes():
     assert s.objective_ == pytest.approx(objective(X, V, s.components_, 2.0), rel=1e-8)
     assert s.reconstruction_err_ == pytest.approx(np.linalg.norm(X - s.inverse_transform(V)), rel=1e-6)
     assert s.n_dead_ == 0 and s.n_iter_ >= 10 and s.alpha_ == 2.0
-    energy = np.linalg.norm(V, axis=0)
+    energy = V.sum(0) * np.linalg.norm(s.components_, axis=1)
     assert (np.diff(energy) <= 1e-9).all()
 
 

@@ -76,7 +76,7 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Number of concepts (20 in the paper).
     alpha
         λ of the paper, on the un-halved loss: scikit-learn's ``DictionaryLearning(alpha=a)`` is ``alpha=2 * a``.
-        ``"auto"`` takes 0.1 × the mean row norm, so that the sparsity does not depend on the model's scale.
+        ``"auto"`` takes 0.2 × the mean row norm, so that the sparsity does not depend on the model's scale.
     max_iter, tol
         Stop after this many iterations, or when ten of them lower the objective by less than ``tol`` times itself.
     init
@@ -87,7 +87,7 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     components_ : (n_components, n_features)
-        U; concepts in order of falling energy ‖v_k‖₂‖u_k‖₂.
+        U; the concept of largest total activation Σ_i v_ik‖u_k‖₂ first.
     alpha_ : float
         λ that was used.
     objective_ : float
@@ -142,7 +142,7 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 V = sweep_codes(work @ U.T, U @ U.T, V, self.alpha_, 3)  # noqa: N806
                 U = update_concepts(V.T @ V, V.T @ work, U)  # noqa: N806
         V = exact_codes(work, U, self.alpha_)  # noqa: N806
-        order = np.argsort(-np.linalg.norm(V, axis=0) * np.linalg.norm(U, axis=1), kind="stable")
+        order = np.argsort(-V.sum(0) * np.linalg.norm(U, axis=1), kind="stable")
         self.components_ = U[order].astype(X.dtype)
         self.objective_ = objective(work, V, U, self.alpha_)
         self.reconstruction_err_ = float(np.linalg.norm(work - V @ U))
@@ -174,7 +174,7 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"n_components is {self.n_components!r}; expected a whole number of at least 1.")
         if isinstance(self.alpha, str) and self.alpha != "auto":
             raise ValueError(f"alpha is {self.alpha!r}; expected a number of at least 0 or 'auto'.")
-        lam = 0.1 * float(row_norms(X).mean()) if isinstance(self.alpha, str) else float(self.alpha)
+        lam = 0.2 * float(row_norms(X).mean()) if isinstance(self.alpha, str) else float(self.alpha)
         if not lam >= 0:
             raise ValueError(f"alpha is {self.alpha!r}; expected a number of at least 0 or 'auto'.")
         return lam

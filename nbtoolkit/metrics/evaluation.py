@@ -15,7 +15,7 @@ from .vision import clip_score, word_list
 
 def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[Sequence[str]], np.ndarray] | None = None,
              texts: Callable[[Sequence[str]], np.ndarray] | None = None, factors: Sequence[Mapping[str, str]] | None = None,
-             meaning: Mapping[str, tuple[str, str]] | None = None, random_state: int = 0) -> Scores:  # fmt: skip
+             meaning: Mapping[str, tuple[str, str]] | None = None, n_words: int = 10, random_state: int = 0) -> Scores:  # fmt: skip
     """Score a dictionary: fit, sparsity, overlap, and with a CLIP judge how well words fit exemplars.
 
     Parameters
@@ -28,6 +28,8 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
         From texts to unit text embeddings (n, d).
     factors, meaning
         Known factors of each sample and what each word names (see :func:`nbtoolkit.metrics.naming`), where there are any.
+    n_words
+        How many of a concept's words are scored, best first (the paper scores ten and shows five).
     random_state
         Seed of the random words.
 
@@ -48,6 +50,7 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     >>> evaluate(cd, Grounding([["sun"], ["sea"]], [["a"], ["b"]]))["overlap"]
     0.0
     """
+    grounding = Grounding([list(words[:n_words]) for words in grounding.words], grounding.exemplars)
     per: dict[str, np.ndarray] = {"overlap": overlap(grounding.words), "active": (np.abs(cd.activations) > 0).mean(0)}
     baseline: dict[str, float] = {}
     values = {"reconstruction_error": cd.reconstruction_error, "n_dead": float((np.abs(cd.activations).max(0) <= 0).sum())}

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 WEIGHT = 2.5  # Hessel et al. 2021
-N_WORDS = 10  # longest list that is scored (Parekh et al. 2024, appendix C.2)
 
 
 def word_list(words: Sequence[str]) -> str:
-    """Write words the way they are scored: at most ten, separated by commas."""
-    return ", ".join(list(words)[:N_WORDS])
+    """Write words the way they are scored: separated by commas (Parekh et al. 2024, appendix C.2)."""
+    return ", ".join(words)
 
 
 def clip_score(cosines: np.ndarray) -> np.ndarray:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .sprites import DRAWERS, INK, PALETTE, RGB, Pen, prop_beside, prop_on, shade
+from .pen import INK, PALETTE, RGB, Pen, shade
+from .props import prop_beside, prop_on
+from .sprites import DRAWERS
 
 SIZE = 128  # pixels a side of a finished picture
 _S = 2 * SIZE  # drawn at twice the size, then averaged down

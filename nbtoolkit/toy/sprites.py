@@ -1,66 +1,12 @@
-"""Subjects and props of the embedded world, drawn with PIL in a unit box (x to the right, y down, feet at y = 1)."""
+"""Subjects of the embedded world, drawn in a unit box with their feet at y = 1."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from PIL import ImageDraw
 
-RGB = tuple[int, int, int]
-INK: RGB = (38, 34, 40)
-PALETTE: dict[str, RGB] = {
-    "brown": (139, 84, 40), "black": (46, 44, 50), "white": (244, 242, 236), "grey": (146, 150, 158),
-    "orange": (232, 134, 44), "red": (214, 44, 44), "blue": (44, 96, 214), "yellow": (244, 204, 48),
-    "green": (40, 158, 72), "pink": (246, 150, 186),
-}  # fmt: skip
-SKINS: tuple[RGB, ...] = ((250, 214, 184), (228, 178, 136), (176, 120, 82), (116, 78, 54))
-
-
-def shade(colour: RGB, factor: float) -> RGB:
-    """Darken (factor below 1) or lighten (above 1) a colour."""
-    r, g, b = (int(min(255, max(0, c * factor))) for c in colour)
-    return r, g, b
-
-
-@dataclass(frozen=True)
-class Pen:
-    """Draws in a unit box placed at (x, y) with size (w, h) pixels; ``flip`` mirrors left and right."""
-
-    draw: ImageDraw.ImageDraw
-    x: float
-    y: float
-    w: float
-    h: float
-    flip: bool = False
-
-    def _at(self, px: float, py: float) -> tuple[float, float]:
-        return self.x + ((1 - px) if self.flip else px) * self.w, self.y + py * self.h
-
-    def _width(self, share: float) -> int:
-        return max(1, round(share * self.h))
-
-    def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw an ellipse around (cx, cy)."""
-        (ax, ay), (bx, by) = self._at(cx - rx, cy - ry), self._at(cx + rx, cy + ry)
-        self.draw.ellipse((min(ax, bx), ay, max(ax, bx), by), fill=fill, outline=outline, width=self._width(0.012))
-
-    def disc(self, cx: float, cy: float, r: float, fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw a circle whose radius is a share of the box height."""
-        self.ellipse(cx, cy, r * self.h / self.w, r, fill, outline)
-
-    def poly(self, points: Sequence[tuple[float, float]], fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw a filled polygon."""
-        self.draw.polygon([self._at(*p) for p in points], fill=fill, outline=outline, width=self._width(0.012))
-
-    def rect(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw a filled rectangle."""
-        self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, outline)
-
-    def line(self, points: Sequence[tuple[float, float]], fill: RGB, width: float = 0.03) -> None:
-        """Draw a line whose width is a share of the box height."""
-        self.draw.line([self._at(*p) for p in points], fill=fill, width=self._width(width), joint="curve")
+from .pen import INK, PALETTE, RGB, SKINS, Pen, shade
 
 
 def _snooze(pen: Pen, x: float, y: float) -> None:
@@ -284,64 +230,3 @@ def cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generato
 
 
 DRAWERS = {"dog": animal, "cat": animal, "bear": animal, "baby": baby, "bus": vehicle, "train": vehicle, "car": vehicle, "cake": cake}
-
-
-def prop_on(pen: Pen, prop: str, head: tuple[float, float]) -> None:
-    """Draw what sits on the subject itself: a hat, candles, strawberries."""
-    x, y = head
-    if prop == "hat":
-        pen.ellipse(x, y + 0.02, 0.17, 0.035, (120, 40, 150))
-        pen.rect(x - 0.09, y - 0.17, x + 0.09, y + 0.02, (120, 40, 150))
-        pen.rect(x - 0.09, y - 0.04, x + 0.09, y, (250, 220, 60), None)
-    elif prop == "candles":
-        for dx in (-0.12, 0.0, 0.12):
-            pen.rect(x + dx - 0.018, y - 0.2, x + dx + 0.018, y + 0.01, (60, 130, 230))
-            pen.ellipse(x + dx, y - 0.25, 0.024, 0.05, (255, 170, 30), None)
-    elif prop == "strawberries":
-        for dx, dy in ((-0.14, 0.0), (0.0, 0.015), (0.14, 0.0), (-0.07, -0.05), (0.07, -0.05)):
-            pen.poly([(x + dx - 0.06, y + dy - 0.05), (x + dx + 0.06, y + dy - 0.05), (x + dx, y + dy + 0.05)], (224, 30, 50))
-            pen.line([(x + dx - 0.04, y + dy - 0.055), (x + dx + 0.04, y + dy - 0.055)], (40, 150, 60), 0.03)
-
-
-def prop_beside(pen: Pen, prop: str) -> None:
-    """Draw what stands beside the subject, in a unit box of its own with its foot at y = 1."""
-    if prop == "ball":
-        pen.disc(0.5, 0.84, 0.15, (236, 60, 70))
-        pen.line([(0.4, 0.74), (0.52, 0.8), (0.56, 0.96)], (255, 255, 255), 0.045)
-    elif prop == "frisbee":
-        pen.ellipse(0.5, 0.3, 0.34, 0.075, (30, 200, 220))
-        pen.ellipse(0.5, 0.285, 0.2, 0.035, (160, 240, 250), None)
-    elif prop == "bowl":
-        pen.ellipse(0.5, 0.84, 0.3, 0.05, (150, 90, 50))
-        pen.poly([(0.2, 0.84), (0.8, 0.84), (0.68, 1.0), (0.32, 1.0)], (70, 110, 220))
-    elif prop == "balloon":
-        pen.line([(0.5, 0.36), (0.46, 0.95)], INK, 0.014)
-        pen.ellipse(0.5, 0.2, 0.24, 0.18, (190, 50, 200))
-    elif prop == "tree":
-        pen.rect(0.42, 0.45, 0.58, 1.0, (110, 70, 40))
-        for cx, cy in ((0.28, 0.36), (0.72, 0.36), (0.5, 0.2)):
-            pen.ellipse(cx, cy, 0.3, 0.19, (34, 112, 50))
-    elif prop == "stop sign":
-        pen.rect(0.46, 0.4, 0.54, 1.0, (120, 120, 126))
-        pen.poly([(0.36, 0.04), (0.64, 0.04), (0.82, 0.14), (0.82, 0.32), (0.64, 0.42), (0.36, 0.42), (0.18, 0.32), (0.18, 0.14)], (206, 20, 30))
-        pen.rect(0.28, 0.19, 0.72, 0.27, (255, 255, 255), None)
-    elif prop == "traffic light":
-        pen.rect(0.46, 0.5, 0.54, 1.0, (90, 90, 96))
-        pen.rect(0.3, 0.0, 0.7, 0.52, (40, 40, 46))
-        for cy, lamp in ((0.09, (240, 40, 40)), (0.26, (250, 200, 40)), (0.43, (50, 210, 80))):
-            pen.disc(0.5, cy, 0.07, lamp, None)
-    elif prop == "man":
-        for side in (-1, 1):
-            pen.rect(0.5 + 0.13 * side - 0.1, 0.66, 0.5 + 0.13 * side + 0.1, 1.0, (40, 50, 90))
-        pen.rect(0.2, 0.3, 0.8, 0.7, (240, 130, 30))
-        pen.disc(0.5, 0.18, 0.11, SKINS[0])
-        pen.rect(0.3, 0.05, 0.7, 0.11, (60, 40, 30), None)
-    elif prop == "fork":
-        pen.line([(0.5, 0.55), (0.5, 1.0)], (120, 124, 134), 0.055)
-        for dx in (-0.14, 0.0, 0.14):
-            pen.line([(0.5 + dx, 0.3), (0.5 + dx, 0.52)], (120, 124, 134), 0.04)
-        pen.line([(0.34, 0.54), (0.66, 0.54)], (120, 124, 134), 0.06)
-    elif prop == "cup":
-        pen.ellipse(0.8, 0.82, 0.16, 0.09, (60, 170, 160))
-        pen.rect(0.2, 0.66, 0.76, 1.0, (60, 170, 160))
-        pen.ellipse(0.48, 0.66, 0.28, 0.045, (90, 50, 30))

@@ -12,24 +12,21 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from . import architecture, grammar
 from .drawing import render
+from .loop import log, run_stage
 
-log = logging.getLogger("nbtoolkit.toy.train")
 VALUES = {f: sorted({v for s in grammar.DOMAIN.values() for v in s.get(f, ())}) for f in grammar.FACTORS}
 VALUES |= {"subject": list(grammar.SUBJECTS), "weather": list(grammar.WEATHER), "count": ["one", "two"]}
 LOOK_AHEAD_BLOCKS, LOOK_AHEAD_WEIGHT, CAPTIONS = (3, 4), 0.5, 4
@@ -90,70 +87,7 @@ class FactorHeads(nn.Module):
         return torch.stack(losses).sum(), right
 
 
-# --- the loop -------------------------------------------------------------------------------------------
-
-
-def optimizers(modules: list[nn.Module], lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for hidden matrices, AdamW for everything else (embeddings, heads, norms, convolutions)."""
-    named = {id(p): (n, p) for m in modules for n, p in m.named_parameters() if p.requires_grad}
-    plain = re.compile(r"embed|lm_head|heads\.|projection|logit_scale")
-    hidden = [p for n, p in named.values() if p.ndim == 2 and not plain.search(n)]
-    rest = [p for n, p in named.values() if p.ndim != 2 or plain.search(n)]
-    return [torch.optim.Muon(hidden, lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(rest, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))]  # fmt: skip
-
-
-def _state(modules: list[nn.Module], optims: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    flat = {f"model.{i}.{n}": t.contiguous().clone() for i, m in enumerate(modules) for n, t in m.state_dict().items()}
-    for i, optim in enumerate(optims):
-        for j, slots in optim.state_dict()["state"].items():
-            flat |= {f"optim.{i}.{j}.{n}": torch.as_tensor(t).contiguous().clone() for n, t in slots.items()}
-    return flat
-
-
-def _restore(flat: dict[str, Tensor], modules: list[nn.Module], optims: list[torch.optim.Optimizer]) -> None:
-    for i, module in enumerate(modules):
-        prefix = f"model.{i}."
-        module.load_state_dict({k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)})
-    for i, optim in enumerate(optims):
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key, value in flat.items():
-            kind, *where = key.split(".")
-            if kind == "optim" and int(where[0]) == i:
-                slots.setdefault(int(where[1]), {})[where[2]] = value
-        optim.load_state_dict({"state": slots, "param_groups": optim.state_dict()["param_groups"]})
-
-
-def run_stage(name: str, out: Path, modules: list[nn.Module], step: Callable[[np.random.Generator], tuple[Tensor, str]],
-              *, n_steps: int, lr: float, random_state: int, save_every: int = 500) -> None:  # fmt: skip
-    """Run one stage to its end: warm-up, constant rate, linear decay over the last 40 %; resume where it stopped."""
-    optims = optimizers(modules, lr)
-    checkpoint, progress = out / f"{name}.safetensors", out / f"{name}.json"
-    start = 0
-    if progress.exists():
-        start = json.loads(progress.read_text())["step"]
-        _restore(load_file(checkpoint), modules, optims)
-    began, cpu = time.perf_counter(), time.process_time()
-    for i in range(start, n_steps):
-        rate = lr * min(1.0, (i + 1) / 200, (n_steps - i) / (0.4 * n_steps))
-        for optim in optims:
-            for group in optim.param_groups:
-                group["lr"] = rate
-        loss, note = step(np.random.default_rng([random_state, i]))
-        for optim in optims:
-            optim.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for m in modules for p in m.parameters()], 1.0)
-        for optim in optims:
-            optim.step()
-        if i % 100 == 99 or i == n_steps - 1:
-            log.info("%s %d/%d loss %.3f %s %.0f s wall %.0f s cpu", name, i + 1, n_steps, loss.item(), note,
-                     time.perf_counter() - began, time.process_time() - cpu)  # fmt: skip
-        if i % save_every == save_every - 1 or i == n_steps - 1:
-            temporary = checkpoint.with_suffix(".tmp")
-            save_file(_state(modules, optims), temporary)
-            os.replace(temporary, checkpoint)
-            progress.write_text(json.dumps({"step": i + 1, "loss": loss.item()}))
+# --- batches -------------------------------------------------------------------------------------------
 
 
 def batches(n: int, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -43,7 +43,7 @@ def methods(model, scorer, data, token):
         for name, method in METHODS.items():
             cd = nbt.decompose(reps, method, layer=layer)
             g = nbt.ground(cd, model, vocabulary=known)
-            s = nbt.evaluate(cd, g, images=look, texts=scorer.texts, factors=factors, meaning=WORDS)
+            s = nbt.evaluate(cd, g, images=look, texts=scorer.texts, factors=factors, meaning=WORDS, n_words=5)
             cells.append(f"{name} {s['naming']:.2f}/{s['clip_score']:.2f}/{s['overlap']:.2f}")
             if name == "Semi-NMF":
                 difference = s.per_concept["clip_score"] - s.baseline["clip_score"]
@@ -78,7 +78,7 @@ def sizes_and_times():
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     toy, judge, scenes = nbt.load_model("toy"), nbt.load_scorer("toy"), nbt.load_data("toy")
-    print("naming / CLIPScore / overlap")
+    print("naming / CLIPScore / overlap, five words a concept")
     for word in sys.argv[1:] or ["dog", "bus", "cat"]:
         methods(toy, judge, scenes, word)
     sizes_and_times()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from nbtoolkit.toy import architecture, train
+from nbtoolkit.toy import architecture, loop, train
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_a_killed_stage_resumes_to_the_same_weights(tmp_path):
             return (module(x) - x.flip(1)).square().mean(), ""
 
         step.calls = 0
-        train.run_stage("s", folder, [module], step, n_steps=12, lr=1e-2, random_state=0, save_every=5)
+        loop.run_stage("s", folder, [module], step, n_steps=12, lr=1e-2, random_state=0, save_every=5)
         return [p.detach().clone() for p in module.parameters()]
 
     whole = run(tmp_path / "whole")

@@ -45,10 +45,12 @@ export function show(model, el, source) {
 function explorer(ctx) {
   const { meta, model } = ctx;
   const concepts = meta.concepts[String(meta.layers[0])].length;
+  const layers = layersPane(ctx);
   const head = h("div", { class: "nbt-head" },
     h("div", { class: "nbt-title" }, h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
-      h("p", { class: "nbt-sub", text: `${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` })),
-    layersPane(ctx));
+      h("p", { class: "nbt-sub", text: `${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` }),
+      layers.querySelector(".nbt-preview")),
+    layers);
   const gallery = galleryPane(ctx);
   const sample = samplePane(ctx);
   const body = h("div", { class: "nbt-body", "data-tab": "gallery" }, gallery, sample);

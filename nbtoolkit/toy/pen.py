@@ -1,0 +1,62 @@
+"""A pen that draws in a unit box (x to the right, y down), and the colours of the embedded world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import ImageDraw
+
+RGB = tuple[int, int, int]
+INK: RGB = (38, 34, 40)
+PALETTE: dict[str, RGB] = {
+    "brown": (139, 84, 40), "black": (46, 44, 50), "white": (244, 242, 236), "grey": (146, 150, 158),
+    "orange": (232, 134, 44), "red": (214, 44, 44), "blue": (44, 96, 214), "yellow": (244, 204, 48),
+    "green": (40, 158, 72), "pink": (246, 150, 186),
+}  # fmt: skip
+SKINS: tuple[RGB, ...] = ((250, 214, 184), (228, 178, 136), (176, 120, 82), (116, 78, 54))
+
+
+def shade(colour: RGB, factor: float) -> RGB:
+    """Darken (factor below 1) or lighten (above 1) a colour."""
+    r, g, b = (int(min(255, max(0, c * factor))) for c in colour)
+    return r, g, b
+
+
+@dataclass(frozen=True)
+class Pen:
+    """Draws in a unit box placed at (x, y) with size (w, h) pixels; ``flip`` mirrors left and right."""
+
+    draw: ImageDraw.ImageDraw
+    x: float
+    y: float
+    w: float
+    h: float
+    flip: bool = False
+
+    def _at(self, px: float, py: float) -> tuple[float, float]:
+        return self.x + ((1 - px) if self.flip else px) * self.w, self.y + py * self.h
+
+    def _width(self, share: float) -> int:
+        return max(1, round(share * self.h))
+
+    def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw an ellipse around (cx, cy)."""
+        (ax, ay), (bx, by) = self._at(cx - rx, cy - ry), self._at(cx + rx, cy + ry)
+        self.draw.ellipse((min(ax, bx), ay, max(ax, bx), by), fill=fill, outline=outline, width=self._width(0.012))
+
+    def disc(self, cx: float, cy: float, r: float, fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw a circle whose radius is a share of the box height."""
+        self.ellipse(cx, cy, r * self.h / self.w, r, fill, outline)
+
+    def poly(self, points: Sequence[tuple[float, float]], fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw a filled polygon."""
+        self.draw.polygon([self._at(*p) for p in points], fill=fill, outline=outline, width=self._width(0.012))
+
+    def rect(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = INK) -> None:
+        """Draw a filled rectangle."""
+        self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, outline)
+
+    def line(self, points: Sequence[tuple[float, float]], fill: RGB, width: float = 0.03) -> None:
+        """Draw a line whose width is a share of the box height."""
+        self.draw.line([self._at(*p) for p in points], fill=fill, width=self._width(width), joint="curve")
