@@ -146,6 +146,15 @@ def _detect(role: str, data: Any, datasets: Any) -> str | None:
     return next((c for c in CANDIDATES[role] if c in data.column_names), None)
 
 
+def captioned(data: Any) -> Any:
+    """Give the data set with the columns that the stages need: as it is where it has them, else through :func:`load_data`."""
+    import datasets
+
+    if isinstance(data, datasets.Dataset) and len(data) and {"id", "image", "captions"} <= set(data.column_names):
+        return data
+    return load_data(data)
+
+
 def raw_images(data: Any) -> Any:
     """Give the data set with its pictures undecoded, so that one broken file does not stop the others."""
     import datasets

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import raw_images, read_image
+from .data import captioned, raw_images, read_image
 from .errors import DataError, ModelError, TokenError
 from .progress import bar
 from .store import ShardStore
@@ -54,7 +54,7 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
     model
         A model of :func:`nbtoolkit.load_model`.
     data
-        Pictures with captions, as :func:`nbtoolkit.load_data` gives them.
+        Pictures with captions: what :func:`nbtoolkit.load_data` gives, or what it takes.
     token
         The word (or words) of interest.
     layers
@@ -97,7 +97,7 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
     """
     if captions not in ("generate", "given"):
         raise DataError(f"captions is {captions!r}; expected 'generate' or 'given'.")
-    kept = _layers(model, layers)
+    data, kept = captioned(data), _layers(model, layers)
     candidates = _candidates(data, token)
     variants = subtoken_variants(model.tokenizer, token)
     source = Source(model.name, model.revision, token, variants, model.text(prompt), "given captions" if captions == "given" else "greedy",
@@ -200,7 +200,9 @@ class _Job:
             except DataError as error:
                 rows.skipped[cell["id"]] = str(error)
         if pictures:
-            with torch.inference_mode():
+            from .models.threads import fitting_threads
+
+            with torch.inference_mode(), fitting_threads(self.model.hf):
                 self._read(pictures, samples, rows)
         return rows
 

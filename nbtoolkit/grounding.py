@@ -58,6 +58,7 @@ class WordFilter:
 
 FILTERS = {
     "default": WordFilter("default"),
+    "paper": WordFilter("paper", whole_words=False),
     "xl-vlms": WordFilter("xl-vlms", n_tokens=50, whole_words=False),
     "none": WordFilter("none", min_length=1, stop_words=frozenset(), whole_words=False),
 }
@@ -78,7 +79,7 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
     n_exemplars
         How many of the most activating samples to keep.
     filter
-        ``"default"`` (whole words of at least three letters, no stop words), ``"xl-vlms"`` (the authors' code: 50
+        ``"default"`` (whole words of at least three letters, no stop words), ``"paper"`` (fragments too), ``"xl-vlms"`` (the authors' code: 50
         tokens, then the first ``n_words``), ``"none"``, or a :class:`WordFilter`.
     vocabulary
         Only words of this collection count, for example those of the data's captions.

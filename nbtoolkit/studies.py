@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
-from .data import images_by_id, thumbnail, vocabulary
+from .data import captioned, images_by_id, thumbnail, vocabulary
 from .decomposition import SemiNMF, decompose
 from .errors import NbtoolkitError
 from .extraction import extract
@@ -66,7 +66,7 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     >>> s.layers
     (1, 2, 3, 4, 5)
     """
-    reading = _stage(progress, "reading")
+    data, reading = captioned(data), _stage(progress, "reading")
     reps = extract(model, data, token, layers="all", out=out, progress=reading, **extraction)
     if method is None:
         method = SemiNMF(min(20, max(1, len(reps) // 2)), random_state=0)

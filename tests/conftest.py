@@ -15,7 +15,7 @@ import pytest
 
 import nbtoolkit as nbt
 
-from .browser.conftest import browser  # noqa: F401 (a fixture)
+from .browser.conftest import FLAGS
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "data" / "coco_photos.parquet"
@@ -51,6 +51,20 @@ def photos():
     if not PHOTOS.exists():
         pytest.skip(f"no real photographs at {PHOTOS}")
     return nbt.load_data(PHOTOS)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium of the system; nothing is downloaded."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

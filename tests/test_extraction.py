@@ -154,3 +154,16 @@ def test_bad_options(model, data):
         nbt.extract(model, data, "dog", captions="mine", progress=False)
     with pytest.raises(nbt.NbtoolkitError, match="The token is empty"):
         nbt.extract(model, data, " ", progress=False)
+
+
+def test_data_that_did_not_come_through_the_door(model):
+    plain = nbt.toy.scenes(30).select_columns(["image", "captions"]).rename_column("captions", "text")
+    assert nbt.extract(model, plain, "train", progress=False).sample_ids[0].isdigit()
+    with pytest.raises(nbt.NbtoolkitError, match="The data set is empty"):
+        nbt.extract(model, nbt.toy.scenes(0), "train", progress=False)
+
+
+def test_the_callers_threads_come_back(model, data):
+    before = torch.get_num_threads()
+    nbt.extract(model, data, "dog", progress=False, layers=[1], max_new_tokens=8)
+    assert torch.get_num_threads() == before

@@ -45,7 +45,7 @@ def test_vocabulary_keeps_whole_words_only(model):
 def test_unfiltered_and_unknown_filters(model):
     cd = dictionary([row(model, "grass")], [[1.0]])
     assert len(nbt.ground(cd, model, filter="none").words[0]) >= len(nbt.ground(cd, model).words[0])
-    with pytest.raises(nbt.NbtoolkitError, match=r"No word filter named 'nltk'. Known: default, xl-vlms, none"):
+    with pytest.raises(nbt.NbtoolkitError, match=r"No word filter named 'nltk'. Known: default, paper, xl-vlms, none"):
         nbt.ground(cd, model, filter="nltk")
 
 

@@ -6,7 +6,6 @@ picture, sub-word pieces and a vocabulary of thousands, not whether so small a m
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 
@@ -123,8 +122,7 @@ def _photograph(browser, page_file, token):
     view.page.goto(page_file.as_uri())
     view.page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
     assert view.page.locator(".nbt-said mark").inner_text().lower() == token
-    if folder := os.environ.get("NBTOOLKIT_SCREENSHOTS"):
-        view.page.wait_for_timeout(500)
-        view.page.screenshot(path=f"{folder}/photos.png")
+    view.page.wait_for_timeout(500)
+    view.page.screenshot(path=page_file.with_suffix(".png"))  # to look at; stays in pytest's folder, the photographs are not ours
     view.clean()
     view.context.close()

@@ -23,9 +23,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import randomized_svd, row_norms
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 Array = np.ndarray
 _POLISH = 3  # full-space iterations after the reduced ones
+_SMALL = 4_000_000  # numbers in X
 
 
 def sweep_codes(C: Array, G: Array, V: Array, lam: float, n_sweeps: int = 2) -> Array:  # noqa: N803
@@ -127,6 +129,11 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def fit_transform(self, X: Any, y: Any = None) -> Array:  # noqa: N803
         """Learn the concepts of X and give its exact activations (n_samples, n_components)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])  # noqa: N806
+        with threadpool_limits(1 if X.size < _SMALL else None):  # short products on many threads only wait
+            self._learn(X)
+            return self.transform(X)
+
+    def _learn(self, X: Array) -> None:  # noqa: N803
         rng = check_random_state(self.random_state)
         self.alpha_ = self._lambda(X)
         work = X.astype(np.float64)
@@ -147,7 +154,6 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.objective_ = objective(work, V, U, self.alpha_)
         self.reconstruction_err_ = float(np.linalg.norm(work - V @ U))
         self.n_dead_ = int((V.max(0) <= 0).sum())
-        return self.transform(X)
 
     def transform(self, X: Any) -> Array:  # noqa: N803
         """Exact activations of X (n, n_features) for the learnt concepts: (n, n_components), not negative."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ModelError
 from .adapter import Model
 from .hooks import watching
+from .threads import fitting_threads
 
 TOY = Path(__file__).parent.parent / "toy" / "weights"
 
@@ -104,7 +105,7 @@ def check_adapter(model: Model) -> None:
         if layer == model.n_layers:
             last.append(states[:, -1])
 
-    with torch.no_grad():
+    with torch.no_grad(), fitting_threads(model.hf):
         plain = model.hf(**inputs).logits
         with watching(model.blocks, look):
             watched = model.hf(**inputs).logits

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ModelError
 from .loading import resolve
+from .threads import fitting_threads
 
 
 class Scorer:
@@ -30,7 +31,7 @@ class Scorer:
         import torch
 
         rows = []
-        with torch.no_grad():
+        with torch.no_grad(), fitting_threads(self.hf):
             for start in range(0, len(items), batch_size):
                 out = run(items[start : start + batch_size])
                 out = getattr(out, "pooler_output", out)

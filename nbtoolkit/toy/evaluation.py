@@ -18,10 +18,12 @@ def caption_all(model: Model, scenes: Any, batch_size: int = 64) -> list[str]:
     """Caption pictures greedily: one text a picture."""
     import torch
 
+    from ..models.threads import fitting_threads
+
     texts = []
     for start in range(0, len(scenes), batch_size):
         inputs = model.encode(scenes[start : start + batch_size]["image"])
-        with torch.inference_mode():
+        with torch.inference_mode(), fitting_threads(model.hf):
             out = model.hf.generate(**inputs, max_new_tokens=40, do_sample=False)
         texts += [model.decode(row).strip() for row in out[:, inputs["input_ids"].shape[1] :]]
     return texts

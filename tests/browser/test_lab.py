@@ -1,12 +1,13 @@
 """The first notebook in a real JupyterLab: run it, click, move the layer, read the traits back, switch the theme."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from .conftest import Watched, jupyterlab
+from .conftest import Watched, jupyterlab, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -26,19 +27,46 @@ CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map((c) => 
 
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
+    """Open a notebook in JupyterLab: ``lab(path)``; one server for the module."""
     root = tmp_path_factory.mktemp("lab")
-    shutil.copy(NOTEBOOK, root)
-    with jupyterlab(root, tmp_path_factory.mktemp("jupyter") / "home") as (base, token):
-        watched = Watched(browser, base, viewport={"width": 1440, "height": 1100}, bypass_csp=True)
-        page = watched.page
-        page.goto(f"{base}/lab/tree/{NOTEBOOK.name}?token={token}&reset")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-        page.wait_for_function(READY, timeout=120_000, polling=250)
-        yield watched
-        watched.context.close()
+    with contextlib.ExitStack() as stack:
+        base, token = stack.enter_context(jupyterlab(root, tmp_path_factory.mktemp("jupyter") / "home"))
+
+        def opener(path):
+            shutil.copy(path, root)
+            watched = Watched(browser, base, viewport={"width": 1440, "height": 1100}, bypass_csp=True)
+            stack.callback(watched.context.close)
+            watched.page.goto(f"{base}/lab/tree/{path.name}?token={token}&reset")
+            watched.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+            watched.page.wait_for_function(READY, timeout=120_000, polling=250)
+            return watched
+
+        yield opener
+
+
+HOSTILE = """
+import dataclasses, nbtoolkit as nbt
+evil = "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>"
+s = nbt.open_study({folder!r})
+samples = [dataclasses.replace(x, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for x in s.samples]
+groundings = {{k: nbt.Grounding([[evil, *w] for w in g.words], g.exemplars) for k, g in s.groundings.items()}}
+nbt.explore(nbt.Study(evil, s.dictionaries, groundings, samples, s.representations, s.scores, dataclasses.replace(s.source, model=evil)))
+"""
+
+
+def test_hostile_captions_are_text_in_the_live_widget(lab, study, tmp_path):
+    folder = study.save(tmp_path / "dog.study")
+    write_notebook(tmp_path / "hostile.ipynb", [HOSTILE.format(folder=str(folder)).strip()])
+    view = lab(tmp_path / "hostile.ipynb")
+    view.page.evaluate(RUN, 0)
+    view.page.locator(".nbt-said mark").wait_for(timeout=30_000)
+    assert "<img src=x" in view.page.locator(".nbt-token").inner_text() and "<script>" in view.page.locator(".nbt-said").inner_text()
+    assert view.page.locator(".nbt img:not(.nbt-picture), .nbt script").count() == 0 and view.page.title() != "owned"
+    view.clean()
 
 
 def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
+    lab = lab(NOTEBOOK)
     page = lab.page
     page.set_default_timeout(180_000)
     kinds = page.evaluate(CELLS)
