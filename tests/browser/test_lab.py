@@ -46,7 +46,7 @@ def lab(browser, tmp_path_factory):
 
 HOSTILE = """
 import dataclasses, nbtoolkit as nbt
-evil = "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>"
+evil = "<img src=x onerror=document.title='owned'></script><script>document.title='owned'</script>"
 s = nbt.open_study({folder!r})
 samples = [dataclasses.replace(x, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for x in s.samples]
 groundings = {{k: nbt.Grounding([[evil, *w] for w in g.words], g.exemplars) for k, g in s.groundings.items()}}
