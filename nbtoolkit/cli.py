@@ -8,6 +8,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -204,11 +205,13 @@ def _lab(no_browser: bool) -> int:
         command.append("--allow-root")
     print(f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}\nStop it with Ctrl-C.", flush=True)
     server = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a stopped demo takes its server with it
     try:
         return server.wait()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         server.terminate()
-        return server.wait()
+        server.wait()
+        return 0
 
 
 if __name__ == "__main__":

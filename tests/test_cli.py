@@ -1,5 +1,13 @@
 """The command line: what it writes, and errors on one line with status 2."""
 
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
 import pytest
 
 import nbtoolkit as nbt
@@ -47,6 +55,30 @@ def test_errors_take_one_line_and_status_2(arguments, message, capsys):
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("nbtoolkit: ") and message in lines[-1]
     assert "Traceback" not in "".join(lines)
+
+
+def test_demo_serves_the_notebook_and_stops_with_its_server(tmp_path):
+    command = [sys.executable, "-c", "import nbtoolkit.data as d; d._TOY_SIZE['train'] = 200; from nbtoolkit.cli import main; main()",
+               "demo", "--no-browser", "--token", "car", "--n-concepts", "3"]  # fmt: skip
+    with (tmp_path / "log").open("w+") as log:
+        demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
+        try:
+            address, deadline = None, time.monotonic() + 120
+            while time.monotonic() < deadline and demo.poll() is None:
+                if found := re.search(r"JupyterLab: (http://127\.0\.0\.1:\d+)\S*token=(\w+)", (tmp_path / "log").read_text()):
+                    address = f"{found[1]}/api/contents/01_first_look.ipynb?content=0&token={found[2]}"
+                    with contextlib.suppress(OSError):
+                        assert json.load(urllib.request.urlopen(address, timeout=2))["type"] == "notebook"
+                        break
+                time.sleep(0.3)
+            else:
+                pytest.fail((tmp_path / "log").read_text()[-2000:])
+        finally:
+            demo.terminate()
+            assert demo.wait(30) == 0
+    with pytest.raises(OSError):
+        urllib.request.urlopen(address, timeout=2)
+    assert nbt.open_study(tmp_path / "car.study").token == "car"
 
 
 def test_unknown_commands_exit_with_2():
