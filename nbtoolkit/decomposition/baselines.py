@@ -5,31 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .base import Dictionary
+
 Array = np.ndarray
 
 
-class _Rows(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What the baselines share: their concepts are ``components_``."""
-
-    components_: Array
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-class LargestNorm(_Rows):
+class LargestNorm(Dictionary):
     """The paper's "Simple" baseline: the samples of largest norm are the concepts; nothing is learnt.
 
     Activations are 1 / (1 + distance to the concept), in (0, 1], as in the authors' code; the strongest one is
@@ -78,7 +64,7 @@ class LargestNorm(_Rows):
         return self.components_[np.asarray(V).argmax(1)]
 
 
-class RandomDirections(_Rows):
+class RandomDirections(Dictionary):
     """A null model: unit vectors drawn at random, activations by inner product.
 
     Parameters

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, solve_triangular
 from scipy.optimize import nnls
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import randomized_svd, row_norms
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
+
+from .base import Dictionary
 
 Array = np.ndarray
 _POLISH = 3  # full-space iterations after the reduced ones
@@ -69,7 +70,7 @@ def objective(X: Array, V: Array, U: Array, lam: float) -> float:  # noqa: N803
     return float(np.square(X - V @ U).sum() + lam * V.sum())
 
 
-class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SemiNMF(Dictionary):
     """Semi-NMF with sparse non-negative activations and unit-ball concepts: the method of CoX-LMM.
 
     Parameters
@@ -165,15 +166,6 @@ class SemiNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Rebuild samples from activations: V (n, n_components) @ U."""
         check_is_fitted(self)
         return np.asarray(V) @ self.components_
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
     def _lambda(self, X: Array) -> float:  # noqa: N803
         if not (isinstance(self.n_components, int | np.integer) and self.n_components >= 1):
