@@ -30,7 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--token", default="dog", help="the word (dog, cat, bear, baby, bus, train, car, cake)")
     demo.add_argument("--n-concepts", type=int, default=20)
     demo.add_argument("--out", type=Path, help="study folder (default: TOKEN.study)")
-    demo.add_argument("--html", type=Path, metavar="FILE", help="write the interactive page instead of opening JupyterLab")
+    demo.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the interactive page instead of opening JupyterLab"
+    )
     demo.add_argument("--no-browser", action="store_true", help="print JupyterLab's address and keep serving")
     demo.set_defaults(run=_demo)
 
@@ -42,8 +44,15 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--n-concepts", type=int, default=20)
     study.add_argument("--method", default="SemiNMF", help="SemiNMF, PCA, KMeans, LargestNorm, …")
     study.add_argument("--layers", default="all", help="all, or layers separated by commas, such as 1,16,-1")
-    study.add_argument("--captions", choices=("generate", "given"), default="generate", help="let the model caption, or read the data's captions")
-    study.add_argument("--scorer", help="CLIP judge: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)")
+    study.add_argument(
+        "--captions",
+        choices=("generate", "given"),
+        default="generate",
+        help="let the model caption, or read the data's captions",
+    )
+    study.add_argument(
+        "--scorer", help="CLIP judge: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)"
+    )
     study.add_argument("--batch-size", type=int)
     study.add_argument("--device", default="auto")
     study.add_argument("--html", type=Path, metavar="FILE", help="also write the interactive page")
@@ -100,7 +109,13 @@ def _demo(args: argparse.Namespace) -> int:
 
     out = args.out or Path(f"{args.token}.study")
     print(f"Drawing scenes of the embedded world and asking its small LLaVA about {args.token!r} …", flush=True)
-    result = study(load_model("toy"), load_data("toy"), args.token, method=_method("SemiNMF", args.n_concepts), scorer=load_scorer("toy"))
+    result = study(
+        load_model("toy"),
+        load_data("toy"),
+        args.token,
+        method=_method("SemiNMF", args.n_concepts),
+        scorer=load_scorer("toy"),
+    )
     result.save(out)
     print(f"{result!r}\nsaved in {out}", flush=True)
     if args.html is not None:
@@ -145,7 +160,18 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    needed = ("nbtoolkit", "torch", "transformers", "datasets", "scikit-learn", "anywidget", "ipywidgets", "safetensors", "pyarrow", "pillow")
+    needed = (
+        "nbtoolkit",
+        "torch",
+        "transformers",
+        "datasets",
+        "scikit-learn",
+        "anywidget",
+        "ipywidgets",
+        "safetensors",
+        "pyarrow",
+        "pillow",
+    )
     optional = {"jupyterlab": "pip install 'nbtoolkit[lab]'", "distributed": "pip install 'nbtoolkit[distributed]'"}
     missing = 0
     print(f"Python          {sys.version.split()[0]}")
@@ -174,7 +200,9 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _need_lab() -> None:
     if importlib.util.find_spec("jupyterlab") is None:
-        raise NbtoolkitError("JupyterLab is not installed; pip install 'nbtoolkit[lab]', or write a page with --html FILE.")
+        raise NbtoolkitError(
+            "JupyterLab is not installed; pip install 'nbtoolkit[lab]', or write a page with --html FILE."
+        )
 
 
 def _notebook() -> Path:
@@ -185,7 +213,9 @@ def _notebook() -> Path:
             return place
     installed = Path(sysconfig.get_path("data")) / "share/nbtoolkit/notebooks" / NOTEBOOK
     if not installed.is_file():
-        raise NbtoolkitError(f"The notebook {NOTEBOOK} was not installed; expected it at {installed}. Run this in a clone of the repository.")
+        raise NbtoolkitError(
+            f"The notebook {NOTEBOOK} was not installed; expected it at {installed}. Run this in a clone of the repository."
+        )
     local.parent.mkdir(exist_ok=True)
     shutil.copy(installed, local)
     return local
@@ -203,7 +233,9 @@ def _lab(no_browser: bool) -> int:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    print(f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}\nStop it with Ctrl-C.", flush=True)
+    print(
+        f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}\nStop it with Ctrl-C.", flush=True
+    )
     server = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a stopped demo takes its server with it
     try:

@@ -60,7 +60,9 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
 
     if isinstance(source, datasets.DatasetDict):
         if split not in source:
-            raise DataError(f"The data set has the splits {sorted(source)}; expected split= to name one of them, got {split!r}.")
+            raise DataError(
+                f"The data set has the splits {sorted(source)}; expected split= to name one of them, got {split!r}."
+            )
         source, split = source[split], None
     if isinstance(source, str) and source == "toy":
         from .toy import scenes
@@ -68,11 +70,15 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
         split = split or "train"
         return scenes(n or _TOY_SIZE.get(split, 0), split=split)
     if split is not None:
-        raise DataError(f"split={split!r} was given, but only 'toy' and a DatasetDict have splits here. Select the rows of {type(source).__name__} first.")
+        raise DataError(
+            f"split={split!r} was given, but only 'toy' and a DatasetDict have splits here. Select the rows of {type(source).__name__} first."
+        )
     if isinstance(source, str | Path):
         source = _open(Path(source), datasets)
     if not isinstance(source, datasets.Dataset):
-        raise DataError(f"data is a {type(source).__name__}; expected 'toy', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset.")
+        raise DataError(
+            f"data is a {type(source).__name__}; expected 'toy', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset."
+        )
     if n is not None:
         source = source.select(range(min(n, len(source))))
     if len(source) == 0:
@@ -82,7 +88,9 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
 
 def _open(path: Path, datasets: Any) -> Any:
     if not path.exists():
-        raise DataError(f"There is no file or folder {str(path)!r}. Give 'toy', a Parquet file, or a folder with captions.jsonl.")
+        raise DataError(
+            f"There is no file or folder {str(path)!r}. Give 'toy', a Parquet file, or a folder with captions.jsonl."
+        )
     if path.is_file():
         if path.suffix != ".parquet":
             raise DataError(f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet.")
@@ -92,7 +100,9 @@ def _open(path: Path, datasets: Any) -> Any:
             raise DataError(f"{str(path)!r} cannot be read as Parquet ({type(error).__name__}: {error}).") from error
     listing = path / "captions.jsonl"
     if not listing.exists():
-        raise DataError(f"The folder {str(path)!r} has no captions.jsonl; expected one line a picture: {{\"file_name\": \"a.jpg\", \"captions\": [\"…\"]}}.")
+        raise DataError(
+            f'The folder {str(path)!r} has no captions.jsonl; expected one line a picture: {{"file_name": "a.jpg", "captions": ["…"]}}.'
+        )
     rows = []
     for number, line in enumerate(listing.read_text("utf-8").splitlines(), 1):
         if not line.strip():
@@ -101,14 +111,28 @@ def _open(path: Path, datasets: Any) -> Any:
             row = json.loads(line)
             inside = (path / row["file_name"]).resolve().relative_to(path.resolve())
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{listing}, line {number}: {line[:80]!r} is not a JSON object whose file_name lies in the folder ({error}).") from error
+            raise DataError(
+                f"{listing}, line {number}: {line[:80]!r} is not a JSON object whose file_name lies in the folder ({error})."
+            ) from error
         texts = row.get("captions", row.get("caption", row.get("text")))
         if texts is None:
             raise DataError(f"{listing}, line {number} has the keys {sorted(row)}; expected 'captions' or 'caption'.")
-        rows.append({"id": str(row.get("id", inside)), "image": str(path / inside), "captions": [texts] if isinstance(texts, str) else texts})
+        rows.append(
+            {
+                "id": str(row.get("id", inside)),
+                "image": str(path / inside),
+                "captions": [texts] if isinstance(texts, str) else texts,
+            }
+        )
     if not rows:
         raise DataError(f"{listing} is empty; expected one line a picture.")
-    features = datasets.Features({"id": datasets.Value("string"), "image": datasets.Value("string"), "captions": datasets.List(datasets.Value("string"))})
+    features = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "image": datasets.Value("string"),
+            "captions": datasets.List(datasets.Value("string")),
+        }
+    )
     return datasets.Dataset.from_list(rows, features=features)
 
 
@@ -119,12 +143,16 @@ def _normalise(data: Any, names: dict[str, str | None], datasets: Any) -> Any:
         names[role] = given or _detect(role, data, datasets)
     for role in ("image", "captions"):
         if names[role] is None:
-            raise DataError(f"No column of {data.column_names} looks like the {role}; name it: load_data(…, {role}='column').")
+            raise DataError(
+                f"No column of {data.column_names} looks like the {role}; name it: load_data(…, {role}='column')."
+            )
     captions = data[names["captions"]]
     ids = [str(i) for i in data[names["id"]]] if names["id"] else [str(i) for i in range(len(data))]
     if len(set(ids)) < len(ids):
         repeated = next(i for i in ids if ids.count(i) > 1)
-        raise DataError(f"The id {repeated!r} occurs more than once in column {names['id']!r}; expected one id a picture.")
+        raise DataError(
+            f"The id {repeated!r} occurs more than once in column {names['id']!r}; expected one id a picture."
+        )
     image = data.select_columns([names["image"]])
     if names["image"] != "image":
         image = image.rename_column(names["image"], "image")
@@ -193,7 +221,9 @@ def read_image(cell: Any) -> Image.Image:
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I") or image.mode == "F":
             grey = np.asarray(image, dtype=np.float64)
-            image = Image.fromarray((grey / max(255.0, 65535.0 if grey.max() > 255 else 255.0) * 255).clip(0, 255).astype(np.uint8))
+            image = Image.fromarray(
+                (grey / max(255.0, 65535.0 if grey.max() > 255 else 255.0) * 255).clip(0, 255).astype(np.uint8)
+            )
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import captioned, raw_images, read_image
+from .data import captioned, raw_images
 from .errors import DataError, ModelError, TokenError
 from .progress import bar
+from .provenance import fingerprint, versions
+from .reading import Reader, Rows
 from .store import ShardStore
-from .tokens import contains, find_token, frequent_words, subtoken_variants
+from .tokens import contains, frequent_words, subtoken_variants
 from .types import Representations, Source
 
 if TYPE_CHECKING:
     from .models import Model
 
 SHARD = 256  # candidates a shard: what a killed run loses at most
-
-
-@dataclass
-class _Rows:
-    """Rows found so far, and why the others were left out."""
-
-    states: list[np.ndarray] = field(default_factory=list)  # (n_layers_kept, d_model) each
-    ids: list[str] = field(default_factory=list)
-    captions: list[str] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def add(self, other: _Rows) -> None:
-        self.states += other.states
-        self.ids += other.ids
-        self.captions += other.captions
-        self.positions += other.positions
-        self.skipped |= other.skipped
 
 
 def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] = "all", batch_size: int | str = "auto",
@@ -101,18 +82,18 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
     candidates = _candidates(data, token)
     variants = subtoken_variants(model.tokenizer, token)
     source = Source(model.name, model.revision, token, variants, model.text(prompt), "given captions" if captions == "given" else "greedy",
-                    data=_fingerprint(data, candidates), n_candidates=len(candidates), versions=_versions())  # fmt: skip
+                    data=fingerprint(data, candidates), n_candidates=len(candidates), versions=versions())  # fmt: skip
     store = None if out is None else ShardStore(out, {"model": source.model, "revision": source.revision, "token": token, "prompt": source.prompt,
                                                       "decoding": source.decoding, "data": source.data, "layers": list(kept),
                                                       "max_new_tokens": max_new_tokens})  # fmt: skip
-    job = _Job(model, raw_images(data), kept, variants, prompt, max_new_tokens, captions == "given", token)
-    rows, done = _Rows(), 0
+    job = Reader(model, raw_images(data), kept, variants, prompt, max_new_tokens, captions == "given", token)
+    rows, done = Rows(), 0
     with bar(progress, len(candidates), f"reading {token!r}") as advance:
         for index, start in enumerate(range(0, len(candidates), SHARD)):
             shard = candidates[start : start + SHARD]
             part = _load(store, index)
             if part is None:
-                part = _Rows()
+                part = Rows()
                 for batch in job.batches(shard, batch_size):
                     part.add(batch)
                     advance(done + len(part.ids) + len(part.skipped))
@@ -123,12 +104,14 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
     return _finish(rows, data, token, kept, model, source)
 
 
-def _finish(rows: _Rows, data: Any, token: str, kept: tuple[int, ...], model: Model, source: Source) -> Representations:
+def _finish(rows: Rows, data: Any, token: str, kept: tuple[int, ...], model: Model, source: Source) -> Representations:
     if not rows.ids:
         unread = [i for i, why in rows.skipped.items() if "cannot be read" in why]
         if len(unread) == len(rows.skipped):
             first = f"{unread[0]!r}: {rows.skipped[unread[0]]}"
-            raise DataError(f"None of the {len(unread)} pictures whose caption contains {token!r} can be read (first: {first}).")
+            raise DataError(
+                f"None of the {len(unread)} pictures whose caption contains {token!r} can be read (first: {first})."
+            )
         said = [why for why in rows.skipped.values() if "said" in why][:1]
         raise TokenError(f"The model never says {token!r}: {len(rows.skipped)} pictures have it in a caption, none in the model's own "
                          f"(for example, {said[0] if said else 'nothing'}). Try a word that it uses, or captions='given'.")  # fmt: skip
@@ -141,11 +124,15 @@ def _finish(rows: _Rows, data: Any, token: str, kept: tuple[int, ...], model: Mo
 def _layers(model: Model, layers: str | Sequence[int]) -> tuple[int, ...]:
     if isinstance(layers, str):
         if layers != "all":
-            raise ModelError(f"layers is {layers!r}; expected 'all' or a list of layers between 0 and {model.n_layers}.")
+            raise ModelError(
+                f"layers is {layers!r}; expected 'all' or a list of layers between 0 and {model.n_layers}."
+            )
         return tuple(range(model.n_layers + 1))
     kept = tuple(sorted({layer + model.n_layers + 1 if layer < 0 else layer for layer in layers}))
     if not kept or kept[0] < 0 or kept[-1] > model.n_layers:
-        raise ModelError(f"layers is {list(layers)}; expected layers between 0 and {model.n_layers} (or negative ones from the end).")
+        raise ModelError(
+            f"layers is {list(layers)}; expected layers between 0 and {model.n_layers} (or negative ones from the end)."
+        )
     return kept
 
 
@@ -156,144 +143,25 @@ def _candidates(data: Any, token: str) -> list[int]:
     captions = data["captions"]
     rows = [i for i, group in enumerate(captions) if any(contains(token, c) for c in group)]
     if not rows:
-        raise TokenError(f"No sample's caption contains {token!r}; the most frequent words are {', '.join(frequent_words(captions))}.")
+        raise TokenError(
+            f"No sample's caption contains {token!r}; the most frequent words are {', '.join(frequent_words(captions))}."
+        )
     return rows
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What every batch needs."""
-
-    model: Model
-    data: Any
-    layers: tuple[int, ...]
-    variants: tuple[tuple[int, ...], ...]
-    prompt: str | None
-    max_new_tokens: int
-    given: bool
-    token: str
-
-    def batches(self, indices: Sequence[int], batch_size: int | str) -> Iterator[_Rows]:
-        import torch
-
-        size, start = (32 if batch_size == "auto" else int(batch_size)), 0
-        while start < len(indices):
-            try:
-                rows = self._batch(indices[start : start + size])
-            except torch.OutOfMemoryError:
-                if batch_size != "auto" or size == 1:
-                    raise
-                size = max(1, size // 2)
-                continue
-            start += size
-            yield rows
-
-    def _batch(self, indices: Sequence[int]) -> _Rows:
-        import torch
-
-        rows, pictures, samples = _Rows(), [], []
-        for i in indices:
-            cell = self.data[i]
-            try:
-                pictures.append(read_image(cell["image"]))
-                samples.append(cell)
-            except DataError as error:
-                rows.skipped[cell["id"]] = str(error)
-        if pictures:
-            from .models.threads import fitting_threads
-
-            with torch.inference_mode(), fitting_threads(self.model.hf):
-                self._read(pictures, samples, rows)
-        return rows
-
-    def _read(self, pictures: list[Any], samples: list[Any], rows: _Rows) -> None:
-        inputs = self.model.encode(pictures, self.prompt)
-        sequences, states = self._given(inputs, samples) if self.given else self._generated(inputs)
-        for j, sample in enumerate(samples):
-            ids = self._until_end(sequences[j])
-            text = self.model.decode(ids).strip()
-            at = find_token(ids, self.variants, self.model.tokenizer.decode)
-            if at is None:
-                rows.skipped[sample["id"]] = f"the model said {text!r}" if not self.given else f"the token is not a sub-token sequence of {text!r}"
-                continue
-            vector = states[:, at, j].cpu().numpy()  # (n_layers_kept, d_model)
-            if not np.isfinite(vector).all():
-                layer = self.layers[int(np.flatnonzero(~np.isfinite(vector).all(1))[0])]
-                raise ModelError(f"The states of sample {sample['id']!r} overflow {self.model.hf.dtype} at layer {layer}; expected finite numbers. "
-                                 "Load the model with dtype='float32' or 'bfloat16'.")  # fmt: skip
-            rows.states.append(vector)
-            rows.ids.append(sample["id"])
-            rows.captions.append(text)
-            rows.positions.append(at)
-
-    def _until_end(self, ids: Sequence[int]) -> list[int]:
-        ends = self.model.hf.generation_config.eos_token_id
-        stop = {*(ends if isinstance(ends, list) else [ends]), self.model.tokenizer.eos_token_id, self.model.tokenizer.pad_token_id}
-        cut = next((k for k, t in enumerate(ids) if t in stop), len(ids))
-        return list(ids[:cut])
-
-    def _generated(self, inputs: dict[str, Any]) -> tuple[list[list[int]], Any]:
-        """Caption greedily; states (layer, step, row): step s is the position that predicts new token s."""
-        from .models.hooks import LastPosition, watching
-
-        keep = LastPosition(self.layers, self.max_new_tokens)
-        tokenizer = self.model.tokenizer
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        with watching(self.model.blocks, keep):
-            out = self.model.hf.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, num_beams=1, pad_token_id=pad)
-        return out[:, inputs["input_ids"].shape[1] :].tolist(), keep.buffer
-
-    def _given(self, inputs: dict[str, Any], samples: list[Any]) -> tuple[list[list[int]], Any]:
-        """Run one pass over prompt and caption; the same layout of states as when generating."""
-        import torch
-
-        from .models.hooks import watching
-
-        tokenizer = self.model.tokenizer
-        texts = [next(c for c in s["captions"] if contains(self.token, c)) for s in samples]
-        ids = [list(tokenizer(t, add_special_tokens=False)["input_ids"]) for t in texts]
-        longest, prompt = max(map(len, ids)), inputs["input_ids"].shape[1]
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        tail = torch.tensor([row + [pad] * (longest - len(row)) for row in ids], device=inputs["input_ids"].device)
-        live = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids], device=tail.device)
-        full = inputs | {"input_ids": torch.cat([inputs["input_ids"], tail], 1), "attention_mask": torch.cat([inputs["attention_mask"], live], 1)}
-        states: list[Any] = []
-
-        def look(layer: int, hidden: Any) -> None:
-            if layer in self.layers:
-                states.append(hidden[:, prompt - 1 : -1].float().transpose(0, 1))  # (step, row, d_model)
-
-        with watching(self.model.blocks, look):
-            self.model.hf(**full, logits_to_keep=1)
-        return ids, torch.stack(states)
-
-
-def _load(store: ShardStore | None, index: int) -> _Rows | None:
+def _load(store: ShardStore | None, index: int) -> Rows | None:
     found = store.load(index) if store else None
     if found is None:
         return None
     arrays, facts = found
     n = len(facts["ids"])
     states = [np.stack([arrays[k][i] for k in sorted(arrays)]) for i in range(n)]
-    return _Rows(states, facts["ids"], facts["captions"], facts["positions"], facts["skipped"])
+    return Rows(states, facts["ids"], facts["captions"], facts["positions"], facts["skipped"])
 
 
-def _save(store: ShardStore | None, index: int, rows: _Rows) -> None:
+def _save(store: ShardStore | None, index: int, rows: Rows) -> None:
     if store is None:
         return
     stack = np.stack(rows.states) if rows.states else np.zeros((0, 0, 0), np.float32)
     facts = {"ids": rows.ids, "captions": rows.captions, "positions": rows.positions, "skipped": rows.skipped}
     store.save(index, {f"layer.{k:03d}": stack[:, k] for k in range(stack.shape[1])}, facts)
-
-
-def _fingerprint(data: Any, rows: Sequence[int]) -> str:
-    """SHA-256 over ids and captions of the candidates."""
-    ids, captions = data["id"], data["captions"]
-    digest = hashlib.sha256()
-    for i in rows:
-        digest.update(repr((ids[i], list(captions[i]))).encode())
-    return digest.hexdigest()[:16]
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in ("nbtoolkit", "torch", "transformers", "numpy", "scikit-learn")}

@@ -110,7 +110,9 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
     if vocabulary is not None:
         rule = replace(rule, vocabulary=frozenset(w.lower() for w in vocabulary))
     if cd.concepts.shape[1] != model.d_model:
-        raise NbtoolkitError(f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from.")
+        raise NbtoolkitError(
+            f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from."
+        )
     logits = model.unembed(cd.concepts, norm=norm)  # (n_concepts, n_vocabulary)
     order = np.argsort(-logits, axis=1, kind="stable")[:, : rule.n_tokens or n_words]
     live = np.linalg.norm(cd.concepts, axis=1) > 0

@@ -67,10 +67,14 @@ class _LazyEncoder:
 def _build(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
     module, _, name = str(description["class"]).rpartition(".")
     if module.split(".")[0] not in _TRUSTED:
-        raise StudyError(f"This study names the encoder {description['class']!r}; only encoders of scikit-learn and nbtoolkit are opened.")
+        raise StudyError(
+            f"This study names the encoder {description['class']!r}; only encoders of scikit-learn and nbtoolkit are opened."
+        )
     kind = getattr(importlib.import_module(module), name, None)
     if not (isinstance(kind, type) and hasattr(kind, "transform") and hasattr(kind, "get_params")):
-        raise StudyError(f"This study names the encoder {description['class']!r}, which is no transformer of the installed version.")
+        raise StudyError(
+            f"This study names the encoder {description['class']!r}, which is no transformer of the installed version."
+        )
     estimator: Any = object.__new__(kind)
     estimator.__dict__.update(description["attributes"])
     estimator.__dict__.update({k.removeprefix("encoder."): v for k, v in arrays.items() if k.startswith("encoder.")})

@@ -1,4 +1,4 @@
-"""The only module that writes and opens nbtoolkit's files: study folders and extraction shards.
+"""The only module that knows nbtoolkit's files: study folders and extraction shards.
 
 A study is a folder: ``study.json`` (what and how), ``states.safetensors`` (one tensor a layer),
 ``dictionaries.safetensors``, ``samples.parquet``, ``grounding.parquet``, and ``manifest.json`` with the SHA-256
@@ -7,19 +7,16 @@ of each. Nothing is pickled. Opening one needs numpy, pyarrow and safetensors, n
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .atomic import new_folder, plain, sha256, write_json, write_table, write_tensors
 from .errors import StudyError
 from .types import ConceptDictionary, Grounding, Representations, Sample, Scores, Source, Study
 
@@ -43,30 +40,32 @@ def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = 
     from .persist import dump_encoder
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _new_folder(target) as folder:
+    with new_folder(target) as folder:
         reps = study.representations
         tensors: dict[str, np.ndarray] = {}
         methods: dict[int, Any] = {}
-        _write_tensors(folder / "states.safetensors", {f"layer.{i:03d}": reps.states[:, k] for k, i in enumerate(reps.layers)})
+        write_tensors(
+            folder / "states.safetensors", {f"layer.{i:03d}": reps.states[:, k] for k, i in enumerate(reps.layers)}
+        )
         for layer, cd in study.dictionaries.items():
             description, arrays = dump_encoder(cd.encoder)
             arrays |= {"concepts": cd.concepts, "activations": cd.activations}
             if cd.unexplained is not None:
                 arrays["unexplained"] = cd.unexplained
             tensors |= {f"layer.{layer:03d}.{name}": value for name, value in arrays.items()}
-            methods[layer] = {"method": cd.method, "parameters": _plain(cd.parameters), "encoder": description,
+            methods[layer] = {"method": cd.method, "parameters": plain(cd.parameters), "encoder": description,
                               "reconstruction_error": cd.reconstruction_error}  # fmt: skip
-        _write_tensors(folder / "dictionaries.safetensors", tensors)
-        _write_table(folder / "samples.parquet", _sample_columns(study))
-        _write_table(folder / "grounding.parquet", _grounding_columns(study))
+        write_tensors(folder / "dictionaries.safetensors", tensors)
+        write_table(folder / "samples.parquet", _sample_columns(study))
+        write_table(folder / "grounding.parquet", _grounding_columns(study))
         scores = {layer: {"values": dict(s.values), "spread": dict(s.spread), "baseline": dict(s.baseline),
                           "per_concept": {k: np.asarray(v).tolist() for k, v in s.per_concept.items()}}
                   for layer, s in study.scores.items()}  # fmt: skip
-        about = {"format": FORMAT, "token": study.token, "source": _plain(asdict(study.source)), "n_layers": reps.n_layers,
+        about = {"format": FORMAT, "token": study.token, "source": plain(asdict(study.source)), "n_layers": reps.n_layers,
                  "filters": {layer: g.filter for layer, g in study.groundings.items()}, "skipped": dict(reps.skipped),
                  "dictionaries": methods, "scores": scores}  # fmt: skip
-        _write_json(folder / "study.json", about)
-        _write_json(folder / "manifest.json", {f.name: {"sha256": _sha256(f), "bytes": f.stat().st_size}
+        write_json(folder / "study.json", about)
+        write_json(folder / "manifest.json", {f.name: {"sha256": sha256(f), "bytes": f.stat().st_size}
                                                for f in sorted(folder.iterdir())})  # fmt: skip
     return target
 
@@ -98,17 +97,31 @@ def open_study(path: str | os.PathLike[str]) -> Study:
     for name, entry in manifest.items():
         file = folder / name
         if Path(name).name != name or not file.is_file():
-            raise StudyError(f"The study {str(folder)!r} lacks {name!r}, which its manifest lists. Copy the whole folder again.")
+            raise StudyError(
+                f"The study {str(folder)!r} lacks {name!r}, which its manifest lists. Copy the whole folder again."
+            )
         if file.stat().st_size != entry["bytes"]:
-            raise StudyError(f"{name!r} in {str(folder)!r} has {file.stat().st_size} bytes; the manifest says {entry['bytes']}. Copy it again.")
-        if _sha256(file) != entry["sha256"]:
-            raise StudyError(f"{name!r} in {str(folder)!r} was altered: its SHA-256 is not the manifest's. Copy it again.")
-    for name in ("study.json", "states.safetensors", "dictionaries.safetensors", "samples.parquet", "grounding.parquet"):
+            raise StudyError(
+                f"{name!r} in {str(folder)!r} has {file.stat().st_size} bytes; the manifest says {entry['bytes']}. Copy it again."
+            )
+        if sha256(file) != entry["sha256"]:
+            raise StudyError(
+                f"{name!r} in {str(folder)!r} was altered: its SHA-256 is not the manifest's. Copy it again."
+            )
+    for name in (
+        "study.json",
+        "states.safetensors",
+        "dictionaries.safetensors",
+        "samples.parquet",
+        "grounding.parquet",
+    ):
         if name not in manifest:
             raise StudyError(f"The manifest of {str(folder)!r} does not list {name!r}: this is not a whole study.")
     about = _read_json(folder, "study.json")
     if about.get("format") != FORMAT:
-        raise StudyError(f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads format {FORMAT}.")
+        raise StudyError(
+            f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads format {FORMAT}."
+        )
     return _assemble(folder, about)
 
 
@@ -119,7 +132,9 @@ def _assemble(folder: Path, about: dict[str, Any]) -> Study:
     from .persist import load_encoder
 
     rows = pq.read_table(folder / "samples.parquet").to_pylist()
-    samples = [Sample(r["id"], r["caption"], tuple(r["captions"]), r["image"], tuple(r["pieces"]), r["position"]) for r in rows]
+    samples = [
+        Sample(r["id"], r["caption"], tuple(r["captions"]), r["image"], tuple(r["pieces"]), r["position"]) for r in rows
+    ]
     ids = tuple(s.id for s in samples)
     versions = about["source"].pop("versions")
     source = Source(**{k: _tuples(v) for k, v in about["source"].items()}, versions=versions)
@@ -141,7 +156,10 @@ def _assemble(folder: Path, about: dict[str, Any]) -> Study:
     for r in pq.read_table(folder / "grounding.parquet").to_pylist():
         lists.setdefault((r["layer"], r["kind"]), {}).setdefault(r["concept"], []).append(r["text"])
     for layer, cd in dictionaries.items():
-        words, exemplars, tokens = ([lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)] for kind in ("word", "exemplar", "token"))
+        words, exemplars, tokens = (
+            [lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)]
+            for kind in ("word", "exemplar", "token")
+        )
         groundings[layer] = Grounding(words, exemplars, tokens, about["filters"][str(layer)])
     scores = {int(k): Scores(v["values"], v["spread"], v["baseline"], {n: np.asarray(x) for n, x in v["per_concept"].items()})
               for k, v in about["scores"].items()}  # fmt: skip
@@ -165,15 +183,17 @@ class ShardStore:
     def __init__(self, folder: str | os.PathLike[str], fingerprint: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        record, wanted = self.folder / "extraction.json", _plain(dict(fingerprint))
+        record, wanted = self.folder / "extraction.json", plain(dict(fingerprint))
         if record.exists():
             there = json.loads(record.read_text("utf-8"))
             changed = sorted(k for k in wanted.keys() | there.keys() if wanted.get(k) != there.get(k))
             if changed:
                 difference = "; ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
-                raise StudyError(f"{str(self.folder)!r} holds an extraction of something else ({difference}). Choose another folder with out=.")
+                raise StudyError(
+                    f"{str(self.folder)!r} holds an extraction of something else ({difference}). Choose another folder with out=."
+                )
         else:
-            _write_json(record, wanted)
+            write_json(record, wanted)
 
     def load(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """Give a finished shard's arrays and facts, or None where it is missing or damaged."""
@@ -183,74 +203,16 @@ class ShardStore:
         if not facts.exists() or not file.exists():
             return None
         about = json.loads(facts.read_text("utf-8"))
-        return (load_file(file), about["facts"]) if about["sha256"] == _sha256(file) else None
+        return (load_file(file), about["facts"]) if about["sha256"] == sha256(file) else None
 
     def save(self, index: int, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
         """Write one shard: the arrays first, then the small file that says that they are whole."""
         file = self.folder / f"shard-{index:05d}.safetensors"
-        _write_tensors(file, arrays)
-        _write_json(file.with_suffix(".json"), {"sha256": _sha256(file), "facts": _plain(dict(facts))})
+        write_tensors(file, arrays)
+        write_json(file.with_suffix(".json"), {"sha256": sha256(file), "facts": plain(dict(facts))})
 
 
-# --- files ----------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary sibling folder that takes the target's place when the block ends without an error."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        old = folder.with_name(folder.name + ".old")
-        if target.exists():
-            os.replace(target, old)
-        os.replace(folder, target)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; after the block it is fsynced and renamed to ``path``."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a text file whole or not at all."""
-    target = Path(path)
-    with replacing(target) as temporary:
-        temporary.write_text(text, "utf-8")
-    return target
-
-
-def _write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
-    from safetensors.numpy import save_file
-
-    with replacing(path) as temporary:
-        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary)
-
-
-def _write_table(path: Path, columns: dict[str, list[Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary)
+# --- columns and facts -----------------------------------------------------------------------------------
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -260,11 +222,6 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
         raise StudyError(f"{str(folder)!r} is not a study: it has no {name}.") from None
     except ValueError as error:
         raise StudyError(f"{name!r} in {str(folder)!r} is damaged ({error}). Copy it again.") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _sample_columns(study: Study) -> dict[str, list[Any]]:
@@ -278,17 +235,6 @@ def _grounding_columns(study: Study) -> dict[str, list[Any]]:
             for kind, lists in (("word", g.words), ("exemplar", g.exemplars), ("token", g.tokens))
             for k, texts in enumerate(lists) for text in texts]  # fmt: skip
     return {name: [r[i] for r in rows] for i, name in enumerate(("layer", "concept", "kind", "text"))}
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy scalars, tuples and mappings into what JSON holds."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, str | int | float | bool | type(None)) else repr(value)
 
 
 def _tuples(value: Any) -> Any:

@@ -96,7 +96,9 @@ def _score(cd: Any, g: Any, scorer: Any, embeddings: Any) -> Scores:
 def _wanted(layers: str | Sequence[int], reps: Representations) -> list[int]:
     if isinstance(layers, str):
         if layers != "all":
-            raise NbtoolkitError(f"layers is {layers!r}; expected 'all' or a list of layers between 0 and {reps.n_layers}.")
+            raise NbtoolkitError(
+                f"layers is {layers!r}; expected 'all' or a list of layers between 0 and {reps.n_layers}."
+            )
         return list(range(1, reps.n_layers + 1))
     return sorted({reps.resolve(layer) for layer in layers})
 

@@ -46,7 +46,9 @@ def subtoken_variants(tokenizer: Any, token: str) -> tuple[tuple[int, ...], ...]
     return tuple(sequences)
 
 
-def find_token(ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]) -> int | None:
+def find_token(
+    ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
+) -> int | None:
     """Index of the last sub-token of the token's first whole-word occurrence in ``ids``.
 
     Parameters

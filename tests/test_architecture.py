@@ -42,12 +42,17 @@ def test_import_contracts_are_kept():
 
 def test_ruff_and_mypy_have_nothing_to_say():
     run(sys.executable, "-m", "ruff", "check", ".", cwd=ROOT)
+    run(sys.executable, "-m", "ruff", "format", "--check", ".", cwd=ROOT)
     run(sys.executable, "-m", "mypy", cwd=ROOT)
 
 
 def test_the_wheel_has_weights_bundle_style_and_notebooks(tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules", "build", "*.egg-info", "runs", ".*cache*"))
+    shutil.copytree(
+        ROOT,
+        source,
+        ignore=shutil.ignore_patterns(".git", ".venv", "node_modules", "build", "*.egg-info", "runs", ".*cache*"),
+    )
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
@@ -68,10 +73,14 @@ def test_environment_pins_what_setup_cfg_admits():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     wanted = [Requirement(line) for line in config["options"]["install_requires"].split("\n") if line.strip()]
-    pins = dict(line.strip("- ").split("==") for line in (ROOT / "environment.yml").read_text().splitlines() if "==" in line)
+    pins = dict(
+        line.strip("- ").split("==") for line in (ROOT / "environment.yml").read_text().splitlines() if "==" in line
+    )
     for requirement in wanted:
         assert requirement.specifier.contains(pins[requirement.name]), requirement
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["build-backend"] == "setuptools.build_meta"
+    assert (
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["build-backend"] == "setuptools.build_meta"
+    )
 
 
 def test_notebooks_are_stripped_and_their_cells_short():
@@ -102,6 +111,17 @@ def test_the_committed_bundle_is_current(tmp_path):
     outputs = (("main.js", "nbtoolkit.js", ["--format=esm", "--bundle"]), ("standalone.js", "standalone.js", ["--format=iife", "--bundle"]),
                ("style.css", "nbtoolkit.css", []))  # fmt: skip
     for source, target, options in outputs:
-        run("npx", "--no-install", "esbuild", f"src/{source}", "--minify", *options, f"--outfile={tmp_path / target}", cwd=JS)
-        assert (tmp_path / target).read_text() == (JS.parent / "static" / target).read_text(), f"{target} is stale: run npm run build"
+        run(
+            "npx",
+            "--no-install",
+            "esbuild",
+            f"src/{source}",
+            "--minify",
+            *options,
+            f"--outfile={tmp_path / target}",
+            cwd=JS,
+        )
+        assert (tmp_path / target).read_text() == (JS.parent / "static" / target).read_text(), (
+            f"{target} is stale: run npm run build"
+        )
         assert (tmp_path / target).stat().st_size < 80_000

@@ -43,10 +43,22 @@ def test_study_and_export(tmp_path, capsys):
         (["demo", "--token", "zebra", "--html", "x.html"], "No sample's caption contains 'zebra'"),
         (["demo", "--n-concepts", "5000", "--html", "x.html"], "expected at most"),
         (["demo", "--n-concepts", "0", "--html", "x.html"], "--n-concepts is 0"),
-        (["study", "--model", "/nowhere", "--data", "toy", "--token", "dog", "--out", "x"], "holds no Hugging Face model"),
-        (["study", "--model", "toy", "--data", "/nowhere", "--token", "dog", "--out", "x"], "There is no file or folder"),
-        (["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--method", "Kmeans"], "Did you mean 'KMeans'?"),
-        (["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--layers", "a"], "--layers has 'a'"),
+        (
+            ["study", "--model", "/nowhere", "--data", "toy", "--token", "dog", "--out", "x"],
+            "holds no Hugging Face model",
+        ),
+        (
+            ["study", "--model", "toy", "--data", "/nowhere", "--token", "dog", "--out", "x"],
+            "There is no file or folder",
+        ),
+        (
+            ["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--method", "Kmeans"],
+            "Did you mean 'KMeans'?",
+        ),
+        (
+            ["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--layers", "a"],
+            "--layers has 'a'",
+        ),
         (["export", "none.study", "x.html"], "There is no study at"),
     ],
 )
@@ -65,7 +77,9 @@ def test_demo_serves_the_notebook_and_stops_with_its_server(tmp_path):
         try:
             address, deadline = None, time.monotonic() + 120
             while time.monotonic() < deadline and demo.poll() is None:
-                if found := re.search(r"JupyterLab: (http://127\.0\.0\.1:\d+)\S*token=(\w+)", (tmp_path / "log").read_text()):
+                if found := re.search(
+                    r"JupyterLab: (http://127\.0\.0\.1:\d+)\S*token=(\w+)", (tmp_path / "log").read_text()
+                ):
                     address = f"{found[1]}/api/contents/01_first_look.ipynb?content=0&token={found[2]}"
                     with contextlib.suppress(OSError):
                         assert json.load(urllib.request.urlopen(address, timeout=2))["type"] == "notebook"

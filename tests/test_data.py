@@ -38,7 +38,10 @@ def test_dataset_columns_are_detected_or_named():
     data = nbt.load_data(datasets.Dataset.from_dict({"img": pictures, "text": ["a", "b"], "more": [1, 2]}, features=datasets.Features(
         {"img": datasets.Image(), "text": datasets.Value("string"), "more": datasets.Value("int64")})))  # fmt: skip
     assert data.column_names == ["id", "image", "captions", "more"] and data["id"][:] == ["0", "1"]
-    odd = datasets.Dataset.from_dict({"x": pictures, "y": ["a", "b"]}, features=datasets.Features({"x": datasets.Image(), "y": datasets.Value("string")}))
+    odd = datasets.Dataset.from_dict(
+        {"x": pictures, "y": ["a", "b"]},
+        features=datasets.Features({"x": datasets.Image(), "y": datasets.Value("string")}),
+    )
     assert nbt.load_data(odd, captions="y")["captions"][:] == [["a"], ["b"]]
     with pytest.raises(nbt.NbtoolkitError, match=r"No column of \['x', 'y'\] looks like the captions; name it"):
         nbt.load_data(odd)

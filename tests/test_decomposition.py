@@ -31,7 +31,13 @@ def matched_cosine(A, B):
 
 def as_reps(Z, token="dog"):
     n = len(Z)
-    return nbt.Representations(Z[:, None].astype(np.float32), [f"s{i}" for i in range(n)], ["a dog"] * n, [1] * n, source=nbt.Source(token=token))
+    return nbt.Representations(
+        Z[:, None].astype(np.float32),
+        [f"s{i}" for i in range(n)],
+        ["a dog"] * n,
+        [1] * n,
+        source=nbt.Source(token=token),
+    )
 
 
 @parametrize_with_checks([nbt.SemiNMF(2), nbt.LargestNorm(2), nbt.RandomDirections(2)])
@@ -68,7 +74,9 @@ def test_constraints_and_attributes():
 def test_codes_equal_scikit_learns_lasso():
     X, U = planted(noise=2.0)
     ours = exact_codes(X, U, 3.0)
-    theirs = sparse_encode(X, U, algorithm="lasso_cd", alpha=1.5, positive=True, max_iter=100_000)  # their loss is halved
+    theirs = sparse_encode(
+        X, U, algorithm="lasso_cd", alpha=1.5, positive=True, max_iter=100_000
+    )  # their loss is halved
     assert np.abs(ours - theirs).max() <= 1e-4 * theirs.max()
 
 
@@ -82,13 +90,23 @@ def test_codes_satisfy_the_optimality_conditions(rng):
 def test_repeated_concepts_are_solved(rng):
     X, U = rng.normal(size=(20, 6)), rng.normal(size=(3, 6))
     twice = np.concatenate([U, U])
-    assert objective(X, exact_codes(X, twice, 0.5), twice, 0.5) == pytest.approx(objective(X, exact_codes(X, U, 0.5), U, 0.5), rel=1e-6)
+    assert objective(X, exact_codes(X, twice, 0.5), twice, 0.5) == pytest.approx(
+        objective(X, exact_codes(X, U, 0.5), U, 0.5), rel=1e-6
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_objective_is_no_higher_than_scikit_learns():
     X, _ = planted(n=300, noise=3.0)
-    theirs = DictionaryLearning(12, alpha=2.0, positive_code=True, fit_algorithm="cd", transform_algorithm="lasso_cd", random_state=0, max_iter=300).fit(X)
+    theirs = DictionaryLearning(
+        12,
+        alpha=2.0,
+        positive_code=True,
+        fit_algorithm="cd",
+        transform_algorithm="lasso_cd",
+        random_state=0,
+        max_iter=300,
+    ).fit(X)
     reached = objective(X, exact_codes(X, theirs.components_, 4.0), theirs.components_, 4.0)
     assert min(nbt.SemiNMF(12, alpha=4.0, random_state=s).fit(X).objective_ for s in range(3)) <= reached * (1 + 1e-3)
 
@@ -144,7 +162,9 @@ def test_laws_of_every_method(reps, method):
     assert cd.layer == 4 and cd.method == type(method).__name__ and cd.n_concepts == 6
     assert cd.concepts.shape == (6, 128) and cd.activations.shape == (len(reps), 6)
     np.testing.assert_allclose(cd.encode(reps.layer(4)), cd.activations, atol=2e-5)
-    np.testing.assert_allclose(cd.encode(reps.layer(4)[3]), cd.activations[3:4], atol=2e-3)  # scikit-learn stops its lasso by tolerance
+    np.testing.assert_allclose(
+        cd.encode(reps.layer(4)[3]), cd.activations[3:4], atol=2e-3
+    )  # scikit-learn stops its lasso by tolerance
     assert 0 <= cd.reconstruction_error <= 1.0001 and np.isfinite(cd.unexplained).all()
     weights = np.square(reps.layer(4).astype(float)).sum(1)
     assert (cd.unexplained * weights).sum() / weights.sum() == pytest.approx(cd.reconstruction_error, abs=1e-5)
@@ -159,7 +179,11 @@ def test_laws_of_every_method(reps, method):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", ["SemiNMF", "PCA", "KMeans"])
 def test_more_concepts_never_reconstruct_worse(reps, name):
-    make = {"SemiNMF": lambda k: nbt.SemiNMF(k, random_state=0), "PCA": PCA, "KMeans": lambda k: KMeans(k, random_state=0, n_init=4)}[name]
+    make = {
+        "SemiNMF": lambda k: nbt.SemiNMF(k, random_state=0),
+        "PCA": PCA,
+        "KMeans": lambda k: KMeans(k, random_state=0, n_init=4),
+    }[name]
     errors = [nbt.decompose(reps, make(k), layer=5).reconstruction_error for k in (2, 5, 12)]
     assert errors == sorted(errors, reverse=True)
 
@@ -173,7 +197,9 @@ def test_clustering_activations_are_larger_when_closer(reps):
 def test_methods_by_name(reps):
     assert nbt.decompose(reps, "LargestNorm").method == "LargestNorm"
     assert nbt.decompose(reps).parameters["n_components"] == 20
-    with pytest.raises(nbt.NbtoolkitError, match=r"No decomposition named 'Kmeans'. Did you mean 'KMeans'\? Known: SemiNMF"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"No decomposition named 'Kmeans'. Did you mean 'KMeans'\? Known: SemiNMF"
+    ):
         nbt.decompose(reps, "Kmeans")
 
 
@@ -182,7 +208,9 @@ def test_refusals(reps, rng):
     from sklearn.preprocessing import StandardScaler
 
     few = as_reps(rng.normal(size=(5, 8)))
-    with pytest.raises(nbt.NbtoolkitError, match="SemiNMF was asked for 20 concepts, but token 'dog' has 5 samples; expected at most 5"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match="SemiNMF was asked for 20 concepts, but token 'dog' has 5 samples; expected at most 5"
+    ):
         nbt.decompose(few, nbt.SemiNMF(20))
     Z = rng.normal(size=(30, 8))
     Z[3, 2] = np.nan
@@ -190,9 +218,14 @@ def test_refusals(reps, rng):
         nbt.decompose(as_reps(Z), nbt.SemiNMF(3))
     with pytest.raises(nbt.NbtoolkitError, match="is constant over its 30 samples.*Choose a deeper layer"):
         nbt.decompose(as_reps(np.ones((30, 8))), nbt.SemiNMF(3))
-    with pytest.raises(nbt.NbtoolkitError, match=r"NMF needs non-negative data, and Z at layer 5 has \d+% negative entries. Use SemiNMF"):
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"NMF needs non-negative data, and Z at layer 5 has \d+% negative entries. Use SemiNMF",
+    ):
         nbt.decompose(reps, NMF(3))
     with pytest.raises(nbt.NbtoolkitError, match="StandardScaler has neither components_ nor cluster_centers_"):
         nbt.decompose(reps, StandardScaler())
-    with pytest.raises(nbt.NbtoolkitError, match=r"states has shape \(2, 3\); expected \(n, d_model\) with d_model = 128"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"states has shape \(2, 3\); expected \(n, d_model\) with d_model = 128"
+    ):
         nbt.decompose(reps, nbt.LargestNorm(2)).encode(np.ones((2, 3)))

@@ -13,7 +13,9 @@ def oracle(model, image, token):
     """States at the position that predicts the token, one picture at a time, from ``output_hidden_states``."""
     inputs = model.encode([image])
     with torch.inference_mode():
-        out = model.hf.generate(**inputs, max_new_tokens=40, do_sample=False, output_hidden_states=True, return_dict_in_generate=True)
+        out = model.hf.generate(
+            **inputs, max_new_tokens=40, do_sample=False, output_hidden_states=True, return_dict_in_generate=True
+        )
     new = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
     at = next(i for i in range(len(new)) if contains(token, model.decode(new[: i + 1])))
     return [h[0, -1].numpy() for h in out.hidden_states[at]], at
@@ -62,7 +64,9 @@ def test_given_captions_equal_generation_when_the_model_said_them(model, data, r
     row = {i: k for k, i in enumerate(data["id"])}
     keep = list(range(0, len(reps), 3))
     said = dict(zip(reps.sample_ids, reps.captions, strict=True))
-    own = data.select([row[reps.sample_ids[k]] for k in keep]).map(lambda r: {"captions": [said[r["id"]]]}, keep_in_memory=True)
+    own = data.select([row[reps.sample_ids[k]] for k in keep]).map(
+        lambda r: {"captions": [said[r["id"]]]}, keep_in_memory=True
+    )
     given = nbt.extract(model, own, "dog", captions="given", progress=False)
     assert given.positions == tuple(reps.positions[k] for k in keep)
     np.testing.assert_allclose(given.states, reps.states[keep], atol=5e-5)
@@ -93,7 +97,9 @@ def test_a_killed_run_resumes_and_other_settings_are_refused(model, data, reps, 
     assert again.sample_ids == reps.sample_ids
     np.testing.assert_allclose(again.states, reps.states, atol=2e-5)
     assert calls[0] == (16, again.source.n_candidates)  # the first shard was not computed again
-    with pytest.raises(nbt.NbtoolkitError, match=r"holds an extraction of something else \(.*token: 'dog' there, 'cat' now"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"holds an extraction of something else \(.*token: 'dog' there, 'cat' now"
+    ):
         nbt.extract(model, data, "cat", out=tmp_path, progress=False)
 
 
@@ -120,25 +126,35 @@ def test_broken_pictures_are_skipped_and_reported(model, data, reps):
 def test_all_pictures_broken(model):
     rows = datasets.Dataset.from_dict({"id": ["a"], "image": [{"bytes": b"x", "path": None}], "captions": [["a dog"]]}, features=datasets.Features(
         {"id": datasets.Value("string"), "image": datasets.Image(), "captions": datasets.List(datasets.Value("string"))}))  # fmt: skip
-    with pytest.raises(nbt.NbtoolkitError, match=r"None of the 1 pictures whose caption contains 'dog' can be read \(first: 'a'"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"None of the 1 pictures whose caption contains 'dog' can be read \(first: 'a'"
+    ):
         nbt.extract(model, rows, "dog", progress=False)
 
 
 def test_unknown_token_lists_the_frequent_words(model, data):
-    with pytest.raises(nbt.NbtoolkitError, match=r"No sample's caption contains 'zebra'; the most frequent words are \w+, \w+"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"No sample's caption contains 'zebra'; the most frequent words are \w+, \w+"
+    ):
         nbt.extract(model, data, "zebra", progress=False)
 
 
 def test_a_token_that_the_model_never_says(model, data):
     zebra = data.select(range(3)).map(lambda r: {"captions": ["a zebra"]}, keep_in_memory=True)
-    with pytest.raises(nbt.NbtoolkitError, match=r"The model never says 'zebra': 3 pictures have it in a caption, none in the model's own"):
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"The model never says 'zebra': 3 pictures have it in a caption, none in the model's own",
+    ):
         nbt.extract(model, zebra, "zebra", progress=False)
 
 
 def test_float16_overflow_is_refused(data):
     half = nbt.load_model("toy", dtype="float16")
     half.blocks[2].mlp.down_proj.weight.data[:] = 6e4
-    with pytest.raises(nbt.NbtoolkitError, match=r"The states of sample 'train-0-\d+' overflow torch.float16 at layer 3; expected finite numbers"):
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"The states of sample 'train-0-\d+' overflow torch.float16 at layer 3; expected finite numbers",
+    ):
         nbt.extract(half, data, "dog", captions="given", progress=False)
 
 

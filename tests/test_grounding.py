@@ -9,7 +9,9 @@ from nbtoolkit.grounding import FILTERS, exemplars
 
 def dictionary(concepts, activations, ids=None):
     ids = ids or [f"s{i}" for i in range(len(activations))]
-    return nbt.ConceptDictionary(np.asarray(concepts, np.float32), np.asarray(activations, np.float32), ids, 5, "SemiNMF")
+    return nbt.ConceptDictionary(
+        np.asarray(concepts, np.float32), np.asarray(activations, np.float32), ids, 5, "SemiNMF"
+    )
 
 
 def row(model, word):

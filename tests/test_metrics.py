@@ -25,7 +25,12 @@ def test_explained_variance_can_be_negative():
 
 
 def test_naming():
-    factors = [{"w": "sun", "c": "red"}, {"w": "sun", "c": "blue"}, {"w": "rain", "c": "red"}, {"w": "rain", "c": "blue"}]
+    factors = [
+        {"w": "sun", "c": "red"},
+        {"w": "sun", "c": "blue"},
+        {"w": "rain", "c": "red"},
+        {"w": "rain", "c": "blue"},
+    ]
     meaning = {"sunny": ("w", "sun"), "rainy": ("w", "rain"), "red": ("c", "red")}
     V = np.array([[3, 1, 0, 0], [2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0.0]])
     named = naming(V, [["x", "sunny"], ["rainy"], ["sunny"], ["sunny"]], factors, meaning)
@@ -35,7 +40,9 @@ def test_naming():
 
 
 def test_evaluate_with_a_planted_judge():
-    cd = nbt.ConceptDictionary(np.eye(2), np.array([[2.0, 0], [0, 1.0]]), ["a", "b"], 1, "SemiNMF", reconstruction_error=0.25)
+    cd = nbt.ConceptDictionary(
+        np.eye(2), np.array([[2.0, 0], [0, 1.0]]), ["a", "b"], 1, "SemiNMF", reconstruction_error=0.25
+    )
     g = nbt.Grounding([["sun"], ["sea"]], [["a"], ["b"]])
     where = {"a": [1.0, 0], "b": [0, 1.0], "sun": [1.0, 0], "sea": [0, 1.0]}
     look = lambda names: np.array([where[n] for n in names])  # noqa: E731

@@ -42,14 +42,23 @@ def build(captions):
                                                           initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))  # fmt: skip
     tokens = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", bos_token="<s>", eos_token="</s>", padding_side="left",
                                      extra_special_tokens={"image_token": "<image>"}, clean_up_tokenization_spaces=False)  # fmt: skip
-    vision = CLIPVisionConfig(hidden_size=96, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4, image_size=96, patch_size=16)
+    vision = CLIPVisionConfig(
+        hidden_size=96, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4, image_size=96, patch_size=16
+    )
     text = LlamaConfig(vocab_size=len(tokens), hidden_size=128, intermediate_size=320, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4,
                        max_position_embeddings=256, pad_token_id=0, bos_token_id=1, eos_token_id=3, tie_word_embeddings=False)  # fmt: skip
     hf = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text, image_token_index=2, vision_feature_layer=-1,
                                                    vision_feature_select_strategy="default", image_seq_length=36, tie_word_embeddings=False))  # fmt: skip
     images = CLIPImageProcessorPil(size={"shortest_edge": 96}, crop_size={"height": 96, "width": 96})
     template = "{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image>{% endif %}{% endfor %}{% endfor %}{{ bos_token }}"
-    processor = LlavaProcessor(images, tokens, patch_size=16, vision_feature_select_strategy="default", num_additional_image_tokens=1, chat_template=template)
+    processor = LlavaProcessor(
+        images,
+        tokens,
+        patch_size=16,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=template,
+    )
     hf.generation_config.update(eos_token_id=3, bos_token_id=1, pad_token_id=0, do_sample=False)
     return hf, processor
 
@@ -57,7 +66,9 @@ def build(captions):
 def memorise(hf, processor, pictures, captions):
     """Train until greedy decoding would repeat every caption, or time is up; give the share of captions repeated."""
     tokens = processor.tokenizer
-    prompt = processor.apply_chat_template([{"role": "user", "content": [{"type": "image"}]}], add_generation_prompt=True)
+    prompt = processor.apply_chat_template(
+        [{"role": "user", "content": [{"type": "image"}]}], add_generation_prompt=True
+    )
     inputs = processor(images=[[p] for p in pictures], text=[prompt] * len(pictures), padding=True, return_tensors="pt")
     ids = [[*tokens(c, add_special_tokens=False).input_ids, 3] for c in captions]
     longest, start = max(map(len, ids)), inputs["input_ids"].shape[1]
@@ -70,7 +81,9 @@ def memorise(hf, processor, pictures, captions):
         rows = torch.randperm(len(ids), generator=torch.Generator().manual_seed(step))[:52]
         for group in optim.param_groups:
             group["lr"] = 2e-3 * min(1, (step + 1) / 50)
-        logits = hf(input_ids=full[rows], attention_mask=torch.ones_like(full[rows]), pixel_values=inputs["pixel_values"][rows]).logits[:, start - 1 : -1]
+        logits = hf(
+            input_ids=full[rows], attention_mask=torch.ones_like(full[rows]), pixel_values=inputs["pixel_values"][rows]
+        ).logits[:, start - 1 : -1]
         loss = F.cross_entropy(logits.flatten(0, 1), labels[rows].flatten(), ignore_index=-100)
         optim.zero_grad()
         loss.backward()
@@ -96,18 +109,36 @@ def test_a_word_of_real_photographs(photos, tmp_path, request, capsys):
     folder = tmp_path / "photo-llava"
     hf.eval().save_pretrained(folder)
     processor.save_pretrained(folder)
-    assert any(len(processor.tokenizer(" " + w, add_special_tokens=False).input_ids) > 1 for w in vocabulary([everything]))
+    assert any(
+        len(processor.tokenizer(" " + w, add_special_tokens=False).input_ids) > 1 for w in vocabulary([everything])
+    )
 
     data = request.config.rootpath.parent / "shared/data/coco_photos.parquet"
     out, page = tmp_path / f"{token}.study", tmp_path / f"{token}.html"
-    arguments = ["study", "--model", str(folder), "--data", str(data), "--token", token, "--out", str(out), "--n-concepts", "6", "--html", str(page)]
+    arguments = [
+        "study",
+        "--model",
+        str(folder),
+        "--data",
+        str(data),
+        "--token",
+        token,
+        "--out",
+        str(out),
+        "--n-concepts",
+        "6",
+        "--html",
+        str(page),
+    ]
     assert main(arguments) == 0, capsys.readouterr().err
     study = nbt.open_study(out)
     assert len(study.samples) >= 0.8 * counts[token] and study.layers == (1, 2, 3, 4)
     known = vocabulary([everything])
     for layer in study.layers:
         assert all(w in known and len(w) >= 3 for words in study.grounding(layer).words for w in words)
-        assert any(study.grounding(layer).words) and {i for e in study.grounding(layer).exemplars for i in e} <= {s.id for s in study.samples}
+        assert any(study.grounding(layer).words) and {i for e in study.grounding(layer).exemplars for i in e} <= {
+            s.id for s in study.samples
+        }
     sizes = [read_image(s.image).size for s in study.samples]
     assert any(w > h for w, h in sizes) and any(w < h for w, h in sizes)
 
@@ -123,6 +154,8 @@ def _photograph(browser, page_file, token):
     view.page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
     assert view.page.locator(".nbt-said mark").inner_text().lower() == token
     view.page.wait_for_timeout(500)
-    view.page.screenshot(path=page_file.with_suffix(".png"))  # to look at; stays in pytest's folder, the photographs are not ours
+    view.page.screenshot(
+        path=page_file.with_suffix(".png")
+    )  # to look at; stays in pytest's folder, the photographs are not ours
     view.clean()
     view.context.close()

@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA, FastICA, MiniBatchDictionaryLearning
 
 import nbtoolkit as nbt
 from nbtoolkit import store
+from nbtoolkit.atomic import sha256
 
 
 @pytest.fixture
@@ -21,9 +22,15 @@ def folder(study, tmp_path):
 def same(a, b):
     assert a.token == b.token and a.layers == b.layers and a.source == b.source
     assert a.samples == b.samples
-    assert a.representations.sample_ids == b.representations.sample_ids and a.representations.layers == b.representations.layers
+    assert (
+        a.representations.sample_ids == b.representations.sample_ids
+        and a.representations.layers == b.representations.layers
+    )
     np.testing.assert_array_equal(a.representations.states, b.representations.states)
-    assert dict(a.representations.skipped) == dict(b.representations.skipped) and a.representations.references == b.representations.references
+    assert (
+        dict(a.representations.skipped) == dict(b.representations.skipped)
+        and a.representations.references == b.representations.references
+    )
     for layer in a.layers:
         x, y, g, h = a.dictionary(layer), b.dictionary(layer), a.grounding(layer), b.grounding(layer)
         for name in ("concepts", "activations", "unexplained"):
@@ -32,7 +39,9 @@ def same(a, b):
         assert {k: repr(v) for k, v in x.parameters.items()} == {k: repr(v) for k, v in y.parameters.items()}
         assert x.reconstruction_error == y.reconstruction_error
         assert (g.words, g.exemplars, g.tokens, g.filter) == (h.words, h.exemplars, h.tokens, h.filter)
-        assert dict(a.scores[layer].values) == dict(b.scores[layer].values) and dict(a.scores[layer].baseline) == dict(b.scores[layer].baseline)
+        assert dict(a.scores[layer].values) == dict(b.scores[layer].values) and dict(a.scores[layer].baseline) == dict(
+            b.scores[layer].baseline
+        )
 
 
 def test_round_trip_is_the_identity(study, folder, tmp_path):
@@ -65,7 +74,9 @@ def test_importing_the_package_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", ["study.json", "states.safetensors", "dictionaries.safetensors", "samples.parquet", "grounding.parquet"])
+@pytest.mark.parametrize(
+    "name", ["study.json", "states.safetensors", "dictionaries.safetensors", "samples.parquet", "grounding.parquet"]
+)
 def test_missing_truncated_and_altered_files_are_named(folder, name):
     file = folder / name
     whole = file.read_bytes()
@@ -73,7 +84,9 @@ def test_missing_truncated_and_altered_files_are_named(folder, name):
     with pytest.raises(nbt.NbtoolkitError, match=f"'{name}' in .* was altered: its SHA-256"):
         nbt.open_study(folder)
     file.write_bytes(whole[:-10])
-    with pytest.raises(nbt.NbtoolkitError, match=f"'{name}' in .* has {len(whole) - 10} bytes; the manifest says {len(whole)}"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=f"'{name}' in .* has {len(whole) - 10} bytes; the manifest says {len(whole)}"
+    ):
         nbt.open_study(folder)
     file.unlink()
     with pytest.raises(nbt.NbtoolkitError, match=f"lacks '{name}'"):
@@ -104,10 +117,15 @@ def test_only_trusted_encoders_are_built(folder):
     about["dictionaries"]["5"]["encoder"]["class"] = "os.system"
     (folder / "study.json").write_text(json.dumps(about))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["study.json"] = {"sha256": store._sha256(folder / "study.json"), "bytes": (folder / "study.json").stat().st_size}
+    manifest["study.json"] = {
+        "sha256": sha256(folder / "study.json"),
+        "bytes": (folder / "study.json").stat().st_size,
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     opened = nbt.open_study(folder)
-    with pytest.raises(nbt.NbtoolkitError, match=r"names the encoder 'os.system'; only encoders of scikit-learn and nbtoolkit"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"names the encoder 'os.system'; only encoders of scikit-learn and nbtoolkit"
+    ):
         opened.dictionary(5).encode(opened.representations.layer(5))
 
 
@@ -115,7 +133,7 @@ def test_a_failing_save_leaves_the_old_study(study, folder, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(store, "_write_table", fail)
+    monkeypatch.setattr(store, "write_table", fail)
     with pytest.raises(OSError, match="disk full"):
         study.save(folder)
     same(study, nbt.open_study(folder))
@@ -131,11 +149,17 @@ def test_other_folders_are_not_overwritten(study, folder, tmp_path):
 
 
 def test_shapes_are_checked_where_data_is_made():
-    with pytest.raises(nbt.NbtoolkitError, match=r"Representations.states has shape \(3, 4\); expected \(n_samples, n_layers \+ 1, d_model\)\."):
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"Representations.states has shape \(3, 4\); expected \(n_samples, n_layers \+ 1, d_model\)\.",
+    ):
         nbt.Representations(np.ones((3, 4)), ["a"] * 3, [""] * 3, [0] * 3)
     with pytest.raises(nbt.NbtoolkitError, match="Representations.captions has 1 entries; expected n_samples = 3"):
         nbt.Representations(np.ones((3, 2, 4)), ["a"] * 3, [""], [0] * 3)
-    with pytest.raises(nbt.NbtoolkitError, match=r"ConceptDictionary.activations has shape \(1, 2\); expected \(n_samples, n_concepts\) = \(1, 3\)"):
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"ConceptDictionary.activations has shape \(1, 2\); expected \(n_samples, n_concepts\) = \(1, 3\)",
+    ):
         nbt.ConceptDictionary(np.eye(3), np.ones((1, 2)), ["a"], 0, "PCA")
     with pytest.raises(nbt.NbtoolkitError, match="Grounding has words for 1 concepts but exemplars for 2"):
         nbt.Grounding([["a"]], [["b"], ["c"]])

@@ -8,7 +8,15 @@ from transformers import PreTrainedTokenizerFast
 
 from nbtoolkit.tokens import contains, find_token, frequent_words, subtoken_variants
 
-CORPUS = ["a dog and a hotdog near a doghouse", "the Dog sat", "two dogs", "a car with a carrot", "traffic light at night", "dog dog dog", "Dog."]
+CORPUS = [
+    "a dog and a hotdog near a doghouse",
+    "the Dog sat",
+    "two dogs",
+    "a car with a carrot",
+    "traffic light at night",
+    "dog dog dog",
+    "Dog.",
+]
 WORDS = ["a", "the", "dog", "Dog", "hotdog", "doghouse", "dogs", "car", "carrot", "light", "traffic", "night"]
 
 
@@ -16,7 +24,10 @@ def byte_level(prefix_space):
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(CORPUS * 20, trainers.BpeTrainer(vocab_size=320, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    bpe.train_from_iterator(
+        CORPUS * 20,
+        trainers.BpeTrainer(vocab_size=320, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False),
+    )
     return PreTrainedTokenizerFast(tokenizer_object=bpe, clean_up_tokenization_spaces=False)
 
 
@@ -24,13 +35,17 @@ def metaspace():
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
     bpe.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     bpe.decoder = decoders.Metaspace(prepend_scheme="never")
-    bpe.train_from_iterator(CORPUS * 3, trainers.BpeTrainer(vocab_size=60, special_tokens=["<unk>"], show_progress=False))
+    bpe.train_from_iterator(
+        CORPUS * 3, trainers.BpeTrainer(vocab_size=60, special_tokens=["<unk>"], show_progress=False)
+    )
     return PreTrainedTokenizerFast(tokenizer_object=bpe, unk_token="<unk>", clean_up_tokenization_spaces=False)
 
 
 @pytest.fixture(scope="module", params=["gpt2-like", "prefix-space", "llama-like"])
 def tokenizer(request):
-    return {"gpt2-like": lambda: byte_level(False), "prefix-space": lambda: byte_level(True), "llama-like": metaspace}[request.param]()
+    return {"gpt2-like": lambda: byte_level(False), "prefix-space": lambda: byte_level(True), "llama-like": metaspace}[
+        request.param
+    ]()
 
 
 def locate(tokenizer, text, token):

@@ -21,7 +21,14 @@ def list_decompositions() -> dict[str, type]:
     from sklearn import cluster, decomposition
 
     ours = {"SemiNMF": SemiNMF, "LargestNorm": LargestNorm, "RandomDirections": RandomDirections}
-    return ours | {"KMeans": cluster.KMeans} | {n: getattr(decomposition, n) for n in ("PCA", "FastICA", "DictionaryLearning", "MiniBatchDictionaryLearning")}
+    return (
+        ours
+        | {"KMeans": cluster.KMeans}
+        | {
+            n: getattr(decomposition, n)
+            for n in ("PCA", "FastICA", "DictionaryLearning", "MiniBatchDictionaryLearning")
+        }
+    )
 
 
 def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> ConceptDictionary:
@@ -57,14 +64,18 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     >>> decompose(reps, "PCA", layer=1).concepts.shape
     (8, 8)
     """
-    estimator = SemiNMF(random_state=0) if method is None else named(method) if isinstance(method, str) else clone(method)
+    estimator = (
+        SemiNMF(random_state=0) if method is None else named(method) if isinstance(method, str) else clone(method)
+    )
     name, index = type(estimator).__name__, reps.resolve(layer)
-    Z = reps.layer(index)  # noqa: N806
+    Z = reps.layer(index)
     _check(Z, name, estimator, index, reps)
     estimator.fit(Z)
     concepts = getattr(estimator, "components_", getattr(estimator, "cluster_centers_", None))
     if concepts is None:
-        raise MethodError(f"{name} has neither components_ nor cluster_centers_ after fitting; expected a scikit-learn transformer that learns a dictionary.")
+        raise MethodError(
+            f"{name} has neither components_ nor cluster_centers_ after fitting; expected a scikit-learn transformer that learns a dictionary."
+        )
     activations = activations_of(estimator, Z)
     rebuilt = reconstruct(estimator, activations)
     return ConceptDictionary(np.asarray(concepts, np.float32), np.asarray(activations, np.float32), reps.sample_ids, index, name,
@@ -82,7 +93,7 @@ def named(name: str) -> Any:
     return known[name](random_state=0) if "random_state" in known[name]().get_params() else known[name]()
 
 
-def _check(Z: np.ndarray, name: str, estimator: Any, layer: int, reps: Representations) -> None:  # noqa: N803
+def _check(Z: np.ndarray, name: str, estimator: Any, layer: int, reps: Representations) -> None:
     k = estimator.get_params().get("n_components") or estimator.get_params().get("n_clusters")
     if not np.isfinite(Z).all():
         bad = [reps.sample_ids[i] for i in np.flatnonzero(~np.isfinite(Z).all(1))]
@@ -95,7 +106,9 @@ def _check(Z: np.ndarray, name: str, estimator: Any, layer: int, reps: Represent
         raise MethodError(f"{name} was asked for {k} concepts, but token {reps.source.token!r} has {len(Z)} samples; expected at most {len(Z)}. "
                           "Ask for fewer concepts or add data.")  # fmt: skip
     if len(Z) > 1 and np.ptp(Z, axis=0).max() <= 1e-6 * max(1e-30, float(np.abs(Z).max())):
-        raise MethodError(f"Z at layer {layer} is constant over its {len(Z)} samples, so there is nothing to decompose. Choose a deeper layer.")
+        raise MethodError(
+            f"Z at layer {layer} is constant over its {len(Z)} samples, so there is nothing to decompose. Choose a deeper layer."
+        )
 
 
 def reconstruct(estimator: Any, activations: np.ndarray) -> np.ndarray:
@@ -105,11 +118,11 @@ def reconstruct(estimator: Any, activations: np.ndarray) -> np.ndarray:
     if hasattr(estimator, "inverse_transform"):
         return np.asarray(estimator.inverse_transform(activations))
     # no decoder of its own (a random direction, a sparse coder without one): the least-squares one
-    U = estimator.components_  # noqa: N806
+    U = estimator.components_
     return activations @ (U if hasattr(estimator, "alpha") else np.linalg.pinv(U).T)
 
 
-def relative_error(Z: np.ndarray, rebuilt: np.ndarray) -> float:  # noqa: N803
+def relative_error(Z: np.ndarray, rebuilt: np.ndarray) -> float:
     """‖Z − Ẑ‖² / ‖Z‖², no unit."""
-    Z = Z.astype(np.float64)  # noqa: N806
+    Z = Z.astype(np.float64)
     return float(np.square(Z - rebuilt).sum() / max(np.square(Z).sum(), 1e-300))

@@ -44,21 +44,25 @@ class LargestNorm(Dictionary):
     def __init__(self, n_components: int = 20) -> None:
         self.n_components = n_components
 
-    def fit(self, X: Any, y: Any = None) -> LargestNorm:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> LargestNorm:
         """Pick the rows of X (n_samples, n_features)."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32])  # noqa: N806
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
         order = np.argsort(-row_norms(X.astype(np.float64)), kind="stable")  # float64: norms of float16 states overflow
         self.components_ = X[order[: self.n_components]].copy()
         return self
 
-    def transform(self, X: Any) -> Array:  # noqa: N803
+    def transform(self, X: Any) -> Array:
         """Give 1 / (1 + distance) of every row to every concept: (n, n_components)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)  # noqa: N806
-        gaps = np.stack([np.linalg.norm(X - c, axis=1) for c in self.components_], 1) if len(X) < 64 else euclidean_distances(X, self.components_)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        gaps = (
+            np.stack([np.linalg.norm(X - c, axis=1) for c in self.components_], 1)
+            if len(X) < 64
+            else euclidean_distances(X, self.components_)
+        )
         return (1 / (1 + gaps)).astype(X.dtype)
 
-    def inverse_transform(self, V: Any) -> Array:  # noqa: N803
+    def inverse_transform(self, V: Any) -> Array:
         """Rebuild every sample as its nearest concept."""
         check_is_fitted(self)
         return self.components_[np.asarray(V).argmax(1)]
@@ -89,15 +93,15 @@ class RandomDirections(Dictionary):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> RandomDirections:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> RandomDirections:
         """Draw the directions for the width of X (n_samples, n_features)."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32])  # noqa: N806
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
         draws = check_random_state(self.random_state).normal(size=(self.n_components, X.shape[1]))
         self.components_ = (draws / np.linalg.norm(draws, axis=1, keepdims=True)).astype(X.dtype)
         return self
 
-    def transform(self, X: Any) -> Array:  # noqa: N803
+    def transform(self, X: Any) -> Array:
         """Inner products with the directions: (n, n_components), signed."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)  # noqa: N806
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return X @ self.components_.T

@@ -53,7 +53,10 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     grounding = Grounding([list(words[:n_words]) for words in grounding.words], grounding.exemplars)
     per: dict[str, np.ndarray] = {"overlap": overlap(grounding.words), "active": (np.abs(cd.activations) > 0).mean(0)}
     baseline: dict[str, float] = {}
-    values = {"reconstruction_error": cd.reconstruction_error, "n_dead": float((np.abs(cd.activations).max(0) <= 0).sum())}
+    values = {
+        "reconstruction_error": cd.reconstruction_error,
+        "n_dead": float((np.abs(cd.activations).max(0) <= 0).sum()),
+    }
     if images is not None and texts is not None:
         own, random = _grounding_correspondence(grounding, images, texts, np.random.default_rng(random_state))
         per["clip_score"], baseline["clip_score"] = own, float(np.nanmean(random))
@@ -66,7 +69,9 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     return Scores(values, spread, baseline, per)
 
 
-def _grounding_correspondence(g: Grounding, images: Any, texts: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _grounding_correspondence(
+    g: Grounding, images: Any, texts: Any, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """CLIPScore of each concept's exemplars with its own words, and with equally many random words: (n_concepts,) each."""
     live = [k for k in range(len(g.words)) if g.words[k] and g.exemplars[k]]
     own, random = np.full(len(g.words), np.nan), np.full(len(g.words), np.nan)

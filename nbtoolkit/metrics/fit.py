@@ -19,6 +19,6 @@ def explained_variance(states: np.ndarray, rebuilt: np.ndarray) -> float:
     >>> explained_variance(Z, Z), explained_variance(Z, np.full_like(Z, [2.0, 0.0]))
     (1.0, 0.0)
     """
-    Z = np.asarray(states, np.float64)  # noqa: N806
+    Z = np.asarray(states, np.float64)
     total = float(np.square(Z - Z.mean(0)).sum())
     return 1.0 - float(np.square(Z - rebuilt).sum()) / max(total, 1e-300)

@@ -31,5 +31,7 @@ def overlap(words: Sequence[Sequence[str]]) -> np.ndarray:
     """
     sets = [set(w) for w in words]
     k = len(sets)
-    shared = [sum(len(t & other) for j, other in enumerate(sets) if j != i) / max(1, len(t)) for i, t in enumerate(sets)]
+    shared = [
+        sum(len(t & other) for j, other in enumerate(sets) if j != i) / max(1, len(t)) for i, t in enumerate(sets)
+    ]
     return np.array(shared) / max(1, k - 1)

@@ -29,7 +29,9 @@ def find_blocks(hf: Any) -> tuple[str, nn.ModuleList]:
         if isinstance(module, nn.ModuleList) and len(module) and not odd and any(True for _ in module[0].children()):
             found.append((len(module) != wanted, name.count("."), name, module))
     if not found or (found[0][0] and all(miss for miss, *_ in found)):
-        raise ModelError(f"No list of {wanted} decoder blocks was found in {type(hf).__name__}; expected a decoder-only language model inside.")
+        raise ModelError(
+            f"No list of {wanted} decoder blocks was found in {type(hf).__name__}; expected a decoder-only language model inside."
+        )
     _, _, name, module = min(found, key=lambda row: row[:3])
     return name, module
 
@@ -59,7 +61,9 @@ class Model:
     def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "") -> None:
         kind = hf.config.model_type
         if kind in ENCODER_DECODERS or getattr(hf.config, "is_encoder_decoder", False):
-            raise ModelError(f"{name or type(hf).__name__} is an encoder-decoder model ({kind}); expected a decoder-only one such as LLaVA.")
+            raise ModelError(
+                f"{name or type(hf).__name__} is an encoder-decoder model ({kind}); expected a decoder-only one such as LLaVA."
+            )
         self.hf, self.processor = hf.eval(), processor
         self.name, self.revision, self.prompt = name or type(hf).__name__, revision, PROMPT
         row = OVERRIDES.get(kind, {})
@@ -67,12 +71,16 @@ class Model:
         self.blocks: nn.ModuleList = blocks
         self.head = hf.get_output_embeddings()
         if self.head is None:
-            raise ModelError(f"{self.name} has no output embeddings, so concepts have no words. Choose a model with a language-model head.")
+            raise ModelError(
+                f"{self.name} has no output embeddings, so concepts have no words. Choose a model with a language-model head."
+            )
         self.norm = hf.get_submodule(row["norm"]) if "norm" in row else self._final_norm(path)
         self.n_layers = len(self.blocks)
         self.d_model = self.head.weight.shape[1]
         if getattr(processor, "tokenizer", None) is None:
-            raise ModelError(f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected the one of AutoProcessor.")
+            raise ModelError(
+                f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected the one of AutoProcessor."
+            )
 
     def _final_norm(self, path: str) -> nn.Module:
         from torch import nn
@@ -95,14 +103,23 @@ class Model:
     def image_token_id(self) -> int | None:
         """Id that stands for one image position in ``input_ids``."""
         config = self.hf.config
-        return next((getattr(config, n) for n in ("image_token_id", "image_token_index", "image_patch_id") if getattr(config, n, None) is not None), None)
+        return next(
+            (
+                getattr(config, n)
+                for n in ("image_token_id", "image_token_index", "image_patch_id")
+                if getattr(config, n, None) is not None
+            ),
+            None,
+        )
 
     def text(self, prompt: str | None = None) -> str:
         """Give the prompt as the model wants it: through its chat template where it has one."""
         words = self.prompt if prompt is None else prompt
         if getattr(self.processor, "chat_template", None):
             content = [{"type": "image"}, {"type": "text", "text": words}]
-            return str(self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True))
+            return str(
+                self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+            )
         return f"{getattr(self.processor, 'image_token', '<image>')}\n{words}"
 
     def encode(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
@@ -114,7 +131,9 @@ class Model:
             ``input_ids`` and ``attention_mask`` (n, positions), and what the family adds (``pixel_values`` …).
         """
         self.tokenizer.padding_side = "left"
-        inputs = self.processor(images=[[im] for im in images], text=[self.text(prompt)] * len(images), padding=True, return_tensors="pt")
+        inputs = self.processor(
+            images=[[im] for im in images], text=[self.text(prompt)] * len(images), padding=True, return_tensors="pt"
+        )
         inputs.pop("labels", None)
         return {k: self._place(v) for k, v in inputs.items()}
 
@@ -142,7 +161,9 @@ class Model:
 
         weight = self.head.weight
         with torch.no_grad():
-            h = (states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))).to(weight.device, weight.dtype)
+            h = (states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))).to(
+                weight.device, weight.dtype
+            )
             logits = self.head(self.norm(h) if norm else h).float()
         return logits if isinstance(states, torch.Tensor) else logits.cpu().numpy()
 

@@ -81,5 +81,7 @@ class LastPosition:
         if layer in self.slot:
             if self.buffer is None:
                 batch, _, width = states.shape
-                self.buffer = torch.zeros(len(self.slot), self.n_steps, batch, width, dtype=torch.float32, device=states.device)
+                self.buffer = torch.zeros(
+                    len(self.slot), self.n_steps, batch, width, dtype=torch.float32, device=states.device
+                )
             self.buffer[self.slot[layer], self.step] = states[:, -1].detach()

@@ -20,7 +20,9 @@ def resolve(source: Any, part: str) -> Any:
     return TOY / part if isinstance(source, str) and source == "toy" else source
 
 
-def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtype: Any = "auto", check: bool = True) -> Model:
+def load_model(
+    source: Any, *, processor: Any = None, device: str = "auto", dtype: Any = "auto", check: bool = True
+) -> Model:
     """Load any decoder-only image-text-to-text model of Hugging Face.
 
     Parameters
@@ -53,11 +55,17 @@ def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtyp
     >>> nbt.load_model("toy").n_layers
     5
     """
-    name = str(source) if isinstance(source, str | Path) else getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
+    name = (
+        str(source)
+        if isinstance(source, str | Path)
+        else getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
+    )
     if isinstance(source, str | Path):
         hf, processor = _from_pretrained(resolve(source, "captioner"), name, processor, device, dtype)
     elif processor is None:
-        raise ModelError(f"A loaded {type(source).__name__} was given without its processor; call load_model(model, processor=processor).")
+        raise ModelError(
+            f"A loaded {type(source).__name__} was given without its processor; call load_model(model, processor=processor)."
+        )
     else:
         hf = source
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "")
@@ -71,14 +79,22 @@ def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype:
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     if isinstance(source, Path) and not source.exists():
-        raise ModelError(f"There is no folder {str(source)!r}; expected a Hugging Face model folder, a hub id, or 'toy'.")
+        raise ModelError(
+            f"There is no folder {str(source)!r}; expected a Hugging Face model folder, a hub id, or 'toy'."
+        )
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    kind = (torch.float32 if str(where).startswith("cpu") else "auto") if isinstance(dtype, str) and dtype == "auto" else dtype
+    kind = (
+        (torch.float32 if str(where).startswith("cpu") else "auto")
+        if isinstance(dtype, str) and dtype == "auto"
+        else dtype
+    )
     try:
         AutoConfig.from_pretrained(source)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id in reach, or 'toy'.") from error
+        raise ModelError(
+            f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id in reach, or 'toy'."
+        ) from error
     try:
         hf: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=kind)
         hf = hf.to(where)
@@ -111,12 +127,20 @@ def check_adapter(model: Model) -> None:
             watched = model.hf(**inputs).logits
     wrong = sorted(layer for layer in range(model.n_layers + 1) if fired.get(layer) != 1)
     if wrong:
-        raise ModelError(f"{model.name} was refused: hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times a forward pass; expected once.")
+        raise ModelError(
+            f"{model.name} was refused: hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times a forward pass; expected once."
+        )
     if not torch.equal(plain, watched):
-        raise ModelError(f"{model.name} was refused: hooks that only look change its logits by up to {(plain - watched).abs().max().item():.2g}; expected 0.")
+        raise ModelError(
+            f"{model.name} was refused: hooks that only look change its logits by up to {(plain - watched).abs().max().item():.2g}; expected 0."
+        )
     logits = watched[:, -1].float()
     gap = (model.unembed(last[0]) - logits).abs().max().item() / max(1e-6, logits.abs().max().item())
     if not gap < (1e-4 if plain.dtype == torch.float32 else 2e-2):
-        raise ModelError(f"{model.name} was refused: its last layer unembeds to other logits than its own (relative difference {gap:.2g}).")
+        raise ModelError(
+            f"{model.name} was refused: its last layer unembeds to other logits than its own (relative difference {gap:.2g})."
+        )
     if torch.equal(plain[0, -1], plain[1, -1]):
-        raise ModelError(f"{model.name} was refused: two different pictures give the same logits, so it does not look at them. Check its processor and prompt.")
+        raise ModelError(
+            f"{model.name} was refused: two different pictures give the same logits, so it does not look at them. Check its processor and prompt."
+        )

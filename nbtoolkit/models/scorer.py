@@ -20,12 +20,25 @@ class Scorer:
 
     def images(self, images: Sequence[Any], batch_size: int = 64) -> np.ndarray:
         """Unit embeddings of pictures: (n, d)."""
-        return self._embed(list(images), batch_size, lambda part: self.hf.get_image_features(**self.processor(images=part, return_tensors="pt")))
+        return self._embed(
+            list(images),
+            batch_size,
+            lambda part: self.hf.get_image_features(**self.processor(images=part, return_tensors="pt")),
+        )
 
     def texts(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
         """Unit embeddings of texts: (n, d)."""
-        settings = {"padding": True, "truncation": True, "return_tensors": "pt", "max_length": self.hf.config.text_config.max_position_embeddings}
-        return self._embed(list(texts), batch_size, lambda part: self.hf.get_text_features(**self.processor.tokenizer(part, **settings)))
+        settings = {
+            "padding": True,
+            "truncation": True,
+            "return_tensors": "pt",
+            "max_length": self.hf.config.text_config.max_position_embeddings,
+        }
+        return self._embed(
+            list(texts),
+            batch_size,
+            lambda part: self.hf.get_text_features(**self.processor.tokenizer(part, **settings)),
+        )
 
     def _embed(self, items: list[Any], batch_size: int, run: Any) -> np.ndarray:
         import torch
@@ -70,7 +83,11 @@ def load_scorer(source: Any = "toy") -> Scorer:
     try:
         hf, processor = AutoModel.from_pretrained(path, dtype=torch.float32), AutoProcessor.from_pretrained(path)
     except Exception as error:
-        raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({str(error).strip().splitlines()[0]}).") from error
+        raise ModelError(
+            f"{str(source)!r} cannot be loaded as a CLIP model ({str(error).strip().splitlines()[0]})."
+        ) from error
     if not hasattr(hf, "get_image_features"):
-        raise ModelError(f"{str(source)!r} is a {type(hf).__name__}; expected a model with image and text features such as CLIP.")
+        raise ModelError(
+            f"{str(source)!r} is a {type(hf).__name__}; expected a model with image and text features such as CLIP."
+        )
     return Scorer(hf, processor, str(source))

@@ -50,7 +50,9 @@ def tokenizer(corpus: Iterable[str], *, close: bool = False) -> PreTrainedTokeni
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
     bpe.train_from_iterator(corpus, trainer)
     if close:
-        bpe.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", BOS), ("</s>", EOS)])
+        bpe.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s>", special_tokens=[("<s>", BOS), ("</s>", EOS)]
+        )
     return PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
                                    extra_special_tokens={"image_token": "<image>"}, model_max_length=256,
                                    padding_side="right" if close else "left", clean_up_tokenization_spaces=False)  # fmt: skip
@@ -76,7 +78,9 @@ def captioner(vocab_size: int) -> LlavaForConditionalGeneration:
                          vision_feature_select_strategy="default", image_seq_length=(SIZE // PATCH) ** 2,
                          tie_word_embeddings=False)  # fmt: skip
     model = LlavaForConditionalGeneration(config)
-    model.generation_config = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD, do_sample=False, max_new_tokens=40)
+    model.generation_config = GenerationConfig(
+        bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD, do_sample=False, max_new_tokens=40
+    )
     return model
 
 

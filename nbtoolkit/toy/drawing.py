@@ -14,7 +14,12 @@ from .sprites import DRAWERS
 SIZE = 128  # pixels a side of a finished picture
 _S = 2 * SIZE  # drawn at twice the size, then averaged down
 _ON_SUBJECT = ("hat", "candles", "strawberries")
-_SKIES: dict[str, RGB] = {"sunny": (92, 176, 250), "none": (196, 214, 228), "night": (24, 26, 62), "rain": (124, 132, 146)}
+_SKIES: dict[str, RGB] = {
+    "sunny": (92, 176, 250),
+    "none": (196, 214, 228),
+    "night": (24, 26, 62),
+    "rain": (124, 132, 146),
+}
 
 
 def _sky(pen: Pen, weather: str, rng: np.random.Generator) -> None:
@@ -53,7 +58,11 @@ def _background(pen: Pen, kind: str, horizon: float, rng: np.random.Generator) -
     elif kind == "snow":
         for x in rng.uniform(0, 1, 3):
             for k in range(3):
-                pen.poly([(x - 0.1 + 0.02 * k, h - 0.07 * k), (x + 0.1 - 0.02 * k, h - 0.07 * k), (x, h - 0.16 - 0.07 * k)], (40, 92, 80), None)
+                pen.poly(
+                    [(x - 0.1 + 0.02 * k, h - 0.07 * k), (x + 0.1 - 0.02 * k, h - 0.07 * k), (x, h - 0.16 - 0.07 * k)],
+                    (40, 92, 80),
+                    None,
+                )
             pen.poly([(x - 0.035, h - 0.25), (x + 0.035, h - 0.25), (x, h - 0.32)], (250, 252, 255), None)
         pen.rect(0, h, 1, 1, (238, 244, 252), None)
         for x, y in zip(rng.uniform(0, 1, 34), rng.uniform(0, 1, 34), strict=True):

@@ -55,7 +55,9 @@ def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> 
 def subject_precision(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> dict[str, float]:
     """Of the pictures whose caption names a subject, the share that shows it; subjects that no caption names are absent."""
     named = [parse(c).get("subject") for c in captions]
-    shown = {s: sum(f["subject"] == s for n, f in zip(named, factors, strict=True) if n == s) for s in SUBJECTS if s in named}
+    shown = {
+        s: sum(f["subject"] == s for n, f in zip(named, factors, strict=True) if n == s) for s in SUBJECTS if s in named
+    }
     return {s: n / named.count(s) for s, n in shown.items()}
 
 

@@ -109,7 +109,9 @@ def animal(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Generat
     if kind == "cat":  # tabby stripes
         cx, cy = (0.44, 0.72) if action == "sitting" else ((0.4, 0.8) if asleep else (0.48, 0.54))
         for dx in (-0.1, 0.0, 0.1):
-            pen.line([(cx + dx, cy - 0.1), (cx + dx - 0.02, cy + 0.04)], shade(fur, 0.5 if sum(fur) > 200 else 2.0), 0.03)
+            pen.line(
+                [(cx + dx, cy - 0.1), (cx + dx - 0.02, cy + 0.04)], shade(fur, 0.5 if sum(fur) > 200 else 2.0), 0.03
+            )
     _animal_head(pen, kind, fur, *head, asleep=asleep)
     top = {"dog": 0.13, "cat": 0.14, "bear": 0.17}[kind]
     return head[0], head[1] - top
@@ -154,7 +156,9 @@ def baby(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generato
     return hx, hy - 0.2
 
 
-def _windows(pen: Pen, spans: Sequence[tuple[float, float]], y0: float, y1: float, *, full: bool, rng: np.random.Generator) -> None:
+def _windows(
+    pen: Pen, spans: Sequence[tuple[float, float]], y0: float, y1: float, *, full: bool, rng: np.random.Generator
+) -> None:
     for x0, x1 in spans:
         pen.rect(x0, y0, x1, y1, (196, 228, 246))
         if full:
@@ -211,7 +215,11 @@ def cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generato
     """Draw a whole, sliced or layered cake on a plate and return the middle of its top."""
     sponge, plate = (228, 184, 116), (236, 240, 246)
     pen.ellipse(0.5, 0.92, 0.5, 0.075, plate)
-    tiers = ((0.1, 0.9, 0.66, 0.92), (0.22, 0.78, 0.42, 0.68), (0.33, 0.67, 0.2, 0.44)) if action == "layered" else ((0.12, 0.88, 0.46, 0.92),)
+    tiers = (
+        ((0.1, 0.9, 0.66, 0.92), (0.22, 0.78, 0.42, 0.68), (0.33, 0.67, 0.2, 0.44))
+        if action == "layered"
+        else ((0.12, 0.88, 0.46, 0.92),)
+    )
     for x0, x1, y0, y1 in tiers:
         rx = (x1 - x0) / 2
         pen.rect(x0, y0, x1, y1, colour, None)
@@ -229,4 +237,13 @@ def cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generato
     return 0.5, tiers[-1][2]
 
 
-DRAWERS = {"dog": animal, "cat": animal, "bear": animal, "baby": baby, "bus": vehicle, "train": vehicle, "car": vehicle, "cake": cake}
+DRAWERS = {
+    "dog": animal,
+    "cat": animal,
+    "bear": animal,
+    "baby": baby,
+    "bus": vehicle,
+    "train": vehicle,
+    "car": vehicle,
+    "cake": cake,
+}

@@ -10,81 +10,22 @@ beside this file), without which so small a model holds the factors of a scene b
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import re
 from collections.abc import Iterator
-from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from . import architecture, grammar
-from .drawing import render
-from .loop import log, run_stage
+from .loop import run_stage
+from .pictures import FactorHeads, augment, factor_targets, rendered
 
-VALUES = {f: sorted({v for s in grammar.DOMAIN.values() for v in s.get(f, ())}) for f in grammar.FACTORS}
-VALUES |= {"subject": list(grammar.SUBJECTS), "weather": list(grammar.WEATHER), "count": ["one", "two"]}
 LOOK_AHEAD_BLOCKS, LOOK_AHEAD_WEIGHT, CAPTIONS = (3, 4), 0.5, 4
-
-
-# --- pictures -------------------------------------------------------------------------------------------
-
-
-def _render_chunk(task: tuple[int, int, int]) -> tuple[np.ndarray, list[grammar.Factors]]:
-    random_state, start, count = task
-    rng = np.random.default_rng([random_state, 7, start])
-    factors = [grammar.sample_factors(rng, heldout=False) for _ in range(count)]
-    return np.stack([np.asarray(render(f, rng).reduce(2)) for f in factors]), factors
-
-
-def rendered(out: Path, n_images: int, random_state: int) -> tuple[np.ndarray, list[grammar.Factors]]:
-    """Render the training pictures once, or read them back: (n, 64, 64, 3) uint8 and their factors."""
-    images, facts = out / f"images-{n_images}.npy", out / f"factors-{n_images}.json"
-    if not facts.exists():
-        log.info("rendering %d scenes", n_images)
-        tasks = [(random_state, s, min(500, n_images - s)) for s in range(0, n_images, 500)]
-        with Pool() as pool:
-            chunks = pool.map(_render_chunk, tasks, chunksize=4)
-        np.save(images, np.concatenate([pixels for pixels, _ in chunks]))
-        facts.write_text(json.dumps([f for _, factors in chunks for f in factors]))
-    return np.load(images, mmap_mode="r"), json.loads(facts.read_text())
-
-
-def augment(pixels: np.ndarray, rng: np.random.Generator, device: str) -> Tensor:
-    """Mirror and shift by up to four pixels: (b, 64, 64, 3) uint8 to (b, 3, 64, 64) float in [-1, 1]."""
-    padded = np.pad(pixels, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
-    out = np.empty_like(pixels)
-    for i, (dy, dx) in enumerate(rng.integers(0, 9, (len(pixels), 2))):
-        crop = padded[i, dy : dy + 64, dx : dx + 64]
-        out[i] = crop[:, ::-1] if rng.random() < 0.5 else crop
-    return torch.from_numpy(out).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def factor_targets(factors: list[grammar.Factors], device: str) -> dict[str, Tensor]:
-    """Index of each scene's value, factor by factor: (b,) each."""
-    return {f: torch.tensor([VALUES[f].index(s[f]) for s in factors], device=device) for f in VALUES}
-
-
-class FactorHeads(nn.Module):
-    """One linear classifier a factor; trained beside a tower and thrown away."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.heads = nn.ModuleDict({f: nn.Linear(width, len(v)) for f, v in VALUES.items()})
-
-    def forward(self, pooled: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """Give the sum of the cross-entropies of ``pooled`` (b, width), and the accuracy of every factor."""
-        losses, right = [], {}
-        for f, head in self.heads.items():
-            logits = head(pooled)
-            losses.append(F.cross_entropy(logits, targets[f]))
-            right[f] = (logits.argmax(-1) == targets[f]).float().mean().item()
-        return torch.stack(losses).sum(), right
 
 
 # --- batches -------------------------------------------------------------------------------------------
@@ -102,7 +43,9 @@ def _accuracies(right: dict[str, float]) -> str:
 # --- captioner ------------------------------------------------------------------------------------------
 
 
-def train_tower(model: Any, images: np.ndarray, factors: list[grammar.Factors], out: Path, args: argparse.Namespace) -> None:
+def train_tower(
+    model: Any, images: np.ndarray, factors: list[grammar.Factors], out: Path, args: argparse.Namespace
+) -> None:
     """Teach tower and projector the factors, from the mean of the projected patches."""
     heads = FactorHeads(architecture.WIDTH).to(args.device)
 
@@ -145,7 +88,12 @@ def packed(captions: list[list[list[int]]], prefix: int, device: str) -> dict[st
     same = segment[:, :, None] == segment[:, None, :]
     mask = (same | (segment[:, None, :] == 0)) & (order[None, :, None] >= order[None, None, :])
     mask |= torch.eye(prefix + total, dtype=torch.bool)
-    return {"ids": ids.to(device), "labels": labels.to(device), "positions": positions.to(device), "mask": mask[:, None].to(device)}
+    return {
+        "ids": ids.to(device),
+        "labels": labels.to(device),
+        "positions": positions.to(device),
+        "mask": mask[:, None].to(device),
+    }
 
 
 def look_ahead_targets(captions: list[list[list[int]]], content: Tensor, total: int) -> Tensor:
@@ -174,21 +122,34 @@ def train_captions(model: Any, tokens: Any, images: np.ndarray, factors: list[gr
         rows = batches(len(images), 32, rng)
         texts = [[grammar.caption(factors[r], rng) for _ in range(CAPTIONS)] for r in rows]
         # the last image position predicts a caption's first word, so each caption repeats that position's role
-        captions = [[[architecture.BOS, *tokens(t, add_special_tokens=False).input_ids, architecture.EOS] for t in group] for group in texts]
-        patches = torch.stack(list(model.get_image_features(pixel_values=augment(images[rows], rng, args.device)).pooler_output))
+        captions = [
+            [[architecture.BOS, *tokens(t, add_special_tokens=False).input_ids, architecture.EOS] for t in group]
+            for group in texts
+        ]
+        patches = torch.stack(
+            list(model.get_image_features(pixel_values=augment(images[rows], rng, args.device)).pooler_output)
+        )
         pack = packed(captions, patches.shape[1], args.device)
         embeds = torch.cat([patches, start(pack["ids"])], 1)
-        bias = torch.zeros(pack["mask"].shape, device=args.device).masked_fill_(~pack["mask"], torch.finfo(torch.float32).min)
+        bias = torch.zeros(pack["mask"].shape, device=args.device).masked_fill_(
+            ~pack["mask"], torch.finfo(torch.float32).min
+        )
         states = []
-        hooks = [language.layers[b - 1].register_forward_hook(lambda _m, _i, o: states.append(o)) for b in LOOK_AHEAD_BLOCKS]
-        last = language(inputs_embeds=embeds, attention_mask=bias, position_ids=pack["positions"], use_cache=False).last_hidden_state
+        hooks = [
+            language.layers[b - 1].register_forward_hook(lambda _m, _i, o: states.append(o)) for b in LOOK_AHEAD_BLOCKS
+        ]
+        last = language(
+            inputs_embeds=embeds, attention_mask=bias, position_ids=pack["positions"], use_cache=False
+        ).last_hidden_state
         for hook in hooks:
             hook.remove()
         text = slice(patches.shape[1], None)
         nll = F.cross_entropy(head(last[:, text]).flatten(0, 1), pack["labels"].flatten(), ignore_index=-100)
         targets = look_ahead_targets(captions, content, pack["ids"].shape[1]).to(args.device)
         live = targets.sum(-1) > 0
-        ahead = torch.stack([F.cross_entropy(head(language.norm(s[:, text][live])), targets[live]) for s in states]).mean()
+        ahead = torch.stack(
+            [F.cross_entropy(head(language.norm(s[:, text][live])), targets[live]) for s in states]
+        ).mean()
         return nll + LOOK_AHEAD_WEIGHT * ahead, f"nll {nll.item():.3f} ahead {ahead.item():.3f}"
 
     run_stage("captions", out, [model], step, n_steps=args.caption_steps, lr=1.5e-3, random_state=args.random_state + 1)
@@ -218,7 +179,9 @@ def train_scorer(model: Any, tokens: Any, images: np.ndarray, factors: list[gram
         texts = [scorer_text(s, rng) for s in scenes]
         stated = [{grammar.WORDS[w] for w in re.findall(r"[a-z]+", t) if w in grammar.WORDS} for t in texts]
         facts = [set(s.items()) for s in scenes]
-        match = torch.tensor([[said <= seen for seen in facts] for said in stated], dtype=torch.float32, device=args.device)
+        match = torch.tensor(
+            [[said <= seen for seen in facts] for said in stated], dtype=torch.float32, device=args.device
+        )
         batch = tokens(texts, padding=True, return_tensors="pt").to(args.device)
         pooled = model.vision_model(pixel_values=augment(images[rows], rng, args.device)).pooler_output
         pictures = F.normalize(model.visual_projection(pooled), dim=-1)
@@ -229,7 +192,9 @@ def train_scorer(model: Any, tokens: Any, images: np.ndarray, factors: list[gram
         extra, right = heads(pooled, factor_targets(scenes, args.device))
         return loss + 0.5 * extra, f"contrast {loss.item():.3f} {_accuracies(right)}"
 
-    run_stage("scorer", out, [model, heads], step, n_steps=args.scorer_steps, lr=1.5e-3, random_state=args.random_state + 2)
+    run_stage(
+        "scorer", out, [model, heads], step, n_steps=args.scorer_steps, lr=1.5e-3, random_state=args.random_state + 2
+    )
 
 
 # --- command --------------------------------------------------------------------------------------------
@@ -244,7 +209,9 @@ def corpus(n: int, random_state: int) -> Iterator[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    p = argparse.ArgumentParser(prog="python -m nbtoolkit.toy.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        prog="python -m nbtoolkit.toy.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("--out", type=Path, default=Path("runs/toy"), help="checkpoints, logs and finished models")
     p.add_argument("--only", choices=("captioner", "scorer"), help="train one model (the two are independent)")
     p.add_argument("--n-images", type=int, default=100_000)

@@ -8,4 +8,14 @@ from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activatio
 from .representations import Representations, Source
 from .study import Sample, Study
 
-__all__ = ["ConceptDictionary", "Encoder", "Grounding", "Representations", "Sample", "Scores", "Source", "Study", "activations_of"]
+__all__ = [
+    "ConceptDictionary",
+    "Encoder",
+    "Grounding",
+    "Representations",
+    "Sample",
+    "Scores",
+    "Source",
+    "Study",
+    "activations_of",
+]

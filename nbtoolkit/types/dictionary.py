@@ -65,7 +65,9 @@ class ConceptDictionary:
         object.__setattr__(self, "activations", read_only(activations))
         object.__setattr__(self, "sample_ids", tuple(self.sample_ids))
         if self.unexplained is not None:
-            check_shape("ConceptDictionary.unexplained", np.asarray(self.unexplained), (len(self.sample_ids),), "(n_samples,)")
+            check_shape(
+                "ConceptDictionary.unexplained", np.asarray(self.unexplained), (len(self.sample_ids),), "(n_samples,)"
+            )
             object.__setattr__(self, "unexplained", read_only(self.unexplained))
 
     @property
@@ -90,9 +92,13 @@ class ConceptDictionary:
             For rows that were decomposed, exactly their row of ``activations``.
         """
         if self.encoder is None:
-            raise NbtoolkitError(f"This {self.method} dictionary was stored without its encoder. Decompose the representations again to encode new samples.")
+            raise NbtoolkitError(
+                f"This {self.method} dictionary was stored without its encoder. Decompose the representations again to encode new samples."
+            )
         states = np.atleast_2d(np.asarray(states))
-        check_shape("states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}")
+        check_shape(
+            "states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}"
+        )
         return activations_of(self.encoder, states)
 
 
@@ -128,12 +134,16 @@ class Grounding:
 
     def __post_init__(self) -> None:
         if len(self.words) != len(self.exemplars):
-            raise NbtoolkitError(f"Grounding has words for {len(self.words)} concepts but exemplars for {len(self.exemplars)}; expected the same number.")
+            raise NbtoolkitError(
+                f"Grounding has words for {len(self.words)} concepts but exemplars for {len(self.exemplars)}; expected the same number."
+            )
         for name in ("words", "exemplars", "tokens"):
             object.__setattr__(self, name, [list(row) for row in getattr(self, name)])
 
     def __repr__(self) -> str:
-        lines = [f"{k:3d}  {', '.join(words[:5]) or '(no word passed the filter)'}" for k, words in enumerate(self.words)]
+        lines = [
+            f"{k:3d}  {', '.join(words[:5]) or '(no word passed the filter)'}" for k, words in enumerate(self.words)
+        ]
         return "\n".join([f"Grounding of {len(self.words)} concepts", *lines])
 
 

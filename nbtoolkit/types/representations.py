@@ -56,7 +56,9 @@ class Source:
     prompt: str = ""
     decoding: str = ""
     where: str = "predict"
-    layer_convention: str = "0 = input of block 0, l = raw output of block l, n_layers = output of the last block before the final norm"
+    layer_convention: str = (
+        "0 = input of block 0, l = raw output of block l, n_layers = output of the last block before the final norm"
+    )
     data: str = ""
     n_candidates: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -104,10 +106,14 @@ class Representations:
         n = len(states)
         for name in ("sample_ids", "captions", "positions"):
             if len(getattr(self, name)) != n:
-                raise NbtoolkitError(f"Representations.{name} has {len(getattr(self, name))} entries; expected n_samples = {n}, one a row of states.")
+                raise NbtoolkitError(
+                    f"Representations.{name} has {len(getattr(self, name))} entries; expected n_samples = {n}, one a row of states."
+                )
         layers = tuple(int(layer) for layer in self.layers) or tuple(range(states.shape[1]))
         if len(layers) != states.shape[1]:
-            raise NbtoolkitError(f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one a slice of axis 1 of states.")
+            raise NbtoolkitError(
+                f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one a slice of axis 1 of states."
+            )
         object.__setattr__(self, "states", read_only(states))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "n_layers", layers[-1] if self.n_layers < 0 else int(self.n_layers))
@@ -126,7 +132,9 @@ class Representations:
         """Turn a layer index, negative ones counting from the end, into a stored layer; refuse others."""
         wanted = layer + self.n_layers + 1 if layer < 0 else layer
         if wanted not in self.layers:
-            raise NbtoolkitError(f"Layer {layer} is not among the extracted layers {list(self.layers)}. Extract it with layers=[…, {layer}].")
+            raise NbtoolkitError(
+                f"Layer {layer} is not among the extracted layers {list(self.layers)}. Extract it with layers=[…, {layer}]."
+            )
         return wanted
 
     def layer(self, layer: int) -> Array:

@@ -14,8 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from ..atomic import write_text
 from ..errors import NbtoolkitError
-from ..store import write_text
 from ..types import Study
 from . import encode
 from .export import page
@@ -45,7 +45,9 @@ class StudyView(anywidget.AnyWidget):
     _css = _asset("nbtoolkit.css")
 
     layer = traitlets.Int(help="Layer whose dictionary is shown.").tag(sync=True)
-    concept = traitlets.Int(None, allow_none=True, help="Selected concept: its row in the dictionary of the layer.").tag(sync=True)
+    concept = traitlets.Int(
+        None, allow_none=True, help="Selected concept: its row in the dictionary of the layer."
+    ).tag(sync=True)
     sample = traitlets.Unicode(None, allow_none=True, help="Id of the selected picture.").tag(sync=True)
 
     _kind = traitlets.Unicode().tag(sync=True)
@@ -53,13 +55,26 @@ class StudyView(anywidget.AnyWidget):
     _error = traitlets.Unicode("").tag(sync=True)
     kind = "explorer"
 
-    def __init__(self, study: Study, *, layer: int | None = None, concept: int | None = 0, sample: str | None = None, **unknown: Any) -> None:
+    def __init__(
+        self,
+        study: Study,
+        *,
+        layer: int | None = None,
+        concept: int | None = 0,
+        sample: str | None = None,
+        **unknown: Any,
+    ) -> None:
         if not isinstance(study, Study):
-            raise NbtoolkitError(f"{type(self).__name__} was given a {type(study).__name__}; expected a Study, from nbt.study(…) or nbt.open_study(path).")
+            raise NbtoolkitError(
+                f"{type(self).__name__} was given a {type(study).__name__}; expected a Study, from nbt.study(…) or nbt.open_study(path)."
+            )
         if unknown:
             name = next(iter(unknown))
             near = difflib.get_close_matches(name, ("layer", "concept", "sample"), 1)
-            raise TypeError(f"{type(self).__name__} has no option {name!r}." + (f" Did you mean {near[0]!r}?" if near else " Known: layer, concept, sample."))
+            raise TypeError(
+                f"{type(self).__name__} has no option {name!r}."
+                + (f" Did you mean {near[0]!r}?" if near else " Known: layer, concept, sample.")
+            )
         self._study = study
         self._ids = {s.id: i for i, s in enumerate(study.samples)}
         start = best_layer(study) if layer is None else study.dictionary(layer).layer
@@ -77,7 +92,9 @@ class StudyView(anywidget.AnyWidget):
     @traitlets.validate("layer")
     def _valid_layer(self, proposal: Any) -> int:
         if proposal["value"] not in self._study.dictionaries:
-            raise traitlets.TraitError(f"layer is {proposal['value']}; this study has the layers {list(self._study.layers)}.")
+            raise traitlets.TraitError(
+                f"layer is {proposal['value']}; this study has the layers {list(self._study.layers)}."
+            )
         return int(proposal["value"])
 
     @traitlets.validate("concept")
@@ -90,7 +107,9 @@ class StudyView(anywidget.AnyWidget):
     @traitlets.validate("sample")
     def _valid_sample(self, proposal: Any) -> str | None:
         if proposal["value"] is not None and proposal["value"] not in self._ids:
-            raise traitlets.TraitError(f"No sample {proposal['value']!r} in this study; its ids look like {self._study.samples[0].id!r}.")
+            raise traitlets.TraitError(
+                f"No sample {proposal['value']!r} in this study; its ids look like {self._study.samples[0].id!r}."
+            )
         return proposal["value"]
 
     # --- requests of the page: bulk data by id, never as traits ----------------------------------------
@@ -135,7 +154,13 @@ class StudyView(anywidget.AnyWidget):
         pathlib.Path
             The file.
         """
-        state = {"_kind": self.kind, "_meta": dict(self._meta), "layer": self.layer, "concept": self.concept, "sample": self.sample}
+        state = {
+            "_kind": self.kind,
+            "_meta": dict(self._meta),
+            "layer": self.layer,
+            "concept": self.concept,
+            "sample": self.sample,
+        }
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
         return write_text(path, page(title, state, encode.embedded(self._study, max_mb), _STATIC))
 
@@ -155,7 +180,9 @@ class StudyView(anywidget.AnyWidget):
                 jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
                 words = html.escape(" · ".join(g.words[k][:5]))
                 parts.append(f'<p><b>{k + 1}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
-        head = html.escape(f"“{self._study.token}” at layer {self.layer}: the strongest concepts. Run the cell for the interactive view.")
+        head = html.escape(
+            f"“{self._study.token}” at layer {self.layer}: the strongest concepts. Run the cell for the interactive view."
+        )
         return f"<div><p>{head}</p>{''.join(parts)}</div>"
 
     def __repr__(self) -> str:

@@ -53,7 +53,11 @@ def _curves(study: Study) -> list[dict[str, Any]]:
     """One curve a metric: value, spread and baseline by layer."""
     curves = []
     for name, about in METRICS.items():
-        rows = [study.scores[layer] for layer in study.layers if layer in study.scores and name in study.scores[layer].values]
+        rows = [
+            study.scores[layer]
+            for layer in study.layers
+            if layer in study.scores and name in study.scores[layer].values
+        ]
         if len(rows) < len(study.layers):
             continue
         curves.append({"name": name, **about, "values": [_round(r.values[name]) for r in rows], "spread": [_round(r.spread.get(name, 0.0)) for r in rows],
@@ -74,7 +78,10 @@ def activations(cd: ConceptDictionary) -> tuple[dict[str, Any], list[bytes]]:
     """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of one layer, as float32 bytes."""
     rest = np.zeros(len(cd.sample_ids)) if cd.unexplained is None else cd.unexplained
     shape = list(cd.activations.shape)
-    return {"shape": shape, "dtype": "float32"}, [np.ascontiguousarray(cd.activations, "<f4").tobytes(), np.ascontiguousarray(rest, "<f4").tobytes()]
+    return {"shape": shape, "dtype": "float32"}, [
+        np.ascontiguousarray(cd.activations, "<f4").tobytes(),
+        np.ascontiguousarray(rest, "<f4").tobytes(),
+    ]
 
 
 def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
@@ -97,7 +104,13 @@ def square(jpeg: bytes, size: int) -> Image.Image:
 
 def sample_facts(sample: Sample) -> dict[str, Any]:
     """Text of one sample for its pane."""
-    return {"id": sample.id, "caption": sample.caption, "captions": list(sample.captions), "pieces": list(sample.pieces), "position": sample.position}
+    return {
+        "id": sample.id,
+        "caption": sample.caption,
+        "captions": list(sample.captions),
+        "pieces": list(sample.pieces),
+        "position": sample.position,
+    }
 
 
 def embedded(study: Study, max_mb: float) -> dict[str, Any]:
@@ -121,4 +134,9 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
     for layer in study.layers:
         about, buffers = activations(study.dictionary(layer))
         values[str(layer)] = {**about, "buffers": [base64.b64encode(b).decode() for b in buffers]}
-    return {"activations": values, "images": images, "facts": [sample_facts(s) for s in study.samples], "left_out": len(order) - len(images)}
+    return {
+        "activations": values,
+        "images": images,
+        "facts": [sample_facts(s) for s in study.samples],
+        "left_out": len(order) - len(images),
+    }

@@ -37,7 +37,9 @@ def page(title: str, state: dict[str, Any], data: dict[str, Any], static: Path) 
     script, style = (static / "standalone.js").read_text("utf-8"), (static / "nbtoolkit.css").read_text("utf-8")
     payload = json.dumps({"state": state, "data": data}, ensure_ascii=False).replace("<", "\\u003c")
     policy = f"default-src 'none'; img-src data: blob:; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    return _PAGE.format(title=html.escape(title), style=style, script=script, data=payload, policy=html.escape(policy, quote=True))
+    return _PAGE.format(
+        title=html.escape(title), style=style, script=script, data=payload, policy=html.escape(policy, quote=True)
+    )
 
 
 def _hash(text: str) -> str:

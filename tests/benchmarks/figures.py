@@ -50,12 +50,19 @@ def methods(model, scorer, data, token):
                 wins.append(np.nanmean(difference > 0))
         print(f"  layer {layer}  " + "   ".join(cells))
     print(f"  share of Semi-NMF concepts whose words beat random words, by layer: {np.round(wins, 2).tolist()}")
-    labels = [(f, v) for f in ("colour", "action", "background", "weather", "prop") for v in sorted({x[f] for x in factors}) if v != "none"]
+    labels = [
+        (f, v)
+        for f in ("colour", "action", "background", "weather", "prop")
+        for v in sorted({x[f] for x in factors})
+        if v != "none"
+    ]
     aucs = []
     for f, v in labels:
         y = np.array([x[f] == v for x in factors])
         if 8 <= y.sum() <= len(y) - 8:
-            p = cross_val_predict(LogisticRegression(C=0.1, max_iter=2000), reps.layer(4), y, cv=5, method="predict_proba")[:, 1]
+            p = cross_val_predict(
+                LogisticRegression(C=0.1, max_iter=2000), reps.layer(4), y, cv=5, method="predict_proba"
+            )[:, 1]
             aucs.append(roc_auc_score(y, p))
     print(f"  probe AUC at layer 4: {np.mean(aucs):.3f}")
 
@@ -65,14 +72,24 @@ def sizes_and_times():
     print("\nbundle", {p.name: p.stat().st_size for p in (package / "widgets/static").iterdir()})
     print("weights", {p.parent.name: p.stat().st_size for p in (package / "toy/weights").glob("*/model.safetensors")})
     code = "import time; t = time.perf_counter(); import nbtoolkit; print(f'{(time.perf_counter() - t) * 1e3:.0f} ms')"
-    print("import nbtoolkit", subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip())
+    print(
+        "import nbtoolkit",
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip(),
+    )
     code = "import resource, sys; from nbtoolkit.cli import main; main(['demo', '--out', 'd.study', '--html', 'd.html']);" \
            "r = resource.getrusage(resource.RUSAGE_SELF); print('CPU', round(r.ru_utime + r.ru_stime, 1), 's')"  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        said = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout
         print("demo --html", said.strip().splitlines()[-1], f"wall {time.perf_counter() - began:.1f} s")
-        print("study", sum(f.stat().st_size for f in (Path(folder) / "d.study").iterdir()), "page", (Path(folder) / "d.html").stat().st_size)
+        print(
+            "study",
+            sum(f.stat().st_size for f in (Path(folder) / "d.study").iterdir()),
+            "page",
+            (Path(folder) / "d.html").stat().st_size,
+        )
 
 
 if __name__ == "__main__":

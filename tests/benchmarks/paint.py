@@ -21,7 +21,9 @@ def main(study: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
         root.mkdir()
-        opening = f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
+        opening = (
+            f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
+        )
         write_notebook(root / "paint.ipynb", [opening, "nbt.explore(study)"])
         with jupyterlab(root, Path(name) / "home") as (base, token), sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), headless=True, args=FLAGS)

@@ -21,7 +21,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-
          "--disable-default-apps", "--no-first-run", "--metrics-recording-only", "--disable-quic", "--force-color-profile=srgb",
          "--font-render-hinting=none"]  # fmt: skip
 OVERRIDES = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
@@ -36,13 +40,17 @@ class Watched:
         self.errors, self.outside = [], []
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("request", lambda r: None if r.url.startswith((base, "blob:", "data:")) else self.outside.append(r.url))
+        self.page.on(
+            "request", lambda r: None if r.url.startswith((base, "blob:", "data:")) else self.outside.append(r.url)
+        )
 
     def axe(self, node_modules, selector=".nbt"):
         """Violations that axe finds, as (rule, first element)."""
         self.page.add_script_tag(content=(node_modules / "axe-core" / "axe.min.js").read_text())
         return self.page.evaluate(
-            "async (s) => (await axe.run(document.querySelector(s))).violations.map((v) => [v.id, v.nodes[0].html, v.nodes[0].failureSummary])", selector)
+            "async (s) => (await axe.run(document.querySelector(s))).violations.map((v) => [v.id, v.nodes[0].html, v.nodes[0].failureSummary])",
+            selector,
+        )
 
     def clean(self):
         assert self.errors == [] and self.outside == []
@@ -66,7 +74,9 @@ def open_page(browser):
 def write_notebook(path, cells):
     """Write a notebook of code cells that starts the default kernel without asking."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=kernel), path)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=kernel), path
+    )
 
 
 @contextlib.contextmanager
@@ -78,12 +88,21 @@ def jupyterlab(root, tmp):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     token = secrets.token_hex(16)
-    homes = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    homes = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+        "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+    )
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
                "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
                f"--LabApp.app_settings_dir={tmp}/app", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # fmt: skip
     with (tmp / "lab.log").open("w") as log:
-        lab = subprocess.Popen(command, env=os.environ | {k: f"{tmp}/{k.lower()}" for k in homes}, stdout=log, stderr=subprocess.STDOUT)
+        lab = subprocess.Popen(
+            command, env=os.environ | {k: f"{tmp}/{k.lower()}" for k in homes}, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             deadline = time.monotonic() + 120
             while True:

@@ -60,7 +60,10 @@ def test_hostile_captions_are_text_in_the_live_widget(lab, study, tmp_path):
     view = lab(tmp_path / "hostile.ipynb")
     view.page.evaluate(RUN, 0)
     view.page.locator(".nbt-said mark").wait_for(timeout=30_000)
-    assert "<img src=x" in view.page.locator(".nbt-token").inner_text() and "<script>" in view.page.locator(".nbt-said").inner_text()
+    assert (
+        "<img src=x" in view.page.locator(".nbt-token").inner_text()
+        and "<script>" in view.page.locator(".nbt-said").inner_text()
+    )
     assert view.page.locator(".nbt img:not(.nbt-picture), .nbt script").count() == 0 and view.page.title() != "owned"
     view.clean()
 
@@ -73,7 +76,13 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
     for index, kind in enumerate(kinds):
         if kind == "code":
             page.evaluate(RUN, index)
-            assert page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+            assert (
+                page.locator(".jp-Notebook .jp-Cell")
+                .nth(index)
+                .locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']")
+                .count()
+                == 0
+            )
     first_cells = page.locator(".jp-Notebook .jp-Cell")
     assert any(first_cells.nth(i).locator("img").count() for i in range(3)), "no picture within the first three cells"
     page.set_default_timeout(30_000)
@@ -101,10 +110,14 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
 
     # from Python to the page
     ask("explorer.layer = 5; explorer.concept = 3")
-    page.wait_for_function("document.querySelector('.nbt-explorer .nbt-card[aria-selected=\"true\"]')?.dataset.concept === '3'")
+    page.wait_for_function(
+        "document.querySelector('.nbt-explorer .nbt-card[aria-selected=\"true\"]')?.dataset.concept === '3'"
+    )
     assert page.locator(".nbt-explorer .nbt-layer-label strong").inner_text() == "5"
     ask("explorer.sample = explorer.study.samples[4].id")
-    page.wait_for_function("document.querySelector('.nbt-explorer .nbt-sample-head h3').textContent.startsWith('Picture 5 of')")
+    page.wait_for_function(
+        "document.querySelector('.nbt-explorer .nbt-sample-head h3').textContent.startsWith('Picture 5 of')"
+    )
     assert "TraitError" in ask("explorer.layer = 77")
 
     # both themes
@@ -117,7 +130,7 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
         assert lab.axe(node_modules) == []
         if PICTURES:
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
-            page.locator(".nbt-explorer").screenshot(path=f"{PICTURES}/explorer-{'light' if light == 'true' else 'dark'}.png")
+            page.locator(".nbt-explorer").screenshot(
+                path=f"{PICTURES}/explorer-{'light' if light == 'true' else 'dark'}.png"
+            )
     lab.clean()
-
-

@@ -45,8 +45,12 @@ def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, st
     slider.focus()
     page.keyboard.press("Home")
     assert state(page, "layer") == 1
-    first = study.grounding(1).words[max(range(8), key=lambda k: nbt.widgets.encode.describe(study)["concepts"]["1"][k]["share"])]
-    assert page.locator(".nbt-card").first.locator(".nbt-words").inner_text().split()[0] == (first[0] if first else "(no")
+    first = study.grounding(1).words[
+        max(range(8), key=lambda k: nbt.widgets.encode.describe(study)["concepts"]["1"][k]["share"])
+    ]
+    assert page.locator(".nbt-card").first.locator(".nbt-words").inner_text().split()[0] == (
+        first[0] if first else "(no"
+    )
     page.keyboard.press("End")
     assert state(page, "layer") == 5
     # a chart slot is a button for the mouse
@@ -94,7 +98,9 @@ def test_search_sort_and_pictures_in_turn(open_page, page_file, study):
     assert 0 < page.locator(".nbt-card").count() <= 8
     page.get_by_role("searchbox").fill("")
     page.get_by_role("combobox").select_option("index")
-    assert page.eval_on_selector_all(".nbt-card", "cards => cards.map(c => Number(c.dataset.concept))") == list(range(8))
+    assert page.eval_on_selector_all(".nbt-card", "cards => cards.map(c => Number(c.dataset.concept))") == list(
+        range(8)
+    )
     here = state(page, "sample")
     page.get_by_role("button", name="next picture").click()
     assert state(page, "sample") != here
@@ -116,12 +122,17 @@ def test_every_pane_stands_alone(open_page, study, node_modules, tmp_path, pane)
 
 def test_hostile_text_is_shown_as_text(open_page, study, tmp_path):
     evil = "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>"
-    samples = [dataclasses.replace(s, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for s in study.samples]
+    samples = [
+        dataclasses.replace(s, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for s in study.samples
+    ]
     groundings = {k: nbt.Grounding([[evil, *w] for w in g.words], g.exemplars) for k, g in study.groundings.items()}
     bad = nbt.Study(evil, study.dictionaries, groundings, samples, study.representations, study.scores, study.source)
     view = open_page(nbt.explore(bad).to_html(tmp_path / "evil.html"))
     view.page.wait_for_selector(".nbt-said mark")
     assert evil in view.page.locator(".nbt-token").inner_text() and evil in view.page.locator(".nbt-said").inner_text()
     assert evil in view.page.locator(".nbt-card").first.inner_text()
-    assert "owned" not in view.page.title().replace(evil, "") and view.page.locator(".nbt img:not(.nbt-picture)").count() == 0
+    assert (
+        "owned" not in view.page.title().replace(evil, "")
+        and view.page.locator(".nbt img:not(.nbt-picture)").count() == 0
+    )
     view.clean()

@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, MistralConfig, Qwen2Config
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    MistralConfig,
+    Qwen2Config,
+)
 
 import nbtoolkit as nbt
 from nbtoolkit.models.adapter import Model
@@ -14,7 +22,9 @@ from nbtoolkit.toy import architecture
 def tiny(text, patch_vision=True):
     """A random LLaVA with non-unit norm weights around another language model, and its processor."""
     torch.manual_seed(0)
-    vision = CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=16)
+    vision = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=16
+    )
     config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=architecture.IMAGE, vision_feature_layer=-1,
                          vision_feature_select_strategy="default", image_seq_length=16)  # fmt: skip
     hf = LlavaForConditionalGeneration(config).eval()
@@ -28,10 +38,21 @@ def tiny(text, patch_vision=True):
     return hf, processor
 
 
-SMALL = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}
+SMALL = {
+    "vocab_size": 400,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
 
 
-@pytest.mark.parametrize("text", [LlamaConfig(**SMALL), MistralConfig(**SMALL, sliding_window=8), Qwen2Config(**SMALL)], ids=lambda c: c.model_type)
+@pytest.mark.parametrize(
+    "text",
+    [LlamaConfig(**SMALL), MistralConfig(**SMALL, sliding_window=8), Qwen2Config(**SMALL)],
+    ids=lambda c: c.model_type,
+)
 def test_other_language_models_pass_the_checks(text):
     hf, processor = tiny(text)
     model = nbt.load_model(hf, processor=processor)
@@ -59,7 +80,9 @@ def test_watching_can_replace_states_and_cleans_up(model, data):
         with watching(model.blocks, lambda layer, h: stored.update({layer: h.clone()})):
             model.hf(**inputs)
         other = model.encode(data[2:4]["image"])
-        for point in range(model.n_layers + 1):  # patching the whole stream of another picture restores the clean logits
+        for point in range(
+            model.n_layers + 1
+        ):  # patching the whole stream of another picture restores the clean logits
             with watching(model.blocks, lambda layer, h, point=point: stored[point] if layer == point else None):
                 assert torch.equal(model.hf(**other).logits, clean)
         assert not torch.equal(model.hf(**other).logits, clean)
@@ -92,7 +115,10 @@ def test_blocks_that_do_not_fire_are_refused():
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("/nowhere/model", "holds no Hugging Face model|There is no folder"), ("no-such/model-id", "holds no Hugging Face model")],
+    [
+        ("/nowhere/model", "holds no Hugging Face model|There is no folder"),
+        ("no-such/model-id", "holds no Hugging Face model"),
+    ],
 )
 def test_no_model_there(source, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):

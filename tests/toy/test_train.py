@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from nbtoolkit.toy import architecture, loop, train
+from nbtoolkit.toy import architecture, loop, pictures, train
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +31,17 @@ def test_packed_captions_give_the_logits_of_captions_alone():
     embed = language.get_input_embeddings()
     bias = torch.zeros(pack["mask"].shape).masked_fill_(~pack["mask"], torch.finfo(torch.float32).min)
     with torch.no_grad():
-        whole = language(inputs_embeds=torch.cat([patches, embed(pack["ids"])], 1), attention_mask=bias, position_ids=pack["positions"]).last_hidden_state
+        whole = language(
+            inputs_embeds=torch.cat([patches, embed(pack["ids"])], 1),
+            attention_mask=bias,
+            position_ids=pack["positions"],
+        ).last_hidden_state
         for i, group in enumerate(captions):
             at = 4
             for caption in group:
-                alone = language(inputs_embeds=torch.cat([patches[i : i + 1], embed(torch.tensor([caption]))], 1)).last_hidden_state[0, 4:]
+                alone = language(
+                    inputs_embeds=torch.cat([patches[i : i + 1], embed(torch.tensor([caption]))], 1)
+                ).last_hidden_state[0, 4:]
                 torch.testing.assert_close(whole[i, at : at + len(caption)], alone, atol=2e-5, rtol=1e-4)
                 at += len(caption)
 
@@ -74,8 +80,23 @@ def test_a_killed_stage_resumes_to_the_same_weights(tmp_path):
 
 
 def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "Pool", _Here)
-    train.main(["--out", str(tmp_path), "--n-images", "130", "--tower-steps", "1", "--caption-steps", "1", "--scorer-steps", "1", "--device", "cpu"])
+    monkeypatch.setattr(pictures, "Pool", _Here)
+    train.main(
+        [
+            "--out",
+            str(tmp_path),
+            "--n-images",
+            "130",
+            "--tower-steps",
+            "1",
+            "--caption-steps",
+            "1",
+            "--scorer-steps",
+            "1",
+            "--device",
+            "cpu",
+        ]
+    )
     model = AutoModelForImageTextToText.from_pretrained(tmp_path / "captioner")
     processor = AutoProcessor.from_pretrained(tmp_path / "captioner")
     assert model.config.model_type == "llava" and processor.image_token == "<image>"

@@ -26,7 +26,17 @@ def test_captions_state_the_factors(model, split, floor):
 
 
 def test_factor_f1_on_known_answers():
-    truth = [{"subject": "dog", "colour": "brown", "action": "sitting", "background": "grass", "weather": "none", "prop": "none", "count": "one"}]
+    truth = [
+        {
+            "subject": "dog",
+            "colour": "brown",
+            "action": "sitting",
+            "background": "grass",
+            "weather": "none",
+            "prop": "none",
+            "count": "one",
+        }
+    ]
     assert factor_f1(["a brown dog sitting on the grass"], truth)["micro"] == 1.0
     wrong = factor_f1(["a brown cat sitting on the grass at night"], truth)
     assert wrong["subject"] == 0.0 and wrong["weather"] == 0.0 and wrong["colour"] == 1.0

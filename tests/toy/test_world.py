@@ -41,8 +41,12 @@ def test_scenes_are_reproducible_and_splits_are_disjoint():
 
 
 def test_every_factor_changes_the_picture():
-    base = dict(subject="dog", colour="brown", action="sitting", background="grass", weather="sunny", prop="ball", count="one")
-    changes = dict(subject="cat", colour="black", action="running", background="snow", weather="night", prop="hat", count="two")
+    base = dict(
+        subject="dog", colour="brown", action="sitting", background="grass", weather="sunny", prop="ball", count="one"
+    )
+    changes = dict(
+        subject="cat", colour="black", action="running", background="snow", weather="night", prop="hat", count="two"
+    )
     picture = np.asarray(render(base, np.random.default_rng(0)), float)
     assert picture.shape == (128, 128, 3)
     for factor, value in changes.items():

@@ -76,7 +76,11 @@ def test_requests_are_answered(study):
     assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {"rows": [0, 3, 5]}
     content, buffers = ask(w, "sample", row=2)
     facts = content["data"]
-    assert facts["id"] == study.samples[2].id and facts["pieces"][facts["position"]] == "dog" and buffers[0] == study.samples[2].image
+    assert (
+        facts["id"] == study.samples[2].id
+        and facts["pieces"][facts["position"]] == "dog"
+        and buffers[0] == study.samples[2].image
+    )
     content, (values, rest) = ask(w, "activations", layer=4)
     cd = study.dictionary(4)
     np.testing.assert_array_equal(np.frombuffer(values, "<f4").reshape(content["data"]["shape"]), cd.activations)
@@ -115,9 +119,19 @@ EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script> & dog"
 
 @pytest.fixture(scope="module")
 def evil(study):
-    samples = [dataclasses.replace(s, caption=EVIL, captions=(EVIL,), pieces=(EVIL, "dog"), position=1) for s in study.samples]
+    samples = [
+        dataclasses.replace(s, caption=EVIL, captions=(EVIL,), pieces=(EVIL, "dog"), position=1) for s in study.samples
+    ]
     groundings = {k: nbt.Grounding([[EVIL, *w] for w in g.words], g.exemplars) for k, g in study.groundings.items()}
-    return nbt.Study(EVIL, study.dictionaries, groundings, samples, study.representations, study.scores, dataclasses.replace(study.source, model=EVIL))
+    return nbt.Study(
+        EVIL,
+        study.dictionaries,
+        groundings,
+        samples,
+        study.representations,
+        study.scores,
+        dataclasses.replace(study.source, model=EVIL),
+    )
 
 
 def test_no_caption_can_leave_its_place_in_the_page(evil, tmp_path):
