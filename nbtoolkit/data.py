@@ -178,8 +178,15 @@ def captioned(data: Any) -> Any:
     """Give the data set with the columns that the stages need: as it is where it has them, else through :func:`load_data`."""
     import datasets
 
-    if isinstance(data, datasets.Dataset) and len(data) and {"id", "image", "captions"} <= set(data.column_names):
-        return data
+    if isinstance(data, datasets.Dataset) and len(data):
+        kinds = {name: data.features.get(name) for name in ("id", "image", "captions")}
+        text = datasets.Value("string")
+        if (
+            kinds["id"] == text
+            and isinstance(kinds["image"], datasets.Image)
+            and kinds["captions"] == datasets.List(text)
+        ):
+            return data
     return load_data(data)
 
 

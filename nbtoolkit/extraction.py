@@ -112,9 +112,13 @@ def _finish(rows: Rows, data: Any, token: str, kept: tuple[int, ...], model: Mod
             raise DataError(
                 f"None of the {len(unread)} pictures whose caption contains {token!r} can be read (first: {first})."
             )
-        said = [why for why in rows.skipped.values() if "said" in why][:1]
+        example = next(why for why in rows.skipped.values() if "cannot be read" not in why)
+        if source.decoding == "given captions":
+            raise TokenError(
+                f"No given caption has {token!r} as a sequence of whole sub-tokens (for example, {example})."
+            )
         raise TokenError(f"The model never says {token!r}: {len(rows.skipped)} pictures have it in a caption, none in the model's own "
-                         f"(for example, {said[0] if said else 'nothing'}). Try a word that it uses, or captions='given'.")  # fmt: skip
+                         f"(for example, {example}). Try a word that it uses, or captions='given'.")  # fmt: skip
     where, texts = {i: k for k, i in enumerate(data["id"])}, data["captions"]
     references = tuple(tuple(texts[where[i]]) for i in rows.ids)
     return Representations(np.stack(rows.states), tuple(rows.ids), tuple(rows.captions), tuple(rows.positions), references, kept,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import clone
 
 from .data import captioned, images_by_id, thumbnail, vocabulary
 from .decomposition import SemiNMF, decompose
@@ -72,20 +72,33 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
         method = SemiNMF(min(20, max(1, len(reps) // 2)), random_state=0)
     known = vocabulary(data["captions"]) | vocabulary([reps.captions])
     wanted = _wanted(layers, reps)
-    pictures = list(images_by_id(data, reps.sample_ids))
-    embeddings = None if scorer is None else dict(zip(reps.sample_ids, scorer.images(pictures), strict=True))
+    thumbnails, embeddings = _look(data, reps.sample_ids, scorer)
     dictionaries, groundings, scores = {}, {}, {}
     advance = _stage(progress, "decomposing")
     with bar(advance, len(wanted), "learning concepts, layer by layer") as done:
         for i, layer in enumerate(wanted):
-            cd = decompose(reps, clone(method), layer=layer)
+            cd = decompose(reps, method, layer=layer)
             g = ground(cd, model, n_words=n_words, n_exemplars=n_exemplars, filter=filter, vocabulary=known)
             dictionaries[layer], groundings[layer] = cd, g
             scores[layer] = _score(cd, g, scorer, embeddings)
             done(i + 1)
-    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnail(pictures[k]), *_pieces(reps.captions[k], token))
+    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *_pieces(reps.captions[k], token))
                for k, i in enumerate(reps.sample_ids)]  # fmt: skip
     return Study(token, dictionaries, groundings, samples, reps, scores, reps.source)
+
+
+def _look(data: Any, ids: Sequence[str], scorer: Scorer | None) -> tuple[list[bytes], dict[str, np.ndarray] | None]:
+    """Thumbnails, and the judge's embedding of every picture; a few full pictures in memory at a time."""
+    thumbnails: list[bytes] = []
+    embeddings: dict[str, np.ndarray] = {}
+    pictures = images_by_id(data, ids)
+    for start in range(0, len(ids), 64):
+        batch = ids[start : start + 64]
+        shown = list(itertools.islice(pictures, len(batch)))
+        thumbnails += [thumbnail(picture) for picture in shown]
+        if scorer is not None:
+            embeddings |= dict(zip(batch, scorer.images(shown), strict=True))
+    return thumbnails, None if scorer is None else embeddings
 
 
 def _score(cd: Any, g: Any, scorer: Any, embeddings: Any) -> Scores:

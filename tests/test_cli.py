@@ -29,6 +29,13 @@ def test_demo_writes_study_and_page(tmp_path, capsys):
     assert (tmp_path / "bus.html").stat().st_size > 100_000
 
 
+def test_a_study_takes_a_method_by_name(model, scorer):
+    study = nbt.study(
+        model, nbt.load_data("toy", n=200), "cake", method="PCA", layers=[-1], scorer=scorer, progress=False
+    )
+    assert study.dictionary(5).method == "PCA" and "clip_score" in study.scores[5].values
+
+
 def test_study_and_export(tmp_path, capsys):
     options = ["--method", "KMeans", "--n-concepts", "3", "--layers", "3,-1"]
     assert main(["study", "--model", "toy", "--data", "toy", "--token", "car", "--out", "c.study", *options]) == 0

@@ -181,6 +181,8 @@ def test_bad_options(model, data):
 def test_data_that_did_not_come_through_the_door(model):
     plain = nbt.toy.scenes(30).select_columns(["image", "captions"]).rename_column("captions", "text")
     assert nbt.extract(model, plain, "train", progress=False).sample_ids[0].isdigit()
+    numbered = plain.add_column("id", list(range(30)))
+    assert all(isinstance(i, str) for i in nbt.extract(model, numbered, "train", progress=False).sample_ids)
     with pytest.raises(nbt.NbtoolkitError, match="The data set is empty"):
         nbt.extract(model, nbt.toy.scenes(0), "train", progress=False)
 

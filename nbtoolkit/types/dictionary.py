@@ -43,6 +43,16 @@ class ConceptDictionary:
         ‖z − ẑ‖² / ‖z‖² of every sample, no unit.
     source
         Provenance of the states.
+
+    Raises
+    ------
+    NbtoolkitError
+        Shapes that do not fit each other.
+
+    Examples
+    --------
+    >>> ConceptDictionary(np.eye(2, 3), np.ones((4, 2)), ["a", "b", "c", "d"], layer=1, method="PCA").n_concepts
+    2
     """
 
     concepts: Array
@@ -125,6 +135,12 @@ class Grounding:
         For every concept its top tokens before the filter.
     filter
         Name of the word filter.
+
+    Examples
+    --------
+    >>> Grounding(words=[["sun", "day"]], exemplars=[["photo-7"]])
+    Grounding of 1 concepts
+      0  sun, day
     """
 
     words: tuple[tuple[str, ...], ...] | list[list[str]]
@@ -161,6 +177,11 @@ class Scores:
         The same score for random words on the same exemplars.
     per_concept
         Score name to (n_concepts,) values.
+
+    Examples
+    --------
+    >>> Scores({"overlap": 0.25})["overlap"]
+    0.25
     """
 
     values: Mapping[str, float] = field(default_factory=dict)

@@ -88,6 +88,17 @@ class Representations:
         Samples left out, id to reason: broken pictures, or the model never said the token.
     source
         Provenance.
+
+    Raises
+    ------
+    NbtoolkitError
+        Shapes or lengths that do not fit each other.
+
+    Examples
+    --------
+    >>> reps = Representations(np.zeros((2, 3, 4)), ["a", "b"], ["a dog", "the dog"], [1, 1])
+    >>> reps.layer(-1).shape, reps.layers
+    ((2, 4), (0, 1, 2))
     """
 
     states: Array

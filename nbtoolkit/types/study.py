@@ -42,6 +42,13 @@ class Study:
         The states behind the dictionaries.
     source
         Provenance.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model, data = nbt.load_model("toy"), nbt.load_data("toy", n=200)
+    >>> nbt.study(model, data, "train", method=nbt.SemiNMF(4, random_state=0), progress=False).dictionary(-1).layer
+    5
     """
 
     token: str

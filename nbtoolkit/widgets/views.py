@@ -12,7 +12,19 @@ class LayerSlider(StudyView):
 
 
 class ConceptGallery(StudyView):
-    """The concepts of one layer: exemplars and words on one card, with search, sort and activation histogram."""
+    """The concepts of one layer: exemplars and words on one card, with search, sort and activation histogram.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt, traitlets
+    >>> model, data = nbt.load_model("toy"), nbt.load_data("toy", n=200)
+    >>> study = nbt.study(model, data, "train", method=nbt.SemiNMF(4, random_state=0), progress=False)
+    >>> slider, gallery = LayerSlider(study), ConceptGallery(study)
+    >>> link = traitlets.link((slider, "layer"), (gallery, "layer"))
+    >>> slider.layer = 2
+    >>> gallery.layer
+    2
+    """
 
     kind = "gallery"
 
