@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +98,29 @@ def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype:
             f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id in reach, or 'toy'."
         ) from error
     try:
-        hf: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=kind)
+        with quiet(name == "toy"):
+            hf: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=kind)
         hf = hf.to(where)
         processor = processor or AutoProcessor.from_pretrained(source)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason}).") from error
     return hf, processor
+
+
+@contextlib.contextmanager
+def quiet(wanted: bool) -> Iterator[None]:
+    """Hide Hugging Face's loading bar where the weights are too small to wait for; the caller's setting comes back."""
+    from transformers.utils import logging
+
+    hide = wanted and logging.is_progress_bar_enabled()
+    if hide:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if hide:
+            logging.enable_progress_bar()
 
 
 def check_adapter(model: Model) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from .loading import resolve
+from .loading import quiet, resolve
 from .threads import fitting_threads
 
 
@@ -81,7 +81,9 @@ def load_scorer(source: Any = "toy") -> Scorer:
 
     path = resolve(source, "scorer")
     try:
-        hf, processor = AutoModel.from_pretrained(path, dtype=torch.float32), AutoProcessor.from_pretrained(path)
+        with quiet(path is not source):
+            hf: Any = AutoModel.from_pretrained(path, dtype=torch.float32)
+        processor = AutoProcessor.from_pretrained(path)
     except Exception as error:
         raise ModelError(
             f"{str(source)!r} cannot be loaded as a CLIP model ({str(error).strip().splitlines()[0]})."

@@ -179,7 +179,7 @@ class StudyView(anywidget.AnyWidget):
             if g.exemplars[k]:
                 jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
                 words = html.escape(" · ".join(g.words[k][:5]))
-                parts.append(f'<p><b>{k + 1}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
+                parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
         head = html.escape(
             f"“{self._study.token}” at layer {self.layer}: the strongest concepts. Run the cell for the interactive view."
         )

@@ -64,7 +64,7 @@ export function galleryPane(ctx) {
     const dead = concept.active === 0;
     const heights = barHeights(concept.histogram);
     const strongest = concept.exemplars[0];
-    const label = `Concept ${k + 1}: ${concept.words.slice(0, 6).join(", ") || "no word passed the filter"}; ${dead ? "used by no picture" : `${percent(concept.share)} of all activation`}`
+    const label = `Concept ${k}: ${concept.words.slice(0, 6).join(", ") || "no word passed the filter"}; ${dead ? "used by no picture" : `${percent(concept.share)} of all activation`}`
       + (strongest === undefined ? "" : `; strongest picture: ${meta.samples[strongest].caption}`);
     return h("div", { role: "option", class: "nbt-card", "aria-label": label, "data-concept": k, "data-rows": concept.exemplars.join(","),
       onclick: (/** @type {MouseEvent} */ event) => {
@@ -72,7 +72,7 @@ export function galleryPane(ctx) {
         commit(model, row === undefined ? { concept: k } : { concept: k, sample: meta.samples[Number(row)].id });
       } },
       h("div", { class: "nbt-card-head" },
-        h("span", { class: "nbt-number", text: k + 1 }),
+        h("span", { class: "nbt-number", text: k }),
         h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: "(no word)" })])),
         dead ? h("span", { class: "nbt-badge", text: "never used" }) : null,
         h("span", { class: "nbt-histogram", title: `activations of the ${percent(concept.active)} of pictures that use it, from 0 to the layer's strongest; heights by square root` },
@@ -138,7 +138,7 @@ export function galleryPane(ctx) {
   onChange(ctx, ["concept"], () => {
     sync(true);
     const k = model.get("concept");
-    if (k !== null) ctx.say(`Concept ${k + 1}, ${conceptName(concepts()[k], k, meta.token)}`);
+    if (k !== null) ctx.say(`Concept ${k}, ${conceptName(concepts()[k], k, meta.token)}`);
   });
   onChange(ctx, ["sample"], () => sync(false));
   ctx.onMarks?.(() => sync(false));

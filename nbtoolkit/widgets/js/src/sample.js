@@ -74,7 +74,7 @@ export function samplePane(ctx) {
       const name = conceptName(concepts[concept], concept, meta.token);
       const others = words.filter((w) => w !== name).slice(0, 3);
       return h("li", {}, h("button", { type: "button", class: "nbt-bar", "aria-pressed": String(concept === model.get("concept")),
-        "aria-label": `concept ${concept + 1}, ${words.slice(0, 4).join(", ")}: activation ${format(value)}`,
+        "aria-label": `concept ${concept}, ${words.slice(0, 4).join(", ")}: activation ${format(value)}`,
         onclick: () => commit(model, { concept }) },
         h("span", { class: "nbt-swatch", style: { background: marks.get(concept) } }),
         h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.length ? ` · ${others.join(" · ")}` : ""),

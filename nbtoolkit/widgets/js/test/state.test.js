@@ -41,7 +41,7 @@ test("bars are between 0 and 1, and an empty histogram is flat", () => {
 });
 
 test("a concept without words has a number", () => {
-  assert.equal(conceptName(concepts[2], 2, "dog"), "concept 3");
+  assert.equal(conceptName(concepts[2], 2, "dog"), "concept 2");
   assert.equal(conceptName(concepts[0], 0, "dog"), "grass");
   assert.equal(conceptName(concepts[0], 0, "Grass"), "lawn");
   assert.equal(conceptName(concepts[1], 1, "night"), "night");
