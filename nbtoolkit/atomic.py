@@ -49,6 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write a text file whole or not at all."""
     target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as temporary:
         temporary.write_text(text, "utf-8")
     return target

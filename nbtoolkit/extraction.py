@@ -78,6 +78,10 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
     """
     if captions not in ("generate", "given"):
         raise DataError(f"captions is {captions!r}; expected 'generate' or 'given'.")
+    if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size >= 1):
+        raise DataError(f"batch_size is {batch_size!r}; expected 'auto' or a whole number of at least 1.")
+    if not max_new_tokens >= 1:
+        raise DataError(f"max_new_tokens is {max_new_tokens!r}; expected a whole number of at least 1.")
     data, kept = captioned(data), _layers(model, layers)
     candidates = _candidates(data, token)
     variants = subtoken_variants(model.tokenizer, token)
@@ -142,14 +146,13 @@ def _layers(model: Model, layers: str | Sequence[int]) -> tuple[int, ...]:
 
 def _candidates(data: Any, token: str) -> list[int]:
     """Rows whose captions contain the token: only these are captioned by the model."""
-    if not token.strip():
-        raise TokenError("The token is empty; expected a word, such as 'dog'.")
+    if not isinstance(token, str) or not token.strip():
+        raise TokenError(f"The token is {token!r}; expected a word, such as 'dog'.")
     captions = data["captions"]
     rows = [i for i, group in enumerate(captions) if any(contains(token, c) for c in group)]
     if not rows:
-        raise TokenError(
-            f"No sample's caption contains {token!r}; the most frequent words are {', '.join(frequent_words(captions))}."
-        )
+        words = ", ".join(frequent_words(captions)) or "none: the captions are empty"
+        raise TokenError(f"No sample's caption contains {token!r}; the most frequent words are {words}.")
     return rows
 
 

@@ -91,7 +91,7 @@ def open_study(path: str | os.PathLike[str]) -> Study:
     nbtoolkit.errors.StudyError: There is no study at 'nowhere.study'. Make one with nbt.study(…).save(path).
     """
     folder = Path(path)
-    if not folder.exists():
+    if not folder.is_dir():
         raise StudyError(f"There is no study at {str(folder)!r}. Make one with nbt.study(…).save(path).")
     manifest = _read_json(folder, "manifest.json")
     for name, entry in manifest.items():

@@ -201,6 +201,9 @@ def test_methods_by_name(reps):
         nbt.NbtoolkitError, match=r"No decomposition named 'Kmeans'. Did you mean 'KMeans'\? Known: SemiNMF"
     ):
         nbt.decompose(reps, "Kmeans")
+    for wrong in (nbt.SemiNMF, 3):
+        with pytest.raises(nbt.NbtoolkitError, match="method is .*; expected a scikit-learn transformer"):
+            nbt.decompose(reps, wrong)
 
 
 def test_refusals(reps, rng):

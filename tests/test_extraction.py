@@ -174,8 +174,14 @@ def test_hooks_are_gone_after_an_error(model, data):
 def test_bad_options(model, data):
     with pytest.raises(nbt.NbtoolkitError, match="captions is 'mine'; expected 'generate' or 'given'"):
         nbt.extract(model, data, "dog", captions="mine", progress=False)
-    with pytest.raises(nbt.NbtoolkitError, match="The token is empty"):
-        nbt.extract(model, data, " ", progress=False)
+    for token in (" ", 5, None):
+        with pytest.raises(nbt.NbtoolkitError, match="The token is .*; expected a word"):
+            nbt.extract(model, data, token, progress=False)
+    for size in (0, -1, 2.5, "big"):
+        with pytest.raises(nbt.NbtoolkitError, match="batch_size is .*; expected 'auto' or a whole number"):
+            nbt.extract(model, data, "dog", batch_size=size, progress=False)
+    with pytest.raises(nbt.NbtoolkitError, match="max_new_tokens is 0"):
+        nbt.extract(model, data, "dog", max_new_tokens=0, progress=False)
 
 
 def test_data_that_did_not_come_through_the_door(model):

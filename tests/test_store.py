@@ -100,8 +100,9 @@ def test_a_damaged_manifest_and_no_study(folder, tmp_path):
     (folder / "manifest.json").unlink()
     with pytest.raises(nbt.NbtoolkitError, match="is not a study: it has no manifest.json"):
         nbt.open_study(folder)
-    with pytest.raises(nbt.NbtoolkitError, match="There is no study at"):
-        nbt.open_study(tmp_path / "none")
+    for nothing in (tmp_path / "none", folder / "study.json"):
+        with pytest.raises(nbt.NbtoolkitError, match="There is no study at"):
+            nbt.open_study(nothing)
 
 
 def test_a_manifest_cannot_point_outside(folder):

@@ -64,9 +64,7 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     >>> decompose(reps, "PCA", layer=1).concepts.shape
     (8, 8)
     """
-    estimator = (
-        SemiNMF(random_state=0) if method is None else named(method) if isinstance(method, str) else clone(method)
-    )
+    estimator = _estimator(method)
     name, index = type(estimator).__name__, reps.resolve(layer)
     Z = reps.layer(index)
     _check(Z, name, estimator, index, reps)
@@ -81,6 +79,19 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     return ConceptDictionary(np.asarray(concepts, np.float32), np.asarray(activations, np.float32), reps.sample_ids, index, name,
                              estimator.get_params(), estimator, relative_error(Z, rebuilt), reps.source,
                              np.array([relative_error(z, r) for z, r in zip(Z, rebuilt, strict=True)], np.float32))  # fmt: skip
+
+
+def _estimator(method: Any) -> Any:
+    """Give an unfitted estimator of one's own: the caller's object is left as it is."""
+    if method is None:
+        return SemiNMF(random_state=0)
+    if isinstance(method, str):
+        return named(method)
+    if isinstance(method, type) or not hasattr(method, "get_params") or not hasattr(method, "transform"):
+        raise MethodError(
+            f"method is {method!r}; expected a scikit-learn transformer such as nbt.SemiNMF(20) or PCA(20), or its name."
+        )
+    return clone(method)
 
 
 def named(name: str) -> Any:

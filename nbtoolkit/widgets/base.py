@@ -79,8 +79,9 @@ class StudyView(anywidget.AnyWidget):
         self._ids = {s.id: i for i, s in enumerate(study.samples)}
         start = best_layer(study) if layer is None else study.dictionary(layer).layer
         if sample is None:
-            strongest = study.grounding(start).exemplars[concept or 0] or [study.samples[0].id]
-            sample = strongest[0]
+            exemplars = study.grounding(start).exemplars
+            row = concept if concept is not None and 0 <= concept < len(exemplars) else 0
+            sample = (exemplars[row] or [study.samples[0].id])[0]
         super().__init__(_kind=self.kind, _meta=encode.describe(study), layer=start, concept=concept, sample=sample)
         self.on_msg(self._answer)
 

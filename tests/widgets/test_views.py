@@ -58,6 +58,8 @@ def test_impossible_state_is_refused(study):
         w.concept = 8
     with pytest.raises(traitlets.TraitError, match="No sample 'x' in this study"):
         w.sample = "x"
+    with pytest.raises(traitlets.TraitError, match="concept is 99; expected None or 0 … 7"):
+        Explorer(study, concept=99)
     w.concept = None
     assert w.concept is None
 
