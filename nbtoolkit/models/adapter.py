@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,19 +97,6 @@ class Model:
     def device(self) -> Any:
         """Where the inputs go."""
         return self.hf.get_input_embeddings().weight.device
-
-    @cached_property
-    def image_token_id(self) -> int | None:
-        """Id that stands for one image position in ``input_ids``."""
-        config = self.hf.config
-        return next(
-            (
-                getattr(config, n)
-                for n in ("image_token_id", "image_token_index", "image_patch_id")
-                if getattr(config, n, None) is not None
-            ),
-            None,
-        )
 
     def text(self, prompt: str | None = None) -> str:
         """Give the prompt as the model wants it: through its chat template where it has one."""

@@ -52,7 +52,6 @@ class StudyView(anywidget.AnyWidget):
 
     _kind = traitlets.Unicode().tag(sync=True)
     _meta = traitlets.Dict().tag(sync=True)
-    _error = traitlets.Unicode("").tag(sync=True)
     kind = "explorer"
 
     def __init__(

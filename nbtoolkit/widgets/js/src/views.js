@@ -37,7 +37,6 @@ export function show(model, el, source) {
   root.append(banner, ...kinds[model.get("_kind")](), live);
   el.classList.add("nbt");
   el.append(root);
-  onChange(ctx, ["_error"], () => { banner.textContent = model.get("_error"); banner.hidden = !model.get("_error"); });
   return () => { ending.abort(); source.close(); root.remove(); };
 }
 
