@@ -181,7 +181,7 @@ class StudyView(anywidget.AnyWidget):
                 words = html.escape(" · ".join(g.words[k][:5]))
                 parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
         head = html.escape(
-            f"“{self._study.token}” at layer {self.layer}: the strongest concepts. Run the cell for the interactive view."
+            f"“{self._study.token}” at layer {self.layer}: the first concepts. Run the cell for the interactive view."
         )
         return f"<div><p>{head}</p>{''.join(parts)}</div>"
 

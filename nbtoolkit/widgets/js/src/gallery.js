@@ -4,6 +4,8 @@
 import { commit, freshId, h, onChange, percent, showThumb } from "./dom.js";
 import { barHeights, conceptName, ORDERS, select } from "./state.js";
 
+const EAGER = 6; // cards whose pictures are fetched at once: what is seen first is there before it is scrolled to
+
 /** @param {import("./types.js").Context & { marks?: Map<number, string>, onMarks?(f: () => void): void }} ctx */
 export function galleryPane(ctx) {
   const { model, meta, source, signal } = ctx;
@@ -47,10 +49,11 @@ export function galleryPane(ctx) {
     count.textContent = shown.length === all.length ? `${all.length} concepts` : `${shown.length} of ${all.length} concepts`;
     visible.disconnect();
     cards.clear();
-    list.replaceChildren(...shown.map((k) => {
+    list.replaceChildren(...shown.map((k, i) => {
       const card = makeCard(all[k], k);
       cards.set(k, card);
-      visible.observe(card);
+      if (i < EAGER) load(card);
+      else visible.observe(card);
       return card;
     }));
     if (!shown.length) list.append(h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text: `No concept matches “${state.query}”.` }));

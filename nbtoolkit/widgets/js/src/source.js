@@ -7,6 +7,16 @@ const TIMEOUT = 60_000;
 const KEEP = 600; // strips kept before the oldest pictures are let go
 
 /**
+ * Wait until the browser has decoded a picture: a card below the fold then shows it in its first frame, not a grey box.
+ * @param {string} url
+ */
+async function decoded(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode().catch(() => {}); // a picture that cannot be decoded stays a grey box
+}
+
+/**
  * Ask Python; every request has an id, so late answers find their asker.
  * @param {import("./types.js").Model} model @returns {import("./types.js").Source}
  */
@@ -50,6 +60,7 @@ export function kernelSource(model) {
       if (missing.length) {
         const { buffers } = await request("thumbs", { rows: missing });
         const url = blob(buffers[0]);
+        await decoded(url);
         missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length }));
         while (urls.size > KEEP) {
           const [oldest] = urls;
