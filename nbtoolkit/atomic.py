@@ -19,16 +19,18 @@ import numpy as np
 def new_folder(target: Path) -> Iterator[Path]:
     """Give a temporary sibling folder that takes the target's place when the block ends without an error."""
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    old = folder.with_name(folder.name + ".old")
     try:
         yield folder
         folder.chmod(0o755)
-        old = folder.with_name(folder.name + ".old")
         if target.exists():
             os.replace(target, old)
         os.replace(folder, target)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        if old.exists() and not target.exists():
+            os.replace(old, target)
         raise
 
 

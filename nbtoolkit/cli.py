@@ -236,8 +236,8 @@ def _lab(no_browser: bool) -> int:
     print(
         f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}\nStop it with Ctrl-C.", flush=True
     )
-    server = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a stopped demo takes its server with it
+    server = subprocess.Popen(command)
     try:
         return server.wait()
     except (KeyboardInterrupt, SystemExit):

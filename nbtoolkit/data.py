@@ -68,7 +68,8 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
         from .toy import scenes
 
         split = split or "train"
-        return scenes(n or _TOY_SIZE.get(split, 0), split=split)
+        drawn = scenes(_TOY_SIZE.get(split, 0) if n is None else n, split=split)
+        return captioned(drawn)
     if split is not None:
         raise DataError(
             f"split={split!r} was given, but only 'toy' and a DatasetDict have splits here. Select the rows of {type(source).__name__} first."

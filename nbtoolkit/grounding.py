@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
     order = np.argsort(-logits, axis=1, kind="stable")[:, : rule.n_tokens or n_words]
     live = np.linalg.norm(cd.concepts, axis=1) > 0
     texts = {int(i): model.tokenizer.decode([int(i)]) for i in np.unique(order)}
-    begins = {i: _begins_word(model, i) for i in texts}
+    begins = _begin_words(model.tokenizer, list(texts))
     words, tokens = [], []
     for k, ids in enumerate(order):
         tokens.append([texts[int(i)] for i in ids])
@@ -133,13 +133,9 @@ def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:
     return [[cd.sample_ids[i] for i in row if strength[i, k] > 0] for k, row in enumerate(order)]
 
 
-def _begins_word(model: Model, token_id: int) -> bool:
-    """Tell whether a token starts a word: it carries a leading space, or (BERT-like) lacks the mark of a continuation."""
-    piece = str(model.tokenizer.convert_ids_to_tokens(int(token_id)))
-    if piece.startswith("##"):
-        return False
-    return piece[:1] in ("Ġ", "▁", " ") or _marks_continuations(model)
-
-
-def _marks_continuations(model: Model) -> bool:
-    return any(piece.startswith("##") for piece in model.tokenizer.get_vocab())
+def _begin_words(tokenizer: Any, ids: Sequence[int]) -> dict[int, bool]:
+    """Tell which tokens start a word: they carry a leading space, or (BERT-like) lack the mark of a continuation."""
+    pieces = dict(zip(ids, map(str, tokenizer.convert_ids_to_tokens(ids)), strict=True))
+    if any(piece.startswith("##") for piece in tokenizer.get_vocab()):
+        return {i: not piece.startswith("##") for i, piece in pieces.items()}
+    return {i: piece[:1] in ("Ġ", "▁", " ") for i, piece in pieces.items()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
 
 
-class bar:  # noqa: N801 (used like a function: ``with bar(True, 10, "reading") as advance``)
+@contextlib.contextmanager
+def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> Iterator[Callable[[int], None]]:
     """Give a function to call with the number of items done.
 
     Parameters
@@ -18,23 +19,12 @@ class bar:  # noqa: N801 (used like a function: ``with bar(True, 10, "reading") 
     label
         What is being done.
     """
+    if progress is True:
+        from tqdm.auto import tqdm
 
-    def __init__(self, progress: bool | Callable[[int, int], None], total: int, label: str) -> None:
-        self._progress, self._total, self._tqdm = progress, total, None
-        if progress is True:
-            from tqdm.auto import tqdm
-
-            self._tqdm = tqdm(total=total, desc=label)
-
-    def __enter__(self) -> Callable[[int], None]:
-        return self._advance
-
-    def _advance(self, done: int) -> None:
-        if self._tqdm is not None:
-            self._tqdm.update(done - self._tqdm.n)
-        elif callable(self._progress):
-            self._progress(done, self._total)
-
-    def __exit__(self, *_: Any) -> None:
-        if self._tqdm is not None:
-            self._tqdm.close()
+        with tqdm(total=total, desc=label) as shown:
+            yield lambda done: shown.update(done - shown.n)
+    elif callable(progress):
+        yield lambda done: progress(done, total)
+    else:
+        yield lambda done: None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from .extraction import extract
 from .grounding import WordFilter, ground
 from .metrics import evaluate
 from .progress import bar
+from .tokens import locate
 from .types import Representations, Sample, Scores, Study
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _wanted(layers: str | Sequence[int], reps: Representations) -> list[int]:
 
 def _pieces(caption: str, token: str) -> tuple[tuple[str, ...], int]:
     """Cut a caption into what is before the token, the token, and what is after it; the token's index is 1."""
-    found = re.search(rf"(?<!\w){re.escape(token)}(?!\w)", caption, re.IGNORECASE)
+    found = locate(token, caption)
     start, stop = found.span() if found else (0, 0)
     return (caption[:start], caption[start:stop], caption[stop:]), 1
 

@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 
+def locate(token: str, text: str) -> re.Match[str] | None:
+    """Find the token as a whole word of a text, whatever its capitals."""
+    return re.search(rf"(?<!\w){re.escape(token)}(?!\w)", text, re.IGNORECASE)
+
+
 def contains(token: str, text: str) -> bool:
     """Tell whether a text contains the token as a whole word, whatever its capitals.
 
@@ -16,7 +21,7 @@ def contains(token: str, text: str) -> bool:
     >>> contains("car", "A red Car."), contains("car", "a carrot"), contains("dog", "a hotdog")
     (True, False, False)
     """
-    return re.search(rf"(?<!\w){re.escape(token)}(?!\w)", text, re.IGNORECASE) is not None
+    return locate(token, text) is not None
 
 
 def frequent_words(captions: Iterable[Iterable[str]], n: int = 12) -> list[str]:

@@ -104,6 +104,7 @@ def test_thumbnails_are_small_jpegs():
         (lambda p: (p / "x.txt").write_text("x") and p / "x.txt", "is not a Parquet file"),
         (lambda p: (p / "x.parquet").write_bytes(b"nonsense") and p / "x.parquet", "cannot be read as Parquet"),
         (lambda p: p, "has no captions.jsonl"),
+        (lambda p: nbt.toy.scenes(0), "The data set is empty"),
         (lambda p: 7, "data is a int; expected 'toy', a Parquet file"),
         (lambda p: datasets.Dataset.from_dict({"image": [], "captions": []}), "The data set is empty"),
     ],
@@ -118,6 +119,11 @@ def test_listing_errors_name_the_line(tmp_path, line):
     (tmp_path / "captions.jsonl").write_text(line)
     with pytest.raises(nbt.NbtoolkitError, match="line 1"):
         nbt.load_data(tmp_path)
+
+
+def test_no_scenes_at_all_are_an_empty_data_set():
+    with pytest.raises(nbt.NbtoolkitError, match="The data set is empty"):
+        nbt.load_data("toy", n=0)
 
 
 def test_repeated_ids_are_refused():

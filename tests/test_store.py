@@ -1,8 +1,10 @@
 """A study on disk: the round trip is the identity, damage is named, nothing good is replaced by half a file."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +141,21 @@ def test_a_failing_save_leaves_the_old_study(study, folder, monkeypatch):
         study.save(folder)
     same(study, nbt.open_study(folder))
     assert [p.name for p in folder.parent.iterdir()] == ["dog.study"]  # no leftovers
+
+
+def test_a_study_that_cannot_be_swapped_in_leaves_the_old_one(study, folder, monkeypatch):
+    replace = os.replace
+
+    def fail(source, target):
+        if Path(target) == folder and not str(source).endswith(".old"):
+            raise OSError("busy")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="busy"):
+        study.save(folder)
+    same(study, nbt.open_study(folder))
+    assert [p.name for p in folder.parent.iterdir()] == ["dog.study"]
 
 
 def test_other_folders_are_not_overwritten(study, folder, tmp_path):

@@ -27,7 +27,7 @@ def find_blocks(hf: Any) -> tuple[str, nn.ModuleList]:
         odd = any(part in piece for piece in name.lower().split(".") for part in NOT_A_DECODER_BLOCK)
         if isinstance(module, nn.ModuleList) and len(module) and not odd and any(True for _ in module[0].children()):
             found.append((len(module) != wanted, name.count("."), name, module))
-    if not found or (found[0][0] and all(miss for miss, *_ in found)):
+    if all(miss for miss, *_ in found):
         raise ModelError(
             f"No list of {wanted} decoder blocks was found in {type(hf).__name__}; expected a decoder-only language model inside."
         )

@@ -1,6 +1,6 @@
 """What differs between model families, as data: a row of overrides for each odd one; everything else is detected.
 
-Keys: ``blocks``, ``norm``, ``vision`` are dotted paths from the Hugging Face model. The next families to come
+Keys: ``blocks`` and ``norm`` are dotted paths from the Hugging Face model. The next families to come
 are rows here, never subclasses.
 """
 

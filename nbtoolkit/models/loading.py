@@ -93,9 +93,8 @@ def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype:
     try:
         AutoConfig.from_pretrained(source)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f"{name!r} holds no Hugging Face model ({reason}). Give a folder with config.json, a hub id in reach, or 'toy'."
+            f"{name!r} holds no Hugging Face model ({reason(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
         ) from error
     try:
         with quiet(name == "toy"):
@@ -103,9 +102,13 @@ def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype:
         hf = hf.to(where)
         processor = processor or AutoProcessor.from_pretrained(source)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason}).") from error
+        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason(error)}).") from error
     return hf, processor
+
+
+def reason(error: Exception) -> str:
+    """First line of an error's text, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from .loading import quiet, resolve
+from .loading import quiet, reason, resolve
 from .threads import fitting_threads
 
 
@@ -85,9 +85,7 @@ def load_scorer(source: Any = "toy") -> Scorer:
             hf: Any = AutoModel.from_pretrained(path, dtype=torch.float32)
         processor = AutoProcessor.from_pretrained(path)
     except Exception as error:
-        raise ModelError(
-            f"{str(source)!r} cannot be loaded as a CLIP model ({str(error).strip().splitlines()[0]})."
-        ) from error
+        raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({reason(error)}).") from error
     if not hasattr(hf, "get_image_features"):
         raise ModelError(
             f"{str(source)!r} is a {type(hf).__name__}; expected a model with image and text features such as CLIP."

@@ -70,8 +70,8 @@ def main() -> None:
         scenes = load_data("toy", split=split, n=2000)
         captions = caption_all(model, scenes)
         exact = sum(parse(c) == stated(f) for c, f in zip(captions, scenes["factors"], strict=True)) / len(captions)
-        print(split, {k: round(v, 3) for k, v in factor_f1(captions, scenes["factors"]).items()}, f"exact {exact:.3f}")  # noqa: T201
-        print(split, {k: round(v, 3) for k, v in subject_precision(captions, scenes["factors"]).items()})  # noqa: T201
+        print(split, {k: round(v, 3) for k, v in factor_f1(captions, scenes["factors"]).items()}, f"exact {exact:.3f}")
+        print(split, {k: round(v, 3) for k, v in subject_precision(captions, scenes["factors"]).items()})
 
 
 if __name__ == "__main__":

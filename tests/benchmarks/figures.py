@@ -35,7 +35,10 @@ def methods(model, scorer, data, token):
     column = data["factors"]
     factors = [column[where[i]] for i in reps.sample_ids]
     known = vocabulary(data["captions"])
-    look = lambda ids: np.stack([pictures[i] for i in ids])  # noqa: E731
+
+    def look(ids):
+        return np.stack([pictures[i] for i in ids])
+
     print(f"\n{token}: {len(reps)} samples, {len(reps.skipped)} left out")
     wins = []
     for layer in range(1, model.n_layers + 1):
