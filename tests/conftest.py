@@ -1,5 +1,6 @@
 """Shared fixtures: one small study of the embedded world for the whole session, and where the real photographs are."""
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import os
@@ -9,6 +10,10 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from .vision import provide
+
+provide()  # before transformers looks whether torchvision is there
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from .loading import quiet, reason, resolve
+from .loading import load_processor, quiet, reason, resolve
 from .threads import fitting_threads
 
 
@@ -77,13 +77,13 @@ def load_scorer(source: Any = "toy") -> Scorer:
     (1, 128)
     """
     import torch
-    from transformers import AutoModel, AutoProcessor
+    from transformers import AutoModel
 
     path = resolve(source, "scorer")
     try:
         with quiet(path is not source):
             hf: Any = AutoModel.from_pretrained(path, dtype=torch.float32)
-        processor = AutoProcessor.from_pretrained(path)
+        processor = load_processor(path)
     except Exception as error:
         raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({reason(error)}).") from error
     if not hasattr(hf, "get_image_features"):
