@@ -7,13 +7,59 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .errors import TokenError
 
-def locate(token: str, text: str) -> re.Match[str] | None:
-    """Find the token as a whole word of a text, whatever its capitals."""
-    return re.search(rf"(?<!\w){re.escape(token)}(?!\w)", text, re.IGNORECASE)
+_NO_SPACES = r"[\u2e80-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"  # scripts that write words without spaces between them
 
 
-def contains(token: str, text: str) -> bool:
+def spellings(token: str, variants: str | Sequence[str] = ()) -> tuple[str, ...]:
+    """Give the words that count as the token: itself, and what ``variants`` adds.
+
+    Parameters
+    ----------
+    token
+        The word or words.
+    variants
+        ``"plural"`` for the regular English plural, or further words.
+
+    Examples
+    --------
+    >>> spellings("bus", "plural"), spellings("baby", "plural"), spellings("dog", ["puppy"])
+    (('bus', 'buses'), ('baby', 'babies'), ('dog', 'puppy'))
+    """
+    if isinstance(variants, str):
+        if variants != "plural":
+            raise TokenError(
+                f"variants is {variants!r}; expected 'plural' or a list of words that count as {token!r} too."
+            )
+        token = token if isinstance(token, str) else ""
+        stem = token[:-1] + "ie" if re.search(r"[^aeiou]y$", token, re.I) else token
+        variants = (stem + ("es" if re.search(r"(s|x|z|ch|sh)$", token, re.I) else "s"),)
+    words = (token, *variants)
+    if not all(isinstance(w, str) and w.strip() for w in words):
+        wrong = next(w for w in words if not (isinstance(w, str) and w.strip()))
+        raise TokenError(f"The token is {wrong!r}; expected a word, such as 'dog'.")
+    return tuple(dict.fromkeys(w.strip() for w in words))
+
+
+def locate(token: str | Sequence[str], text: str) -> re.Match[str] | None:
+    """Find the token (or the first of several spellings) as a whole word of a text, whatever its capitals.
+
+    Scripts without spaces, such as Chinese, have no word boundaries to look for: there, any occurrence counts.
+    """
+    words = (token,) if isinstance(token, str) else token
+    return re.search("|".join(f"{_left(w)}{re.escape(w)}{_right(w)}" for w in words), text, re.IGNORECASE)
+
+
+def _left(word: str) -> str:
+    return "" if re.match(_NO_SPACES, word) else r"(?<!\w)"
+
+
+def _right(word: str) -> str:
+    return "" if re.search(_NO_SPACES + "$", word) else r"(?!\w)"
+
+
+def contains(token: str | Sequence[str], text: str) -> bool:
     """Tell whether a text contains the token as a whole word, whatever its capitals.
 
     Examples
@@ -34,27 +80,43 @@ def frequent_words(captions: Iterable[Iterable[str]], n: int = 12) -> list[str]:
     return [w for w, _ in counts.most_common(n)]
 
 
-def subtoken_variants(tokenizer: Any, token: str) -> tuple[tuple[int, ...], ...]:
+def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple[int, ...], ...]:
     """Give the id sequences that spell the token: with and without a leading space, as given, lower case, capitalised.
 
     A piece that is only white space is cut off the front (Llama tokenizers split " dog" into "▁", "dog"); what
-    remains is never empty.
+    remains is never empty. A sequence with the tokenizer's unknown id spells nothing and is left out.
+
+    Raises
+    ------
+    TokenError
+        The tokenizer can spell none of it.
     """
-    sequences = []
-    for word in dict.fromkeys((token, token.lower(), token.capitalize())):
+    sequences: list[tuple[int, ...]] = []
+    given = (token,) if isinstance(token, str) else tuple(token)
+    for word in dict.fromkeys(form for w in given for form in (w, w.lower(), w.capitalize())):
         for text in (" " + word, word):
-            ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
-            while ids and not tokenizer.decode(ids[:1]).strip():
-                ids = ids[1:]
-            if ids and tuple(ids) not in sequences:
+            ids = encode_answer(tokenizer, text)
+            if ids and tuple(ids) not in sequences and tokenizer.unk_token_id not in ids:
                 sequences.append(tuple(ids))
+    if not sequences:
+        raise TokenError(
+            f"The model's tokenizer cannot spell {given[0]!r} (every piece is unknown to it); choose a word of its language."
+        )
     return tuple(sequences)
 
 
-def find_token(
+def encode_answer(tokenizer: Any, text: str) -> list[int]:
+    """Ids of a text as a model would generate it: no special tokens, and no white-space piece at the front."""
+    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    while ids and not tokenizer.decode(ids[:1]).strip():
+        ids = ids[1:]
+    return ids
+
+
+def find_tokens(
     ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
-) -> int | None:
-    """Index of the last sub-token of the token's first whole-word occurrence in ``ids``.
+) -> list[int]:
+    """Indices of the last sub-token of each whole-word occurrence of the token in ``ids``, first to last.
 
     Parameters
     ----------
@@ -64,18 +126,22 @@ def find_token(
         Sequences of :func:`subtoken_variants`.
     decode
         From ids to text; used to make sure that no letter or digit touches the word on either side.
-
-    Returns
-    -------
-    int or None
-        ``None`` where the token does not occur.
     """
+    found = []
     for start in range(len(ids)):
         for variant in variants:
             stop = start + len(variant)
             if tuple(ids[start:stop]) == tuple(variant) and _is_whole(ids, start, stop, decode):
-                return stop - 1
-    return None
+                found.append(stop - 1)
+                break
+    return found
+
+
+def find_token(
+    ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
+) -> int | None:
+    """First of :func:`find_tokens`; ``None`` where the token does not occur."""
+    return next(iter(find_tokens(ids, variants, decode)), None)
 
 
 def _is_whole(ids: Sequence[int], start: int, stop: int, decode: Callable[[Sequence[int]], str]) -> bool:
@@ -83,4 +149,5 @@ def _is_whole(ids: Sequence[int], start: int, stop: int, decode: Callable[[Seque
     word = upto[len(before) :] if upto.startswith(before) else upto
     left = before[-1:] if word == word.lstrip() else " "
     right = after[len(upto) : len(upto) + 1] if after.startswith(upto) else " "
-    return not re.match(r"\w", left) and not re.match(r"\w", right)
+    word = word.strip()
+    return not (re.match(r"\w", left) and _left(word)) and not (re.match(r"\w", right) and _right(word))
