@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "load_model": "models", "load_scorer": "models", "load_data": "data",
+    "load_model": "models", "check_model": "models", "load_scorer": "models", "load_data": "data",
     "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
     "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
     "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "study": "studies",
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .grounding import WordFilter as WordFilter
     from .grounding import ground as ground
     from .metrics import evaluate as evaluate
+    from .models import check_model as check_model
     from .models import load_model as load_model
     from .models import load_scorer as load_scorer
     from .store import open_study as open_study

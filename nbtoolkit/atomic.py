@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,52 @@ def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
 
     with replacing(path) as temporary:
         save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary)
+
+
+def write_stacked(path: Path, tensors: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Write tensors given as blocks of rows as safetensors, a block in memory at a time (``save_file`` wants all of them)."""
+    codes = {"float32": "F32", "float16": "F16"}
+    header: dict[str, Any] = {}
+    offset = 0
+    for name, blocks in tensors.items():
+        rows, size = sum(len(b) for b in blocks), sum(b.nbytes for b in blocks)
+        header[name] = {
+            "dtype": codes[blocks[0].dtype.name],
+            "shape": [rows, *blocks[0].shape[1:]],
+            "data_offsets": [offset, offset + size],
+        }
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for blocks in tensors.values():
+            for block in blocks:
+                file.write(np.ascontiguousarray(block).data)
+
+
+def map_stacked(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
+    """Map a file of tensors ``layer.000`` … of one shape into memory, without reading it.
+
+    Returns
+    -------
+    layers, states : (n_layers,), (n, n_layers, d)
+        ``states[:, k]`` is one contiguous piece of the file.
+    """
+    with path.open("rb") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    names = sorted(header, key=lambda name: header[name]["data_offsets"])
+    kinds = {(header[n]["dtype"], tuple(header[n]["shape"])) for n in names}
+    if len(kinds) != 1 or names != sorted(names):
+        raise ValueError(f"{path.name} does not hold one tensor a layer, all of one shape")
+    ((kind, (n, d)),) = kinds
+    dtype = {"F32": np.float32, "F16": np.float16}[kind]
+    layers = tuple(int(name.removeprefix("layer.")) for name in names)
+    if n * d == 0:
+        return layers, np.zeros((n, len(names), d), dtype)
+    return layers, np.memmap(path, dtype, "r", 8 + length, (len(names), n, d)).transpose(1, 0, 2)
 
 
 def write_table(path: Path, columns: dict[str, list[Any]]) -> None:

@@ -240,6 +240,16 @@ def read_image(cell: Any) -> Image.Image:
         raise DataError(f"The picture cannot be read ({type(error).__name__}: {error}).") from error
 
 
+def picture_size(cell: Any) -> tuple[int, int]:
+    """Width and height in pixels, from the file's first bytes; (0, 0) where they cannot be read."""
+    source: Any = (cell.get("bytes") or cell.get("path")) if isinstance(cell, dict) else cell
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            return image.size
+    except Exception:  # whatever is wrong with it, reading it will say so by id
+        return (0, 0)
+
+
 def thumbnail(image: Image.Image, side: int = 256) -> bytes:
     """Encode a picture as a JPEG whose longer side is at most ``side`` pixels."""
     small = image.copy()

@@ -23,3 +23,7 @@ class StudyError(NbtoolkitError):
 
 class MethodError(NbtoolkitError):
     """A decomposition cannot be applied to these representations."""
+
+
+class Cancelled(NbtoolkitError):  # noqa: N818 - it is no fault
+    """The caller stopped a run; what was finished is kept."""

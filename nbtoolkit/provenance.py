@@ -1,25 +1,51 @@
-"""What results depend on: the data, and the libraries."""
+"""What results depend on: the data, the weights, and the libraries."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+PICTURES = 16  # how many of the candidates' files are looked at
 
 
 def fingerprint(data: Any, rows: Sequence[int]) -> str:
-    """SHA-256 over ids and captions of the candidates."""
-    ids, captions = data["id"], data["captions"]
+    """SHA-256 over the candidates' ids and captions, and the stored bytes of a few of their pictures.
+
+    Parameters
+    ----------
+    data
+        With undecoded pictures.
+    rows
+        The candidates.
+    """
     digest = hashlib.sha256()
-    for i in rows:
-        digest.update(repr((ids[i], list(captions[i]))).encode())
+    words = data.select_columns(["id", "captions"]).select(rows)
+    for part in words.iter(1000):
+        for sample, captions in zip(part["id"], part["captions"], strict=True):
+            digest.update(repr((sample, list(captions))).encode())
+    for i in rows[:: max(1, len(rows) // PICTURES)]:
+        cell = data[i]["image"] or {}
+        path = Path(cell.get("path") or "")
+        stored = cell.get("bytes") or (path.read_bytes() if path.is_file() else b"")
+        digest.update(hashlib.sha256(stored).digest())
+    return digest.hexdigest()[:16]
+
+
+def weights(hf: Any) -> str:
+    """SHA-256 over the names, shapes and a few values of every parameter: tells two checkpoints of one name apart."""
+    digest = hashlib.sha256()
+    for name, parameter in hf.named_parameters():
+        digest.update(f"{name} {tuple(parameter.shape)} ".encode())
+        if parameter.device.type != "meta" and parameter.numel():
+            flat = parameter.detach().flatten()
+            digest.update(flat[:: max(1, flat.numel() // 16)][:16].double().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:
     """Give the versions of the libraries that numbers depend on."""
-    return {
-        name: importlib.metadata.version(name)
-        for name in ("nbtoolkit", "torch", "transformers", "numpy", "scikit-learn")
-    }
+    names = ("nbtoolkit", "torch", "transformers", "numpy", "scikit-learn")
+    return {name: importlib.metadata.version(name) for name in names}

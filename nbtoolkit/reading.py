@@ -1,157 +1,294 @@
-"""One batch of an extraction: caption pictures, or read given captions, and keep the states at the token."""
+"""One shard of an extraction: caption pictures, or read given captions, and keep the states at the token."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import read_image
-from .errors import DataError, ModelError
-from .tokens import contains, find_token
+from .data import picture_size, read_image
+from .errors import Cancelled, DataError, ModelError
+from .tokens import contains, encode_answer, find_tokens
 
 if TYPE_CHECKING:
     from .models import Model
 
+AUTO = 32  # pictures a batch to begin with, where the caller leaves it to us
+
 
 @dataclass
 class Rows:
-    """Rows found so far, and why the others were left out."""
+    """Rows found so far, and why the other samples were left out."""
 
-    states: list[np.ndarray] = field(default_factory=list)  # (n_layers_kept, d_model) each
+    states: Any = ()  # (n, n_layers_kept, d_model) where n > 0
     ids: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
-    def add(self, other: Rows) -> None:
-        """Append the rows of another batch."""
-        self.states += other.states
-        self.ids += other.ids
-        self.captions += other.captions
-        self.positions += other.positions
-        self.skipped |= other.skipped
-
 
 @dataclass(frozen=True)
-class Reader:
-    """What every batch needs."""
+class Settings:
+    """What every row depends on, besides the model and the data."""
 
-    model: Model
-    data: Any
-    layers: tuple[int, ...]
+    words: tuple[str, ...]
     variants: tuple[tuple[int, ...], ...]
-    prompt: str | None
-    max_new_tokens: int
-    given: bool
-    token: str
+    layers: tuple[int, ...]
+    prompt: str | None = None
+    max_new_tokens: int = 40
+    given: bool = False
+    where: str = "predict"
+    which: str = "first"
+    stop_early: bool = True
+    dtype: str = "float32"
 
-    def batches(self, indices: Sequence[int], batch_size: int | str) -> Iterator[Rows]:
-        """Read the given rows of the data, batch by batch; ``"auto"`` halves the batch when memory runs out."""
-        import torch
 
-        size, start = (32 if batch_size == "auto" else int(batch_size)), 0
-        while start < len(indices):
-            try:
-                rows = self._batch(indices[start : start + size])
-            except torch.OutOfMemoryError:
-                if batch_size != "auto" or size == 1:
-                    raise
-                size = max(1, size // 2)
-                continue
-            start += size
-            yield rows
+@dataclass
+class Batch:
+    """Pictures that the processor has seen: ``inputs`` are still on the CPU."""
 
-    def _batch(self, indices: Sequence[int]) -> Rows:
-        import torch
+    samples: list[dict[str, Any]]
+    pictures: list[Any]
+    inputs: dict[str, Any]
 
-        rows, pictures, samples = Rows(), [], []
-        for i in indices:
-            cell = self.data[i]
-            try:
-                pictures.append(read_image(cell["image"]))
-                samples.append(cell)
-            except DataError as error:
-                rows.skipped[cell["id"]] = str(error)
-        if pictures:
-            from .models.threads import fitting_threads
 
-            with torch.inference_mode(), fitting_threads(self.model.hf):
-                self._read(pictures, samples, rows)
+class Reader:
+    """Runs a model over samples, batch after batch; the next batch is decoded and preprocessed meanwhile.
+
+    Parameters
+    ----------
+    model, data
+        The adapter; the data set with undecoded pictures (:func:`nbtoolkit.data.raw_images`).
+    settings
+        What to look for, and how.
+    batch_size
+        Pictures a batch, or ``"auto"``. Where memory runs out it is halved, and stays so.
+    cancel
+        When set, the next batch is not begun.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Any,
+        settings: Settings,
+        batch_size: int | str = "auto",
+        cancel: threading.Event | None = None,
+    ) -> None:
+        self.model, self.data, self.settings, self.cancel = model, data, settings, cancel
+        self.batch_size = AUTO if batch_size == "auto" else int(batch_size)
+        self._ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
+        self._ahead.processor = copy.deepcopy(model.processor)
+        self._last = {variant[-1] for variant in settings.variants}
+        self._buffer: Any = None
+
+    def shard(self, indices: Sequence[int], advance: Callable[[int], None] = lambda _: None) -> Rows:
+        """Read the given samples; ``advance`` is called with how many are done."""
+        rows, cells = Rows(), self.data.select(indices)
+        place = {i: k for k, i in enumerate(cells["id"])}
+        found: list[tuple[int, Rows, int]] = []  # (place in the data, rows, row)
+        for batch in self._batches(cells, rows.skipped):
+            for part in self._read_what_fits(batch):
+                found += [(place[i], part, k) for k, i in enumerate(part.ids)]
+                rows.skipped |= part.skipped
+                advance(len(rows.skipped) + len({f[0] for f in found}))
+        found.sort(key=lambda f: f[0])  # batches go by size of picture; rows by place in the data
+        for _, part, k in found:
+            rows.ids.append(part.ids[k])
+            rows.captions.append(part.captions[k])
+            rows.positions.append(part.positions[k])
+        rows.skipped = dict(sorted(rows.skipped.items(), key=lambda item: place[item[0]]))
+        if found:
+            rows.states = np.stack([part.states[k] for _, part, k in found])
         return rows
 
-    def _read(self, pictures: list[Any], samples: list[Any], rows: Rows) -> None:
-        inputs = self.model.encode(pictures, self.prompt)
-        sequences, states = self._given(inputs, samples) if self.given else self._generated(inputs)
-        for j, sample in enumerate(samples):
-            ids = self._until_end(sequences[j])
-            text = self.model.decode(ids).strip()
-            at = find_token(ids, self.variants, self.model.tokenizer.decode)
-            if at is None:
-                rows.skipped[sample["id"]] = (
-                    f"the model said {text!r}"
-                    if not self.given
-                    else f"the token is not a sub-token sequence of {text!r}"
-                )
-                continue
-            vector = states[:, at, j].cpu().numpy()  # (n_layers_kept, d_model)
-            if not np.isfinite(vector).all():
-                layer = self.layers[int(np.flatnonzero(~np.isfinite(vector).all(1))[0])]
-                raise ModelError(f"The states of sample {sample['id']!r} overflow {self.model.hf.dtype} at layer {layer}; expected finite numbers. "
-                                 "Load the model with dtype='float32' or 'bfloat16'.")  # fmt: skip
-            rows.states.append(vector)
-            rows.ids.append(sample["id"])
-            rows.captions.append(text)
-            rows.positions.append(at)
+    # --- batches ---------------------------------------------------------------------------------------
 
-    def _until_end(self, ids: Sequence[int]) -> list[int]:
-        ends = self.model.hf.generation_config.eos_token_id
-        stop = {
-            *(ends if isinstance(ends, list) else [ends]),
-            self.model.tokenizer.eos_token_id,
-            self.model.tokenizer.pad_token_id,
-        }
-        cut = next((k for k, t in enumerate(ids) if t in stop), len(ids))
-        return list(ids[:cut])
+    def _batches(self, cells: Any, skipped: dict[str, str]) -> Iterator[Batch]:
+        """Batches of pictures of like size, hence of like length; the next one is prepared in a thread."""
+        order = sorted(range(len(cells)), key=lambda k: picture_size(cells[k]["image"]))
+        chunks = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        with ThreadPoolExecutor(1) as thread:
+            ahead = thread.submit(self._load, cells, chunks[0])
+            for following in [*chunks[1:], None]:
+                if self.cancel is not None and self.cancel.is_set():
+                    raise Cancelled(
+                        "The extraction was cancelled; finished shards are kept: call extract again with the same out= to go on."
+                    )
+                batches, broken = ahead.result()
+                skipped |= broken
+                if following:
+                    ahead = thread.submit(self._load, cells, following)
+                yield from batches
 
-    def _generated(self, inputs: dict[str, Any]) -> tuple[list[list[int]], Any]:
-        """Caption greedily; states (layer, step, row): step s is the position that predicts new token s."""
-        from .models.hooks import LastPosition, watching
+    def _load(self, cells: Any, chunk: Sequence[int]) -> tuple[list[Batch], dict[str, str]]:
+        """Decode pictures and run the processor; broken pictures are left out, with the reason."""
+        samples, pictures, broken = [], [], {}
+        for k in chunk:
+            cell = cells[k]
+            try:
+                pictures.append(read_image(cell["image"]))
+                samples.append({"id": cell["id"], "captions": cell["captions"]})
+            except DataError as error:
+                broken[cell["id"]] = str(error)
+        return self._prepare(self._ahead, samples, pictures), broken
 
-        keep = LastPosition(self.layers, self.max_new_tokens)
-        tokenizer = self.model.tokenizer
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        with watching(self.model.blocks, keep):
-            out = self.model.hf.generate(
-                **inputs, max_new_tokens=self.max_new_tokens, do_sample=False, num_beams=1, pad_token_id=pad
-            )
-        return out[:, inputs["input_ids"].shape[1] :].tolist(), keep.buffer
+    def _prepare(self, model: Model, samples: list[dict[str, Any]], pictures: list[Any]) -> list[Batch]:
+        """Run the processor; a family whose answers change with padding gets a batch for each length."""
+        if not samples:
+            return []
+        inputs = model.prepare(pictures, self.settings.prompt)
+        lengths = inputs["attention_mask"].sum(1).tolist()
+        if not model.equal_lengths or len(set(lengths)) == 1:
+            return [Batch(samples, pictures, inputs)]
+        groups = [[k for k, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))]
+        parts = [([samples[k] for k in g], [pictures[k] for k in g]) for g in groups]
+        return [Batch(some, seen, model.prepare(seen, self.settings.prompt)) for some, seen in parts]
 
-    def _given(self, inputs: dict[str, Any], samples: list[Any]) -> tuple[list[list[int]], Any]:
-        """Run one pass over prompt and caption; the same layout of states as when generating."""
+    def _read_what_fits(self, batch: Batch) -> Iterator[Rows]:
+        """Read a batch; where memory runs out, halve it, and remember the size that fits."""
         import torch
 
-        from .models.hooks import watching
+        from .models.threads import fitting_threads
 
-        tokenizer = self.model.tokenizer
-        texts = [next(c for c in s["captions"] if contains(self.token, c)) for s in samples]
-        ids = [list(tokenizer(t, add_special_tokens=False)["input_ids"]) for t in texts]
-        longest, prompt = max(map(len, ids)), inputs["input_ids"].shape[1]
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        tail = torch.tensor([row + [pad] * (longest - len(row)) for row in ids], device=inputs["input_ids"].device)
-        live = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids], device=tail.device)
-        full = inputs | {
-            "input_ids": torch.cat([inputs["input_ids"], tail], 1),
-            "attention_mask": torch.cat([inputs["attention_mask"], live], 1),
-        }
-        states: list[Any] = []
+        waiting = [batch]
+        while waiting:
+            batch, n = waiting[0], self.batch_size
+            if len(batch.samples) > n:
+                parts = [
+                    self._prepare(self.model, batch.samples[i : i + n], batch.pictures[i : i + n])
+                    for i in range(0, len(batch.samples), n)
+                ]
+                waiting[:1] = [b for part in parts for b in part]
+                continue
+            try:
+                with torch.inference_mode(), fitting_threads(self.model.hf):
+                    rows = self._read(batch)
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+                    raise
+                if len(batch.samples) == 1:
+                    raise ModelError(f"Memory runs out with a single picture ({str(error).splitlines()[0]}). Load the model with dtype='bfloat16', "
+                                     "or choose a smaller one.") from error  # fmt: skip
+                self.batch_size, self._buffer = len(batch.samples) // 2, None
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                continue
+            yield rows
+            del waiting[0]
 
-        def look(layer: int, hidden: Any) -> None:
-            if layer in self.layers:
-                states.append(hidden[:, prompt - 1 : -1].float().transpose(0, 1))  # (step, row, d_model)
+    # --- one batch -------------------------------------------------------------------------------------
 
-        with watching(self.model.blocks, look):
-            self.model.hf(**full, logits_to_keep=1)
-        return ids, torch.stack(states)
+    def _read(self, batch: Batch) -> Rows:
+        inputs = self.model.place(batch.inputs)
+        if self.settings.where == "visual":
+            return self._look(batch, inputs)
+        ids, texts, states = (self._given if self.settings.given else self._generated)(batch, inputs)
+        picks: list[tuple[int, int]] = []  # (step, row of the batch)
+        rows = Rows()
+        for j, sample in enumerate(batch.samples):
+            at = find_tokens(ids[j], self.settings.variants, self.model.tokenizer.decode)
+            shift = int(self.settings.where == "token")
+            usable = [k for k in at if k + shift < states.shape[1]][: 1 if self.settings.which == "first" else None]
+            if not usable:
+                rows.skipped[sample["id"]] = self._why(texts[j], bool(at))
+                continue
+            cut = self.settings.stop_early and not self.settings.given and self.settings.which == "first"
+            text = self.model.decode(ids[j][: usable[0] + 1]).strip() if cut else texts[j]
+            for k in usable:
+                picks.append((k + shift, j))
+                rows.ids.append(sample["id"])
+                rows.captions.append(text)
+                rows.positions.append(k)
+        if picks:
+            steps, of = zip(*picks, strict=True)
+            rows.states = self._keep(states[:, list(steps), list(of)], rows.ids)
+        return rows
+
+    def _why(self, text: str, said: bool) -> str:
+        if said:
+            return f"{text!r} ends with the token, which has no state of its own there"
+        return (
+            f"the token is not a sub-token sequence of {text!r}" if self.settings.given else f"the model said {text!r}"
+        )
+
+    def _keep(self, states: Any, ids: Sequence[str]) -> np.ndarray:
+        """Bring (n_layers_kept, n, d_model) to the host in one copy, as (n, n_layers_kept, d_model); refuse what overflows."""
+        kept = np.ascontiguousarray(states.transpose(0, 1).cpu().numpy())
+        with np.errstate(over="ignore"):
+            kept = kept.astype(self.settings.dtype, copy=False)
+        wrong = np.argwhere(~np.isfinite(kept).all(2))
+        if len(wrong):
+            row, layer = wrong[0]
+            kind = str(self.model.hf.dtype) if not bool(states[layer, row].isfinite().all()) else self.settings.dtype
+            raise ModelError(f"The states of sample {ids[row]!r} overflow {kind} at layer {self.settings.layers[layer]}; expected finite numbers. "
+                             "Load the model with dtype='float32' or 'bfloat16', and keep dtype='float32'.")  # fmt: skip
+        return kept
+
+    def _generated(self, batch: Batch, inputs: dict[str, Any]) -> tuple[list[list[int]], list[str], Any]:
+        """Caption greedily; states (layer, step, row): step s is the position that predicts new token s."""
+        from .models.checks import until_end
+        from .models.hooks import LastPosition
+        from .models.passes import greedy
+
+        keep = LastPosition(self.settings.layers, self.settings.max_new_tokens, self._buffer)
+        early = self.settings.stop_early and self.settings.which == "first"
+        new = greedy(self.model, inputs, keep, self._said if early else None)
+        self._buffer = keep.buffer
+        ids = [until_end(self.model, row) for row in new]
+        return ids, [self.model.decode(row).strip() for row in ids], keep.buffer[:, : keep.steps]
+
+    def _said(self, new: list[list[int]]) -> list[bool]:
+        """Tell which rows have said the token, and what came after it (only then is it known to be a whole word)."""
+        return [
+            len(row) > 1
+            and row[-2] in self._last
+            and bool(find_tokens(row, self.settings.variants, self.model.tokenizer.decode))
+            for row in new
+        ]
+
+    def _given(self, batch: Batch, inputs: dict[str, Any]) -> tuple[list[list[int]], list[str], Any]:
+        """Run one pass over prompt and given captions; the same layout of states as when generating."""
+        from .models.passes import forced
+
+        texts = [next(c for c in s["captions"] if contains(self.settings.words, c)) for s in batch.samples]
+        ids = [encode_answer(self.model.tokenizer, t) for t in texts]
+        return (
+            ids,
+            [self.model.decode(row).strip() for row in ids],
+            forced(self.model, inputs, ids, self.settings.layers),
+        )
+
+    def _look(self, batch: Batch, inputs: dict[str, Any]) -> Rows:
+        """Find, for each picture, the first of its positions whose last layer unembeds to the token (Appendix G), in two passes."""
+        import torch
+
+        from .models.passes import at_positions
+
+        mask = self.model.image_mask(inputs)
+        wanted = torch.tensor([v[0] for v in self.settings.variants if len(v) == 1], device=mask.device)
+        reads = at_positions(
+            self.model, inputs, [self.model.n_layers], mask
+        )  # a list over rows of (1, n_positions, d_model)
+        rows, picked = Rows(), torch.zeros_like(mask)
+        for j, sample in enumerate(batch.samples):
+            best = self.model.unembed(reads[j][0]).argmax(-1).to(mask.device)
+            hits = torch.isin(best, wanted).nonzero().flatten().tolist()
+            if not hits:
+                rows.skipped[sample["id"]] = "no position of the picture unembeds to the token"
+                continue
+            for hit in hits[: 1 if self.settings.which == "first" else None]:
+                picked[j, mask[j].nonzero()[hit]] = True
+                rows.ids.append(sample["id"])
+                rows.captions.append(next(c for c in sample["captions"] if contains(self.settings.words, c)))
+                rows.positions.append(hit)
+        if rows.ids:
+            rows.states = self._keep(
+                torch.cat(at_positions(self.model, inputs, self.settings.layers, picked), 1), rows.ids
+            )
+        return rows

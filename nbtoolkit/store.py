@@ -1,22 +1,22 @@
-"""The only module that knows nbtoolkit's files: study folders and extraction shards.
+"""Study folders (the shards of an extraction are in ``shards``).
 
 A study is a folder: ``study.json`` (what and how), ``states.safetensors`` (one tensor a layer),
 ``dictionaries.safetensors``, ``samples.parquet``, ``grounding.parquet``, and ``manifest.json`` with the SHA-256
-of each. Nothing is pickled. Opening one needs numpy, pyarrow and safetensors, not torch.
+of each. Nothing is pickled. Opening one needs numpy, pyarrow and safetensors, not torch; the states are mapped into
+memory, not read.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .atomic import new_folder, plain, sha256, write_json, write_table, write_tensors
+from .atomic import map_stacked, new_folder, plain, sha256, write_json, write_stacked, write_table, write_tensors
 from .errors import StudyError
 from .types import ConceptDictionary, Grounding, Representations, Sample, Scores, Source, Study
 
@@ -44,9 +44,8 @@ def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = 
         reps = study.representations
         tensors: dict[str, np.ndarray] = {}
         methods: dict[int, Any] = {}
-        write_tensors(
-            folder / "states.safetensors", {f"layer.{i:03d}": reps.states[:, k] for k, i in enumerate(reps.layers)}
-        )
+        states = {f"layer.{i:03d}": [reps.states[:, k]] for k, i in enumerate(reps.layers)}
+        write_stacked(folder / "states.safetensors", states)
         for layer, cd in study.dictionaries.items():
             description, arrays = dump_encoder(cd.encoder)
             arrays |= {"concepts": cd.concepts, "activations": cd.activations}
@@ -138,9 +137,8 @@ def _assemble(folder: Path, about: dict[str, Any]) -> Study:
     ids = tuple(s.id for s in samples)
     versions = about["source"].pop("versions")
     source = Source(**{k: _tuples(v) for k, v in about["source"].items()}, versions=versions)
-    states = load_file(folder / "states.safetensors")
-    layers = tuple(int(key.removeprefix("layer.")) for key in sorted(states))
-    reps = Representations(np.stack([states[k] for k in sorted(states)], 1), ids, tuple(s.caption for s in samples),
+    layers, states = map_stacked(folder / "states.safetensors")
+    reps = Representations(states, ids, tuple(s.caption for s in samples),
                            tuple(s.position for s in samples), tuple(s.captions for s in samples), layers,
                            about["n_layers"], about["skipped"], source)  # fmt: skip
     tensors = load_file(folder / "dictionaries.safetensors")
@@ -164,52 +162,6 @@ def _assemble(folder: Path, about: dict[str, Any]) -> Study:
     scores = {int(k): Scores(v["values"], v["spread"], v["baseline"], {n: np.asarray(x) for n, x in v["per_concept"].items()})
               for k, v in about["scores"].items()}  # fmt: skip
     return Study(about["token"], dictionaries, groundings, samples, reps, scores, source)
-
-
-# --- shards of an extraction ----------------------------------------------------------------------------
-
-
-class ShardStore:
-    """Finished shards of one extraction, so that a killed run resumes.
-
-    Parameters
-    ----------
-    folder
-        Where the shards go.
-    fingerprint
-        What the rows depend on (model, prompt, token, data); a folder made with another one is refused.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str], fingerprint: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        record, wanted = self.folder / "extraction.json", plain(dict(fingerprint))
-        if record.exists():
-            there = json.loads(record.read_text("utf-8"))
-            changed = sorted(k for k in wanted.keys() | there.keys() if wanted.get(k) != there.get(k))
-            if changed:
-                difference = "; ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
-                raise StudyError(
-                    f"{str(self.folder)!r} holds an extraction of something else ({difference}). Choose another folder with out=."
-                )
-        else:
-            write_json(record, wanted)
-
-    def load(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """Give a finished shard's arrays and facts, or None where it is missing or damaged."""
-        from safetensors.numpy import load_file
-
-        file, facts = self.folder / f"shard-{index:05d}.safetensors", self.folder / f"shard-{index:05d}.json"
-        if not facts.exists() or not file.exists():
-            return None
-        about = json.loads(facts.read_text("utf-8"))
-        return (load_file(file), about["facts"]) if about["sha256"] == sha256(file) else None
-
-    def save(self, index: int, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
-        """Write one shard: the arrays first, then the small file that says that they are whole."""
-        file = self.folder / f"shard-{index:05d}.safetensors"
-        write_tensors(file, arrays)
-        write_json(file.with_suffix(".json"), {"sha256": sha256(file), "facts": plain(dict(facts))})
 
 
 # --- columns and facts -----------------------------------------------------------------------------------

@@ -1,38 +1,22 @@
-"""One vocabulary over any Hugging Face image-text-to-text model: blocks, norm, head, prompts."""
+"""One vocabulary over any Hugging Face image-text-to-text model: blocks, norm, head, eyes, prompts."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ModelError
-from .families import ENCODER_DECODERS, NOT_A_DECODER_BLOCK, OVERRIDES
+from .anatomy import anatomy
+from .families import COMPANIONS, OVERRIDES
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor, nn
+    from torch import Tensor
 
 PROMPT = "Describe the image in one sentence."
-
-
-def find_blocks(hf: Any) -> tuple[str, nn.ModuleList]:
-    """Find the list of decoder blocks: the one of the right length, on the shortest path, outside any vision part."""
-    from torch import nn
-
-    wanted = getattr(hf.config.get_text_config(decoder=True), "num_hidden_layers", None)
-    found = []
-    for name, module in hf.named_modules():
-        odd = any(part in piece for piece in name.lower().split(".") for part in NOT_A_DECODER_BLOCK)
-        if isinstance(module, nn.ModuleList) and len(module) and not odd and any(True for _ in module[0].children()):
-            found.append((len(module) != wanted, name.count("."), name, module))
-    if all(miss for miss, *_ in found):
-        raise ModelError(
-            f"No list of {wanted} decoder blocks was found in {type(hf).__name__}; expected a decoder-only language model inside."
-        )
-    _, _, name, module = min(found, key=lambda row: row[:3])
-    return name, module
 
 
 class Model:
@@ -52,41 +36,31 @@ class Model:
     n_layers, d_model
         Number of blocks, and width of the residual stream.
     norm, head
-        Final norm and unembedding matrix.
+        Final norm and unembedding matrix; the logits are ``scale * head(norm(states))``, capped softly at ``softcap``
+        where the model does so (both found by :func:`nbtoolkit.models.checks.calibrate` from the model's own logits).
+    vision
+        The vision tower, or None.
     prompt
         What the model is asked when nothing else is given.
     """
 
     def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "") -> None:
-        kind = hf.config.model_type
-        if kind in ENCODER_DECODERS or getattr(hf.config, "is_encoder_decoder", False):
-            raise ModelError(
-                f"{name or type(hf).__name__} is an encoder-decoder model ({kind}); expected a decoder-only one such as LLaVA."
-            )
         self.hf, self.processor = hf.eval(), processor
-        self.name, self.revision, self.prompt = name or type(hf).__name__, revision, PROMPT
-        row = OVERRIDES.get(kind, {})
-        path, blocks = (row["blocks"], hf.get_submodule(row["blocks"])) if "blocks" in row else find_blocks(hf)
-        self.blocks: nn.ModuleList = blocks
-        self.head = hf.get_output_embeddings()
-        if self.head is None:
-            raise ModelError(
-                f"{self.name} has no output embeddings, so concepts have no words. Choose a model with a language-model head."
-            )
-        self.norm = hf.get_submodule(row["norm"]) if "norm" in row else self._final_norm(path)
-        self.n_layers = len(self.blocks)
-        self.d_model = self.head.weight.shape[1]
+        self.name, self.revision = name or type(hf).__name__, revision
+        self.origin: tuple[str, dict[str, Any]] | None = None  # how another process can load it
+        self.family = OVERRIDES.get(hf.config.model_type, {})
+        self.prompt = str(self.family.get("prompt", PROMPT))
+        _, self.blocks, self.norm, self.head, self.vision = anatomy(hf)
+        self.scale, self.softcap = 1.0, 0.0
+        text = hf.config.get_text_config(decoder=True)
+        self.encoder_decoder = bool(getattr(text, "is_encoder_decoder", False) or hf.config.is_encoder_decoder)
+        head: Any = self.head
+        self.n_layers, self.d_model = len(self.blocks), int(getattr(head, "in_features", 0) or head.weight.shape[1])
         if getattr(processor, "tokenizer", None) is None:
             raise ModelError(
                 f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected the one of AutoProcessor."
             )
-
-    def _final_norm(self, path: str) -> nn.Module:
-        from torch import nn
-
-        owner = self.hf.get_submodule(path.rpartition(".")[0])
-        norms = [m for m in owner.children() if "norm" in type(m).__name__.lower()]
-        return norms[-1] if norms else nn.Identity()
+        self.tokenizer.padding_side = "right" if self.encoder_decoder else "left"
 
     @property
     def tokenizer(self) -> Any:
@@ -98,6 +72,17 @@ class Model:
         """Where the inputs go."""
         return self.hf.get_input_embeddings().weight.device
 
+    @property
+    def pad(self) -> int:
+        """Id that fills short rows."""
+        ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
+        return int(next(i for i in ids if i is not None))
+
+    @property
+    def equal_lengths(self) -> bool:
+        """Tell whether a batch must hold prompts of one length, because padding changes this family's answers."""
+        return self.encoder_decoder or bool(self.family.get("equal_lengths"))
+
     def text(self, prompt: str | None = None) -> str:
         """Give the prompt as the model wants it: through its chat template where it has one."""
         words = self.prompt if prompt is None else prompt
@@ -106,27 +91,124 @@ class Model:
             return str(
                 self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
             )
-        return f"{getattr(self.processor, 'image_token', '<image>')}\n{words}"
+        image = getattr(self.processor, "image_token", "<image>")
+        return str(self.family.get("ask", "{image}\n{words}")).format(image=image, words=words)
 
     def encode(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
-        """Make the model's inputs for pictures and one prompt, padded on the left, on the model's device.
+        """Make the model's inputs for pictures and one prompt, padded as the family wants it, on the model's device.
 
         Returns
         -------
         dict
             ``input_ids`` and ``attention_mask`` (n, positions), and what the family adds (``pixel_values`` …).
         """
-        self.tokenizer.padding_side = "left"
-        inputs = self.processor(
-            images=[[im] for im in images], text=[self.text(prompt)] * len(images), padding=True, return_tensors="pt"
+        return self.place(self.prepare(images, prompt))
+
+    def prepare(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Any]:
+        """Run the processor only, on the CPU: what :meth:`encode` does before anything moves to the model's device."""
+        inputs = dict(
+            self.processor(
+                images=[[im] for im in images],
+                text=[self.text(prompt)] * len(images),
+                padding=True,
+                return_tensors="pt",
+            )
         )
         inputs.pop("labels", None)
-        return {k: self._place(v) for k, v in inputs.items()}
+        ids = inputs["input_ids"]
+        last = {self.tokenizer.sep_token_id, self.tokenizer.eos_token_id} - {None}
+        if self.family.get("cut_end") and ids.shape[1] > 1 and set(ids[:, -1].tolist()) <= last:
+            inputs |= {k: v[:, :-1] for k, v in inputs.items() if k in ("input_ids", "attention_mask", *COMPANIONS)}
+        return inputs
 
-    def _place(self, tensor: Any) -> Any:
-        if not hasattr(tensor, "to"):
-            return tensor
-        return tensor.to(self.device, self.hf.dtype) if tensor.is_floating_point() else tensor.to(self.device)
+    def place(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Move inputs to the model's device, pictures in the model's number format."""
+        return {k: self._move(v) for k, v in inputs.items()}
+
+    def _move(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(self._move(v) for v in value)
+        if not hasattr(value, "is_floating_point"):
+            return value
+        return (
+            value.to(self.device, self.hf.dtype, non_blocking=True)
+            if value.is_floating_point()
+            else value.to(self.device, non_blocking=True)
+        )
+
+    def extend(self, inputs: dict[str, Any], sequences: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """Append given answers to the inputs, for one teacher-forced pass.
+
+        Parameters
+        ----------
+        inputs
+            What :meth:`encode` gave.
+        sequences
+            Ids of each row's answer; shorter ones are padded on the right.
+
+        Returns
+        -------
+        dict
+            Inputs of a forward pass; the last ``longest + 1`` positions predict the answers and what follows.
+        """
+        import torch
+
+        longest = max(map(len, sequences), default=0)
+        kind = {"dtype": torch.long, "device": inputs["input_ids"].device}
+        tail = torch.tensor([[*row, *[self.pad] * (longest - len(row))] for row in sequences], **kind).reshape(
+            len(sequences), longest
+        )
+        live = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in sequences], **kind).reshape(
+            len(sequences), longest
+        )
+        if self.encoder_decoder:
+            start = self.hf.generation_config.decoder_start_token_id
+            start = self.hf.config.get_text_config(decoder=True).decoder_start_token_id if start is None else start
+            return inputs | {"decoder_input_ids": torch.cat([torch.full((len(sequences), 1), start, **kind), tail], 1)}
+        full = inputs | {
+            "input_ids": torch.cat([inputs["input_ids"], tail], 1),
+            "attention_mask": torch.cat([inputs["attention_mask"], live], 1),
+        }
+        for name in COMPANIONS:
+            if name in inputs:
+                fill = self.family.get("fill", {}).get(name, 0)
+                full[name] = torch.cat([inputs[name], torch.full_like(tail, fill).to(inputs[name].dtype)], 1)
+        for name in self.family.get("repeat", ()):
+            if name in inputs:
+                full[name] = torch.cat(
+                    [inputs[name], inputs[name][:, -1:].expand(-1, longest, *inputs[name].shape[2:])], 1
+                )
+        return full
+
+    @property
+    def sparing(self) -> dict[str, int]:
+        """Arguments with which a forward pass computes the last position's logits only, where the model can."""
+        return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(self.hf.forward).parameters else {}
+
+    def image_mask(self, inputs: dict[str, Any]) -> Tensor:
+        """Tell which positions of the residual stream are the picture's: (n, positions), true or false.
+
+        Raises
+        ------
+        ModelError
+            The family shows the picture to its blocks another way (cross-attention, an encoder).
+        """
+        import torch
+
+        config, ids = self.hf.config, inputs["input_ids"]
+        if "image_embeds_position_mask" in inputs:
+            return inputs["image_embeds_position_mask"].bool()
+        if self.family.get("image_key") == "prefix":
+            n = (config.vision_config.image_size // config.vision_config.patch_size) ** 2 + 1
+            ones = torch.ones(len(ids), n, dtype=torch.bool, device=ids.device)
+            return torch.cat([ones, torch.zeros_like(ids, dtype=torch.bool)], 1)
+        keys = (self.family["image_key"],) if "image_key" in self.family else ("image_token_id", "image_token_index")
+        found = next((getattr(config, k) for k in keys if k and getattr(config, k, None) is not None), None)
+        if found is None or self.encoder_decoder:
+            raise ModelError(
+                f"{self.name} has no picture positions in its decoder's stream; where='visual' needs a model that puts the picture among the words."
+            )
+        return ids == found
 
     def unembed(self, states: Any, *, norm: bool = True) -> Any:
         """Logits of residual-stream vectors, as the model itself would read them at its last layer.
@@ -145,12 +227,13 @@ class Model:
         """
         import torch
 
-        weight = self.head.weight
+        weight: Any = self.head.weight
         with torch.no_grad():
-            h = (states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))).to(
-                weight.device, weight.dtype
-            )
-            logits = self.head(self.norm(h) if norm else h).float()
+            h = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
+            h = h.to(next(self.norm.parameters(), weight).device, weight.dtype)
+            logits = self.head((self.norm(h) if norm else h).to(weight.device)).float() * self.scale
+            if self.softcap:
+                logits = self.softcap * torch.tanh(logits / self.softcap)
         return logits if isinstance(states, torch.Tensor) else logits.cpu().numpy()
 
     def decode(self, ids: Any) -> str:

@@ -60,28 +60,32 @@ class LastPosition:
         Layers to keep.
     n_steps
         How many forward passes there may be: with ``generate``, the number of new tokens.
+    buffer
+        One of an earlier batch to write into, if it is large enough.
 
     Attributes
     ----------
     buffer : (n_layers_kept, n_steps, batch, d_model)
-        On the model's device, in float32; allocated at the first visit.
+        On the model's (first) device, in float32; allocated at the first visit.
+    steps
+        How many forward passes there were.
     """
 
-    def __init__(self, layers: Sequence[int], n_steps: int) -> None:
+    def __init__(self, layers: Sequence[int], n_steps: int, buffer: Any = None) -> None:
         self.slot = {layer: i for i, layer in enumerate(layers)}
-        self.n_steps, self.step = n_steps, -1
-        self.buffer: Any = None
+        self.n_steps, self.steps = n_steps, 0
+        self.buffer: Any = buffer
 
     def __call__(self, layer: int, states: Tensor) -> None:
         """Keep the last position of ``states`` (batch, positions, d_model)."""
         import torch
 
         if layer == 0:
-            self.step += 1
+            self.steps += 1
         if layer in self.slot:
-            if self.buffer is None:
-                batch, _, width = states.shape
+            batch, _, width = states.shape
+            if self.buffer is None or self.buffer.shape[2] < batch:
                 self.buffer = torch.zeros(
                     len(self.slot), self.n_steps, batch, width, dtype=torch.float32, device=states.device
                 )
-            self.buffer[self.slot[layer], self.step] = states[:, -1].detach()
+            self.buffer[self.slot[layer], self.steps - 1, :batch].copy_(states[:, -1].detach())

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import ModelError
 from .adapter import Model
-from .hooks import watching
-from .threads import fitting_threads
+from .checks import check_adapter
 
 TOY = Path(__file__).parent.parent / "toy" / "weights"
 
@@ -71,6 +68,12 @@ def load_model(
     else:
         hf = source
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "")
+    if isinstance(source, str | Path):
+        folder = Path(source)
+        model.origin = (
+            str(folder.resolve()) if folder.exists() and name != "toy" else name,
+            {"device": str(device), "dtype": dtype},
+        )
     if check:
         check_adapter(model)
     return model
@@ -78,7 +81,7 @@ def load_model(
 
 def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype: Any) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
     if isinstance(source, Path) and not source.exists():
         raise ModelError(
@@ -100,10 +103,21 @@ def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype:
         with quiet(name == "toy"):
             hf: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=kind)
         hf = hf.to(where)
-        processor = processor or AutoProcessor.from_pretrained(source)
+        processor = processor or load_processor(source)
     except Exception as error:
         raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason(error)}).") from error
     return hf, processor
+
+
+def load_processor(source: Any) -> Any:
+    """Load a processor that can do its own resampling: torchvision has no box and no Hamming filter, PIL has."""
+    from PIL.Image import Resampling
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(source)
+    if getattr(processor.image_processor, "resample", None) in (Resampling.BOX, Resampling.HAMMING):
+        processor = AutoProcessor.from_pretrained(source, backend="pil")
+    return processor
 
 
 def reason(error: Exception) -> str:
@@ -124,44 +138,3 @@ def quiet(wanted: bool) -> Iterator[None]:
     finally:
         if hide:
             logging.enable_progress_bar()
-
-
-def check_adapter(model: Model) -> None:
-    """Run the load-time checks on one batch of two noise pictures; raise ModelError with what failed."""
-    import torch
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    pictures = [Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)) for _ in range(2)]
-    inputs = model.encode(pictures)
-    fired: dict[int, int] = {}
-    last: list[Any] = []
-
-    def look(layer: int, states: Any) -> None:
-        fired[layer] = fired.get(layer, 0) + 1
-        if layer == model.n_layers:
-            last.append(states[:, -1])
-
-    with torch.no_grad(), fitting_threads(model.hf):
-        plain = model.hf(**inputs).logits
-        with watching(model.blocks, look):
-            watched = model.hf(**inputs).logits
-    wrong = sorted(layer for layer in range(model.n_layers + 1) if fired.get(layer) != 1)
-    if wrong:
-        raise ModelError(
-            f"{model.name} was refused: hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times a forward pass; expected once."
-        )
-    if not torch.equal(plain, watched):
-        raise ModelError(
-            f"{model.name} was refused: hooks that only look change its logits by up to {(plain - watched).abs().max().item():.2g}; expected 0."
-        )
-    logits = watched[:, -1].float()
-    gap = (model.unembed(last[0]) - logits).abs().max().item() / max(1e-6, logits.abs().max().item())
-    if not gap < (1e-4 if plain.dtype == torch.float32 else 2e-2):
-        raise ModelError(
-            f"{model.name} was refused: its last layer unembeds to other logits than its own (relative difference {gap:.2g})."
-        )
-    if torch.equal(plain[0, -1], plain[1, -1]):
-        raise ModelError(
-            f"{model.name} was refused: two different pictures give the same logits, so it does not look at them. Check its processor and prompt."
-        )

@@ -14,8 +14,8 @@ Array = np.ndarray
 
 
 def read_only(array: Any) -> Array:
-    """Give a view of an array that refuses to be written to."""
-    view = np.asarray(array).view()
+    """Give a view of an array that refuses to be written to; one that is mapped from a file stays so."""
+    view = (array if isinstance(array, np.memmap) else np.asarray(array)).view()
     view.flags.writeable = False
     return view
 
@@ -71,7 +71,7 @@ class Representations:
     Attributes
     ----------
     states : (n_samples, n_layers + 1, d_model)
-        float32; axis 1 follows ``layers``.
+        float32 (or float16, if extracted so); axis 1 follows ``layers``. Mapped from disk where there is a file.
     sample_ids : (n_samples,)
         Ids of the samples, in the order of the rows.
     captions : (n_samples,)
@@ -112,7 +112,7 @@ class Representations:
     source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
-        states = np.asarray(self.states)
+        states = read_only(self.states)
         check_shape("Representations.states", states, (None, None, None), "(n_samples, n_layers + 1, d_model)")
         n = len(states)
         for name in ("sample_ids", "captions", "positions"):
@@ -125,7 +125,7 @@ class Representations:
             raise NbtoolkitError(
                 f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one a slice of axis 1 of states."
             )
-        object.__setattr__(self, "states", read_only(states))
+        object.__setattr__(self, "states", states)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "n_layers", layers[-1] if self.n_layers < 0 else int(self.n_layers))
         object.__setattr__(self, "references", tuple(tuple(r) for r in self.references) or ((),) * n)

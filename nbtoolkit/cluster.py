@@ -1,0 +1,148 @@
+"""The same shards on many machines: each Dask worker loads the model once and writes its shards where all can see them."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import Cancelled, ModelError, NbtoolkitError
+from .reading import Reader, Settings
+from .shards import ShardStore
+
+if TYPE_CHECKING:
+    from .models import Model
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to read any shard; it travels to the workers, so it is small: names and paths, no tensors."""
+
+    key: str
+    source: str
+    loading: dict[str, Any]
+    one_gpu_each: bool
+    data: str
+    settings: Settings
+    batch_size: int | str
+    folder: str
+    fingerprint: dict[str, Any]
+
+
+_readers: dict[str, Reader] = {}
+_turn = threading.Lock()  # hooks are on the model: one shard at a time in a process
+
+
+def read_shard(job: Job, index: int, rows: Sequence[int]) -> dict[str, Any]:
+    """Run on a worker: read one shard, unless it is finished, and give its row of the manifest."""
+    with _turn:
+        store = ShardStore(job.folder, job.fingerprint, job.settings.layers)
+        done = store.row(index)
+        if done is not None:
+            return done
+        if job.key not in _readers:
+            _readers.clear()
+            _readers[job.key] = _reader(job)
+        reader = _readers[job.key]
+        return store.save(index, reader.shard(rows), reader.model.d_model)
+
+
+def _reader(job: Job) -> Reader:
+    import datasets
+    import torch
+    from dask.distributed import get_worker
+
+    from .models import load_model
+
+    loading = dict(job.loading)
+    if job.one_gpu_each and torch.cuda.device_count() > 1:
+        loading["device"] = f"cuda:{int(get_worker().name) % torch.cuda.device_count()}"
+    data = datasets.load_from_disk(job.data)
+    return Reader(load_model(job.source, check=False, **loading), data, job.settings, job.batch_size)
+
+
+def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int | str, store: ShardStore, shards: Sequence[Sequence[int]],
+        advance: Callable[[int], None], cancel: threading.Event | None) -> None:  # fmt: skip
+    """Have every missing shard read by a Dask cluster.
+
+    Raises
+    ------
+    ModelError
+        The model was given as a loaded pair, so that a worker could not load it.
+    NbtoolkitError
+        Dask is not installed, or ``engine`` is none.
+    Cancelled
+        ``cancel`` was set; shards that are finished are kept.
+    """
+    if model.origin is None:
+        raise ModelError(
+            f"{model.name} was given as a loaded model; expected one of load_model('a hub id or folder'), which every worker can load too."
+        )
+    missing = [i for i in range(len(shards)) if store.row(i) is None]
+    done = sum(len(s) for i, s in enumerate(shards) if i not in missing)
+    advance(done)
+    if not missing:
+        return
+    with (
+        _client(engine) as (client, ours),
+        tempfile.TemporaryDirectory(dir=store.folder, prefix=".candidates-") as folder,
+    ):
+        from dask.distributed import as_completed
+
+        rows = [
+            i for index in missing for i in shards[index]
+        ]  # the workers get the pictures of the missing shards, as files
+        raw.select(rows).save_to_disk(folder)
+        starts = {index: sum(len(shards[k]) for k in missing[:n]) for n, index in enumerate(missing)}
+        job = Job(folder, model.origin[0], model.origin[1], ours, str(Path(folder).resolve()), settings, batch_size, str(store.folder.resolve()),
+                  store.fingerprint)  # fmt: skip
+        futures = {client.submit(read_shard, job, index, list(range(starts[index], starts[index] + len(shards[index]))), pure=False): index
+                   for index in missing}  # fmt: skip
+        try:
+            waiting = as_completed(futures)
+            while not waiting.is_empty():
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled(
+                        "The extraction was cancelled; finished shards are kept: call extract again with the same out= to go on."
+                    )
+                with contextlib.suppress(TimeoutError):
+                    future = waiting.next_batch(block=False) or [waiting.__next__()]
+                    for finished in future:
+                        finished.result()
+                        done += len(shards[futures[finished]])
+                        advance(done)
+        finally:
+            client.cancel(list(futures))
+
+
+@contextlib.contextmanager
+def _client(engine: Any) -> Iterator[tuple[Any, bool]]:
+    """Give a Dask client, and whether its cluster is one of ours (which ends with the block)."""
+    try:
+        from dask.distributed import Client, LocalCluster
+    except ImportError as error:
+        raise NbtoolkitError("engine= needs Dask; pip install 'nbtoolkit[distributed]'.") from error
+    import os
+
+    import torch
+
+    if isinstance(engine, Client):
+        yield engine, False
+    elif isinstance(engine, str) and "://" in engine:
+        with Client(engine) as client:
+            yield client, False
+    elif engine == "dask":
+        n = torch.cuda.device_count() or os.cpu_count() or 1
+        with (
+            LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client, True
+    else:
+        raise NbtoolkitError(
+            f"engine is {engine!r}; expected None, 'dask', a scheduler's address such as 'tcp://host:8786', or a dask.distributed.Client."
+        )
