@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,34 +11,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from .doors import find_column, from_hub, one_split, open_path
 from .errors import DataError
 
 if TYPE_CHECKING:
     import datasets
 
-CANDIDATES = {
-    "image": ("image", "images", "img", "picture", "photo", "jpg", "image_path", "file_name", "path"),
-    "captions": ("captions", "caption", "sentences", "text", "texts", "description"),
-    "id": ("id", "image_id", "cocoid", "sample_id", "key"),
-}
 _TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800}
+_FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv")
 
 
-def load_data(source: Any, *, split: str | None = None, image: str | None = None, captions: str | None = None,
-              id: str | None = None, n: int | None = None) -> datasets.Dataset:  # fmt: skip
+def load_data(source: Any, *, split: str | None = None, image: str | None = None, captions: str | None = None, id: str | None = None,
+              n: int | None = None, images: Any = None, config: str | None = None, streaming: bool = False) -> datasets.Dataset:  # fmt: skip
     """Load captioned pictures as a data set with the columns ``id``, ``image`` and ``captions``.
 
     Parameters
     ----------
     source
-        ``"toy"`` (the embedded world), a Parquet file, a folder with pictures and a ``captions.jsonl``
-        (one object a line: ``{"file_name": "a.jpg", "captions": ["…"]}``), or any ``datasets.Dataset``.
+        ``"toy"`` (the embedded world); a Parquet file; a listing (``.jsonl`` or ``.csv`` with a file name and a
+        caption a line; a picture may have several lines), or a folder that has one named ``captions`` or
+        ``metadata``; COCO captions (``.json``, the official format or Karpathy's); a Hugging Face id; anything of
+        ``datasets``.
     split
-        Split of the embedded world: ``"train"``, ``"test"`` or ``"heldout"``.
+        ``"train"``, ``"test"`` or ``"heldout"`` of the embedded world; the split of a Hugging Face data set, or of a
+        Karpathy file (``"train+restval"`` joins two).
     image, captions, id
         Names of the columns; detected where not given. Captions may be one text or several a picture.
     n
         Keep the first ``n`` pictures only (for the embedded world: how many scenes to draw).
+    images
+        Folder of the pictures that a listing or a COCO file names; the file's own folder otherwise.
+    config
+        Configuration of a Hugging Face data set that has several.
+    streaming
+        Take the first ``n`` rows of a Hugging Face data set without downloading the rest.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
     Raises
     ------
     DataError
-        A missing file or column, an empty data set, ids that repeat.
+        A missing file, column or split (the message lists those that are there), an empty data set, ids that repeat.
 
     Examples
     --------
@@ -58,24 +64,20 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
     """
     import datasets
 
-    if isinstance(source, datasets.DatasetDict):
-        if split not in source:
-            raise DataError(
-                f"The data set has the splits {sorted(source)}; expected split= to name one of them, got {split!r}."
-            )
-        source, split = source[split], None
     if isinstance(source, str) and source == "toy":
         from .toy import scenes
 
         split = split or "train"
-        drawn = scenes(_TOY_SIZE.get(split, 0) if n is None else n, split=split)
-        return captioned(drawn)
-    if split is not None:
-        raise DataError(
-            f"split={split!r} was given, but only 'toy' and a DatasetDict have splits here. Select the rows of {type(source).__name__} first."
-        )
+        return captioned(scenes(_TOY_SIZE.get(split, 0) if n is None else n, split=split))
+    names = {"image": image, "captions": captions, "id": id}
     if isinstance(source, str | Path):
-        source = _open(Path(source), datasets)
+        source = _open(source, names, None if images is None else Path(images), split, config, streaming, n)
+    elif split is not None and not isinstance(source, dict):
+        raise DataError(
+            f"split={split!r} was given, but a {type(source).__name__} has no splits. Select the rows first, or leave split out."
+        )
+    else:
+        source = one_split(source, split, n)
     if not isinstance(source, datasets.Dataset):
         raise DataError(
             f"data is a {type(source).__name__}; expected 'toy', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset."
@@ -84,64 +86,29 @@ def load_data(source: Any, *, split: str | None = None, image: str | None = None
         source = source.select(range(min(n, len(source))))
     if len(source) == 0:
         raise DataError("The data set is empty; expected at least one picture with a caption.")
-    return _normalise(source, {"image": image, "captions": captions, "id": id}, datasets)
+    listed = source.column_names == ["id", "image", "captions"]  # whatever the file called them
+    return _normalise(source, dict.fromkeys(names) if listed else names, datasets)
 
 
-def _open(path: Path, datasets: Any) -> Any:
-    if not path.exists():
-        raise DataError(
-            f"There is no file or folder {str(path)!r}. Give 'toy', a Parquet file, or a folder with captions.jsonl."
-        )
-    if path.is_file():
-        if path.suffix != ".parquet":
-            raise DataError(f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet.")
-        try:
-            return datasets.Dataset.from_parquet(str(path))
-        except Exception as error:  # a Parquet reader has many ways to say "this is no Parquet file"
-            raise DataError(f"{str(path)!r} cannot be read as Parquet ({type(error).__name__}: {error}).") from error
-    listing = path / "captions.jsonl"
-    if not listing.exists():
-        raise DataError(
-            f'The folder {str(path)!r} has no captions.jsonl; expected one line a picture: {{"file_name": "a.jpg", "captions": ["…"]}}.'
-        )
-    rows = []
-    for number, line in enumerate(listing.read_text("utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            inside = (path / row["file_name"]).resolve().relative_to(path.resolve())
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{listing}, line {number}: {line[:80]!r} is not a JSON object whose file_name lies in the folder ({error})."
-            ) from error
-        texts = row.get("captions", row.get("caption", row.get("text")))
-        if texts is None:
-            raise DataError(f"{listing}, line {number} has the keys {sorted(row)}; expected 'captions' or 'caption'.")
-        rows.append(
-            {
-                "id": str(row.get("id", inside)),
-                "image": str(path / inside),
-                "captions": [texts] if isinstance(texts, str) else texts,
-            }
-        )
-    if not rows:
-        raise DataError(f"{listing} is empty; expected one line a picture.")
-    features = datasets.Features(
-        {
-            "id": datasets.Value("string"),
-            "image": datasets.Value("string"),
-            "captions": datasets.List(datasets.Value("string")),
-        }
+def _open(source: str | Path, names: dict[str, str | None], images: Path | None, split: str | None, config: str | None,
+          streaming: bool, n: int | None) -> Any:  # fmt: skip
+    """Open a path, or else a Hugging Face id: a text of one or two plain words that no file has."""
+    path = Path(source).expanduser()
+    is_id = (
+        isinstance(source, str)
+        and not path.exists()
+        and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source)
+        and path.suffix not in _FILES
     )
-    return datasets.Dataset.from_list(rows, features=features)
+    return from_hub(str(source), config, split, streaming, n) if is_id else open_path(path, names, images, split)
 
 
 def _normalise(data: Any, names: dict[str, str | None], datasets: Any) -> Any:
+    typed = [c for c, kind in data.features.items() if isinstance(kind, datasets.Image)]
     for role, given in names.items():
-        if given is not None and given not in data.column_names:
-            raise DataError(f"There is no column {given!r} for the {role}; the columns are {data.column_names}.")
-        names[role] = given or _detect(role, data, datasets)
+        names[role] = (
+            typed[0] if role == "image" and given is None and typed else find_column(role, data.column_names, given)
+        )
     for role in ("image", "captions"):
         if names[role] is None:
             raise DataError(
@@ -165,14 +132,6 @@ def _normalise(data: Any, names: dict[str, str | None], datasets: Any) -> Any:
     if rest:
         image = datasets.concatenate_datasets([image, data.select_columns(rest)], axis=1)
     return image.select_columns(["id", "image", "captions", *rest])
-
-
-def _detect(role: str, data: Any, datasets: Any) -> str | None:
-    if role == "image":
-        typed = [c for c, f in data.features.items() if isinstance(f, datasets.Image)]
-        if typed:
-            return typed[0]
-    return next((c for c in CANDIDATES[role] if c in data.column_names), None)
 
 
 def captioned(data: Any) -> Any:
@@ -268,6 +227,4 @@ def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
 
 def vocabulary(captions: Iterable[Iterable[str]]) -> frozenset[str]:
     """Collect the lower-case words that the captions use."""
-    import re
-
     return frozenset(w for group in captions for text in group for w in re.findall(r"[^\W\d_]+", text.lower()))

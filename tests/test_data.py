@@ -134,3 +134,140 @@ def test_repeated_ids_are_refused():
 
 def test_vocabulary():
     assert vocabulary([["A dog, 2 cats"], ["dog's"]]) == {"a", "dog", "cats", "s"}
+
+
+# --- doors ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        gradient().save(tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "mark"), [("captions.csv", ","), ("metadata.csv", ";"), ("pairs.tsv", "\t")])
+def test_a_listing_may_name_a_picture_several_times(folder, name, mark):
+    lines = ["image_name", "comment"], ["a.jpg", '"a dog, sitting"'], ["b.jpg", "two cats"], ["a.jpg", "the dog"]
+    (folder / name).write_text("\n".join(map(mark.join, lines)), "utf-8-sig")
+    data = nbt.load_data(folder / name if name == "pairs.tsv" else folder)
+    assert data["id"][:] == ["a.jpg", "b.jpg"]
+    assert data["captions"][:] == [["a dog, sitting", "the dog"], ["two cats"]]
+    assert data[1]["image"].size == (20, 10)
+
+
+def test_a_listing_may_lie_elsewhere(folder, tmp_path_factory):
+    listing = tmp_path_factory.mktemp("elsewhere") / "list.jsonl"
+    listing.write_text('{"img": "a.jpg", "said": "a dog", "key": 3}')
+    data = nbt.load_data(listing, images=folder, captions="said")
+    assert data["id"][:] == ["3"] and data["captions"][:] == [["a dog"]]
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"line 1 has the columns \['img', 'key', 'said'\]; expected one for the captions, such as 'caption'",
+    ):
+        nbt.load_data(listing, images=folder)
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"no column 'file' for the image; the columns are \['img', 'said', 'key'\]"
+    ):
+        nbt.load_data(listing, images=folder, image="file", captions="said")
+
+
+def test_a_comma_too_many_is_named(folder):
+    (folder / "captions.csv").write_text("file_name,caption\na.jpg,a dog, sitting\n")
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"line 2 has more than 2 fields; expected 2, as in the header. Put texts with commas in quotes",
+    ):
+        nbt.load_data(folder)
+
+
+def test_one_id_is_one_picture(folder):
+    (folder / "captions.csv").write_text("id,file_name,caption\n1,a.jpg,a dog\n1,b.jpg,a cat\n")
+    with pytest.raises(nbt.NbtoolkitError, match="line 3: the id '1' was another picture's before"):
+        nbt.load_data(folder)
+
+
+def test_coco_captions_as_published(folder):
+    content = {"images": [{"id": 9, "file_name": "a.jpg"}, {"id": 7, "file_name": "b.jpg"}],
+               "annotations": [{"image_id": 7, "caption": "a cat"}, {"image_id": 9, "caption": "a dog"}, {"image_id": 7, "caption": "the cat"}]}  # fmt: skip
+    (folder / "captions_val2014.json").write_text(json.dumps(content))
+    data = nbt.load_data(folder / "captions_val2014.json")
+    assert data["id"][:] == ["9", "7"] and data["captions"][:] == [["a dog"], ["a cat", "the cat"]]
+    with pytest.raises(nbt.NbtoolkitError, match="is COCO's own format, one split a file"):
+        nbt.load_data(folder / "captions_val2014.json", split="val")
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"The first picture of 'captions_val2014.json' is not at .*; say where they are"
+    ):
+        nbt.load_data(folder / "captions_val2014.json", images=folder / "nowhere")
+
+
+def test_coco_captions_in_karpathys_splits(folder):
+    def entry(name, split, *texts):
+        return {
+            "filepath": "",
+            "filename": name,
+            "cocoid": ord(name[0]),
+            "split": split,
+            "sentences": [{"raw": t} for t in texts],
+        }
+
+    images = [
+        entry("a.jpg", "train", "a dog", "one dog"),
+        entry("b.jpg", "restval", "a cat"),
+        entry("c.jpg", "test", "a bus"),
+    ]
+    path = folder / "dataset_coco.json"
+    path.write_text(json.dumps({"dataset": "coco", "images": images}))
+    assert nbt.load_data(path)["id"][:] == ["97", "98", "99"]
+    assert nbt.load_data(path, split="train+restval")["captions"][:] == [["a dog", "one dog"], ["a cat"]]
+    with pytest.raises(nbt.NbtoolkitError, match=r"has the splits \['restval', 'test', 'train'\].*got 'val'"):
+        nbt.load_data(path, split="val")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"images": [{"id": 1, "file_name": "../x.jpg"}], "annotations": []}'])
+def test_other_json_is_refused(folder, content):
+    (folder / "x.json").write_text(content)
+    with pytest.raises(nbt.NbtoolkitError, match="is not a COCO captions file|does not lie in the folder"):
+        nbt.load_data(folder / "x.json")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A folder as on the Hugging Face hub: Parquet files, two splits."""
+    features = datasets.Features({"image": datasets.Image(), "caption": datasets.List(datasets.Value("string"))})
+    for split, n in (("train", 5), ("test", 2)):
+        rows = {"image": [gradient()] * n, "caption": [[f"{split} {i}"] for i in range(n)]}
+        data = datasets.Dataset.from_dict(rows, features=features)
+        (tmp_path / "repo" / "data").mkdir(parents=True, exist_ok=True)
+        data.to_parquet(tmp_path / "repo" / "data" / f"{split}-00000-of-00001.parquet")
+    return tmp_path / "repo"
+
+
+def test_a_hugging_face_repository(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    assert nbt.load_data(repository, split="test")["captions"][:] == [["test 0"], ["test 1"]]
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"has the splits \['test', 'train'\]; expected split= to name one of them, got None"
+    ):
+        nbt.load_data(repository)
+    saved = tmp_path / "saved"
+    nbt.load_data(repository, split="train").save_to_disk(saved)
+    assert len(nbt.load_data(saved)) == 5
+
+
+def test_a_stream_is_taken_as_far_as_asked(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    stream = datasets.load_dataset(str(repository), split="train", streaming=True)
+    data = nbt.load_data(stream, n=3)
+    assert data["captions"][:] == [["train 0"], ["train 1"], ["train 2"]] and data[0]["image"].size == (20, 10)
+    assert len(nbt.load_data(datasets.load_dataset(str(repository), streaming=True), split="test", n=9)) == 2
+    with pytest.raises(nbt.NbtoolkitError, match="is a stream; expected n=, how many rows to take"):
+        nbt.load_data(stream)
+
+
+def test_an_id_out_of_reach_says_so():
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match=r"There is no file or folder 'no-such/data', and no data set of that name could be opened",
+    ):
+        nbt.load_data("no-such/data", split="train")
