@@ -15,7 +15,7 @@ _HOME = {
     "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
     "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
     "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "study": "studies",
-    "open_study": "store", "explore": "widgets",
+    "open_study": "store", "read_xl_vlms": "interop", "explore": "widgets",
     "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
     "Source": "types", "Study": "types", "NbtoolkitError": "errors",
 }  # fmt: skip
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .extraction import extract as extract
     from .grounding import WordFilter as WordFilter
     from .grounding import ground as ground
+    from .interop import read_xl_vlms as read_xl_vlms
     from .metrics import evaluate as evaluate
     from .models import check_model as check_model
     from .models import load_model as load_model

@@ -1,0 +1,80 @@
+"""Files of the paper's authors: read as tensors, never unpickled."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+import nbtoolkit as nbt
+
+BLOCKS = ("language_model.model.layers.30", "language_model.model.layers.31")
+
+
+def features(n=6, modules=BLOCKS, **changes):
+    torch.manual_seed(0)
+    mask = [torch.tensor([i != 2]) for i in range(n)]
+    return {"hidden_states": [{m: torch.randn(1, 1, 8).half() for m in modules} for _ in range(n)], "image": [[f"val2014/{i}.jpg"] for i in range(n)],
+            "model_predictions": [[f"a dog {i}"] for i in range(n)], "token_of_interest_mask": mask, **changes}  # fmt: skip
+
+
+def saved(folder, content):
+    torch.save(content, folder / "x.pth")
+    return folder / "x.pth"
+
+
+def test_features_become_representations(tmp_path):
+    content = features()
+    reps = nbt.read_xl_vlms(saved(tmp_path, content), "dog", model="llava-hf/llava-1.5-7b-hf")
+    assert reps.layers == (31, 32) and reps.n_layers == 32 and reps.states.dtype == np.float32
+    assert reps.sample_ids == tuple(f"val2014/{i}.jpg" for i in (0, 1, 3, 4, 5)) and reps.captions[2] == "a dog 3"
+    assert dict(reps.skipped) == {"val2014/2.jpg": "the model said 'a dog 2'"}
+    np.testing.assert_array_equal(reps.layer(-1)[2], content["hidden_states"][3][BLOCKS[1]].float().numpy()[0, 0])
+    assert nbt.decompose(reps, PCA(3), layer=-1).concepts.shape == (3, 8)
+
+
+def test_the_documented_form_is_read_too(tmp_path):
+    content = features(token_of_interest_mask=torch.ones(6, dtype=torch.bool), image=["a.jpg"] * 6)
+    reps = nbt.read_xl_vlms(saved(tmp_path, content), "dog")
+    assert reps.sample_ids == ("a.jpg", *(f"a.jpg#{k}" for k in range(2, 7)))
+
+
+def test_a_hooked_final_norm_is_said_to_be_one(tmp_path):
+    path = saved(tmp_path, features(modules=["language_model.model.norm"]))
+    with pytest.raises(nbt.NbtoolkitError, match=r"the final norm, only; say how many blocks the model has"):
+        nbt.read_xl_vlms(path, "dog")
+    reps = nbt.read_xl_vlms(path, "dog", n_layers=32)
+    assert reps.layers == (32,) and "output of the final norm" in reps.source.layer_convention
+    assert reps.layer(-1).shape == (5, 8)
+
+
+class Payload:
+    def __reduce__(self):
+        return (open, ("/tmp/nbtoolkit-was-here", "w"))
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (features(analysis_model=Payload()), "cannot be read without running code that is in it"),
+    ({"concepts": torch.zeros(2, 3)}, r"has \['concepts'\]; expected 'hidden_states'"),
+    ([1, 2], "has list; expected 'hidden_states'"),
+    (features(image=[["a"]]), "has 6 hidden states, 1 images"),
+    (features(hidden_states=[{BLOCKS[0]: torch.zeros(1, 40, 8)}] * 6), r"holds \(1, 40, 8\) at .*; expected one position a sample"),
+    (features(modules=["vision_tower"]), r"holds the modules \['vision_tower'\]; expected decoder blocks"),
+    (features(token_of_interest_mask=[torch.tensor([False])] * 6), "in none of them the token of interest was found"),
+])  # fmt: skip
+def test_other_files_are_refused(tmp_path, content, message):
+    with pytest.raises(nbt.NbtoolkitError, match=message):
+        nbt.read_xl_vlms(saved(tmp_path, content), "dog")
+
+
+def test_nothing_in_a_file_is_run(tmp_path):
+    import os
+
+    with pytest.raises(nbt.NbtoolkitError):
+        nbt.read_xl_vlms(saved(tmp_path, Payload()))
+    assert not os.path.exists("/tmp/nbtoolkit-was-here")  # noqa: PTH110
+
+
+def test_a_file_that_is_no_archive(tmp_path):
+    (tmp_path / "x.pth").write_bytes(b"nonsense")
+    with pytest.raises(nbt.NbtoolkitError, match="cannot be read"):
+        nbt.read_xl_vlms(tmp_path / "x.pth")
