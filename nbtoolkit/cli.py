@@ -38,7 +38,14 @@ def _parser() -> argparse.ArgumentParser:
 
     study = commands.add_parser("study", help="study a word of any model and data; resumes where it was stopped")
     study.add_argument("--model", required=True, help="toy, a folder, or a Hugging Face id")
-    study.add_argument("--data", required=True, help="toy, a Parquet file, or a folder with captions.jsonl")
+    study.add_argument(
+        "--data",
+        required=True,
+        help="toy, a Parquet file, COCO captions (.json), a folder with captions.jsonl, or a Hugging Face id",
+    )
+    study.add_argument("--split", help="split of the data, such as train")
+    study.add_argument("--images", type=Path, help="folder of the pictures that a COCO file or a listing names")
+    study.add_argument("--n", type=int, help="use the first N pictures only")
     study.add_argument("--token", required=True)
     study.add_argument("--out", type=Path, required=True, help="study folder to write")
     study.add_argument("--n-concepts", type=int, default=20)
@@ -53,7 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--scorer", help="CLIP judge: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)"
     )
+    study.add_argument("--prompt", help="what the model is asked (default: what its family expects)")
     study.add_argument("--batch-size", type=int)
+    study.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
+    study.add_argument(
+        "--dask-address",
+        metavar="ADDRESS",
+        help="scheduler of a Dask cluster, such as tcp://host:8786; 'local' starts workers here",
+    )
     study.add_argument("--device", default="auto")
     study.add_argument("--html", type=Path, metavar="FILE", help="also write the interactive page")
     study.set_defaults(run=_study)
@@ -132,7 +146,9 @@ def _study(args: argparse.Namespace) -> int:
     judge = args.scorer or ("toy" if args.model == "toy" else None)
     layers = "all" if args.layers == "all" else [_whole(part) for part in args.layers.split(",")]
     shards = args.out.with_name(args.out.name + ".shards")
-    result = study(load_model(args.model, device=args.device), load_data(args.data), args.token, layers=layers,
+    engine = "dask" if args.dask_address == "local" else args.dask_address
+    data = load_data(args.data, split=args.split, images=args.images, n=args.n)
+    result = study(load_model(args.model, device=args.device, dtype=args.dtype), data, args.token, layers=layers, prompt=args.prompt, engine=engine,
                    method=_method(args.method, args.n_concepts), scorer=load_scorer(judge) if judge else None, captions=args.captions,
                    batch_size=args.batch_size or "auto", out=shards)  # fmt: skip
     result.save(args.out)

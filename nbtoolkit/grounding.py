@@ -129,8 +129,12 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
 def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:
     """Ids of the samples of largest absolute activation, concept by concept, strongest first."""
     strength = np.abs(cd.activations)
-    order = np.argsort(-strength, axis=0, kind="stable")[:n].T  # (n_concepts, n)
-    return [[cd.sample_ids[i] for i in row if strength[i, k] > 0] for k, row in enumerate(order)]
+    order = np.argsort(-strength, axis=0, kind="stable").T  # (n_concepts, n_samples)
+    repeated = len(set(cd.sample_ids)) < len(
+        cd.sample_ids
+    )  # with which="all" a sample has several rows; it is shown once
+    shown = order if repeated else order[:, :n]
+    return [list(dict.fromkeys(cd.sample_ids[i] for i in row if strength[i, k] > 0))[:n] for k, row in enumerate(shown)]
 
 
 def _begin_words(tokenizer: Any, ids: Sequence[int]) -> dict[int, bool]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import captioned, images_by_id, thumbnail, vocabulary
+from .data import captioned, images_by_id, read_image, thumbnail, vocabulary
 from .decomposition import SemiNMF, decompose
 from .errors import NbtoolkitError
 from .extraction import extract
 from .grounding import WordFilter, ground
 from .metrics import evaluate
 from .progress import bar
-from .tokens import locate
+from .tokens import locate, spellings
 from .types import Representations, Sample, Scores, Study
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     Parameters
     ----------
     model, data, token
-        As for :func:`nbtoolkit.extract`.
+        As for :func:`nbtoolkit.extract`. ``data`` may also be :class:`Representations` that are already there (of
+        :func:`nbtoolkit.extract` or :func:`nbtoolkit.read_xl_vlms`): its pictures are then the files that the ids name.
     method
         Any scikit-learn transformer; ``None`` means ``SemiNMF(20, random_state=0)``, with fewer concepts where there
         are fewer than 40 samples.
@@ -47,7 +48,8 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     progress
         Show bars, or call ``progress(stage, done, total)``.
     **extraction
-        Further arguments of :func:`nbtoolkit.extract`: ``batch_size, captions, prompt, max_new_tokens``.
+        Further arguments of :func:`nbtoolkit.extract`, such as ``batch_size, captions, prompt, engine``. Captions are
+        whole (``stop_early=False``), because the views show them.
 
     Returns
     -------
@@ -66,11 +68,28 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     >>> s.layers
     (1, 2, 3, 4, 5)
     """
-    data, reading = captioned(data), _stage(progress, "reading")
-    reps = extract(model, data, token, layers="all", out=out, progress=reading, **extraction)
+    if isinstance(data, Representations):
+        reps, data = data, None
+        token = token or reps.source.token
+    else:
+        data = captioned(data)
+        reps = extract(
+            model,
+            data,
+            token,
+            layers="all",
+            out=out,
+            progress=_stage(progress, "reading"),
+            **{"stop_early": False} | extraction,
+        )
+    if len(set(reps.sample_ids)) < len(reps):
+        raise NbtoolkitError(
+            "The representations have several rows a sample (which='all'); a study shows one a sample: extract with which='first'."
+        )
     if method is None:
         method = SemiNMF(min(20, max(1, len(reps) // 2)), random_state=0)
-    known = vocabulary(data["captions"]) | vocabulary([reps.captions])
+    words = spellings(token, extraction.get("variants", ()))
+    known = vocabulary([reps.captions]) | vocabulary(reps.references if data is None else data["captions"])
     wanted = _wanted(layers, reps)
     thumbnails, embeddings = _look(data, reps.sample_ids, scorer)
     dictionaries, groundings, scores = {}, {}, {}
@@ -82,7 +101,7 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
             dictionaries[layer], groundings[layer] = cd, g
             scores[layer] = _score(cd, g, scorer, embeddings)
             done(i + 1)
-    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *_pieces(reps.captions[k], token))
+    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *_pieces(reps.captions[k], words))
                for k, i in enumerate(reps.sample_ids)]  # fmt: skip
     return Study(token, dictionaries, groundings, samples, reps, scores, reps.source)
 
@@ -91,7 +110,7 @@ def _look(data: Any, ids: Sequence[str], scorer: Scorer | None) -> tuple[list[by
     """Thumbnails, and the judge's embedding of every picture; a few full pictures in memory at a time."""
     thumbnails: list[bytes] = []
     embeddings: dict[str, np.ndarray] = {}
-    pictures = images_by_id(data, ids)
+    pictures = (read_image(i) for i in ids) if data is None else images_by_id(data, ids)
     for start in range(0, len(ids), 64):
         batch = ids[start : start + 64]
         shown = list(itertools.islice(pictures, len(batch)))
@@ -112,13 +131,13 @@ def _wanted(layers: str | Sequence[int], reps: Representations) -> list[int]:
             raise NbtoolkitError(
                 f"layers is {layers!r}; expected 'all' or a list of layers between 0 and {reps.n_layers}."
             )
-        return list(range(1, reps.n_layers + 1))
+        return [layer for layer in reps.layers if layer > 0]
     return sorted({reps.resolve(layer) for layer in layers})
 
 
-def _pieces(caption: str, token: str) -> tuple[tuple[str, ...], int]:
+def _pieces(caption: str, words: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Cut a caption into what is before the token, the token, and what is after it; the token's index is 1."""
-    found = locate(token, caption)
+    found = locate(words, caption)
     start, stop = found.span() if found else (0, 0)
     return (caption[:start], caption[start:stop], caption[stop:]), 1
 
