@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, ModelError, NbtoolkitError
-from .reading import Reader, Settings
+from .reading import CANCELLED, Reader, Settings
 from .shards import ShardStore
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 class Job:
     """What a worker needs to read any shard; it travels to the workers, so it is small: names and paths, no tensors."""
 
-    key: str
     source: str
     loading: dict[str, Any]
     one_gpu_each: bool
@@ -33,6 +32,7 @@ class Job:
     fingerprint: dict[str, Any]
 
 
+_models: dict[str, Model] = {}  # of this worker: the last one
 _readers: dict[str, Reader] = {}
 _turn = threading.Lock()  # hooks are on the model: one shard at a time in a process
 
@@ -44,10 +44,10 @@ def read_shard(job: Job, index: int, rows: Sequence[int]) -> dict[str, Any]:
         done = store.row(index)
         if done is not None:
             return done
-        if job.key not in _readers:
+        if job.data not in _readers:
             _readers.clear()
-            _readers[job.key] = _reader(job)
-        reader = _readers[job.key]
+            _readers[job.data] = _reader(job)
+        reader = _readers[job.data]
         return store.save(index, reader.shard(rows), reader.model.d_model)
 
 
@@ -57,12 +57,20 @@ def _reader(job: Job) -> Reader:
     from dask.distributed import get_worker
 
     from .models import load_model
+    from .provenance import weights
 
     loading = dict(job.loading)
     if job.one_gpu_each and torch.cuda.device_count() > 1:
         loading["device"] = f"cuda:{int(get_worker().name) % torch.cuda.device_count()}"
-    data = datasets.load_from_disk(job.data)
-    return Reader(load_model(job.source, check=False, **loading), data, job.settings, job.batch_size)
+    key = f"{job.source} {loading}"
+    if key not in _models:
+        _models.clear()
+        _models[key] = load_model(job.source, **loading)
+    if weights(_models[key].hf) != job.fingerprint["weights"]:
+        raise ModelError(
+            f"The worker finds other weights at {job.source!r} than this process has. Give all of them the same files."
+        )
+    return Reader(_models[key], datasets.load_from_disk(job.data), job.settings, job.batch_size)
 
 
 def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int | str, store: ShardStore, shards: Sequence[Sequence[int]],
@@ -87,36 +95,43 @@ def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int
     advance(done)
     if not missing:
         return
-    with (
-        _client(engine) as (client, ours),
-        tempfile.TemporaryDirectory(dir=store.folder, prefix=".candidates-") as folder,
-    ):
-        from dask.distributed import as_completed
+    with _client(engine) as (client, ours), tempfile.TemporaryDirectory(dir=store.folder, prefix=".job-") as folder:
+        from dask.distributed import wait
 
-        rows = [
-            i for index in missing for i in shards[index]
-        ]  # the workers get the pictures of the missing shards, as files
-        raw.select(rows).save_to_disk(folder)
-        starts = {index: sum(len(shards[k]) for k in missing[:n]) for n, index in enumerate(missing)}
-        job = Job(folder, model.origin[0], model.origin[1], ours, str(Path(folder).resolve()), settings, batch_size, str(store.folder.resolve()),
-                  store.fingerprint)  # fmt: skip
-        futures = {client.submit(read_shard, job, index, list(range(starts[index], starts[index] + len(shards[index]))), pure=False): index
-                   for index in missing}  # fmt: skip
+        _write_candidates(raw.select([i for index in missing for i in shards[index]]), folder)
+        here = Path(folder).resolve()
+        job = Job(*model.origin, ours, str(here), settings, batch_size, str(here.parent), store.fingerprint)
+        futures, start = {}, 0
+        for index in missing:
+            stop = start + len(shards[index])
+            futures[client.submit(read_shard, job, index, list(range(start, stop)), pure=False)] = index
+            start = stop
+        waiting = set(futures)
         try:
-            waiting = as_completed(futures)
-            while not waiting.is_empty():
+            while waiting:
                 if cancel is not None and cancel.is_set():
-                    raise Cancelled(
-                        "The extraction was cancelled; finished shards are kept: call extract again with the same out= to go on."
-                    )
+                    raise Cancelled(CANCELLED)
                 with contextlib.suppress(TimeoutError):
-                    future = waiting.next_batch(block=False) or [waiting.__next__()]
-                    for finished in future:
-                        finished.result()
-                        done += len(shards[futures[finished]])
+                    finished, waiting = wait(waiting, timeout=1, return_when="FIRST_COMPLETED")
+                    for future in finished:
+                        future.result()
+                        done += len(shards[futures[future]])
                         advance(done)
         finally:
             client.cancel(list(futures))
+
+
+def _write_candidates(raw: Any, folder: str) -> None:
+    """Give the workers the pictures of the missing shards, as files where all can see them."""
+    import datasets
+
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        raw.save_to_disk(folder)
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from .tokens import contains, encode_answer, find_tokens
 if TYPE_CHECKING:
     from .models import Model
 
+CANCELLED = "The extraction was cancelled; finished shards are kept: call extract again with the same out= to go on."
 AUTO = 32  # pictures a batch to begin with, where the caller leaves it to us
 
 
@@ -117,9 +118,7 @@ class Reader:
             ahead = thread.submit(self._load, cells, chunks[0])
             for following in [*chunks[1:], None]:
                 if self.cancel is not None and self.cancel.is_set():
-                    raise Cancelled(
-                        "The extraction was cancelled; finished shards are kept: call extract again with the same out= to go on."
-                    )
+                    raise Cancelled(CANCELLED)
                 batches, broken = ahead.result()
                 skipped |= broken
                 if following:

@@ -7,6 +7,7 @@ unpacked into pytest's cache, only this process sees it, and the two missing dec
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +43,17 @@ def provide() -> None:
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _keep.append(library)
         import torchvision  # noqa: F401
+
+
+@contextlib.contextmanager
+def not_inherited() -> Iterator[None]:
+    """Keep processes that ``multiprocessing`` starts from finding it: they get this process's path, not its declarations."""
+    before = list(sys.path)
+    sys.path[:] = [p for p in before if ".pytest_cache" not in p]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _unpacked() -> Path | None:
