@@ -92,20 +92,24 @@ class ShardStore:
             d_model, for the shape of an empty shard.
         """
         states = rows.states if rows.ids else np.zeros((0, len(self.layers), width), np.float32)
-        try:
-            write_stacked(
-                self._file(index, "safetensors"), {f"layer.{i:03d}": [states[:, k]] for k, i in enumerate(self.layers)}
-            )
+        with self._writing(f"shard {index}"):
+            layers = {f"layer.{i:03d}": [states[:, k]] for k, i in enumerate(self.layers)}
+            write_stacked(self._file(index, "safetensors"), layers)
             write_table(
                 self._file(index, "parquet"), {"id": rows.ids, "caption": rows.captions, "position": rows.positions}
             )
             hashes = {suffix: sha256(self._file(index, suffix)) for suffix in ("safetensors", "parquet")}
             about = {"shard": index, "rows": len(rows.ids), "skipped": dict(rows.skipped), "sha256": hashes}
             write_json(self._file(index, "json"), about)
-        except OSError as error:
-            raise StudyError(f"Shard {index} could not be written to {str(self.folder)!r} ({error.strerror or error}). Finished shards are kept: "
-                             "make room, and call extract again with the same out=.") from error  # fmt: skip
         return about
+
+    @contextlib.contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StudyError(f"{what.capitalize()} could not be written to {str(self.folder)!r} ({error.strerror or error}). Finished shards are kept: "
+                             "make room, and call extract again with the same out=.") from error  # fmt: skip
 
     def gather(self, manifest: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, dict[str, list[Any]], dict[str, str]]:
         """Put finished shards together.
@@ -149,6 +153,7 @@ class ShardStore:
             except (OSError, ValueError, KeyError):
                 pass
             maps = [map_stacked(self._file(i, "safetensors"))[1] for i in filled or [0]]
-            write_stacked(path, {f"layer.{i:03d}": [m[:, k] for m in maps] for k, i in enumerate(self.layers)})
+            with self._writing("the states of all shards"):
+                write_stacked(path, {f"layer.{i:03d}": [m[:, k] for m in maps] for k, i in enumerate(self.layers)})
         write_json(record, {"shards": shards, "states": sha256(path)})
         return path
