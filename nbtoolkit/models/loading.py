@@ -11,6 +11,9 @@ from ..errors import ModelError
 from .adapter import Model
 from .checks import check_adapter
 
+SAFE = {
+    "trust_remote_code": False
+}  # left unsaid, transformers asks the user, and a reflex runs what came with the weights
 TOY = Path(__file__).parent.parent / "toy" / "weights"
 
 
@@ -19,10 +22,9 @@ def resolve(source: Any, part: str) -> Any:
     return TOY / part if isinstance(source, str) and source == "toy" else source
 
 
-def load_model(
-    source: Any, *, processor: Any = None, device: str = "auto", dtype: Any = "auto", check: bool = True
-) -> Model:
-    """Load any decoder-only image-text-to-text model of Hugging Face.
+def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtype: Any = "auto", check: bool = True, revision: str | None = None,
+               device_map: Any = None, quantization_config: Any = None, attn_implementation: str | None = None) -> Model:  # fmt: skip
+    """Load an image-text-to-text model of Hugging Face.
 
     Parameters
     ----------
@@ -36,7 +38,10 @@ def load_model(
         ``"auto"``: the checkpoint's own on a GPU, float32 on the CPU.
     check
         Run the load-time checks: hooks fire once a forward pass, the last layer unembeds to the model's logits, a
-        hook that does nothing changes nothing, and two pictures give different logits.
+        hook that does nothing changes nothing, and two pictures give different logits. They also find the scale and
+        soft cap of the logits. :func:`check_model` shows them, and more, as a table.
+    revision, device_map, quantization_config, attn_implementation
+        As for ``from_pretrained``: a commit, a model spread over several GPUs, a quantised one, an attention kernel.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def load_model(
     Raises
     ------
     ModelError
-        No model there, no decoder-only language model in it, or a failed check.
+        No model there, no language model in it, or a failed check; the message has the reason.
 
     Examples
     --------
@@ -54,69 +59,79 @@ def load_model(
     >>> nbt.load_model("toy").n_layers
     5
     """
-    name = (
-        str(source)
-        if isinstance(source, str | Path)
-        else getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
-    )
     if isinstance(source, str | Path):
-        hf, processor = _from_pretrained(resolve(source, "captioner"), name, processor, device, dtype)
+        name, folder = str(source), Path(source)
+        placing = {
+            "revision": revision,
+            "device_map": device_map,
+            "quantization_config": quantization_config,
+            "attn_implementation": attn_implementation,
+        }
+        hf, processor = _from_pretrained(
+            resolve(source, "captioner"),
+            name,
+            processor,
+            device,
+            dtype,
+            {k: v for k, v in placing.items() if v is not None},
+        )
     elif processor is None:
         raise ModelError(
             f"A loaded {type(source).__name__} was given without its processor; call load_model(model, processor=processor)."
         )
     else:
-        hf = source
+        hf, name = source, getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "")
     if isinstance(source, str | Path):
-        folder = Path(source)
-        model.origin = (
-            str(folder.resolve()) if folder.exists() and name != "toy" else name,
-            {"device": str(device), "dtype": dtype},
-        )
+        where = str(folder.resolve()) if folder.exists() and name != "toy" else name
+        model.origin = where, {"device": str(device), "dtype": dtype} | placing
     if check:
         check_adapter(model)
     return model
 
 
-def _from_pretrained(source: Any, name: str, processor: Any, device: str, dtype: Any) -> tuple[Any, Any]:
+def _from_pretrained(
+    source: Any, name: str, processor: Any, device: str, dtype: Any, placing: dict[str, Any]
+) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMultimodalLM
 
     if isinstance(source, Path) and not source.exists():
         raise ModelError(
             f"There is no folder {str(source)!r}; expected a Hugging Face model folder, a hub id, or 'toy'."
         )
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    kind = (
-        (torch.float32 if str(where).startswith("cpu") else "auto")
-        if isinstance(dtype, str) and dtype == "auto"
-        else dtype
-    )
+    on_cpu = str(where).startswith("cpu") and "device_map" not in placing
+    kind = (torch.float32 if on_cpu else "auto") if isinstance(dtype, str) and dtype == "auto" else dtype
+    version = {k: v for k, v in placing.items() if k == "revision"}
     try:
-        AutoConfig.from_pretrained(source)
+        config = AutoConfig.from_pretrained(source, **SAFE, **version)
     except Exception as error:
         raise ModelError(
             f"{name!r} holds no Hugging Face model ({reason(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
         ) from error
+    known = type(config) in AutoModelForImageTextToText._model_mapping
     try:
         with quiet(name == "toy"):
-            hf: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=kind)
-        hf = hf.to(where)
-        processor = processor or load_processor(source)
+            hf: Any = (AutoModelForImageTextToText if known else AutoModelForMultimodalLM).from_pretrained(
+                source, dtype=kind, **placing
+            )
+        if not (getattr(hf, "is_quantized", False) or hasattr(hf, "hf_device_map")):  # those are where they belong
+            hf = hf.to(where)
+        processor = processor or load_processor(source, **version)
     except Exception as error:
         raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason(error)}).") from error
     return hf, processor
 
 
-def load_processor(source: Any) -> Any:
+def load_processor(source: Any, **version: str) -> Any:
     """Load a processor that can do its own resampling: torchvision has no box and no Hamming filter, PIL has."""
     from PIL.Image import Resampling
     from transformers import AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(source)
+    processor = AutoProcessor.from_pretrained(source, **SAFE, **version)
     if getattr(processor.image_processor, "resample", None) in (Resampling.BOX, Resampling.HAMMING):
-        processor = AutoProcessor.from_pretrained(source, backend="pil")
+        processor = AutoProcessor.from_pretrained(source, backend="pil", **SAFE, **version)
     return processor
 
 

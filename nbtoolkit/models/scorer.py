@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from .loading import load_processor, quiet, reason, resolve
+from .loading import SAFE, load_processor, quiet, reason, resolve
 from .threads import fitting_threads
 
 
@@ -82,7 +82,7 @@ def load_scorer(source: Any = "toy") -> Scorer:
     path = resolve(source, "scorer")
     try:
         with quiet(path is not source):
-            hf: Any = AutoModel.from_pretrained(path, dtype=torch.float32)
+            hf: Any = AutoModel.from_pretrained(path, dtype=torch.float32, **SAFE)
         processor = load_processor(path)
     except Exception as error:
         raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({reason(error)}).") from error

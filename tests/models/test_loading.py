@@ -140,3 +140,66 @@ def test_a_loaded_model_needs_its_processor():
 def test_a_scorer_must_be_a_clip(tmp_path):
     with pytest.raises(nbt.NbtoolkitError, match="cannot be loaded as a CLIP model"):
         nbt.load_scorer(tmp_path)
+
+
+def test_a_saved_model_is_loaded_from_its_folder(tmp_path):
+    """The way of every real checkpoint: config, weights and processor from files, in half precision too."""
+    from ..zoo import build
+
+    hf, processor = build("llava")
+    hf.generation_config.suppress_tokens = None
+    hf.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    model = nbt.load_model(tmp_path)
+    assert model.origin[0] == str(tmp_path) and nbt.check_model(model).ok
+    assert nbt.load_model(str(tmp_path), dtype="bfloat16").hf.dtype == torch.bfloat16
+
+
+def test_nothing_from_the_hub_is_run(tmp_path, monkeypatch):
+    """A folder that brings its own code is refused, whatever it says."""
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "strange", "auto_map": {"AutoConfig": "evil.C", "AutoModelForImageTextToText": "evil.M"}}'
+    )
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    with pytest.raises(nbt.NbtoolkitError, match="holds no Hugging Face model"):
+        nbt.load_model(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_report_prints_as_a_table(model):
+    lines = repr(nbt.check_model(model)).splitlines()
+    assert lines[0].startswith("Model 'toy'") and len(lines) == 8
+    assert all(line.startswith("  ok   ") for line in lines[1:])
+    assert any("the last layer unembeds to the model's own logits" in line for line in lines)
+
+
+def test_a_report_says_what_fails():
+    hf, processor = tiny(LlamaConfig(**SMALL))
+    model = nbt.load_model(hf, processor=processor)
+    model.norm = torch.nn.Identity()
+    report = nbt.check_model(model)
+    assert not report.ok and [c.what for c in report.checks if not c.ok] == [
+        "the last layer unembeds to the model's own logits"
+    ]
+    assert "  NO   the last layer" in repr(report)
+
+
+def test_scales_and_soft_caps_are_found_from_the_logits():
+    """What the configuration says is not what every class does; the model's own logits decide."""
+    hf, processor = tiny(LlamaConfig(**SMALL))
+    head = hf.lm_head
+
+    def capped(_module, _args, out):
+        return 5.0 * torch.tanh(out / 5.0)
+
+    hf.config.text_config.final_logit_softcapping = 5.0
+    assert nbt.load_model(hf, processor=processor).softcap == 0  # the class ignores it
+    handle = hf.register_forward_hook(
+        lambda _m, _a, out: out.__setitem__("logits", capped(None, None, out.logits)) or out
+    )
+    try:
+        model = nbt.load_model(hf, processor=processor)
+        assert model.softcap == 5.0 and model.head is head
+    finally:
+        handle.remove()
