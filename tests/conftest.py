@@ -17,10 +17,13 @@ provide()  # before transformers looks whether torchvision is there
 
 import numpy as np
 import pytest
+import torch
 
 import nbtoolkit as nbt
 
 from .browser.conftest import FLAGS
+
+torch.set_num_threads(1)  # the models are tiny: a second thread only waits, and burns CPU on a busy machine
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "data" / "coco_photos.parquet"
