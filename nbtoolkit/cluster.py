@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .batches import CANCELLED
 from .errors import Cancelled, ModelError, NbtoolkitError
-from .reading import CANCELLED, Reader, Settings
+from .reading import Reader, Settings
 from .shards import ShardStore
 
 if TYPE_CHECKING:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import picture_size, read_image
-from .errors import Cancelled, DataError, ModelError
+from .batches import Batch, batches, prepare
+from .errors import ModelError
 from .tokens import contains, encode_answer, find_tokens
 
 if TYPE_CHECKING:
     from .models import Model
 
-CANCELLED = "The extraction was cancelled; finished shards are kept: call extract again with the same out= to go on."
 AUTO = 32  # pictures a batch to begin with, where the caller leaves it to us
 
 
@@ -49,15 +46,6 @@ class Settings:
     dtype: str = "float32"
 
 
-@dataclass
-class Batch:
-    """Pictures that the processor has seen: ``inputs`` are still on the CPU."""
-
-    samples: list[dict[str, Any]]
-    pictures: list[Any]
-    inputs: dict[str, Any]
-
-
 class Reader:
     """Runs a model over samples, batch after batch; the next batch is decoded and preprocessed meanwhile.
 
@@ -83,8 +71,6 @@ class Reader:
     ) -> None:
         self.model, self.data, self.settings, self.cancel = model, data, settings, cancel
         self.batch_size = AUTO if batch_size == "auto" else int(batch_size)
-        self._ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
-        self._ahead.processor = copy.deepcopy(model.processor)
         self._last = {variant[-1] for variant in settings.variants}
         self._buffer: Any = None
 
@@ -93,7 +79,7 @@ class Reader:
         rows, cells = Rows(), self.data.select(indices)
         place = {i: k for k, i in enumerate(cells["id"])}
         found: list[tuple[int, Rows, int]] = []  # (place in the data, rows, row)
-        for batch in self._batches(cells, rows.skipped):
+        for batch in batches(self.model, cells, self.settings.prompt, self.batch_size, rows.skipped, self.cancel):
             for part in self._read_what_fits(batch):
                 found += [(place[i], part, k) for k, i in enumerate(part.ids)]
                 rows.skipped |= part.skipped
@@ -108,47 +94,6 @@ class Reader:
             rows.states = np.stack([part.states[k] for _, part, k in found])
         return rows
 
-    # --- batches ---------------------------------------------------------------------------------------
-
-    def _batches(self, cells: Any, skipped: dict[str, str]) -> Iterator[Batch]:
-        """Batches of pictures of like size, hence of like length; the next one is prepared in a thread."""
-        order = sorted(range(len(cells)), key=lambda k: picture_size(cells[k]["image"]))
-        chunks = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        with ThreadPoolExecutor(1) as thread:
-            ahead = thread.submit(self._load, cells, chunks[0])
-            for following in [*chunks[1:], None]:
-                if self.cancel is not None and self.cancel.is_set():
-                    raise Cancelled(CANCELLED)
-                batches, broken = ahead.result()
-                skipped |= broken
-                if following:
-                    ahead = thread.submit(self._load, cells, following)
-                yield from batches
-
-    def _load(self, cells: Any, chunk: Sequence[int]) -> tuple[list[Batch], dict[str, str]]:
-        """Decode pictures and run the processor; broken pictures are left out, with the reason."""
-        samples, pictures, broken = [], [], {}
-        for k in chunk:
-            cell = cells[k]
-            try:
-                pictures.append(read_image(cell["image"]))
-                samples.append({"id": cell["id"], "captions": cell["captions"]})
-            except DataError as error:
-                broken[cell["id"]] = str(error)
-        return self._prepare(self._ahead, samples, pictures), broken
-
-    def _prepare(self, model: Model, samples: list[dict[str, Any]], pictures: list[Any]) -> list[Batch]:
-        """Run the processor; a family whose answers change with padding gets a batch for each length."""
-        if not samples:
-            return []
-        inputs = model.prepare(pictures, self.settings.prompt)
-        lengths = inputs["attention_mask"].sum(1).tolist()
-        if not model.equal_lengths or len(set(lengths)) == 1:
-            return [Batch(samples, pictures, inputs)]
-        groups = [[k for k, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))]
-        parts = [([samples[k] for k in g], [pictures[k] for k in g]) for g in groups]
-        return [Batch(some, seen, model.prepare(seen, self.settings.prompt)) for some, seen in parts]
-
     def _read_what_fits(self, batch: Batch) -> Iterator[Rows]:
         """Read a batch; where memory runs out, halve it, and remember the size that fits."""
         import torch
@@ -160,7 +105,7 @@ class Reader:
             batch, n = waiting[0], self.batch_size
             if len(batch.samples) > n:
                 parts = [
-                    self._prepare(self.model, batch.samples[i : i + n], batch.pictures[i : i + n])
+                    prepare(self.model, batch.samples[i : i + n], batch.pictures[i : i + n], self.settings.prompt)
                     for i in range(0, len(batch.samples), n)
                 ]
                 waiting[:1] = [b for part in parts for b in part]

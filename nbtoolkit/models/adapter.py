@@ -106,12 +106,11 @@ class Model:
 
     def prepare(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Any]:
         """Run the processor only, on the CPU: what :meth:`encode` does before anything moves to the model's device."""
+        text, begin = self.text(prompt), self.tokenizer.bos_token
+        once = {"add_special_tokens": False} if begin and text.startswith(begin) else {}  # the template has written it
         inputs = dict(
             self.processor(
-                images=[[im] for im in images],
-                text=[self.text(prompt)] * len(images),
-                padding=True,
-                return_tensors="pt",
+                images=[[im] for im in images], text=[text] * len(images), padding=True, return_tensors="pt", **once
             )
         )
         inputs.pop("labels", None)

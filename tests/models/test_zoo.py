@@ -136,3 +136,54 @@ def test_hooks_see_what_the_model_itself_records(name):
         torch.testing.assert_close(normed, layers[-1][:, -1], atol=1e-5, rtol=1e-5)
         logits = out.logits[step].float()
         assert (model.unembed(ours[-1]) - logits).abs().max() <= 1e-5 * logits.abs().max()
+
+
+def test_a_template_that_begins_the_sequence_is_not_begun_twice():
+    from ..zoo.parts import BOS, Zoo, template
+    from ..zoo.recipes import _llava, hf
+
+    zoo = Zoo("<image>", wrap="<s> $A")
+    config, processor = _llava(zoo, hf.LlamaConfig(**zoo.text()))
+    processor.chat_template = template("<image>", before="<s>")
+    ids = nbt.load_model(config, processor=processor, check=False).encode(pictures(2))["input_ids"]
+    assert (ids == BOS).sum(1).tolist() == [1, 1]
+    processor.chat_template = template("<image>")
+    ids = nbt.load_model(config, processor=processor, check=False).encode(pictures(2))["input_ids"]
+    assert (ids == BOS).sum(1).tolist() == [1, 1]
+
+
+def test_a_picture_that_the_processor_refuses_is_left_out_by_id():
+    model = load("qwen2-vl")
+    data, word, _ = told(model)
+    odd = data.map(
+        lambda row: row | ({"image": Image.new("RGB", (900, 3))} if row["id"] == "p2" else {}), keep_in_memory=True
+    )
+    settings = {"max_new_tokens": NEW, "progress": False, "batch_size": 3}
+    reps = nbt.extract(model, odd, word, **settings)
+    assert "cannot be read by the model's processor (ValueError: absolute aspect ratio" in reps.skipped["p2"]
+    assert set(reps.sample_ids) == set(nbt.extract(model, data, word, **settings).sample_ids) - {"p2"}
+
+
+def test_picture_positions_of_every_family():
+    """Patching the picture's positions at layer 0 with another picture's is the same as showing that picture."""
+    for name in FAMILIES:
+        model = load(name)
+        if model.encoder_decoder or name == "mllama":
+            with pytest.raises(nbt.NbtoolkitError, match="has no picture positions in its decoder's stream"):
+                model.image_mask(model.encode(pictures(1)))
+            continue
+        a, b = (model.extend(model.encode([p.resize((64, 64))]), [[]]) for p in pictures(2))
+        mask, seen = model.image_mask(a), []
+        with torch.inference_mode():
+            with watching(model.blocks, lambda layer, h, seen=seen: seen.append(h.clone()) if layer == 0 else None):
+                model.hf(**a)
+                wanted = model.hf(**b).logits
+            assert mask.shape == seen[0].shape[:2] and mask.any(), name
+            differs = (seen[0] != seen[1]).any(-1)  # some are learned marks of a new line, the same in every picture
+            assert not (differs & ~mask).any() and differs.sum() > 0.5 * mask.sum(), name
+            patched = seen[0].clone()
+            patched[mask] = seen[1][mask]
+            with watching(model.blocks, lambda layer, _h, patched=patched: patched if layer == 0 else None):
+                got = model.hf(**a).logits
+        if name != "qwen3-vl":  # it adds the picture again between its first blocks
+            torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5, msg=name)
