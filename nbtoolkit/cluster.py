@@ -80,7 +80,7 @@ def _reader(job: Job) -> Reader:
     key = f"{job.source} {loading}"
     if key not in _models:
         _models.clear()
-        _models[key] = load_model(job.source, **loading)
+        _models[key] = load_model(job.source, check=False, **loading)  # the one who asks has checked it
     if weights(_models[key].hf) != job.fingerprint["weights"]:
         raise ModelError(
             f"The worker finds other weights at {job.source!r} than this process has. Give all of them the same files."
@@ -153,6 +153,7 @@ def _write_candidates(raw: Any, folder: str) -> None:
 def _client(engine: Any) -> Iterator[tuple[Any, bool]]:
     """Give a Dask client, and whether its cluster is one of ours (which ends with the block)."""
     try:
+        import dask
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise NbtoolkitError("engine= needs Dask; pip install 'nbtoolkit[distributed]'.") from error
@@ -167,10 +168,9 @@ def _client(engine: Any) -> Iterator[tuple[Any, bool]]:
             yield client, False
     elif engine == "dask":
         n = torch.cuda.device_count() or os.cpu_count() or 1
-        with (
-            LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-        ):
+        quiet = {"distributed.worker.profile.enabled": False}  # it looks at every thread a hundred times a second
+        local = {"n_workers": n, "threads_per_worker": 1, "dashboard_address": None}
+        with dask.config.set(quiet), LocalCluster(**local) as cluster, Client(cluster) as client:
             yield client, True
     else:
         raise NbtoolkitError(
