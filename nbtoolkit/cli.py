@@ -188,7 +188,8 @@ def _doctor(_: argparse.Namespace) -> int:
         "pyarrow",
         "pillow",
     )
-    optional = {"jupyterlab": "pip install 'nbtoolkit[lab]'", "distributed": "pip install 'nbtoolkit[distributed]'"}
+    optional = {"jupyterlab": "pip install 'nbtoolkit[lab]'", "distributed": "pip install 'nbtoolkit[distributed]'",
+                "torchvision": "most image processors need it: pip install torchvision, of the same kind as torch"}  # fmt: skip
     missing = 0
     print(f"Python          {sys.version.split()[0]}")
     for name in (*needed, *optional):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from .doors import find_column, from_hub, one_split, open_path
+from .doors import find_column, from_hub, is_repository, one_split, open_path
 from .errors import DataError
 
 if TYPE_CHECKING:
@@ -94,13 +94,10 @@ def _open(source: str | Path, names: dict[str, str | None], images: Path | None,
           streaming: bool, n: int | None) -> Any:  # fmt: skip
     """Open a path, or else a Hugging Face id: a text of one or two plain words that no file has."""
     path = Path(source).expanduser()
-    is_id = (
-        isinstance(source, str)
-        and not path.exists()
-        and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source)
-        and path.suffix not in _FILES
-    )
-    return from_hub(str(source), config, split, streaming, n) if is_id else open_path(path, names, images, split)
+    plain = isinstance(source, str) and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source) and path.suffix not in _FILES
+    if is_repository(path) or (plain and not path.exists()):
+        return from_hub(str(source), config, split, streaming, n)
+    return open_path(path, names, images, split)
 
 
 def _normalise(data: Any, names: dict[str, str | None], datasets: Any) -> Any:

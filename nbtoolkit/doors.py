@@ -40,14 +40,13 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
     Parameters
     ----------
     path
-        A Parquet file, COCO captions (``.json``), a listing (``.jsonl``, ``.csv``), a folder with a listing, or a folder
-        that ``datasets`` can open.
+        A Parquet file, COCO captions (``.json``), a listing (``.jsonl``, ``.csv``), or a folder with a listing.
     names
         Column of each role, where the caller named it.
     images
         Folder that a listing's file names are relative to; the listing's own by default.
     split
-        Part of a COCO file in Karpathy's format, or of a folder of ``datasets``; several joined by "+".
+        Part of a COCO file in Karpathy's format; several joined by "+".
 
     Raises
     ------
@@ -60,12 +59,6 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
         )
     if path.is_dir():
         listing = next((path / name for name in LISTINGS if (path / name).is_file()), None)
-        if listing is None and (
-            any(path.rglob("*.parquet"))
-            or (path / "dataset_info.json").exists()
-            or (path / "dataset_dict.json").exists()
-        ):
-            return from_hub(str(path), None, split, False, None)
         if listing is None:
             raise DataError(f'The folder {str(path)!r} has no captions.jsonl; expected one line a picture: {{"file_name": "a.jpg", "captions": ["…"]}} '
                             f"(or {', '.join(LISTINGS[1:])}, or Parquet files).")  # fmt: skip
@@ -79,6 +72,13 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
     if path.suffix in (".jsonl", ".csv", ".tsv"):
         return _dataset(_listed(path, images or path.parent, names))
     return _parquet(path)
+
+
+def is_repository(path: Path) -> bool:
+    """Tell whether ``datasets`` can open a folder: it has Parquet files or was saved by it, and no listing of ours."""
+    if not path.is_dir() or any((path / name).is_file() for name in LISTINGS):
+        return False
+    return any((path / f"dataset_{what}.json").exists() for what in ("info", "dict")) or any(path.rglob("*.parquet"))
 
 
 def _parquet(path: Path) -> Any:

@@ -130,3 +130,17 @@ def test_a_job_is_small(model, data, tmp_path):
         {},
     )
     assert len(pickle.dumps(job)) < 2000
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_the_command_line_takes_a_cluster(client, tmp_path, monkeypatch, capsys):
+    from nbtoolkit.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    options = ["--n", "200", "--n-concepts", "3", "--layers", "5", "--dask-address", client.scheduler.address]
+    assert main(["study", "--model", "toy", "--data", "toy", "--token", "cat", "--out", "c.study", *options]) == 0
+    assert "saved in c.study" in capsys.readouterr().out
+    study = nbt.open_study("c.study")
+    assert study.layers == (5,) and not list(tmp_path.glob("*.shards"))
+    alone = nbt.extract(nbt.load_model("toy"), nbt.load_data("toy", n=200), "cat", stop_early=False, progress=False)
+    assert study.representations.captions == alone.captions

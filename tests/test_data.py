@@ -261,6 +261,7 @@ def test_a_stream_is_taken_as_far_as_asked(repository, tmp_path, monkeypatch):
     data = nbt.load_data(stream, n=3)
     assert data["captions"][:] == [["train 0"], ["train 1"], ["train 2"]] and data[0]["image"].size == (20, 10)
     assert len(nbt.load_data(datasets.load_dataset(str(repository), streaming=True), split="test", n=9)) == 2
+    assert len(nbt.load_data(str(repository), split="train", streaming=True, n=2)) == 2
     with pytest.raises(nbt.NbtoolkitError, match="is a stream; expected n=, how many rows to take"):
         nbt.load_data(stream)
 
