@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -81,10 +82,10 @@ def frequent_words(captions: Iterable[Iterable[str]], n: int = 12) -> list[str]:
 
 
 def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Give the id sequences that spell the token: with and without a leading space, as given, lower case, capitalised.
+    """Give the id sequences that spell the token: after a space, after a mark and at the front; as given, lower case, capitalised.
 
     A piece that is only white space is cut off the front (Llama tokenizers split " dog" into "▁", "dog"); what
-    remains is never empty. A sequence with the tokenizer's unknown id spells nothing and is left out.
+    remains is never empty, has no unknown id, and reads as the token again.
 
     Raises
     ------
@@ -93,16 +94,25 @@ def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple
     """
     sequences: list[tuple[int, ...]] = []
     given = (token,) if isinstance(token, str) else tuple(token)
+    quote = encode_answer(tokenizer, "'")
     for word in dict.fromkeys(form for w in given for form in (w, w.lower(), w.capitalize())):
-        for text in (" " + word, word):
-            ids = encode_answer(tokenizer, text)
-            if ids and tuple(ids) not in sequences and tokenizer.unk_token_id not in ids:
+        quoted = encode_answer(tokenizer, "'" + word)
+        after_mark = quoted[len(quote) :] if quoted[: len(quote)] == quote else []
+        for ids in (encode_answer(tokenizer, " " + word), encode_answer(tokenizer, word), after_mark):
+            reads = _letters(tokenizer.decode(ids)) == _letters(word)
+            if ids and reads and tuple(ids) not in sequences and tokenizer.unk_token_id not in ids:
                 sequences.append(tuple(ids))
     if not sequences:
         raise TokenError(
             f"The model's tokenizer cannot spell {given[0]!r} (every piece is unknown to it); choose a word of its language."
         )
     return tuple(sequences)
+
+
+def _letters(text: str) -> str:
+    """A text without case, accents and spaces: what every tokenizer gives back of a word."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c) and not c.isspace())
 
 
 def encode_answer(tokenizer: Any, text: str) -> list[int]:

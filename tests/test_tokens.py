@@ -29,7 +29,11 @@ WORDS = ["a", "the", "dog", "Dog", "hotdog", "doghouse", "dogs", "car", "carrot"
 def sentence_pieces(scheme):
     """Vocabulary and merges as SentencePiece writes them: pieces begin with the space before a word."""
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
-    bpe.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+    apart = [
+        pre_tokenizers.Metaspace(prepend_scheme=scheme),
+        pre_tokenizers.Punctuation("isolated"),
+    ]  # no piece spans both
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(apart)
     special = ["<unk>", "<s>", "</s>", "<pad>", "<eos>", "<bos>"]
     bpe.train_from_iterator(CORPUS * 3, trainers.BpeTrainer(vocab_size=90, special_tokens=special, show_progress=False))
     core = json.loads(bpe.to_str())["model"]
@@ -110,6 +114,14 @@ def test_any_text_is_either_refused_or_never_found_by_white_space(text, kind):
         return
     for ids in variants:
         assert ids and tokenizer.decode(ids[:1]).strip() and tokenizer.unk_token_id not in ids
+
+
+def test_a_word_after_a_mark_is_found(tokenizer):
+    """SentencePiece spells it otherwise there: its pieces have the space in front."""
+    for text in ("is it 'a car', a cat", "a 'car' it is", "it is 'dog"):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        word = "dog" if "dog" in text else "car"
+        assert len(find_tokens(ids, subtoken_variants(tokenizer, word), tokenizer.decode)) == 1
 
 
 def test_plurals_are_the_regular_ones():
