@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDic
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nbtoolkit as nbt
-from nbtoolkit.decomposition.semi_nmf import exact_codes, objective, sweep_codes, update_concepts
+from nbtoolkit.decomposition.solvers import exact_codes, gram, objective, sweep_codes, update_concepts
 
 METHODS = [nbt.SemiNMF(6, random_state=0), nbt.LargestNorm(6), nbt.RandomDirections(6, random_state=0), PCA(6), KMeans(6, random_state=0, n_init=1),
            FastICA(6, random_state=0, max_iter=2000, tol=1e-3),
@@ -114,15 +114,123 @@ def test_objective_is_no_higher_than_scikit_learns():
 def test_block_updates_never_raise_the_objective(rng):
     X, U = rng.normal(size=(50, 12)), rng.normal(size=(5, 12))
     U /= np.linalg.norm(U, axis=1, keepdims=True)
-    V = np.zeros((50, 5))
-    value = objective(X, V, U, 0.7)
+    W = np.zeros((5, 50))
+    value = objective(X, W.T, U, 0.7)
     for _ in range(30):
-        V = sweep_codes(X @ U.T, U @ U.T, V, 0.7, 1)
-        after_codes = objective(X, V, U, 0.7)
-        U = update_concepts(V.T @ V, V.T @ X, U)
-        after_concepts = objective(X, V, U, 0.7)
+        sweep_codes(U @ X.T - 0.35, U @ U.T, W, 1)
+        after_codes = objective(X, W.T, U, 0.7)
+        update_concepts(W @ W.T, W @ X, U)
+        after_concepts = objective(X, W.T, U, 0.7)
         assert after_concepts <= after_codes * (1 + 1e-12) <= value * (1 + 2e-12)
         value = after_concepts
+
+
+def test_blocks_of_coordinates_are_the_same_sweeps(rng):
+    X, U = rng.normal(size=(60, 30)), rng.normal(size=(90, 30))
+    C, G = U @ X.T - 0.5, U @ U.T
+    blocked = sweep_codes(C, G, np.zeros((90, 60)), 3)
+    W = np.zeros((90, 60))
+    for _ in range(3):
+        for k in range(90):
+            W[k] = np.maximum(0, W[k] + (C[k] - G[k] @ W) / G[k, k])
+    np.testing.assert_allclose(blocked, W, atol=1e-10)
+
+
+@pytest.mark.parametrize("k", [1, 5, 20, 50, 130])
+def test_pivoting_many_rows_equals_solving_them_one_by_one(rng, k):
+    X, U = rng.normal(size=(300, 80)).cumsum(1), rng.normal(size=(k, 80)) + rng.normal(size=80)
+    U /= np.linalg.norm(U, axis=1, keepdims=True)
+    many = exact_codes(X, U, 0.6)
+    few = np.concatenate([exact_codes(X[i : i + 10], U, 0.6) for i in range(0, 300, 10)])
+    assert np.abs(many - few).max() <= 1e-7 * few.max()
+    gradient = many @ gram(U)[0] - (X @ U.T - 0.3)
+    scale = np.abs(X @ U.T).max()
+    assert gradient.min() >= -1e-9 * scale and np.abs(gradient * many).max() <= 1e-8 * scale * many.max()
+
+
+def test_the_path_never_rises_and_float32_gives_the_same_concepts():
+    X, _ = planted(n=900, d=300, noise=2.0)
+    a = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(X)
+    b = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(X.astype(np.float32))
+    for path in (a.objective_path_, b.objective_path_):
+        assert ((np.diff(path) <= 0).all() and len(path) == len(set(path))) or (np.diff(path) <= 0).all()
+    assert b.components_.dtype == np.float32 and matched_cosine(a.components_, b.components_) > 0.999
+    assert b.objective_ == pytest.approx(a.objective_, rel=1e-3)
+
+
+def test_both_conventions_of_alpha():
+    X, _ = planted(n=200, noise=1.0)
+    paper = nbt.SemiNMF(5, alpha=4.0, random_state=0).fit(X)
+    halved = nbt.SemiNMF(5, alpha=2.0, convention="sklearn", random_state=0).fit(X)
+    assert halved.alpha_ == paper.alpha_ == 4.0
+    np.testing.assert_array_equal(paper.components_, halved.components_)
+    with pytest.raises(ValueError, match=r"convention is 'half'; expected 'paper' \(alpha is λ\) or 'sklearn'"):
+        nbt.SemiNMF(5, convention="half").fit(X)
+
+
+def test_starting_points_are_compared():
+    X, _ = planted(n=300, noise=4.0)
+    tries = [nbt.SemiNMF(12, alpha=4.0, random_state=s).fit(X).objective_ for s in range(4)]
+    best = nbt.SemiNMF(12, alpha=4.0, n_init=6, random_state=0).fit(X)
+    assert (
+        best.objective_ <= np.median(tries) * (1 + 1e-3)
+        and (np.diff(best.objective_path_) <= 1e-6 * best.objective_).all()
+    )
+
+
+def test_a_file_larger_than_a_block_is_streamed(tmp_path, monkeypatch):
+    """Float16 on disk, read in blocks, on a sample of the rows first: as good as all of it in memory."""
+    monkeypatch.setattr("nbtoolkit.decomposition.semi_nmf._SMALL", 100_000)
+    monkeypatch.setattr("nbtoolkit.decomposition.blocks.ROWS", 500)
+    X, U = planted(n=9000, d=100, noise=1.0)
+    mapped = np.memmap(tmp_path / "x", np.float16, "w+", shape=X.shape)
+    mapped[:] = X
+    streamed = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped)
+    whole = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped.astype(np.float32))
+    assert streamed.components_.dtype == np.float32 and streamed.n_samples_seen_ == 9000
+    assert matched_cosine(streamed.components_, U) > 0.98
+    assert streamed.objective_ <= whole.objective_ * 1.005
+    V = streamed.transform(mapped)
+    assert V.shape == (9000, 12) and objective(
+        mapped.astype(np.float32), V, streamed.components_, 3.0
+    ) == pytest.approx(streamed.objective_, rel=1e-4)
+    mapped[17, 3] = np.inf
+    with pytest.raises(ValueError, match="contains infinity at row 17, column 3; expected finite numbers"):
+        nbt.SemiNMF(12, random_state=0).fit(mapped)
+
+
+def test_partial_fit_comes_close_to_fit():
+    X, U = planted(n=3000, noise=1.0)
+    X = np.random.default_rng(1).permutation(X)
+    whole = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(X)
+    online = nbt.SemiNMF(12, alpha=3.0, random_state=0)
+    for _ in range(2):
+        for start in range(0, 3000, 250):
+            online.partial_fit(X[start : start + 250])
+    assert online.n_samples_seen_ == 6000 and matched_cosine(online.components_, U) > 0.97
+    reached = objective(X, online.transform(X), online.components_, 3.0)
+    assert reached <= whole.objective_ * 1.01
+    with pytest.raises(ValueError, match="The first block has n_samples=3; expected at least n_components=12"):
+        nbt.SemiNMF(12).partial_fit(X[:3])
+    with pytest.raises(ValueError, match="features"):
+        online.partial_fit(X[:, :5])
+
+
+def test_tensors_are_taken():
+    torch = pytest.importorskip("torch")
+    X, _ = planted(n=200)
+    a = nbt.SemiNMF(5, alpha=3.0, random_state=0).fit(X)
+    b = nbt.SemiNMF(5, alpha=3.0, random_state=0).fit(torch.tensor(X))
+    np.testing.assert_array_equal(a.components_, b.components_)
+    half = nbt.SemiNMF(5, alpha=3.0, random_state=0).fit(torch.tensor(X).to(torch.bfloat16))
+    assert half.components_.dtype == np.float32 and half.transform(torch.tensor(X[:2])).shape == (2, 5)
+
+
+def test_a_concept_that_nobody_uses_gets_a_second_chance():
+    X, U = planted(n=400)
+    start = np.concatenate([U[:11], -X[:1] / np.linalg.norm(X[0])])  # the last one points away from every sample
+    s = nbt.SemiNMF(12, alpha=0.5, init=start, random_state=0).fit(X)
+    assert s.n_dead_ == 0 and matched_cosine(s.components_, U) > 0.98
 
 
 def test_same_seed_same_result_and_the_global_state_is_left_alone():

@@ -1,0 +1,79 @@
+"""A matrix that is read block by block, so that it may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+Array = np.ndarray
+ROWS = 2048
+
+
+class Blocks:
+    """Rows of X in blocks, in one buffer: a fresh large block would cost more in page faults than in reading.
+
+    Parameters
+    ----------
+    X : (n, d)
+        An array, possibly mapped from a file; float16 is read as float32.
+
+    Attributes
+    ----------
+    n, d, size
+        Rows, columns, and entries.
+    dtype
+        float32, or float64 where X is.
+    """
+
+    def __init__(self, X: Array) -> None:
+        self.X = X
+        self.n, self.d = X.shape
+        self.size = X.size
+        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self._copy = X.dtype != self.dtype or isinstance(X, np.memmap)
+
+    def __iter__(self) -> Iterator[tuple[slice, Array]]:
+        buffer = np.empty((min(ROWS, self.n), self.d), self.dtype) if self._copy else None
+        for start in range(0, self.n, ROWS):
+            rows = slice(start, min(start + ROWS, self.n))
+            if buffer is None:
+                yield rows, self.X[rows]
+            else:
+                part = buffer[: rows.stop - start]
+                part[:] = self.X[rows]
+                yield rows, part
+
+    def norms(self) -> tuple[float, float]:
+        """‖X‖² and the mean norm of a row.
+
+        Raises
+        ------
+        ValueError
+            NaN or infinity, with its row and column.
+        """
+        total, lengths = 0.0, 0.0
+        for rows, block in self:
+            squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+            if not np.isfinite(squares).all():
+                i = int(np.flatnonzero(~np.isfinite(squares))[0])
+                j = int(np.flatnonzero(~np.isfinite(block[i]))[0])
+                raise ValueError(
+                    f"Input X contains {'NaN' if np.isnan(block[i, j]) else 'infinity'} at row {rows.start + i}, column {j}; expected finite numbers."
+                )
+            total += float(squares.sum())
+            lengths += float(np.sqrt(squares).sum())
+        return total, lengths / self.n
+
+    def take(self, rows: Array) -> Array:
+        """Copy some rows, ascending: (len(rows), d)."""
+        return self.X if len(rows) == self.n and not self._copy else np.asarray(self.X[rows], self.dtype)
+
+    def project(self, basis: Array | None) -> Array:
+        """X @ basis, (n, rank); X itself where there is none."""
+        if basis is None:
+            return self.take(np.arange(self.n))
+        out = np.empty((self.n, basis.shape[1]), self.dtype)
+        for rows, block in self:
+            np.matmul(block, basis, out=out[rows])
+        return out

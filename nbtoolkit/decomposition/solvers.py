@@ -1,0 +1,130 @@
+"""The inner problems of Semi-NMF, as pure functions.
+
+Notation: X (n, d) rows are samples, W = Vᵀ (K, n) codes, U (K, d) concepts, G = UUᵀ (K, K), C = UXᵀ − λ/2 (K, n),
+A = WWᵀ (K, K), B = WX (K, d). Codes are kept transposed: each coordinate is then one contiguous row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cho_factor, solve_triangular
+from scipy.optimize import nnls
+
+Array = np.ndarray
+_BLOCK = 32  # coordinates whose products with the others are made in one go, from twice as many on
+_ROUNDS = 60  # of principal pivoting, before what is left is solved one by one
+_FEW = 16  # samples that are solved one by one at once
+_GATHERED = 250_000  # numbers of gathered systems at a time: they stay in the cache
+
+
+def sweep_codes(C: Array, G: Array, W: Array, n_sweeps: int = 2) -> Array:
+    """Coordinate descent on W for a fixed dictionary, in place: each row takes its exact minimiser in turn."""
+    live = np.flatnonzero(np.diag(G) > 0)
+    if len(G) < 2 * _BLOCK:
+        for _ in range(n_sweeps):
+            for k in live:
+                step = C[k] - G[k] @ W
+                step /= G[k, k]
+                step += W[k]
+                np.maximum(step, 0, out=W[k])
+        return W
+    for _ in range(n_sweeps):
+        for start in range(0, len(live), _BLOCK):
+            block = live[start : start + _BLOCK]
+            rest = C[block] - G[block] @ W
+            for i, k in enumerate(block):
+                new = np.maximum(W[k] + rest[i] / G[k, k], 0)
+                rest[i + 1 :] -= G[block[i + 1 :], k, None] * (new - W[k])
+                W[k] = new
+    return W
+
+
+def update_concepts(A: Array, B: Array, U: Array) -> Array:
+    """Coordinate descent on U, in place: each row takes its exact minimiser on the unit ball."""
+    for k in np.flatnonzero(np.diag(A) > 1e-12 * max(1e-30, float(np.trace(A)))):
+        u = U[k] + (B[k] - A[k] @ U) / A[k, k]
+        U[k] = u / max(1.0, float(np.linalg.norm(u)))
+    return U
+
+
+def objective(X: Array, V: Array, U: Array, lam: float) -> float:
+    """‖X − VU‖² + λ‖V‖₁, for V (n, K)."""
+    return float(np.square(X - V @ U).sum(dtype=np.float64) + lam * V.sum(dtype=np.float64))
+
+
+def objective_of(A: Array, B: Array, U: Array, total: float, x2: float, lam: float) -> float:
+    """The objective from A, B, the sum of the codes and ‖X‖², in float64: no residual is formed."""
+    U64 = U.astype(np.float64)
+    return float(x2 - 2 * np.sum(B * U64) + np.sum(A * (U64 @ U64.T)) + lam * total)
+
+
+def exact_codes(X: Array, U: Array, lam: float, system: tuple[Array, Array] | None = None) -> Array:
+    """Solve min_{v ≥ 0} ‖x − vU‖² + λ‖v‖₁ exactly, for every row of X: (n, K), in float64.
+
+    A few rows are solved one by one (with G = LLᵀ and h = Ux − λ/2 it is the non-negative least squares problem
+    ‖Lᵀv − L⁻¹h‖², SciPy's active-set ``nnls``), many together by block principal pivoting (Kim and Park 2011) from a
+    start by coordinate descent. ``system`` is what :func:`gram` gave, where it is at hand.
+    """
+    G, lower = gram(U) if system is None else system
+    H = X.astype(np.float64) @ U.T.astype(np.float64) - lam / 2  # (n, K)
+    if len(H) <= _FEW:
+        return _one_by_one(H, lower)
+    start = sweep_codes(np.ascontiguousarray(H.T), G, np.zeros((len(G), len(H))), 16 if len(G) < 100 else 32).T
+    return _pivot(H, G, np.ascontiguousarray(start), lower)
+
+
+def gram(U: Array) -> tuple[Array, Array]:
+    """G = UUᵀ in float64, with a ridge of 1e-12 of its mean diagonal (repeated concepts make it singular), and its Cholesky factor."""
+    U = U.astype(np.float64)
+    G = U @ U.T
+    G[np.diag_indices_from(G)] += 1e-12 * max(float(np.trace(G)) / len(G), 1e-300)
+    return G, np.tril(cho_factor(G, lower=True)[0])
+
+
+def _one_by_one(H: Array, lower: Array) -> Array:
+    targets = solve_triangular(lower, H.T, lower=True)  # (K, n)
+    matrix = np.ascontiguousarray(lower.T)
+    return np.stack([nnls(matrix, t, maxiter=30 * len(lower))[0] for t in targets.T])
+
+
+def _pivot(H: Array, G: Array, W: Array, lower: Array) -> Array:
+    """Block principal pivoting on all rows together; rows W (n, K) begin at a good guess, and are overwritten by the solution."""
+    n, K = H.shape
+    free = W > 0
+    fewest, patience = np.full(n, K + 1), np.full(n, 3)
+    tolerance = 1e-12 * max(1.0, float(np.abs(H).max()))
+    todo = np.arange(n)
+    for _ in range(_ROUNDS):
+        _solve_free(H, G, free, W, todo)
+        slope = W[todo] @ G - H[todo]
+        wrong = np.where(free[todo], W[todo] < 0, slope < -tolerance)
+        count = wrong.sum(1)
+        todo, wrong, count = todo[count > 0], wrong[count > 0], count[count > 0]
+        if not len(todo):
+            return np.maximum(W, 0)
+        better = count < fewest[todo]
+        patience[todo] = np.where(better, 3, patience[todo] - 1)
+        fewest[todo] = np.minimum(fewest[todo], count)
+        stuck = patience[todo] < 0  # then only the last wrong one changes sides, which must end (Murty)
+        if stuck.any():
+            last = K - 1 - wrong[stuck][:, ::-1].argmax(1)
+            wrong[stuck] = np.arange(K) == last[:, None]
+        free[todo] ^= wrong
+    W[todo] = _one_by_one(H[todo], lower)
+    return np.maximum(W, 0)
+
+
+def _solve_free(H: Array, G: Array, free: Array, W: Array, rows: Array) -> None:
+    """Least squares over each row's free coordinates; rows with equally many are solved in one call."""
+    sizes = free[rows].sum(1)
+    W[rows] = 0
+    for p in np.unique(sizes):
+        if p == 0:
+            continue
+        group = rows[sizes == p]
+        index = np.nonzero(free[group])[1].reshape(len(group), p)
+        for start in range(0, len(group), max(1, _GATHERED // (p * p))):
+            part = slice(start, start + max(1, _GATHERED // (p * p)))
+            some, at = group[part], index[part]
+            systems = G[at[:, :, None], at[:, None, :]]  # (m, p, p)
+            W[some[:, None], at] = np.linalg.solve(systems, np.take_along_axis(H[some], at, 1)[..., None])[..., 0]
