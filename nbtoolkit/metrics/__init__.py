@@ -1,9 +1,14 @@
 """Scores: plain functions of arrays, words and callables; ``evaluate`` collects them for one dictionary."""
 
+from .dictionaries import active_concepts, hoyer, matched_cosines, specificity, stability
 from .evaluation import evaluate
+from .faithfulness import Curve, c_deletion, c_insertion
 from .fit import explained_variance
 from .naming import naming
 from .overlap import overlap
+from .statistics import Comparison, Score, compare
+from .texts import bert_score
 from .vision import clip_score, word_list
 
-__all__ = ["clip_score", "evaluate", "explained_variance", "naming", "overlap", "word_list"]
+__all__ = ["Comparison", "Curve", "Score", "active_concepts", "bert_score", "c_deletion", "c_insertion", "clip_score", "compare", "evaluate",
+           "explained_variance", "hoyer", "matched_cosines", "naming", "overlap", "specificity", "stability", "word_list"]  # fmt: skip

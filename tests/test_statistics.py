@@ -1,0 +1,173 @@
+"""Scores with their uncertainty, and metrics on known answers."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+from scipy import stats
+
+import nbtoolkit as nbt
+from nbtoolkit.metrics import (
+    Score,
+    active_concepts,
+    bert_score,
+    c_deletion,
+    c_insertion,
+    compare,
+    hoyer,
+    matched_cosines,
+    specificity,
+    stability,
+)
+from nbtoolkit.models.encoder import TextEncoder, load_text_encoder
+
+TEXTS = [
+    "a dog on the grass",
+    "two cats near a red bus",
+    "a white cake on the table with a baby",
+    "dog, grass, white, running",
+]
+
+
+def test_a_score_knows_its_mean_spread_and_interval(rng):
+    values = rng.normal(3, 2, 400)
+    score = Score(values, "x")
+    low, high = score.interval()
+    assert score.mean == pytest.approx(values.mean()) and score.std == pytest.approx(values.std())
+    reference = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=4000, rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert (low, high) == pytest.approx(tuple(reference), abs=0.03)
+    assert repr(score).startswith("x 2.") and repr(score).endswith("n = 400")
+
+
+def test_undefined_values_do_not_count():
+    score = Score([1.0, np.nan, 3.0])
+    assert (score.mean, len(score.defined)) == (2.0, 2) and Score([np.nan]).interval() != Score([1.0]).interval()
+    assert Score([2.0, 2.0]).interval() == (2.0, 2.0) and np.isnan(Score([]).mean)
+
+
+def test_comparison_is_scipys_t_test_and_an_exact_permutation_test(rng):
+    a, b = rng.normal(0.4, 1, 30), rng.normal(0, 1, 30)
+    found = compare(Score(a), Score(b))
+    assert (found.t, found.t_p) == pytest.approx(tuple(stats.ttest_ind(a, b)))
+    assert found.difference == pytest.approx(a.mean() - b.mean())
+    assert found.permutation_p == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.03)
+    assert np.isnan(compare(Score(a), Score(b[:20])).permutation_p)
+    with pytest.raises(nbt.NbtoolkitError, match="has 1 defined values; expected at least 2"):
+        compare(Score([1.0, np.nan]), Score(b))
+
+
+def test_the_null_is_rarely_rejected(rng):
+    rejected = [
+        compare(Score(rng.normal(size=20)), Score(rng.normal(size=20)), n_resamples=199).t_p < 0.05 for _ in range(200)
+    ]
+    assert 0.01 <= np.mean(rejected) <= 0.11
+
+
+def test_sparsity():
+    V = np.array([[1.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], [-2, 0, 0, 1]])
+    assert active_concepts(V).values.tolist() == [1, 4, 0, 2]
+    assert hoyer(V).values[:2].round(9).tolist() == [1, 0] and np.isnan(hoyer(V).values[2])
+    with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 to speak of sparsity"):
+        hoyer(V[:, :1])
+
+
+def test_specificity_is_the_papers():
+    V = np.array([[10.0, 0.0], [6.0, 0.0], [5.0, 0.0], [1.0, 0.0]])
+    truth = np.array([[True, True], [True, True], [True, True], [False, True]])
+    found = specificity(V, truth)
+    assert found.values[0] == 1.0 and np.isnan(found.values[1])  # 5.0 is not above half of 10; a dead concept has none
+    assert specificity(V, ~truth).values[0] == 0.0 and specificity(V, truth, 0.0).values[0] == 0.75
+    with pytest.raises(nbt.NbtoolkitError, match=r"truth has shape \(4, 1\); expected that of the activations"):
+        specificity(V, truth[:, :1])
+
+
+def test_stability_of_the_same_and_of_unrelated_dictionaries(rng):
+    U = rng.normal(size=(6, 200))
+    shuffled = U[rng.permutation(6)] * 3.0
+    found, chance = stability([U, shuffled, U])
+    np.testing.assert_allclose(found.values, 1.0)
+    assert abs(chance.mean) < 0.2 and len(found.values) == 18
+    other, null = stability([U, rng.normal(size=(6, 200))])
+    assert abs(other.mean - null.mean) < 0.1
+    assert np.isnan(matched_cosines(U, U[:4])).sum() == 2
+    with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 runs"):
+        stability([U])
+
+
+def test_deletion_and_insertion_meet_the_models_own_log_probability(model, reps):
+    """On the embedded model: curves begin and end where they must, and concepts matter more than a random order of them."""
+    ids = [v[-1] for v in reps.source.token_ids]
+    cd = nbt.decompose(reps, nbt.SemiNMF(8, random_state=0), layer=-1)
+    Z, V, U = reps.layer(-1).astype(float), cd.activations, cd.concepts
+
+    def log_probability(states):
+        logits = torch.tensor(model.unembed(states.astype(np.float32))).double()
+        return torch.logsumexp(torch.log_softmax(logits, -1)[:, ids], -1).numpy()
+
+    own = log_probability(Z)
+    out, back = c_deletion(Z, V, U, log_probability), c_insertion(Z, V, U, log_probability)
+    np.testing.assert_allclose(out.values[:, 0], own, atol=1e-5)
+    np.testing.assert_allclose(back.values[:, -1], own, atol=1e-4)
+    np.testing.assert_allclose(out.values[:, -1], back.values[:, 0], atol=1e-4)
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(8), (len(Z), 1)), axis=1)
+    assert out.area.mean < c_deletion(Z, V, U, log_probability, order).area.mean
+    with pytest.raises(nbt.NbtoolkitError, match="do not fit; expected"):
+        c_deletion(Z, V[:, :3], U, log_probability)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    tokenizer = hf.BertTokenizer().train_new_from_iterator(TEXTS * 20, 140, show_progress=False)
+    tokenizer.model_max_length = 64
+    torch.manual_seed(0)
+    config = hf.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    bert = hf.BertModel(config).eval()
+    for p in bert.parameters():
+        if p.ndim > 1:
+            p.data *= 6
+    return bert, tokenizer
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_bert_score_is_the_reference_packages(encoder):
+    reference = pytest.importorskip("bert_score.utils", reason="bert-score is not installed")
+    bert, tokenizer = encoder
+    candidates, references = ["dog, grass, running", "cat, bus", "a baby with cake", "table"], [*TEXTS[:3], "two cats"]
+    idf = defaultdict(lambda: 1.0, {tokenizer.sep_token_id: 0, tokenizer.cls_token_id: 0})
+    theirs = reference.bert_cos_score_idf(bert, references, candidates, tokenizer, idf, device="cpu", all_layers=False)[
+        :, 2
+    ]
+    ours = bert_score(candidates, [[r] for r in references], TextEncoder(bert, tokenizer))
+    np.testing.assert_allclose(ours.values, theirs.numpy(), atol=1e-5)
+    several = bert_score(candidates, [references] * 4, TextEncoder(bert, tokenizer))
+    assert (several.values >= ours.values - 1e-9).all()
+    scaled = bert_score(candidates, [[r] for r in references], TextEncoder(bert, tokenizer), baseline=0.5)
+    np.testing.assert_allclose(scaled.values, (ours.values - 0.5) / 0.5)
+
+
+def test_an_encoder_is_loaded_from_a_folder(encoder, tmp_path):
+    bert, tokenizer = encoder
+    bert.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_text_encoder(tmp_path, layer=1)
+    assert loaded(["a dog"])[0][0].shape[1] == 32 and loaded(["a dog"])[0][1].tolist()[0] == 0
+    with pytest.raises(nbt.NbtoolkitError, match="layer is 7; expected one between 0 and 2"):
+        load_text_encoder(tmp_path, layer=7)
+    with pytest.raises(nbt.NbtoolkitError, match="cannot be loaded as a text encoder"):
+        load_text_encoder(tmp_path / "nowhere")
+
+
+def test_a_sample_without_references_has_no_score(encoder):
+    assert np.isnan(bert_score(["dog"], [[]], TextEncoder(*encoder)).values[0])
+    assert bert_score([""], [["dog"]], TextEncoder(*encoder)).values[0] == 0
