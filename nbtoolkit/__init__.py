@@ -14,7 +14,7 @@ _HOME = {
     "load_model": "models", "check_model": "models", "load_scorer": "models", "load_data": "data",
     "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
     "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
-    "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "study": "studies",
+    "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "compare": "metrics", "study": "studies", "sweep": "sweeps",
     "open_study": "store", "read_xl_vlms": "interop", "explore": "widgets",
     "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
     "Source": "types", "Study": "types", "NbtoolkitError": "errors",
@@ -53,12 +53,14 @@ if TYPE_CHECKING:
     from .grounding import WordFilter as WordFilter
     from .grounding import ground as ground
     from .interop import read_xl_vlms as read_xl_vlms
+    from .metrics import compare as compare
     from .metrics import evaluate as evaluate
     from .models import check_model as check_model
     from .models import load_model as load_model
     from .models import load_scorer as load_scorer
     from .store import open_study as open_study
     from .studies import study as study
+    from .sweeps import sweep as sweep
     from .types import ConceptDictionary as ConceptDictionary
     from .types import Grounding as Grounding
     from .types import Representations as Representations

@@ -106,13 +106,11 @@ def _quiet() -> None:
 
 
 def _method(name: str, n_concepts: int) -> Any:
-    from .decomposition import named
+    from .sweeps import sized
 
-    estimator = named(name)
-    size = "n_clusters" if "n_clusters" in estimator.get_params() else "n_components"
     if n_concepts < 1:
         raise NbtoolkitError(f"--n-concepts is {n_concepts}; expected at least 1.")
-    return estimator.set_params(**{size: n_concepts})
+    return sized(name, n_concepts, 0)
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -116,13 +117,11 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
     logits = model.unembed(cd.concepts, norm=norm)  # (n_concepts, n_vocabulary)
     order = np.argsort(-logits, axis=1, kind="stable")[:, : rule.n_tokens or n_words]
     live = np.linalg.norm(cd.concepts, axis=1) > 0
-    texts = {int(i): model.tokenizer.decode([int(i)]) for i in np.unique(order)}
-    begins = _begin_words(model.tokenizer, list(texts))
-    words, tokens = [], []
-    for k, ids in enumerate(order):
-        tokens.append([texts[int(i)] for i in ids])
-        passed = [texts[int(i)].strip().lower() for i in ids if rule.accepts(texts[int(i)], begins_word=begins[int(i)])]
-        words.append(list(dict.fromkeys(passed))[:n_words] if live[k] else [])
+    tokens = [[model.tokenizer.decode([i]) for i in ids] for ids in order.tolist()]
+    words = [
+        list(dict.fromkeys(accepted(model.tokenizer, ids, rule)))[:n_words] if live[k] else []
+        for k, ids in enumerate(order.tolist())
+    ]
     return Grounding(words, exemplars(cd, n_exemplars), tokens, rule.name)
 
 
@@ -137,9 +136,16 @@ def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:
     return [list(dict.fromkeys(cd.sample_ids[i] for i in row if strength[i, k] > 0))[:n] for k, row in enumerate(shown)]
 
 
-def _begin_words(tokenizer: Any, ids: Sequence[int]) -> dict[int, bool]:
-    """Tell which tokens start a word: they carry a leading space, or (BERT-like) lack the mark of a continuation."""
-    pieces = dict(zip(ids, map(str, tokenizer.convert_ids_to_tokens(ids)), strict=True))
-    if any(piece.startswith("##") for piece in tokenizer.get_vocab()):
-        return {i: not piece.startswith("##") for i, piece in pieces.items()}
-    return {i: piece[:1] in ("Ġ", "▁", " ") for i, piece in pieces.items()}
+def accepted(tokenizer: Any, ids: Sequence[int], rule: WordFilter) -> list[str]:
+    """Words among token ids: lower case, in that order, those that the filter lets pass."""
+    pieces = list(map(str, tokenizer.convert_ids_to_tokens(list(ids))))
+    bert_like = _marks_continuations(tokenizer)
+    begins = [not piece.startswith("##") if bert_like else piece[:1] in ("Ġ", "▁", " ") for piece in pieces]
+    texts = [tokenizer.decode([i]) for i in ids]
+    return [t.strip().lower() for t, b in zip(texts, begins, strict=True) if rule.accepts(t, begins_word=b)]
+
+
+@functools.lru_cache(maxsize=8)
+def _marks_continuations(tokenizer: Any) -> bool:
+    """Tell whether the tokenizer is BERT-like: it marks what continues a word, the others the space before one."""
+    return any(piece.startswith("##") for piece in tokenizer.get_vocab())

@@ -7,8 +7,30 @@ from .fit import explained_variance
 from .naming import naming
 from .overlap import overlap
 from .statistics import Comparison, Score, compare
+from .testset import caption_clip_score, of_top_concepts, test_clip_score
 from .texts import bert_score
 from .vision import clip_score, word_list
 
-__all__ = ["Comparison", "Curve", "Score", "active_concepts", "bert_score", "c_deletion", "c_insertion", "clip_score", "compare", "evaluate",
-           "explained_variance", "hoyer", "matched_cosines", "naming", "overlap", "specificity", "stability", "word_list"]  # fmt: skip
+__all__ = [
+    "Comparison",
+    "Curve",
+    "Score",
+    "active_concepts",
+    "bert_score",
+    "c_deletion",
+    "c_insertion",
+    "caption_clip_score",
+    "clip_score",
+    "compare",
+    "evaluate",
+    "explained_variance",
+    "hoyer",
+    "matched_cosines",
+    "naming",
+    "of_top_concepts",
+    "overlap",
+    "specificity",
+    "stability",
+    "test_clip_score",
+    "word_list",
+]
