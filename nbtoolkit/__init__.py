@@ -15,7 +15,7 @@ _HOME = {
     "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
     "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
     "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "compare": "metrics", "study": "studies", "sweep": "sweeps",
-    "open_study": "store", "read_xl_vlms": "interop", "explore": "widgets",
+    "interpret": "interpretation", "saliency": "interpretation", "open_study": "store", "read_xl_vlms": "interop", "explore": "widgets",
     "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
     "Source": "types", "Study": "types", "NbtoolkitError": "errors",
 }  # fmt: skip
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from .grounding import WordFilter as WordFilter
     from .grounding import ground as ground
     from .interop import read_xl_vlms as read_xl_vlms
+    from .interpretation import interpret as interpret
+    from .interpretation import saliency as saliency
     from .metrics import compare as compare
     from .metrics import evaluate as evaluate
     from .models import check_model as check_model

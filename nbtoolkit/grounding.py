@@ -66,7 +66,7 @@ FILTERS = {
 
 
 def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplars: int = 5, filter: str | WordFilter = "default",
-           vocabulary: Collection[str] | None = None, norm: bool = False) -> Grounding:  # fmt: skip
+           vocabulary: Collection[str] | None = None, norm: bool = False, centred: bool = False) -> Grounding:  # fmt: skip
     """Ground every concept in words and pictures.
 
     Parameters
@@ -86,6 +86,8 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
         Only words of this collection count, for example those of the data's captions.
     norm
         Apply the model's final norm to the concept first; the paper does not.
+    centred
+        Take the mean of the dictionary's concepts away first: the words that set a concept apart from the others.
 
     Returns
     -------
@@ -114,7 +116,8 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
         raise NbtoolkitError(
             f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from."
         )
-    logits = model.unembed(cd.concepts, norm=norm)  # (n_concepts, n_vocabulary)
+    concepts = cd.concepts - cd.concepts.mean(0) if centred else cd.concepts
+    logits = model.unembed(concepts, norm=norm)  # (n_concepts, n_vocabulary)
     order = np.argsort(-logits, axis=1, kind="stable")[:, : rule.n_tokens or n_words]
     live = np.linalg.norm(cd.concepts, axis=1) > 0
     tokens = [[model.tokenizer.decode([i]) for i in ids] for ids in order.tolist()]

@@ -88,14 +88,25 @@ def specificity(activations: Array, truth: Array, threshold: float = 0.5) -> Sco
         return Score((top & truth).sum(0) / top.sum(0), "specificity")
 
 
-def matched_cosines(a: Array, b: Array) -> Array:
-    """Cosine of every concept of ``a`` (K, d) with its partner in ``b`` (L, d), under the matching of largest sum (Hungarian); NaN where it has none."""
+def match(a: Array, b: Array) -> tuple[Array, Array]:
+    """Pair the concepts of two dictionaries (K, d) and (L, d) so that the sum of cosines is largest (Hungarian).
+
+    Returns
+    -------
+    partners, cosines : (K,), (K,)
+        Of every concept of ``a``: -1 and NaN for one that has no partner.
+    """
     U, W = (np.asarray(x, np.float64) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in (a, b))
     cosines = U @ W.T
     rows, columns = linear_sum_assignment(-cosines)
-    out = np.full(len(U), np.nan)
-    out[rows] = cosines[rows, columns]
-    return out
+    partners, out = np.full(len(U), -1), np.full(len(U), np.nan)
+    partners[rows], out[rows] = columns, cosines[rows, columns]
+    return partners, out
+
+
+def matched_cosines(a: Array, b: Array) -> Array:
+    """Cosine of every concept of ``a`` with its partner in ``b`` (:func:`match`); NaN where it has none."""
+    return match(a, b)[1]
 
 
 def stability(dictionaries: Sequence[Array], *, random_state: Any = 0) -> tuple[Score, Score]:

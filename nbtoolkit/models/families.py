@@ -9,6 +9,7 @@
 ``cut_end``        the tokenizer closes the prompt with an end token, which must go before the model can go on
 ``fill``           what generated positions get in an input that goes along with the ids; 0 where not said
 ``repeat``         inputs whose last row is repeated for generated positions
+``patches``        false where the picture's positions are made by queries, and lie nowhere in the picture
 ``image_key``      configuration key of the id at picture positions, or ``prefix`` where the model puts them in front
 =================  =========================================================================================
 """
@@ -20,14 +21,15 @@ from typing import Any
 OVERRIDES: dict[str, dict[str, Any]] = {
     "blip": {"head": "text_decoder.cls.predictions.decoder", "norm": "text_decoder.cls.predictions.transform", "ask": "{words}",
              "prompt": "a photo of", "cut_end": True, "equal_lengths": True, "image_key": None},
-    "blip-2": {"ask": "{words}", "prompt": "a photo of", "equal_lengths": True},
+    "blip-2": {"ask": "{words}", "prompt": "a photo of", "equal_lengths": True, "patches": False},
     "florence2": {"norm": None, "ask": "{words}", "prompt": "<CAPTION>"},
     "fuyu": {"ask": "{words}", "prompt": "Generate a coco-style caption.\n", "equal_lengths": True},
     "gemma3n": {"norm": "model.language_model.norm"},
     "gemma4": {"norm": "model.language_model.norm"},
     "git": {"vision": "git.image_encoder", "norm": None, "ask": "{words}", "prompt": "", "cut_end": True, "equal_lengths": True, "image_key": "prefix"},
-    "instructblip": {"ask": "{words}", "prompt": "Write a short description for the image.", "equal_lengths": True},
-    "kosmos-2": {"ask": "{words}", "prompt": "An image of", "equal_lengths": True},
+    "idefics2": {"patches": False},
+    "instructblip": {"ask": "{words}", "prompt": "Write a short description for the image.", "equal_lengths": True, "patches": False},
+    "kosmos-2": {"ask": "{words}", "prompt": "An image of", "equal_lengths": True, "patches": False},
     "mllama": {"repeat": ("cross_attention_mask",), "image_key": None},
     "molmo2": {"image_key": "image_patch_id"},
     "nemotron_h_omni": {"head": "language_model.lm_head"},
