@@ -59,7 +59,9 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     }
     if images is not None and texts is not None:
         own, random = _grounding_correspondence(grounding, images, texts, np.random.default_rng(random_state))
-        per["clip_score"], baseline["clip_score"] = own, float(np.nanmean(random))
+        per["clip_score"], per["clip_score_random"] = own, random
+        if np.isfinite(random).any():
+            baseline["clip_score"] = float(np.nanmean(random))
     if factors is not None and meaning is not None:
         per["naming"] = naming(cd.activations, grounding.words, factors, meaning)
     for name, each in per.items():

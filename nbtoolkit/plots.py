@@ -1,0 +1,345 @@
+"""The paper's figures with matplotlib, from the same data that the views show; each gives the Figure and shows nothing.
+
+Colours are those of Okabe and Ito, which people with any colour vision tell apart.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from .errors import NbtoolkitError
+from .metrics.dictionaries import match
+from .types import Scores, Study
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .interpretation import Interpretation
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+MARKERS = "osD^vPX*"
+
+
+def concept_cards(
+    study: Study,
+    *,
+    layer: int = -1,
+    concepts: Sequence[int] | None = None,
+    n_images: int = 5,
+    n_words: int = 5,
+    columns: int = 2,
+) -> Figure:
+    """Cards of a dictionary: pictures that use a concept most, and its words (Figures 2, 4, 7, 9, 10 and 13 to 16).
+
+    Parameters
+    ----------
+    study, layer
+        What to show.
+    concepts
+        Which concepts; all of them where not given.
+    n_images, n_words, columns
+        Pictures and words a card, and cards a row.
+
+    Examples
+    --------
+    >>> from nbtoolkit.example import noise_study
+    >>> len(concept_cards(noise_study(), concepts=[0, 1], n_images=3).axes)
+    6
+    """
+    cd, g = study.dictionary(layer), study.grounding(layer)
+    chosen = range(cd.n_concepts) if concepts is None else concepts
+    _check_concepts(chosen, cd.n_concepts)
+    dead = np.abs(cd.activations).max(0) <= 0
+    pictures = {s.id: s.image for s in study.samples}
+    rows = -(-len(chosen) // columns)
+    figure = _figure(columns * n_images * 0.9, rows * 1.12)
+    grid = figure.subplots(rows, columns * n_images, squeeze=False)
+    for axes in grid.ravel():
+        axes.axis("off")
+    for n, k in enumerate(chosen):
+        row = grid[n // columns, (n % columns) * n_images : (n % columns + 1) * n_images]
+        words = (
+            "dead: no sample uses it" if dead[k] else ", ".join(g.words[k][:n_words]) or "(no word passed the filter)"
+        )
+        _title(row[0], f"{k}  {words}")
+        for axes, name in zip(row, g.exemplars[k][:n_images], strict=False):
+            axes.imshow(_square(pictures[name]))
+    return figure
+
+
+def correspondence(scores: Mapping[str, Scores], *, name: str = "clip_score") -> Figure:
+    """Do a concept's pictures fit its words better than random words? A point a concept; above the line they do (Figure 3).
+
+    Parameters
+    ----------
+    scores
+        Token to the scores of its dictionary, for example ``{"dog": study.scores[31]}``.
+    name
+        Which score; random words' is ``name + "_random"``.
+
+    Examples
+    --------
+    >>> s = Scores(per_concept={"clip_score": np.array([1.2, 0.9]), "clip_score_random": np.array([0.8, 1.0])})
+    >>> correspondence({"dog": s}).axes[0].get_xlabel()
+    'CLIPScore, random words'
+    """
+    figure = _figure(3.4, 3.2)
+    axes = figure.subplots()
+    low, high = np.inf, -np.inf
+    for i, (token, s) in enumerate(scores.items()):
+        if name not in s.per_concept or f"{name}_random" not in s.per_concept:
+            raise NbtoolkitError(
+                f"The scores of {token!r} have {sorted(s.per_concept)}; expected {name!r} and {name + '_random'!r} (evaluate with a judge)."
+            )
+        x, y = s.per_concept[f"{name}_random"], s.per_concept[name]
+        axes.scatter(x, y, s=14, color=COLOURS[i % 8], marker=MARKERS[i % 8], label=token, alpha=0.85, linewidths=0)
+        low, high = min(low, np.nanmin([x, y])), max(high, np.nanmax([x, y]))
+    axes.axline((low, low), slope=1, color="0.5", linestyle="--", linewidth=0.8)
+    axes.set(xlabel=f"{_label(name)}, random words", ylabel=f"{_label(name)}, concept's words")
+    _legend(axes, len(scores))
+    return figure
+
+
+def curves(table: pandas.DataFrame, x: str, y: str, *, by: str = "token", random: str | None = None) -> Figure:
+    """A score over layers, numbers of concepts or methods, a curve a token (Figures 6, 11 and 12).
+
+    Parameters
+    ----------
+    table
+        What :func:`nbtoolkit.sweep` gives; several random states become a mean and a band of one standard deviation.
+    x, y, by
+        Columns: along the axis, up, and what has a curve of its own.
+    random
+        Column of the same score for random words; its mean is drawn grey.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> table = pandas.DataFrame({"token": ["dog"] * 3, "layer": [1, 2, 3], "clip_score": [0.5, 0.6, 0.8]})
+    >>> curves(table, "layer", "clip_score").axes[0].get_ylabel()
+    'CLIPScore'
+    """
+    for column in (x, y, by, *([random] if random else [])):
+        if column not in table:
+            raise NbtoolkitError(f"The table has no column {column!r}; it has {list(table.columns)}.")
+    figure = _figure(3.8, 2.6)
+    axes = figure.subplots()
+    for i, (name, part) in enumerate(table.groupby(by, sort=False)):
+        grouped = part.groupby(x)[y]
+        mean, spread = grouped.mean(), grouped.std().fillna(0.0)
+        axes.plot(
+            mean.index, mean, color=COLOURS[i % 8], marker=MARKERS[i % 8], markersize=3, linewidth=1.2, label=str(name)
+        )
+        axes.fill_between(mean.index, mean - spread, mean + spread, color=COLOURS[i % 8], alpha=0.2, linewidth=0)
+    if random:
+        chance = table.groupby(x)[random].mean()
+        axes.plot(chance.index, chance, color="0.5", linestyle="--", linewidth=1, label="random words")
+    axes.set(xlabel=_label(x), ylabel=_label(y))
+    if table[x].dtype.kind in "iu":
+        from matplotlib.ticker import MaxNLocator
+
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(axes, table[by].nunique() + bool(random))
+    return figure
+
+
+def local(
+    found: Sequence[Interpretation],
+    images: Sequence[Any],
+    pictures: Mapping[str, bytes],
+    *,
+    n_images: int = 4,
+    n_words: int = 5,
+) -> Figure:
+    """Samples taken apart: picture, bars of their strongest concepts, and each concept's card (Figures 5 and 17 to 21).
+
+    Parameters
+    ----------
+    found, images
+        Interpretations of :func:`nbtoolkit.interpret`, and the pictures that they are of.
+    pictures
+        Exemplar id to JPEG bytes, for example ``{s.id: s.image for s in study.samples}``.
+
+    Examples
+    --------
+    >>> from nbtoolkit.interpretation import Interpretation, Part
+    >>> one = Interpretation("a", "a dog", (Part(0, 2.0, 1.0, ("sun",), ()),), 0.2)
+    >>> len(local([one], [Image.new("RGB", (8, 8))], {}).axes) > 2
+    True
+    """
+    depth = max((len(one.parts) for one in found), default=0)
+    if not depth or len(found) != len(images):
+        raise NbtoolkitError(
+            f"{len(found)} interpretations with {depth} concepts and {len(images)} pictures were given; expected as many of each."
+        )
+    figure = _figure(2.6 + 0.8 * n_images, 0.9 * depth * len(found) + 0.2)
+    parts: Any = figure.subfigures(len(found), 1, squeeze=False)
+    for part, one, image in zip(parts[:, 0], found, images, strict=True):
+        grid = part.add_gridspec(depth, 2 + n_images, width_ratios=[1.6, 1.2] + [0.8] * n_images)
+        shown = part.add_subplot(grid[:, 0])
+        shown.imshow(image if isinstance(image, Image.Image) else Image.open(io.BytesIO(image)))
+        _title(shown, "\n".join(textwrap.wrap(one.caption, 28)))
+        shown.axis("off")
+        bars = part.add_subplot(grid[:, 1])
+        heights = [p.relative for p in one.parts]
+        bars.barh(range(len(heights)), heights, height=0.5, color=[COLOURS[i % 8] for i in range(len(heights))])
+        bars.set(xlim=(0, 1.02), ylim=(depth - 0.5, -0.5), yticks=range(len(heights)), xticks=(0, 1))
+        bars.set_yticklabels([str(p.concept) for p in one.parts])
+        bars.tick_params(labelsize=7)
+        bars.spines[["top", "right"]].set_visible(False)
+        for i, p in enumerate(one.parts):
+            for j in range(n_images):
+                axes = part.add_subplot(grid[i, 2 + j])
+                axes.axis("off")
+                if j == 0:
+                    _title(axes, ", ".join(p.words[:n_words]) or "(no word)", color=COLOURS[i % 8])
+                if j < len(p.exemplars) and p.exemplars[j] in pictures:
+                    axes.imshow(_square(pictures[p.exemplars[j]]))
+    return figure
+
+
+def saliency_map(images: Sequence[Any], scores: Sequence[np.ndarray], *, titles: Sequence[str] = ()) -> Figure:
+    """Where a concept lies in pictures: red where it is present, blue where its opposite is; one scale for all (Figure 8).
+
+    Parameters
+    ----------
+    images
+        Pictures.
+    scores
+        (tiles, height, width) of :func:`nbtoolkit.saliency`, or (height, width); of several tiles the last is shown,
+        the small whole picture in most families.
+
+    Examples
+    --------
+    >>> len(saliency_map([Image.new("RGB", (8, 8))], [np.eye(2)]).axes)
+    3
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    grids = [np.asarray(s)[-1] if np.ndim(s) == 3 else np.asarray(s) for s in scores]
+    if len(grids) != len(images) or not grids:
+        raise NbtoolkitError(
+            f"{len(images)} pictures and {len(grids)} maps were given; expected as many, and at least one."
+        )
+    limit = max(float(np.abs(g).max()) for g in grids) or 1.0
+    figure = _figure(1.6 * len(images) + 0.4, 3.2)
+    axes = figure.subplots(2, len(images), squeeze=False)
+    for i, (image, grid) in enumerate(zip(images, grids, strict=True)):
+        width, height = image.size
+        for row in (0, 1):
+            axes[row, i].imshow(image)
+            axes[row, i].axis("off")
+        strength = np.abs(grid) / limit  # where a concept is not, the picture is left alone
+        axes[1, i].imshow(
+            grid, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.85 * strength, extent=(0, width, height, 0)
+        )
+        if i < len(titles):
+            axes[0, i].set_title(_plain(titles[i]), fontsize=8)
+    figure.colorbar(ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes[1]), label="u · h", shrink=0.8)
+    return figure
+
+
+def across_layers(
+    study: Study,
+    concept: int,
+    *,
+    layer: int = -1,
+    layers: Sequence[int] | None = None,
+    n_images: int = 5,
+    n_words: int = 5,
+) -> Figure:
+    """A concept followed through the layers, by the activations it shares: pictures part early, words fit late (Figure 22).
+
+    Parameters
+    ----------
+    study, concept, layer
+        The concept to follow.
+    layers
+        Which layers to show; all of them where not given.
+
+    Examples
+    --------
+    >>> from nbtoolkit.example import noise_study
+    >>> len(across_layers(noise_study(), 0, n_images=2).axes)
+    4
+    """
+    home = study.dictionary(layer)
+    _check_concepts([concept], home.n_concepts)
+    shown = study.layers if layers is None else layers
+    pictures = {s.id: s.image for s in study.samples}
+    figure = _figure(0.9 * n_images + 0.6, 1.15 * len(shown))
+    grid = figure.subplots(len(shown), n_images, squeeze=False)
+    for row, at in zip(grid, shown, strict=True):
+        cd, g = study.dictionary(at), study.grounding(at)
+        k = concept if cd is home else int(match(home.activations.T, cd.activations.T)[0][concept])
+        for axes in row:
+            axes.axis("off")
+        _title(row[0], f"layer {cd.layer}: " + (", ".join(g.words[k][:n_words]) if k >= 0 else "no partner"))
+        for axes, name in zip(row, g.exemplars[k][:n_images] if k >= 0 else [], strict=False):
+            axes.imshow(_square(pictures[name]))
+    return figure
+
+
+# --- what they share --------------------------------------------------------------------------------------
+
+_LABELS = {"clip_score": "CLIPScore", "test_clip_score": "CLIPScore on test pictures", "n_concepts": "number of concepts", "layer": "layer",
+           "reconstruction_error": "‖Z − Ẑ‖² / ‖Z‖²", "test_error": "error on test samples", "overlap": "overlap of words"}  # fmt: skip
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name.replace("_", " "))
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    width, height = max(width, 2.0), max(height, 1.2)
+    layout = ConstrainedLayoutEngine(
+        h_pad=0.1, w_pad=0.02, rect=(0, 0, 1, 1 - 0.2 / height)
+    )  # room for the first row's text
+    figure = Figure(figsize=(width, height), dpi=150, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _legend(axes: Axes, n: int) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    if n > 1:
+        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _title(axes: Axes, text: str, color: str = "black") -> None:
+    """Write above an axes, to the right as far as it goes: the layout makes no room for it in width."""
+    above = axes.text(
+        0, 1.06, _plain(text), transform=axes.transAxes, fontsize=7, color=color, va="bottom", clip_on=False
+    )
+    above.set_in_layout(False)
+
+
+def _check_concepts(concepts: Sequence[int] | range, n: int) -> None:
+    wrong = [k for k in concepts if not 0 <= k < n]
+    if wrong or not len(concepts):
+        raise NbtoolkitError(f"concepts is {list(concepts)}; expected at least one, between 0 and {n - 1}.")
+
+
+def _square(jpeg: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def _plain(text: str) -> str:
+    """Keep matplotlib from reading formulas in captions and words."""
+    return text.replace("$", r"\$")
