@@ -13,6 +13,7 @@ from .data import captioned, raw_images, read_image
 from .errors import DataError, TokenError
 from .extraction import extract
 from .grounding import FILTERS, WordFilter, accepted
+from .progress import no_bars_of_datasets
 from .types import Grounding, Representations
 
 if TYPE_CHECKING:
@@ -94,13 +95,8 @@ def noise_images(data: Any, *, random_state: Any = 0) -> Any:
         Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(buffer, "PNG", compress_level=1)
         return {"image": {"bytes": buffer.getvalue(), "path": None}}
 
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
+    with no_bars_of_datasets():
         drawn = raw_images(captioned(data)).map(draw, keep_in_memory=True, load_from_cache_file=False)
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
     return drawn.cast_column("image", datasets.Image())
 
 
@@ -137,7 +133,8 @@ def noise_representations(
     column = [[said[i]] for i in own["id"]]
     import datasets
 
-    own = own.add_column("captions", column, feature=datasets.List(datasets.Value("string")))
+    with no_bars_of_datasets():
+        own = own.add_column("captions", column, feature=datasets.List(datasets.Value("string")))
     return extract(
         model,
         noise_images(own, random_state=random_state),

@@ -1,4 +1,4 @@
-"""The command line: ``nbtoolkit demo | study | export | doctor``. Errors take one line and exit with status 2."""
+"""The command line: ``nbtoolkit demo | study | reproduce | export | doctor``. Errors take one line and exit with status 2."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import argparse
 import importlib.metadata
 import importlib.util
 import os
-import secrets
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import sysconfig
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import NbtoolkitError
-
-NOTEBOOK = "01_first_look.ipynb"
+from .lab import need_lab, serve
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +67,28 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--html", type=Path, metavar="FILE", help="also write the interactive page")
     study.set_defaults(run=_study)
 
+    again = commands.add_parser(
+        "reproduce", help="the paper's whole evaluation: a report in HTML and the scores in CSV"
+    )
+    again.add_argument("--model", default="toy", help="toy, a folder, or a Hugging Face id")
+    again.add_argument("--data", default="toy", help="what to learn from (as for study)")
+    again.add_argument("--test-data", help="what to test on (default: the test split of --data)")
+    again.add_argument(
+        "--tokens", default="dog,cat,bear,baby,bus,train,car,cake", help="the words, separated by commas"
+    )
+    again.add_argument(
+        "--scorer",
+        default=None,
+        help="CLIP judge (default: toy for --model toy, else openai/clip-vit-base-patch32, the paper's)",
+    )
+    again.add_argument("--n-concepts", type=int, default=20)
+    again.add_argument("--n", type=int, help="use the first N pictures of each only")
+    again.add_argument("--images", type=Path, help="folder of the pictures that COCO files name")
+    again.add_argument(
+        "--out", type=Path, default=Path("reproduction"), help="folder of the report; a stopped run goes on there"
+    )
+    again.set_defaults(run=_reproduce)
+
     export = commands.add_parser("export", help="write a study as one self-contained interactive page")
     export.add_argument("study", type=Path)
     export.add_argument("file", type=Path)
@@ -115,7 +132,7 @@ def _method(name: str, n_concepts: int) -> Any:
 
 def _demo(args: argparse.Namespace) -> int:
     if args.html is None:
-        _need_lab()
+        need_lab()
     _quiet()
     from . import explore, load_data, load_model, load_scorer, study
 
@@ -134,7 +151,7 @@ def _demo(args: argparse.Namespace) -> int:
         path = explore(result).to_html(args.html)
         print(f"page: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in any browser")
         return 0
-    return _lab(args.no_browser)
+    return serve(args.no_browser)
 
 
 def _study(args: argparse.Namespace) -> int:
@@ -155,6 +172,30 @@ def _study(args: argparse.Namespace) -> int:
     print(f"{result!r}{left_out}\nsaved in {args.out}")
     if args.html is not None:
         print(f"page: {explore(result).to_html(args.html)}")
+    return 0
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    _quiet()
+    from . import load_data, load_model, load_scorer
+    from .report import write_report
+    from .reproduction import SIZES, reproduce
+
+    start = time.perf_counter()
+    split = "train" if args.test_data is None else None
+    data = load_data(args.data, split=split, n=args.n, images=args.images)
+    test = load_data(
+        args.test_data or args.data, split="test" if args.test_data is None else None, n=args.n, images=args.images
+    )
+    judge = args.scorer or ("toy" if args.model == "toy" else "openai/clip-vit-base-patch32")
+    tokens = [t.strip() for t in args.tokens.split(",") if t.strip()]
+    found = reproduce(load_model(args.model), data, test, tokens, load_scorer(judge), n_concepts=args.n_concepts, cache=args.out / "cache",
+                      sizes=sorted({*(k for k in SIZES if k <= 2.5 * args.n_concepts), args.n_concepts}),
+                      progress=lambda what: print(f"{time.perf_counter() - start:6.0f} s  {what}", flush=True))  # fmt: skip
+    page, table = write_report(found, args.out, title=f"CoX-LMM on {args.model}")
+    for text, holds, n in found.claims():
+        print(f"{holds:3d} of {n}  {text}")
+    print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB); scores: {table}")
     return 0
 
 
@@ -208,57 +249,6 @@ def _doctor(_: argparse.Namespace) -> int:
         print(f"{'GPU':15s} {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none; the CPU is used'}")
     print("Widgets need anywidget where the notebook server runs, too: on a hub, install it there.")
     return 2 if missing else 0
-
-
-# --- JupyterLab -----------------------------------------------------------------------------------------
-
-
-def _need_lab() -> None:
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise NbtoolkitError(
-            "JupyterLab is not installed; pip install 'nbtoolkit[lab]', or write a page with --html FILE."
-        )
-
-
-def _notebook() -> Path:
-    """Give the first notebook: of the working folder, of the source tree, or a copy of the installed one."""
-    local = Path("notebooks") / NOTEBOOK
-    for place in (local, Path(__file__).parent.parent / "notebooks" / NOTEBOOK):
-        if place.is_file():
-            return place
-    installed = Path(sysconfig.get_path("data")) / "share/nbtoolkit/notebooks" / NOTEBOOK
-    if not installed.is_file():
-        raise NbtoolkitError(
-            f"The notebook {NOTEBOOK} was not installed; expected it at {installed}. Run this in a clone of the repository."
-        )
-    local.parent.mkdir(exist_ok=True)
-    shutil.copy(installed, local)
-    return local
-
-
-def _lab(no_browser: bool) -> int:
-    notebook = _notebook().resolve()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--IdentityProvider.token={token}",
-               f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{notebook.name}"]  # fmt: skip
-    if no_browser:
-        command.append("--no-browser")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    print(
-        f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}\nStop it with Ctrl-C.", flush=True
-    )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a stopped demo takes its server with it
-    server = subprocess.Popen(command)
-    try:
-        return server.wait()
-    except (KeyboardInterrupt, SystemExit):
-        server.terminate()
-        server.wait()
-        return 0
 
 
 if __name__ == "__main__":

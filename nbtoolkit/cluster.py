@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .batches import CANCELLED
 from .errors import Cancelled, ModelError, NbtoolkitError
+from .progress import no_bars_of_datasets
 from .reading import Reader, Settings
 from .shards import ShardStore
 
@@ -113,7 +114,8 @@ def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int
     with _client(engine) as (client, ours), tempfile.TemporaryDirectory(dir=store.folder, prefix=".job-") as folder:
         from dask.distributed import wait
 
-        _write_candidates(raw.select([i for index in missing for i in shards[index]]), folder)
+        with no_bars_of_datasets():  # the workers get the pictures of the missing shards as files
+            raw.select([i for index in missing for i in shards[index]]).save_to_disk(folder)
         here = Path(folder).resolve()
         job = Job(*model.origin, ours, str(here), settings, batch_size, str(here.parent), store.fingerprint)
         futures, start = {}, 0
@@ -134,19 +136,6 @@ def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int
                         advance(done)
         finally:
             client.cancel(list(futures))
-
-
-def _write_candidates(raw: Any, folder: str) -> None:
-    """Give the workers the pictures of the missing shards, as files where all can see them."""
-    import datasets
-
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        raw.save_to_disk(folder)
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
 
 
 @contextlib.contextmanager

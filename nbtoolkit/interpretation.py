@@ -106,7 +106,7 @@ def interpret(model: Model, images: Sequence[Any], cd: ConceptDictionary, g: Gro
     V = cd.encode(states)
     rebuilt = V @ cd.concepts if cd.encoder is None else _rebuild(cd, V)
     rest = np.square(states - rebuilt).sum(1) / np.maximum(np.square(states).sum(1), 1e-30)
-    found = {i: _parts(i, reps.captions[k], V[k], float(rest[k]), g, r) for k, i in enumerate(reps.sample_ids)}
+    found = {i: parts_of(i, reps.captions[k], V[k], float(rest[k]), g, r) for k, i in enumerate(reps.sample_ids)}
     return [found.get(name) for name in names]
 
 
@@ -116,7 +116,8 @@ def _rebuild(cd: ConceptDictionary, V: Array) -> Array:
     return reconstruct(cd.encoder, V)
 
 
-def _parts(name: str, caption: str, v: Array, rest: float, g: Grounding, r: int) -> Interpretation:
+def parts_of(name: str, caption: str, v: Array, rest: float, g: Grounding, r: int) -> Interpretation:
+    """Interpretation of a sample with activations v (n_concepts,), of which ``rest`` is left unexplained."""
     strength = np.abs(v)
     order = [int(k) for k in np.argsort(-strength, kind="stable")[:r] if strength[k] > 0]
     top = max(float(strength.max()), 1e-30)

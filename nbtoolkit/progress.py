@@ -28,3 +28,17 @@ def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> 
         yield lambda done: progress(done, total)
     else:
         yield lambda done: None
+
+
+@contextlib.contextmanager
+def no_bars_of_datasets() -> Iterator[None]:
+    """Keep the bars of ``datasets`` out of ours while the block lasts; the caller's setting comes back."""
+    import datasets
+
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()

@@ -81,7 +81,7 @@ class SemiNMF(Dictionary):
     (30, 3)
     """
 
-    def __init__(self, n_components: int = 20, *, alpha: float | str = "auto", convention: str = "paper", max_iter: int = 300, tol: float = 1e-5,
+    def __init__(self, n_components: int = 20, *, alpha: float | str = "auto", convention: str = "paper", max_iter: int = 1000, tol: float = 1e-5,
                  init: str | Array = "kmeans++", n_init: int = 1, random_state: Any = None) -> None:  # fmt: skip
         self.n_components = n_components
         self.alpha = alpha

@@ -1,0 +1,177 @@
+"""A reproduction as one self-contained page and a table: no script, no network, every text escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import paper, plots
+from .atomic import write_text
+from .reproduction import SYSTEMS, Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } .best { font-weight: 700; } .no { opacity: .75; }
+small, .paper td { opacity: .75; } img { max-width: 100%; background: #fff; padding: .4rem; border-radius: .3rem; }
+"""
+
+
+def write_report(found: Reproduction, folder: Path, *, title: str) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``scores.csv``.
+
+    Parameters
+    ----------
+    found
+        What :func:`nbtoolkit.reproduction.reproduce` gave.
+    folder
+        Where they go.
+    title
+        Model and data, for the page's head.
+
+    Returns
+    -------
+    Path, Path
+        The page and the table.
+    """
+    page = folder / "report.html"
+    write_text(page, f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+                     f"<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+                     f"<title>{escape(title)}</title><style>{STYLE}</style><h1>{escape(title)}</h1>{_body(found)}</html>")  # fmt: skip
+    table = folder / "scores.csv"
+    write_text(table, found.table().to_csv(index=False))
+    return page, table
+
+
+def _body(found: Reproduction) -> str:
+    tokens = list(found.scores)
+    counts = ", ".join(f"{escape(t)} {a} / {b}" for t, (a, b) in found.samples.items())
+    parts = [
+        f"<p>{escape(found.model)}. The evaluation of CoX-LMM (Parekh et al., NeurIPS 2024, arXiv 2406.08074). "
+        f"Samples to learn from / to test on: {counts}.</p>",
+        *[f"<p class=no>{escape(t)} was left out: {escape(why)}</p>" for t, why in found.left_out.items()],
+        "<h2>Do the paper's claims hold here?</h2>", _claims(found),
+        "<h2>Words of the top concept on test pictures (Tables 1 and 9)</h2>",
+        "<p>CLIPScore, 0 to 2.5, higher is better: mean ± standard deviation over test pictures, [95 % bootstrap interval of the mean]. "
+        "Bold: best of the learnt ones. GT-captions is the upper reference.</p>", _scores(found),
+        "<h2>Is Semi-NMF different from the others? (Table 11)</h2>",
+        "<p>p of the independent two-sided t-test, and in parentheses of the paired permutation test.</p>", _p_values(found),
+        "<h2>Overlap between concepts (Tables 2 and 10)</h2><p>Share of words that concepts have in common, 0 to 1, lower is better.</p>", _overlaps(found),
+        "<h2>Words against random words (Figure 3)</h2>", _image(plots.correspondence(found.grounding)),
+        "<h2>Layers (Figure 6)</h2>", _image(plots.curves(found.layers, "layer", "clip_score", random="clip_score_random")),
+        _paper_curve(),
+        "<h2>Number of concepts (Figures 11 and 12)</h2>", _image(plots.curves(found.sizes, "n_concepts", "reconstruction_error")),
+        _image(plots.curves(found.sizes, "n_concepts", "test_clip_score")), _image(plots.curves(found.sizes, "n_concepts", "overlap")),
+        "<h2>Test samples taken apart (Figures 5 and 17 to 21)</h2>", *[_panel(found, t) for t in tokens],
+        "<h2>Words of every concept (Figures 13 to 16)</h2>", *[_words(found, t) for t in tokens],
+        "<h2>The paper's own figures</h2><p><small>Another model (DePALM, layer 31 of 32) on another data set (COCO), for reference only; "
+        "the tables that could be read from the published pages.</small></p>", _paper(),
+    ]  # fmt: skip
+    return "".join(parts)
+
+
+def _claims(found: Reproduction) -> str:
+    rows = [
+        [escape(text), "yes" if holds == n else "no" if not holds else "partly", f"{holds} of {n} words"]
+        for text, holds, n in found.claims()
+    ]
+    return _table(["Claim", "holds", "for"], rows)
+
+
+def _scores(found: Reproduction) -> str:
+    rows = []
+    for token, systems in found.scores.items():
+        best = max((s for s in SYSTEMS if s != "GT-captions"), key=lambda s: np.nan_to_num(systems[s].mean, nan=-1.0))
+        cells = []
+        for name in SYSTEMS:
+            score = systems[name]
+            low, high = score.interval()
+            text = (
+                f"{score.mean:.3f} ± {score.std:.2f}<br><small>[{low:.3f}, {high:.3f}]</small>"
+                if len(score.defined)
+                else "–"
+            )
+            cells.append(f"<span class=best>{text}</span>" if name == best else text)
+        rows.append([escape(token), *cells])
+    return _table(["word", *SYSTEMS], rows)
+
+
+def _p_values(found: Reproduction) -> str:
+    names = [s for s in SYSTEMS if s != "SemiNMF"]
+    rows = [
+        [escape(t), *[f"{c.t_p:.1g} ({c.permutation_p:.1g})" if (c := tests.get(n)) else "–" for n in names]]
+        for t, tests in found.tests.items()
+    ]
+    return _table(["word", *names], rows)
+
+
+def _overlaps(found: Reproduction) -> str:
+    names = list(next(iter(found.overlaps.values())))
+    return _table(
+        ["word", *names], [[escape(t), *[f"{row[n]:.3f}" for n in names]] for t, row in found.overlaps.items()]
+    )
+
+
+def _words(found: Reproduction, token: str) -> str:
+    g = found.groundings[token]
+    rows = [[str(k), escape(", ".join(words[:5]) or "(no word passed the filter)")] for k, words in enumerate(g.words)]
+    return f"<details><summary>{escape(token)}</summary>{_table(['concept', 'words'], rows)}</details>"
+
+
+def _panel(found: Reproduction, token: str) -> str:
+    panel = found.panels[token]
+    if not any(one.parts for one in panel.interpretations):
+        return ""
+    figure = plots.local(panel.interpretations, panel.images, panel.exemplars)
+    return f"<details><summary>{escape(token)}</summary>{_image(figure)}</details>"
+
+
+def _paper() -> str:
+    systems = list(next(iter(paper.TABLE_1.values())))
+    one = _table(
+        ["word", *systems],
+        [[t, *[f"{m:.3f} ± {s:.2f}" for m, s in row.values()]] for t, row in paper.TABLE_1.items()],
+        "paper",
+    )
+    methods = list(next(iter(paper.TABLE_2.values())))
+    two = _table(
+        ["word", *methods], [[t, *[f"{v:.3f}" for v in row.values()]] for t, row in paper.TABLE_2.items()], "paper"
+    )
+    return f"<h3>Table 1: CLIPScore</h3>{one}<h3>Table 2: overlap</h3>{two}"
+
+
+def _paper_curve() -> str:
+    import pandas
+
+    rows = [{"token": f"{t} (paper)", "layer": i, "clip_score": v, "clip_score_random": paper.FIGURE_6_RANDOM} for t, row in paper.FIGURE_6.items()
+            for i, v in enumerate(row, 1)]  # fmt: skip
+    return "<p><small>The paper's, digitised (± 0.003): another model, another data set.</small></p>" + _image(
+        plots.curves(pandas.DataFrame(rows), "layer", "clip_score", random="clip_score_random"))  # fmt: skip
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    cells = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
+    return (
+        f"<div class=wide><table class='{kind}'><tr>"
+        + "".join(f"<th scope=col>{escape(h)}</th>" for h in head)
+        + f"</tr>{cells}</table></div>"
+    )
+
+
+def _image(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    label: Any = "; ".join(f"{a.get_ylabel()} against {a.get_xlabel()}" for a in figure.axes if a.get_xlabel())
+    return f"<img alt=\"{escape(label)}\" src='data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'>"

@@ -1,0 +1,254 @@
+"""The paper's whole evaluation in one call: its tables, its curves, and whether its claims hold here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .baselines import noise_representations, random_words
+from .data import captioned, images_by_id, thumbnail, vocabulary
+from .decomposition import decompose, reconstruct, relative_error
+from .errors import NbtoolkitError
+from .extraction import extract
+from .grounding import ground
+from .interpretation import Interpretation, parts_of
+from .metrics import Score, caption_clip_score, compare, evaluate, overlap, test_clip_score
+from .sweeps import sized, sweep
+from .types import ConceptDictionary, Grounding, Representations, Scores
+
+if TYPE_CHECKING:
+    import pandas
+
+    from .models import Model, Scorer
+
+METHODS = ("SemiNMF", "KMeans", "PCA", "LargestNorm")
+SYSTEMS = ("Rnd-Words", "Noise-Imgs", "LargestNorm", "PCA", "KMeans", "SemiNMF", "GT-captions")
+SIZES = (10, 20, 30, 50)
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """What was found.
+
+    Attributes
+    ----------
+    scores
+        Token to system to its CLIPScore on test pictures, a value a picture (Tables 1 and 9).
+    overlaps
+        Token to method to its overlap (Tables 2 and 10).
+    tests
+        Token to system to the comparison of Semi-NMF with it (Table 11).
+    grounding
+        Token to the scores of its Semi-NMF dictionary, for Figure 3.
+    layers, sizes
+        Tables of :func:`nbtoolkit.sweep` over layers (Figure 6) and numbers of concepts (Figures 11 and 12).
+    groundings, panels, samples
+        Token to its Semi-NMF grounding, to test samples taken apart (Figure 5), and to (train, test) numbers of samples
+        (Table 7).
+    """
+
+    scores: Mapping[str, Mapping[str, Score]]
+    overlaps: Mapping[str, Mapping[str, float]]
+    tests: Mapping[str, Mapping[str, Any]]
+    grounding: Mapping[str, Scores]
+    layers: pandas.DataFrame
+    sizes: pandas.DataFrame
+    groundings: Mapping[str, Grounding]
+    panels: Mapping[str, Panel]
+    samples: Mapping[str, tuple[int, int]]
+    model: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self) -> pandas.DataFrame:
+        """Every score as a row: ``token, system, metric, mean, std, low, high, n, p`` (p: Semi-NMF against it, t-test)."""
+        import pandas
+
+        rows = []
+        for token, systems in self.scores.items():
+            for name, score in systems.items():
+                low, high = score.interval()
+                p = self.tests[token][name].t_p if name in self.tests[token] else float("nan")
+                rows.append({"token": token, "system": name, "metric": "clip_score", "mean": score.mean, "std": score.std, "low": low, "high": high,
+                             "n": len(score.defined), "p": p})  # fmt: skip
+            rows += [
+                {"token": token, "system": name, "metric": "overlap", "mean": value}
+                for name, value in self.overlaps[token].items()
+            ]
+        return pandas.DataFrame(rows)
+
+    def claims(self) -> list[tuple[str, int, int]]:
+        """The paper's claims, and for how many of how many words they hold here."""
+        tokens = list(self.scores)
+
+        n, last = len(tokens), self.layers["layer"].max()
+        by_layer, chance = (
+            self.layers.pivot_table(index="token", columns="layer", values=v)
+            for v in ("clip_score", "clip_score_random")
+        )
+        errors = self.sizes.pivot_table(index="token", columns="n_concepts", values="reconstruction_error")
+
+        def better(a: str, b: str) -> int:
+            return sum(self.scores[t][a].mean > self.scores[t][b].mean for t in tokens)
+
+        def cleaner(a: str, b: str) -> int:
+            return sum(self.overlaps[t][a] < self.overlaps[t][b] for t in tokens)
+
+        best = sum(self.scores[t]["GT-captions"].mean >= max(s.mean for s in self.scores[t].values()) for t in tokens)
+        fewest = sum(min(self.overlaps[t], key=lambda m, t=t: self.overlaps[t][m]) == "PCA" for t in tokens)  # type: ignore[misc]
+        return [
+            ("Concepts' words fit test pictures better than random words (Table 1)", better("SemiNMF", "Rnd-Words"), n),
+            ("… and better than those learnt from noise (Table 1)", better("SemiNMF", "Noise-Imgs"), n),
+            ("Own captions fit best of all (Table 1)", best, n),
+            ("Semi-NMF fits better than PCA (Table 9)", better("SemiNMF", "PCA"), n),
+            ("Semi-NMF fits better than the Simple baseline, LargestNorm (Table 1: 3 of 4 words)", better("SemiNMF", "LargestNorm"), n),
+            ("Semi-NMF's concepts share fewer words than K-Means' (Table 2)", cleaner("SemiNMF", "KMeans"), n),
+            ("… and than LargestNorm's (Table 2)", cleaner("SemiNMF", "LargestNorm"), n),
+            ("PCA's concepts share the fewest words (Table 2)", fewest, n),
+            ("At the last layer words fit better than random words (Figure 6)", int((by_layer[last] > chance[last]).sum()), n),
+            ("Words fit better at the last layer than at the first (Figure 6)", int((by_layer[last] > by_layer[by_layer.columns[0]]).sum()), n),
+            ("More concepts rebuild the states better (Figure 11)", int((errors.diff(axis=1).iloc[:, 1:] <= 0).all(axis=1).sum()), n),
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Test samples taken apart, for Figure 5: their interpretations, their pictures, and the exemplars' (JPEG)."""
+
+    interpretations: tuple[Interpretation, ...]
+    images: tuple[bytes, ...]
+    exemplars: Mapping[str, bytes]
+
+
+def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], scorer: Scorer, *, n_concepts: int = 20, layer: int = -1,
+              sizes: Sequence[int] = SIZES, random_state: int = 0, cache: str | os.PathLike[str] | None = None,
+              progress: Callable[[str], None] | None = None) -> Reproduction:  # fmt: skip
+    """Run the evaluation of CoX-LMM for several words.
+
+    Parameters
+    ----------
+    model, scorer
+        The model, and a CLIP judge.
+    data, test_data
+        Captioned pictures to learn from, and to test on.
+    tokens
+        The words; one that too few pictures have is left out, with the reason.
+    n_concepts, layer, sizes, random_state
+        The paper's K and L, the K of its Figures 11 and 12, and the seed.
+    cache
+        Folder that keeps extractions and dictionaries, so that a run that was stopped goes on.
+    progress
+        Called with what is being done.
+
+    References
+    ----------
+    Parekh et al. 2024, section 4 and appendices C to F.
+    """
+    data, test_data = captioned(data), captioned(test_data)
+    say = progress or (lambda _: None)
+    known = vocabulary(data["captions"])
+    found: dict[str, dict[str, Any]] = {
+        name: {} for name in ("scores", "overlaps", "tests", "grounding", "groundings", "panels", "samples")
+    }
+    train, held, left_out = {}, {}, {}
+    for token in tokens:
+        say(f"{token}: reading")
+        try:
+            train[token], held[token] = (
+                extract(model, d, token, progress=False, out=None if cache is None else Path(cache) / f"{token}-{name}")
+                for d, name in ((data, "train"), (test_data, "test"))
+            )
+            if len(train[token]) < max(n_concepts, *sizes):
+                raise NbtoolkitError(
+                    f"{len(train[token])} samples; expected at least {max(n_concepts, *sizes)} to learn as many concepts"
+                )
+        except NbtoolkitError as error:
+            train.pop(token, None)
+            left_out[token] = str(error)
+            continue
+        say(f"{token}: {len(train[token])} samples, {len(held[token])} to test on")
+        one = _evaluate(
+            model, data, test_data, train[token], held[token], scorer, n_concepts, layer, random_state, known
+        )
+        for name, value in one.items():
+            found[name][token] = value
+    if not train:
+        raise NbtoolkitError(f"No word could be evaluated: {left_out}.")
+    say("layers")
+    kept = None if cache is None else Path(cache) / "sweeps"
+    shared: dict[str, Any] = {
+        "data": data,
+        "scorer": scorer,
+        "random_states": [random_state],
+        "cache": kept,
+        "progress": False,
+    }
+    layers = sweep(model, train, layers=range(1, model.n_layers + 1), n_concepts=[n_concepts], **shared)
+    say("numbers of concepts")
+    test = {t: held[t] for t in train}
+    by_size = sweep(model, train, layers=[layer], n_concepts=list(sizes), test=test, test_data=test_data, **shared)
+    return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **found)
+
+
+def _evaluate(model: Model, data: Any, test_data: Any, train: Representations, held: Representations, scorer: Scorer, k: int, layer: int, seed: int,
+              known: frozenset[str]) -> dict[str, Any]:  # fmt: skip
+    states = held.layer(layer)
+    pictures = _embedded(scorer, test_data, held.sample_ids)
+    scores: dict[str, Score] = {}
+    overlaps: dict[str, float] = {}
+    for method in METHODS:
+        cd = decompose(train, sized(method, k, seed), layer=layer)
+        g = ground(cd, model, vocabulary=known)
+        scores[method] = test_clip_score(cd.encode(states), g.words, pictures, scorer.texts)
+        overlaps[method] = float(overlap(g.words).mean())
+        if method == "SemiNMF":
+            own, words = cd, g
+    chance = random_words(model, words, vocabulary=known, random_state=seed)
+    scores["Rnd-Words"] = test_clip_score(own.encode(states), chance.words, pictures, scorer.texts)
+    noise = noise_representations(model, data, train, random_state=seed, progress=False)
+    blind = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
+    scores["Noise-Imgs"] = test_clip_score(
+        blind.encode(states), ground(blind, model, vocabulary=known).words, pictures, scorer.texts
+    )
+    scores["GT-captions"] = caption_clip_score(held.references, pictures, scorer.texts)
+    shown = _embedded(scorer, data, train.sample_ids)
+    at = {i: r for r, i in enumerate(train.sample_ids)}
+    correspondence = evaluate(
+        own, words, images=lambda ids: shown[[at[i] for i in ids]], texts=scorer.texts, random_state=seed
+    )
+    tests = {
+        name: compare(scores["SemiNMF"], score)
+        for name, score in scores.items()
+        if name != "SemiNMF" and len(score.defined) > 1
+    }
+    return {"scores": {name: scores[name] for name in SYSTEMS}, "overlaps": overlaps, "tests": tests, "grounding": correspondence,
+            "groundings": words, "panels": _panel(own, words, held, layer, data, test_data), "samples": (len(train), len(held))}  # fmt: skip
+
+
+def _panel(
+    cd: ConceptDictionary, g: Grounding, held: Representations, layer: int, data: Any, test_data: Any, n: int = 2
+) -> Panel:
+    states = held.layer(layer)[:n]
+    activations = cd.encode(states)
+    rest = [relative_error(z, r) for z, r in zip(states, reconstruct(cd.encoder, activations), strict=True)]
+    found = tuple(
+        parts_of(held.sample_ids[k], held.captions[k], activations[k], rest[k], g, min(3, cd.n_concepts))
+        for k in range(len(states))
+    )
+    shown = list(dict.fromkeys(i for one in found for part in one.parts for i in part.exemplars))
+    small = [thumbnail(p, 128) for p in images_by_id(data, shown)]
+    return Panel(
+        found,
+        tuple(thumbnail(p, 192) for p in images_by_id(test_data, held.sample_ids[:n])),
+        dict(zip(shown, small, strict=True)),
+    )
+
+
+def _embedded(scorer: Scorer, data: Any, ids: Sequence[str]) -> np.ndarray:
+    """Embeddings of pictures, a few in memory at a time: (n, d)."""
+    parts = [scorer.images(list(images_by_id(data, ids[start : start + 64]))) for start in range(0, len(ids), 64)]
+    return np.concatenate(parts)

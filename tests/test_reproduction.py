@@ -1,0 +1,107 @@
+"""The paper's evaluation in one command: the numbers, the claims, the page, and its refusals."""
+
+import re
+
+import numpy as np
+import pandas
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit import paper
+from nbtoolkit.cli import main
+from nbtoolkit.metrics import compare
+from nbtoolkit.report import write_report
+from nbtoolkit.reproduction import SYSTEMS, reproduce
+
+
+@pytest.fixture(scope="module")
+def found(model, scorer, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    data, test = nbt.load_data("toy", n=500), nbt.load_data("toy", split="test", n=200)
+    return (
+        reproduce(model, data, test, ["dog", "bus", "zebra"], scorer, n_concepts=6, sizes=[4, 6], cache=cache),
+        cache,
+        data,
+        test,
+    )
+
+
+def test_every_system_is_scored_on_every_test_picture(found):
+    r = found[0]
+    assert set(r.scores) == {"dog", "bus"} and "No sample's caption contains 'zebra'" in r.left_out["zebra"]
+    for token, systems in r.scores.items():
+        assert tuple(systems) == SYSTEMS
+        assert all(len(s.values) == r.samples[token][1] for s in systems.values())
+        assert systems["Rnd-Words"].mean < systems["SemiNMF"].mean < systems["GT-captions"].mean
+        assert systems["Noise-Imgs"].mean < systems["SemiNMF"].mean
+        expected = compare(systems["SemiNMF"], systems["GT-captions"])
+        assert r.tests[token]["GT-captions"].t_p == expected.t_p < 0.01
+    assert set(r.layers["layer"]) == {1, 2, 3, 4, 5} and set(r.sizes["n_concepts"]) == {4, 6}
+    assert {"test_clip_score", "test_error"} <= set(r.sizes.columns)
+
+
+def test_claims_are_counted_from_the_scores(found):
+    claims = {text: holds for text, holds, n in found[0].claims() if n == 2}
+    assert len(claims) == 11 and all(0 <= holds <= 2 for holds in claims.values())
+    assert claims["Concepts' words fit test pictures better than random words (Table 1)"] == 2
+    r = found[0]
+    by_hand = sum(r.overlaps[t]["SemiNMF"] < r.overlaps[t]["KMeans"] for t in r.scores)
+    assert claims["Semi-NMF's concepts share fewer words than K-Means' (Table 2)"] == by_hand
+
+
+def test_a_second_run_computes_nothing_and_agrees(found, model, scorer, monkeypatch):
+    r, cache, data, test = found
+    calls = []
+    monkeypatch.setattr("nbtoolkit.sweeps.decompose", lambda *a, **k: calls.append(a))
+    again = reproduce(model, data, test, ["dog", "bus"], scorer, n_concepts=6, sizes=[4, 6], cache=cache)
+    assert not calls and again.table().equals(r.table())
+
+
+def test_the_page_is_whole_and_runs_nothing(found, tmp_path):
+    r = found[0]
+    page, table = write_report(r, tmp_path, title="<script>alert(1)</script> & more")
+    text = page.read_text()
+    assert "<script" not in text and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in text
+    assert "Content-Security-Policy" in text and not re.search(r"(?:src|href)=(?!'data:image/png;base64,)", text)
+    for heading in (
+        "claims hold here",
+        "Tables 1 and 9",
+        "Table 11",
+        "Tables 2 and 10",
+        "Figure 3",
+        "Figure 6",
+        "Figures 11 and 12",
+        "Figures 5 and 17",
+        "paper's own",
+    ):
+        assert heading in text
+    assert (
+        f"{r.scores['dog']['SemiNMF'].mean:.3f} ±" in text and "0.610 ± 0.09" in text and "zebra was left out" in text
+    )
+    rows = pandas.read_csv(table)
+    assert set(rows["system"]) == set(SYSTEMS) and rows.query("metric == 'clip_score'")["n"].min() > 0
+    dog = rows.query("token == 'dog' and system == 'SemiNMF' and metric == 'clip_score'").iloc[0]
+    assert dog["mean"] == pytest.approx(r.scores["dog"]["SemiNMF"].mean)
+
+
+def test_the_papers_figures_are_as_recovered():
+    assert np.mean([row["SemiNMF"][0] for row in paper.TABLE_1.values()]) == pytest.approx(0.629, abs=1e-3)
+    assert np.mean([row["GT-captions"][0] for row in paper.TABLE_1.values()]) == pytest.approx(0.761, abs=1e-3)
+    assert np.mean([row["SemiNMF"] for row in paper.TABLE_2.values()]) == pytest.approx(0.129, abs=1e-3)
+    assert all(len(row) == 31 for row in paper.FIGURE_6.values())
+
+
+def test_too_few_pictures_are_said(model, scorer):
+    data, test = nbt.load_data("toy", n=60), nbt.load_data("toy", split="test", n=40)
+    with pytest.raises(nbt.NbtoolkitError, match="No word could be evaluated: .*expected at least 50"):
+        reproduce(model, data, test, ["dog"], scorer, n_concepts=20)
+
+
+def test_the_command_writes_both_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", "--tokens", "dog", "--n", "400", "--n-concepts", "5", "--out", "r"]) == 0
+    said = capsys.readouterr().out
+    assert "Concepts' words fit test pictures better than random words" in said and "report: r/report.html" in said
+    assert (tmp_path / "r" / "scores.csv").exists()
+    assert main(["reproduce", "--tokens", "zebra", "--n", "50", "--out", "r2"]) == 2
+    assert "No word could be evaluated" in capsys.readouterr().err
