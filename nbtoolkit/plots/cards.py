@@ -161,7 +161,9 @@ def saliency_map(images: Sequence[Any], scores: Sequence[np.ndarray], *, titles:
         )
         if i < len(titles):
             axes[0, i].set_title(plain(titles[i]), fontsize=8)
-    figure.colorbar(ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes[1]), label="u · h", shrink=0.8)
+    figure.colorbar(
+        ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes.ravel()), label="u · h", shrink=0.8
+    )
     return figure
 
 
