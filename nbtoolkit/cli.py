@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="CLIP judge (default: toy for --model toy, else openai/clip-vit-base-patch32, the paper's)",
     )
+    again.add_argument(
+        "--text-encoder", help="encoder for BERTScore, such as roberta-large, the paper's (default: none)"
+    )
     again.add_argument("--n-concepts", type=int, default=20)
     again.add_argument("--n", type=int, help="use the first N pictures of each only")
     again.add_argument("--images", type=Path, help="folder of the pictures that COCO files name")
@@ -178,6 +181,7 @@ def _study(args: argparse.Namespace) -> int:
 def _reproduce(args: argparse.Namespace) -> int:
     _quiet()
     from . import load_data, load_model, load_scorer
+    from .models import load_text_encoder
     from .report import write_report
     from .reproduction import SIZES, reproduce
 
@@ -189,9 +193,10 @@ def _reproduce(args: argparse.Namespace) -> int:
     )
     judge = args.scorer or ("toy" if args.model == "toy" else "openai/clip-vit-base-patch32")
     tokens = [t.strip() for t in args.tokens.split(",") if t.strip()]
-    found = reproduce(load_model(args.model), data, test, tokens, load_scorer(judge), n_concepts=args.n_concepts, cache=args.out / "cache",
-                      sizes=sorted({*(k for k in SIZES if k <= 2.5 * args.n_concepts), args.n_concepts}),
-                      progress=lambda what: print(f"{time.perf_counter() - start:6.0f} s  {what}", flush=True))  # fmt: skip
+    sizes = sorted({*(k for k in SIZES if k <= 2.5 * args.n_concepts), args.n_concepts})
+    encoder = load_text_encoder(args.text_encoder) if args.text_encoder else None
+    found = reproduce(load_model(args.model), data, test, tokens, load_scorer(judge), n_concepts=args.n_concepts, sizes=sizes, encoder=encoder,
+                      cache=args.out / "cache", progress=lambda what: print(f"{time.perf_counter() - start:6.0f} s  {what}", flush=True))  # fmt: skip
     page, table = write_report(found, args.out, title=f"CoX-LMM on {args.model}")
     for text, holds, n in found.claims():
         print(f"{holds:3d} of {n}  {text}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from . import paper, plots
 from .atomic import write_text
+from .metrics import Score
 from .reproduction import SYSTEMS, Reproduction
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _body(found: Reproduction) -> str:
         "<h2>Do the paper's claims hold here?</h2>", _claims(found),
         "<h2>Words of the top concept on test pictures (Tables 1 and 9)</h2>",
         "<p>CLIPScore, 0 to 2.5, higher is better: mean ± standard deviation over test pictures, [95 % bootstrap interval of the mean]. "
-        "Bold: best of the learnt ones. GT-captions is the upper reference.</p>", _scores(found),
+        "Bold: best of the learnt ones. GT-captions is the upper reference.</p>", _scores(found.scores), *_text_scores(found),
         "<h2>Is Semi-NMF different from the others? (Table 11)</h2>",
         "<p>p of the independent two-sided t-test, and in parentheses of the paired permutation test.</p>", _p_values(found),
         "<h2>Overlap between concepts (Tables 2 and 10)</h2><p>Share of words that concepts have in common, 0 to 1, lower is better.</p>", _overlaps(found),
@@ -90,22 +91,32 @@ def _claims(found: Reproduction) -> str:
     return _table(["Claim", "holds", "for"], rows)
 
 
-def _scores(found: Reproduction) -> str:
+def _scores(scores: Mapping[str, Mapping[str, Score]]) -> str:
     rows = []
-    for token, systems in found.scores.items():
+    for token, systems in scores.items():
         best = max((s for s in SYSTEMS if s != "GT-captions"), key=lambda s: np.nan_to_num(systems[s].mean, nan=-1.0))
-        cells = []
-        for name in SYSTEMS:
-            score = systems[name]
-            low, high = score.interval()
-            text = (
-                f"{score.mean:.3f} ± {score.std:.2f}<br><small>[{low:.3f}, {high:.3f}]</small>"
-                if len(score.defined)
-                else "–"
-            )
-            cells.append(f"<span class=best>{text}</span>" if name == best else text)
-        rows.append([escape(token), *cells])
+        cells = [_score(systems[name]) for name in SYSTEMS]
+        rows.append(
+            [
+                escape(token),
+                *(f"<span class=best>{c}</span>" if n == best else c for n, c in zip(SYSTEMS, cells, strict=True)),
+            ]
+        )
     return _table(["word", *SYSTEMS], rows)
+
+
+def _score(score: Score) -> str:
+    low, high = score.interval()
+    return (
+        f"{score.mean:.3f} ± {score.std:.2f}<br><small>[{low:.3f}, {high:.3f}]</small>" if len(score.defined) else "–"
+    )
+
+
+def _text_scores(found: Reproduction) -> list[str]:
+    if not any(found.texts.values()):
+        return ["<p><small>BERTScore: no text encoder was given (--text-encoder).</small></p>"]
+    return ["<p>BERTScore F1 of the same words with the sample's captions, at most 1, higher is better. The words are scored as they are; "
+            "the paper lets a language model write sentences of them first.</p>", _scores(found.texts)]  # fmt: skip
 
 
 def _p_values(found: Reproduction) -> str:

@@ -17,7 +17,16 @@ from .errors import NbtoolkitError
 from .extraction import extract
 from .grounding import ground
 from .interpretation import Interpretation, parts_of
-from .metrics import Score, caption_clip_score, compare, evaluate, overlap, test_clip_score
+from .metrics import (
+    Score,
+    caption_clip_score,
+    captions_bert_score,
+    compare,
+    evaluate,
+    overlap,
+    test_clip_score,
+    top_words_bert_score,
+)
 from .sweeps import sized, sweep
 from .types import ConceptDictionary, Grounding, Representations, Scores
 
@@ -43,6 +52,8 @@ class Reproduction:
         Token to method to its overlap (Tables 2 and 10).
     tests
         Token to system to the comparison of Semi-NMF with it (Table 11).
+    texts, text_tests
+        The same for BERTScore, where a text encoder was given; else nothing for every token.
     grounding
         Token to the scores of its Semi-NMF dictionary, for Figure 3.
     layers, sizes
@@ -55,6 +66,8 @@ class Reproduction:
     scores: Mapping[str, Mapping[str, Score]]
     overlaps: Mapping[str, Mapping[str, float]]
     tests: Mapping[str, Mapping[str, Any]]
+    texts: Mapping[str, Mapping[str, Score]]
+    text_tests: Mapping[str, Mapping[str, Any]]
     grounding: Mapping[str, Scores]
     layers: pandas.DataFrame
     sizes: pandas.DataFrame
@@ -68,13 +81,17 @@ class Reproduction:
         """Every score as a row: ``token, system, metric, mean, std, low, high, n, p`` (p: Semi-NMF against it, t-test)."""
         import pandas
 
-        rows = []
-        for token, systems in self.scores.items():
-            for name, score in systems.items():
-                low, high = score.interval()
-                p = self.tests[token][name].t_p if name in self.tests[token] else float("nan")
-                rows.append({"token": token, "system": name, "metric": "clip_score", "mean": score.mean, "std": score.std, "low": low, "high": high,
-                             "n": len(score.defined), "p": p})  # fmt: skip
+        rows: list[dict[str, Any]] = []
+        for token in self.scores:
+            for metric, systems, tests in (
+                ("clip_score", self.scores[token], self.tests[token]),
+                ("bert_score", self.texts[token], self.text_tests[token]),
+            ):
+                for name, score in systems.items():
+                    low, high = score.interval()
+                    p = tests[name].t_p if name in tests else float("nan")
+                    rows.append({"token": token, "system": name, "metric": metric, "mean": score.mean, "std": score.std, "low": low, "high": high,
+                                 "n": len(score.defined), "p": p})  # fmt: skip
             rows += [
                 {"token": token, "system": name, "metric": "overlap", "mean": value}
                 for name, value in self.overlaps[token].items()
@@ -125,7 +142,7 @@ class Panel:
 
 
 def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], scorer: Scorer, *, n_concepts: int = 20, layer: int = -1,
-              sizes: Sequence[int] = SIZES, random_state: int = 0, cache: str | os.PathLike[str] | None = None,
+              sizes: Sequence[int] = SIZES, random_state: int = 0, encoder: Any = None, cache: str | os.PathLike[str] | None = None,
               progress: Callable[[str], None] | None = None) -> Reproduction:  # fmt: skip
     """Run the evaluation of CoX-LMM for several words.
 
@@ -139,6 +156,8 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
         The words; one that too few pictures have is left out, with the reason.
     n_concepts, layer, sizes, random_state
         The paper's K and L, the K of its Figures 11 and 12, and the seed.
+    encoder
+        A text encoder (:func:`nbtoolkit.models.load_text_encoder`) for BERTScore; none without one.
     cache
         Folder that keeps extractions and dictionaries, so that a run that was stopped goes on.
     progress
@@ -152,7 +171,18 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
     say = progress or (lambda _: None)
     known = vocabulary(data["captions"])
     found: dict[str, dict[str, Any]] = {
-        name: {} for name in ("scores", "overlaps", "tests", "grounding", "groundings", "panels", "samples")
+        name: {}
+        for name in (
+            "scores",
+            "overlaps",
+            "tests",
+            "texts",
+            "text_tests",
+            "grounding",
+            "groundings",
+            "panels",
+            "samples",
+        )
     }
     train, held, left_out = {}, {}, {}
     for token in tokens:
@@ -172,7 +202,7 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
             continue
         say(f"{token}: {len(train[token])} samples, {len(held[token])} to test on")
         one = _evaluate(
-            model, data, test_data, train[token], held[token], scorer, n_concepts, layer, random_state, known
+            model, data, test_data, train[token], held[token], scorer, encoder, n_concepts, layer, random_state, known
         )
         for name, value in one.items():
             found[name][token] = value
@@ -194,39 +224,42 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
     return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **found)
 
 
-def _evaluate(model: Model, data: Any, test_data: Any, train: Representations, held: Representations, scorer: Scorer, k: int, layer: int, seed: int,
-              known: frozenset[str]) -> dict[str, Any]:  # fmt: skip
+def _evaluate(model: Model, data: Any, test_data: Any, train: Representations, held: Representations, scorer: Scorer, encoder: Any, k: int,
+              layer: int, seed: int, known: frozenset[str]) -> dict[str, Any]:  # fmt: skip
     states = held.layer(layer)
-    pictures = _embedded(scorer, test_data, held.sample_ids)
-    scores: dict[str, Score] = {}
-    overlaps: dict[str, float] = {}
-    for method in METHODS:
-        cd = decompose(train, sized(method, k, seed), layer=layer)
-        g = ground(cd, model, vocabulary=known)
-        scores[method] = test_clip_score(cd.encode(states), g.words, pictures, scorer.texts)
-        overlaps[method] = float(overlap(g.words).mean())
-        if method == "SemiNMF":
-            own, words = cd, g
-    chance = random_words(model, words, vocabulary=known, random_state=seed)
-    scores["Rnd-Words"] = test_clip_score(own.encode(states), chance.words, pictures, scorer.texts)
+    dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
     noise = noise_representations(model, data, train, random_state=seed, progress=False)
-    blind = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
-    scores["Noise-Imgs"] = test_clip_score(
-        blind.encode(states), ground(blind, model, vocabulary=known).words, pictures, scorer.texts
-    )
+    dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
+    groundings = {name: ground(cd, model, vocabulary=known) for name, cd in dictionaries.items()}
+    said = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
+    own, words = dictionaries["SemiNMF"], groundings["SemiNMF"]
+    said["Rnd-Words"] = said["SemiNMF"][0], random_words(model, words, vocabulary=known, random_state=seed).words
+    pictures = _embedded(scorer, test_data, held.sample_ids)
+    scores = {name: test_clip_score(V, w, pictures, scorer.texts) for name, (V, w) in said.items()}
     scores["GT-captions"] = caption_clip_score(held.references, pictures, scorer.texts)
+    texts = {}
+    if encoder is not None:
+        texts = {name: top_words_bert_score(V, w, held.references, encoder) for name, (V, w) in said.items()}
+        texts["GT-captions"] = captions_bert_score(held.references, encoder)
     shown = _embedded(scorer, data, train.sample_ids)
     at = {i: r for r, i in enumerate(train.sample_ids)}
-    correspondence = evaluate(
-        own, words, images=lambda ids: shown[[at[i] for i in ids]], texts=scorer.texts, random_state=seed
-    )
-    tests = {
+    pairs = evaluate(own, words, images=lambda ids: shown[[at[i] for i in ids]], texts=scorer.texts, random_state=seed)
+    overlaps = {name: float(overlap(groundings[name].words).mean()) for name in METHODS}
+    return {"scores": _in_order(scores), "texts": _in_order(texts), "overlaps": overlaps, "tests": _tests(scores), "text_tests": _tests(texts),
+            "grounding": pairs, "groundings": words, "panels": _panel(own, words, held, layer, data, test_data),
+            "samples": (len(train), len(held))}  # fmt: skip
+
+
+def _in_order(scores: Mapping[str, Score]) -> dict[str, Score]:
+    return {name: scores[name] for name in SYSTEMS if name in scores}
+
+
+def _tests(scores: Mapping[str, Score]) -> dict[str, Any]:
+    return {
         name: compare(scores["SemiNMF"], score)
         for name, score in scores.items()
         if name != "SemiNMF" and len(score.defined) > 1
     }
-    return {"scores": {name: scores[name] for name in SYSTEMS}, "overlaps": overlaps, "tests": tests, "grounding": correspondence,
-            "groundings": words, "panels": _panel(own, words, held, layer, data, test_data), "samples": (len(train), len(held))}  # fmt: skip
 
 
 def _panel(

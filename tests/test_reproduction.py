@@ -5,11 +5,14 @@ import re
 import numpy as np
 import pandas
 import pytest
+import torch
+import transformers as hf
 
 import nbtoolkit as nbt
 from nbtoolkit import paper
 from nbtoolkit.cli import main
 from nbtoolkit.metrics import compare
+from nbtoolkit.models import TextEncoder
 from nbtoolkit.report import write_report
 from nbtoolkit.reproduction import SYSTEMS, reproduce
 
@@ -95,6 +98,31 @@ def test_too_few_pictures_are_said(model, scorer):
     data, test = nbt.load_data("toy", n=60), nbt.load_data("toy", split="test", n=40)
     with pytest.raises(nbt.NbtoolkitError, match="No word could be evaluated: .*expected at least 50"):
         reproduce(model, data, test, ["dog"], scorer, n_concepts=20)
+
+
+def test_a_text_encoder_adds_bert_scores(model, scorer, tmp_path):
+    tokenizer = hf.BertTokenizer().train_new_from_iterator(
+        [c for g in nbt.load_data("toy", n=200)["captions"] for c in g], 300, show_progress=False
+    )
+    tokenizer.model_max_length = 64
+    torch.manual_seed(0)
+    config = hf.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    encoder = TextEncoder(hf.BertModel(config), tokenizer)
+    data, test = nbt.load_data("toy", n=300), nbt.load_data("toy", split="test", n=150)
+    r = reproduce(model, data, test, ["dog"], scorer, n_concepts=5, sizes=[5], encoder=encoder)
+    assert tuple(r.texts["dog"]) == SYSTEMS and r.texts["dog"]["GT-captions"].mean > r.texts["dog"]["Rnd-Words"].mean
+    assert {"Rnd-Words", "KMeans", "GT-captions"} <= set(r.text_tests["dog"]) <= set(SYSTEMS) - {"SemiNMF"}
+    rows = r.table()
+    assert len(rows.query("metric == 'bert_score'")) == len(SYSTEMS)
+    page, _ = write_report(r, tmp_path, title="t")
+    assert "BERTScore F1 of the same words" in page.read_text()
 
 
 def test_the_command_writes_both_files(tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ from .fit import explained_variance
 from .naming import naming
 from .overlap import overlap
 from .statistics import Comparison, Score, compare
-from .testset import caption_clip_score, of_top_concepts, test_clip_score
+from .testset import caption_clip_score, captions_bert_score, of_top_concepts, test_clip_score, top_words_bert_score
 from .texts import bert_score
 from .vision import clip_score, word_list
 
@@ -20,6 +20,7 @@ __all__ = [
     "c_deletion",
     "c_insertion",
     "caption_clip_score",
+    "captions_bert_score",
     "clip_score",
     "compare",
     "evaluate",
@@ -32,5 +33,6 @@ __all__ = [
     "specificity",
     "stability",
     "test_clip_score",
+    "top_words_bert_score",
     "word_list",
 ]

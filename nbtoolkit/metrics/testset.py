@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import MethodError
 from .statistics import Score
+from .texts import Embed, bert_score
 from .vision import clip_score, word_list
 
 Array = np.ndarray
@@ -106,3 +107,53 @@ def caption_clip_score(
     each = clip_score(np.einsum("ij,ij->i", np.asarray(pictures)[rows], said))
     total = np.bincount(rows, each, len(captions)) / np.maximum(1, np.bincount(rows, minlength=len(captions)))
     return Score(np.where([len(g) > 0 for g in captions], total, np.nan), "caption_clip_score")
+
+
+def top_words_bert_score(activations: Array, words: Sequence[Sequence[str]], references: Sequence[Sequence[str]], embed: Embed, *,
+                         n_words: int = 10) -> Score:  # fmt: skip
+    """BERTScore of test captions with the words of the concept that each sample uses most: the best of a sample's captions.
+
+    The paper lets a language model write scene descriptions of the words first; here the words are scored as they are.
+
+    Parameters
+    ----------
+    activations, words
+        As for :func:`test_clip_score`.
+    references
+        The captions of each sample.
+    embed
+        A text encoder, as for :func:`nbtoolkit.metrics.bert_score`.
+
+    References
+    ----------
+    Parekh et al. 2024, Tables 1 and 9, and appendix C.2.
+
+    Examples
+    --------
+    >>> one_hot = lambda texts: [(np.eye(3)[[ord(c) - 97 for c in t]], np.ones(len(t))) for t in texts]
+    >>> top_words_bert_score(np.eye(2), [["a"], ["b"]], [["a"], ["c"]], one_hot).values.tolist()
+    [1.0, 0.0]
+    """
+    V = np.abs(np.asarray(activations, np.float64))
+    top = V.argmax(1)
+    rows = [i for i, k in enumerate(top) if V[i, k] > 0 and len(words[k]) and len(references[i])]
+    values = np.full(len(V), np.nan)
+    if rows:
+        values[rows] = bert_score(
+            [word_list(list(words[top[i]])[:n_words]) for i in rows], [references[i] for i in rows], embed
+        ).values
+    return Score(values, "bert_score")
+
+
+def captions_bert_score(references: Sequence[Sequence[str]], embed: Embed) -> Score:
+    """BERTScore of each sample's first caption with the best of its others: the upper reference; NaN where there is one only.
+
+    Examples
+    --------
+    >>> one_hot = lambda texts: [(np.eye(3)[[ord(c) - 97 for c in t]], np.ones(len(t))) for t in texts]
+    >>> captions_bert_score([["a", "b", "a"], ["c"]], one_hot).values.tolist()
+    [1.0, nan]
+    """
+    return bert_score(
+        [group[0] if group else "" for group in references], [list(group[1:]) for group in references], embed
+    )
