@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
+from .errors import DataError, first_line
 
 Rows = dict[str, dict[str, Any]]  # id to {"image": path, "captions": texts}
 COLUMNS = {
@@ -78,7 +78,12 @@ def is_repository(path: Path) -> bool:
     """Tell whether ``datasets`` can open a folder: it has Parquet files or was saved by it, and no listing of ours."""
     if not path.is_dir() or any((path / name).is_file() for name in LISTINGS):
         return False
-    return any((path / f"dataset_{what}.json").exists() for what in ("info", "dict")) or any(path.rglob("*.parquet"))
+    return _saved(path) or any(path.rglob("*.parquet"))
+
+
+def _saved(path: Path) -> bool:
+    """Tell whether ``save_to_disk`` of ``datasets`` wrote a folder."""
+    return any((path / f"dataset_{what}.json").exists() for what in ("info", "dict"))
 
 
 def _parquet(path: Path) -> Any:
@@ -105,16 +110,15 @@ def from_hub(name: str, config: str | None, split: str | None, streaming: bool, 
     import datasets
 
     try:
-        if Path(name).is_dir() and (
-            (Path(name) / "dataset_info.json").exists() or (Path(name) / "dataset_dict.json").exists()
-        ):
-            found = datasets.load_from_disk(name)
-        else:
-            found = datasets.load_dataset(name, config, split=split, streaming=streaming)
+        saved = _saved(Path(name))
+        found = (
+            datasets.load_from_disk(name)
+            if saved
+            else datasets.load_dataset(name, config, split=split, streaming=streaming)
+        )
     except Exception as error:  # network, hub, formats: all of them mean that there is nothing to read
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(
-            f"There is no file or folder {name!r}, and no data set of that name could be opened with split={split!r} ({first})."
+            f"There is no file or folder {name!r}, and no data set of that name could be opened with split={split!r} ({first_line(error)})."
         ) from error
     return one_split(found, split, n)
 

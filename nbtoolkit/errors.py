@@ -27,3 +27,8 @@ class MethodError(NbtoolkitError):
 
 class Cancelled(NbtoolkitError):  # noqa: N818 - it is no fault
     """The caller stopped a run; what was finished is kept."""
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's text, or its type where it has none: what another message can quote."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .batches import Batch, batches, prepare
-from .errors import ModelError
+from .errors import ModelError, first_line
 from .tokens import contains, encode_answer, find_tokens
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Reader:
                 if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
                     raise
                 if len(batch.samples) == 1:
-                    raise ModelError(f"Memory runs out with a single picture ({str(error).splitlines()[0]}). Load the model with dtype='bfloat16', "
+                    raise ModelError(f"Memory runs out with a single picture ({first_line(error)}). Load the model with dtype='bfloat16', "
                                      "or choose a smaller one.") from error  # fmt: skip
                 self.batch_size, self._buffer = len(batch.samples) // 2, None
                 if torch.cuda.is_available():

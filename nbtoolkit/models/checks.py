@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import ModelError, first_line
 from .adapter import Model
 from .hooks import LastPosition, watching
 from .passes import forced, greedy
@@ -148,9 +148,8 @@ def _cheap(model: Model, pictures: Sequence[Any], prompt: str | None) -> list[Ch
             with watching(model.blocks, look):
                 watched = model.hf(**inputs, **model.sparing).logits
         except (ValueError, TypeError, RuntimeError, KeyError, IndexError, AttributeError) as error:
-            first = (str(error).strip() or "no message").splitlines()[0]
-            raise ModelError(f"{model.name} was refused: it cannot read two pictures with the prompt {model.text(prompt)!r} ({type(error).__name__}: {first}). "
-                             "Give the processor that belongs to it.") from error  # fmt: skip
+            raise ModelError(f"{model.name} was refused: it cannot read two pictures with the prompt {model.text(prompt)!r} "
+                             f"({type(error).__name__}: {first_line(error)}). Give the processor that belongs to it.") from error  # fmt: skip
     wrong = sorted(layer for layer in range(model.n_layers + 1) if fired.get(layer) != 1)
     moved = (plain - watched).abs().max().item()
     checks = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
-from .loading import SAFE, quiet, reason
+from ..errors import ModelError, first_line
+from .loading import SAFE, quiet
 from .threads import fitting_threads
 
 DEFAULT_LAYERS = {
@@ -100,5 +100,5 @@ def load_text_encoder(source: Any, *, layer: int | None = None) -> TextEncoder:
             hf: Any = AutoModel.from_pretrained(source, dtype=torch.float32, **SAFE)
         tokenizer: Any = AutoTokenizer.from_pretrained(source, **SAFE)
     except Exception as error:
-        raise ModelError(f"{str(source)!r} cannot be loaded as a text encoder ({reason(error)}).") from error
+        raise ModelError(f"{str(source)!r} cannot be loaded as a text encoder ({first_line(error)}).") from error
     return TextEncoder(hf, tokenizer, DEFAULT_LAYERS.get(str(source), -1) if layer is None else layer)

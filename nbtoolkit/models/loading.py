@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import ModelError, first_line
 from .adapter import Model
 from .checks import check_adapter
 
@@ -108,7 +108,7 @@ def _from_pretrained(
         config = AutoConfig.from_pretrained(source, **SAFE, **version)
     except Exception as error:
         raise ModelError(
-            f"{name!r} holds no Hugging Face model ({reason(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
+            f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
         ) from error
     known = type(config) in AutoModelForImageTextToText._model_mapping
     try:
@@ -120,7 +120,7 @@ def _from_pretrained(
             hf = hf.to(where)
         processor = processor or load_processor(source, **version)
     except Exception as error:
-        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({reason(error)}).") from error
+        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({first_line(error)}).") from error
     return hf, processor
 
 
@@ -133,11 +133,6 @@ def load_processor(source: Any, **version: str) -> Any:
     if getattr(processor.image_processor, "resample", None) in (Resampling.BOX, Resampling.HAMMING):
         processor = AutoProcessor.from_pretrained(source, backend="pil", **SAFE, **version)
     return processor
-
-
-def reason(error: Exception) -> str:
-    """First line of an error's text, or its type where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
-from .loading import SAFE, load_processor, quiet, reason, resolve
+from ..errors import ModelError, first_line
+from .loading import SAFE, load_processor, quiet, resolve
 from .threads import fitting_threads
 
 
@@ -85,7 +85,7 @@ def load_scorer(source: Any = "toy") -> Scorer:
             hf: Any = AutoModel.from_pretrained(path, dtype=torch.float32, **SAFE)
         processor = load_processor(path)
     except Exception as error:
-        raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({reason(error)}).") from error
+        raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({first_line(error)}).") from error
     if not hasattr(hf, "get_image_features"):
         raise ModelError(
             f"{str(source)!r} is a {type(hf).__name__}; expected a model with image and text features such as CLIP."
