@@ -63,7 +63,8 @@ def read_xl_vlms(
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch have many ways to say no
         raise StudyError(f"{str(file)!r} cannot be read without running code that is in it, so it is not read ({first_line(error)}). "
-                         "Expected tensors, lists and texts only; analysis files of xl-vlms with a fitted scikit-learn model are of another kind.") from error  # fmt: skip
+                         "Expected tensors, lists and texts only; analysis files of xl-vlms with a fitted scikit-learn model are of another kind."
+                         ) from error  # fmt: skip
     if not isinstance(content, dict) or "hidden_states" not in content or not content["hidden_states"]:
         keys = sorted(content) if isinstance(content, dict) else type(content).__name__
         raise StudyError(

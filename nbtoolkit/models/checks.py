@@ -62,12 +62,9 @@ def calibrate(model: Model, states: Any, logits: Any) -> float:
     for scale in dict.fromkeys(scales):
         for softcap in dict.fromkeys((0.0, float(asked["final_logit_softcapping"] or 0.0))):
             model.scale, model.softcap = scale, softcap
-            gap = (model.unembed(states) - logits.float()).abs().max().item() / max(
-                1e-6, logits.float().abs().max().item()
-            )
-            best = min(best, (gap, scale, softcap))
-    gap, model.scale, model.softcap = best
-    return gap
+            best = min(best, (relative_gap(model.unembed(states), logits.float()), scale, softcap))
+    remains, model.scale, model.softcap = best
+    return remains
 
 
 def check_adapter(model: Model) -> Report:
@@ -188,14 +185,16 @@ def _costly(model: Model, pictures: Sequence[Any], prompt: str | None, max_new_t
         together = [(row, states[:, :, j]) for j, row in enumerate(ids)]
         same = [until_end(model, row) == ends[k] for k, (row, _) in enumerate(together)]
         apart = [
-            gap(states[:, : len(ends[k])], alone[k][2][:, : len(ends[k]), 0])
+            relative_gap(states[:, : len(ends[k])], alone[k][2][:, : len(ends[k]), 0])
             for k, (_, states) in enumerate(together)
             if same[k] and ends[k]
         ]
         read = []
         for inputs, ids, states in alone:
             answer = _before_placeholder(model, ids[0])
-            read.append(gap(forced(model, inputs, [answer], layers)[:, : len(answer), 0], states[:, : len(answer), 0]))
+            read.append(
+                relative_gap(forced(model, inputs, [answer], layers)[:, : len(answer), 0], states[:, : len(answer), 0])
+            )
     limit = 10 * _tolerance(model)
     size = len(together)
     return [
@@ -220,8 +219,8 @@ def _before_placeholder(model: Model, ids: Sequence[int]) -> list[int]:
     return list(itertools.takewhile(lambda i: i not in never, ids))
 
 
-def gap(a: Any, b: Any) -> float:
-    """Largest difference, relative to the largest entry; 0 where there is nothing to compare."""
+def relative_gap(a: Any, b: Any) -> float:
+    """Largest difference, relative to the largest entry of ``b``; 0 where there is nothing to compare."""
     return float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) if b.numel() else 0.0
 
 

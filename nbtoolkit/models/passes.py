@@ -35,15 +35,16 @@ def greedy(
 
     ending: dict[str, Any] = {}
     if stop is not None:
-        ending["stopping_criteria"] = StoppingCriteriaList([_Stop(stop, keep)])
+        ending["stopping_criteria"] = StoppingCriteriaList([_criterion(stop, keep)])
     with watching(model.blocks, keep):
         out = model.hf.generate(
             **inputs, max_new_tokens=keep.n_steps, do_sample=False, num_beams=1, pad_token_id=model.pad, **ending
         )
-    return [[int(i) for i in row] for row in out[:, -keep.steps :].tolist()]
+    answers: list[list[int]] = out[:, -keep.steps :].tolist()
+    return answers
 
 
-def _Stop(stop: Callable[[list[list[int]]], list[bool]], keep: LastPosition) -> Any:  # noqa: N802
+def _criterion(stop: Callable[[list[list[int]]], list[bool]], keep: LastPosition) -> Any:
     """Make a criterion of transformers; its base class is imported only where a model runs."""
     import torch
     from transformers import StoppingCriteria
@@ -63,19 +64,11 @@ def forced(model: Model, inputs: dict[str, Any], sequences: Sequence[Sequence[in
     Tensor, (n_layers_kept, longest + 1, n, d_model)
         Step s is the state that predicts token s of the answer, as after :func:`greedy`; the last one follows the answer.
     """
-    import torch
-
     longest = max(map(len, sequences), default=0)
-    states: dict[int, Any] = {}
-
-    def look(layer: int, hidden: Any) -> None:
-        if layer in layers:
-            states[layer] = hidden[:, -(longest + 1) :].float().transpose(0, 1)  # (step, n, d_model)
-
-    with watching(model.blocks, look):
-        model.hf(**model.extend(inputs, sequences), **model.sparing)
-    first = next(iter(states.values())).device
-    return torch.stack([states[layer].to(first) for layer in layers])
+    full = model.extend(inputs, sequences)
+    return _one_pass(
+        model, full, layers, lambda hidden: hidden[:, -(longest + 1) :].transpose(0, 1)
+    )  # (step, n, d_model)
 
 
 def at_positions(model: Model, inputs: dict[str, Any], layers: Sequence[int], mask: Any) -> list[Any]:
@@ -90,16 +83,24 @@ def at_positions(model: Model, inputs: dict[str, Any], layers: Sequence[int], ma
     -------
     list of Tensor, one a row: (n_layers_kept, n_marked, d_model)
     """
+    full = model.extend(inputs, [[] for _ in mask])
+    states = _one_pass(
+        model, full, layers, lambda hidden: hidden[mask.to(hidden.device)]
+    )  # (marked of all rows, d_model)
+    return list(states.split(mask.sum(1).tolist(), dim=1))
+
+
+def _one_pass(model: Model, inputs: dict[str, Any], layers: Sequence[int], pick: Callable[[Any], Any]) -> Any:
+    """Run one forward pass, and stack what ``pick`` takes from the states of each layer, in float32, on the first one's device."""
     import torch
 
     states: dict[int, Any] = {}
 
     def look(layer: int, hidden: Any) -> None:
         if layer in layers:
-            states[layer] = hidden[mask.to(hidden.device)].float()  # (marked of all rows, d_model)
+            states[layer] = pick(hidden).float()
 
     with watching(model.blocks, look):
-        model.hf(**model.extend(inputs, [[] for _ in mask]), **model.sparing)
+        model.hf(**inputs, **model.sparing)
     first = next(iter(states.values())).device
-    stacked = torch.stack([states[layer].to(first) for layer in layers])
-    return list(stacked.split(mask.sum(1).tolist(), dim=1))
+    return torch.stack([states[layer].to(first) for layer in layers])
