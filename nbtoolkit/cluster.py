@@ -90,8 +90,8 @@ def _reader(job: Job) -> Reader:
 
 
 def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int | str, store: ShardStore, shards: Sequence[Sequence[int]],
-        advance: Callable[[int], None], cancel: threading.Event | None) -> None:  # fmt: skip
-    """Have every missing shard read by a Dask cluster.
+        advance: Callable[[int], None], cancel: threading.Event | None) -> list[dict[str, Any]]:  # fmt: skip
+    """Have every missing shard read by a Dask cluster; give all of them as rows of the manifest.
 
     Raises
     ------
@@ -106,11 +106,12 @@ def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int
         raise ModelError(
             f"{model.name} was given as a loaded model; expected one of load_model('a hub id or folder'), which every worker can load too."
         )
-    missing = [i for i in range(len(shards)) if store.row(i) is None]
-    done = sum(len(s) for i, s in enumerate(shards) if i not in missing)
+    manifest = [store.row(index) for index in range(len(shards))]
+    missing = [index for index, row in enumerate(manifest) if row is None]
+    done = sum(len(shard) for shard, row in zip(shards, manifest, strict=True) if row is not None)
     advance(done)
     if not missing:
-        return
+        return [row for row in manifest if row is not None]
     with _client(engine) as (client, ours), tempfile.TemporaryDirectory(dir=store.folder, prefix=".job-") as folder:
         from dask.distributed import wait
 
@@ -128,14 +129,18 @@ def run(engine: Any, model: Model, raw: Any, settings: Settings, batch_size: int
             while waiting:
                 if cancel is not None and cancel.is_set():
                     raise Cancelled(CANCELLED)
-                with contextlib.suppress(TimeoutError):
+                try:
                     finished, waiting = wait(waiting, timeout=1, return_when="FIRST_COMPLETED")
-                    for future in finished:
-                        future.result()
-                        done += len(shards[futures[future]])
-                        advance(done)
+                except TimeoutError:  # nothing yet; a shard's own TimeoutError, below, is not mistaken for it
+                    continue
+                for future in finished:
+                    index = futures[future]
+                    manifest[index] = future.result()
+                    done += len(shards[index])
+                    advance(done)
         finally:
             client.cancel(list(futures))
+    return [row for row in manifest if row is not None]
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,33 +118,32 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
                     data=fingerprint(raw, candidates), n_candidates=len(candidates), versions=versions())  # fmt: skip
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
     with bar(progress, len(candidates), f"reading {token!r}") as advance:
-        if engine is not None:
-            from .cluster import run
-
-            store = _store(out, model, source, settings)
-            with store.lock():
-                run(engine, model, raw, settings, batch_size, store, shards, advance, cancel)
-                return _mapped(store, shards, data, model, source)
         reader = Reader(model, raw, settings, batch_size, cancel)
-        if out is None:
+        if engine is None and out is None:
             return _in_memory(reader, shards, advance, data, source)
         store = _store(out, model, source, settings)
         with store.lock():
-            for index, begun in _missing(store, shards, advance):
-                store.save(index, reader.shard(shards[index], _after(begun, advance)), model.d_model)
-            return _mapped(store, shards, data, model, source)
+            if engine is None:
+                manifest = _on_disk(reader, shards, advance, store)
+            else:
+                from .cluster import run
+
+                manifest = run(engine, model, raw, settings, batch_size, store, shards, advance, cancel)
+            states, columns, skipped = store.gather(manifest)
+            return _finish(states, columns, skipped, data, model, source, kept)
 
 
-def _missing(
-    store: ShardStore, shards: Sequence[Sequence[int]], advance: Callable[[int], None]
-) -> Iterator[tuple[int, int]]:
-    """Go through the shards in order; give those that are not on disk, or damaged, and how many samples come before."""
-    done = 0
+def _on_disk(
+    reader: Reader, shards: Sequence[Sequence[int]], advance: Callable[[int], None], store: ShardStore
+) -> list[dict[str, Any]]:
+    """Read the shards that are not on disk, or damaged; give all of them as rows of the manifest."""
+    manifest, done = [], 0
     for index, shard in enumerate(shards):
-        if store.row(index) is None:
-            yield index, done
+        row = store.row(index) or store.save(index, reader.shard(shard, _after(done, advance)), reader.model.d_model)
+        manifest.append(row)
         done += len(shard)
         advance(done)
+    return manifest
 
 
 def _after(begun: int, advance: Callable[[int], None]) -> Callable[[int], None]:
@@ -167,12 +166,6 @@ def _in_memory(
     return _finish(
         np.concatenate(states) if states else None, columns, skipped, data, reader.model, source, reader.settings.layers
     )
-
-
-def _mapped(store: ShardStore, shards: Sequence[Any], data: Any, model: Model, source: Source) -> Representations:
-    rows = [store.row(index) for index in range(len(shards))]
-    states, columns, skipped = store.gather([row for row in rows if row is not None])
-    return _finish(states, columns, skipped, data, model, source, store.layers)
 
 
 def _store(out: Any, model: Model, source: Source, settings: Settings) -> ShardStore:
