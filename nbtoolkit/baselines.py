@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from .data import captioned, raw_images, read_image
 from .errors import DataError, TokenError
 from .extraction import extract
-from .grounding import FILTERS, WordFilter, accepted
+from .grounding import WordFilter, accepted, word_filter
 from .progress import no_bars_of_datasets
 from .types import Grounding, Representations
 
@@ -51,9 +50,7 @@ def random_words(model: Model, like: Grounding, *, filter: str | WordFilter = "d
     >>> len(g.words[0]), g.exemplars
     (2, [['a']])
     """
-    rule = FILTERS[filter] if isinstance(filter, str) else filter
-    if vocabulary is not None:
-        rule = replace(rule, vocabulary=frozenset(w.lower() for w in vocabulary))
+    rule = word_filter(filter, vocabulary)
     directions = np.random.default_rng(random_state).normal(size=(len(like.words), model.d_model)).astype(np.float32)
     words = []
     for k, direction in enumerate(directions):

@@ -65,6 +65,22 @@ FILTERS = {
 }
 
 
+def word_filter(filter: str | WordFilter, vocabulary: Collection[str] | None = None) -> WordFilter:
+    """Give a filter by name or as it is, narrowed to a vocabulary where there is one.
+
+    Raises
+    ------
+    NbtoolkitError
+        No filter has that name; the message lists them.
+    """
+    if isinstance(filter, str) and filter not in FILTERS:
+        raise NbtoolkitError(f"No word filter named {filter!r}. Known: {', '.join(FILTERS)}.")
+    rule = FILTERS[filter] if isinstance(filter, str) else filter
+    if vocabulary is not None:
+        rule = replace(rule, vocabulary=frozenset(w.lower() for w in vocabulary))
+    return rule
+
+
 def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplars: int = 5, filter: str | WordFilter = "default",
            vocabulary: Collection[str] | None = None, norm: bool = False, centred: bool = False) -> Grounding:  # fmt: skip
     """Ground every concept in words and pictures.
@@ -107,11 +123,7 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
     >>> len(nbt.ground(nbt.decompose(reps, nbt.SemiNMF(3, random_state=0)), model).words)
     3
     """
-    if isinstance(filter, str) and filter not in FILTERS:
-        raise NbtoolkitError(f"No word filter named {filter!r}. Known: {', '.join(FILTERS)}.")
-    rule = FILTERS[filter] if isinstance(filter, str) else filter
-    if vocabulary is not None:
-        rule = replace(rule, vocabulary=frozenset(w.lower() for w in vocabulary))
+    rule = word_filter(filter, vocabulary)
     if cd.concepts.shape[1] != model.d_model:
         raise NbtoolkitError(
             f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from."

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import read_image
-from .errors import NbtoolkitError
+from .decomposition import reconstruct, unexplained
+from .errors import NbtoolkitError, NothingFound
 from .extraction import extract
 from .types import ConceptDictionary, Grounding
 
@@ -98,33 +99,32 @@ def interpret(model: Model, images: Sequence[Any], cd: ConceptDictionary, g: Gro
     settings = {"progress": False, "stop_early": False} | extraction
     try:
         reps = extract(model, datasets.Dataset.from_dict(rows, features=features), token, layers=[cd.layer], **settings)
-    except NbtoolkitError as error:
-        if "never says" in str(error):
-            return [None] * len(names)
-        raise
-    states = reps.layer(cd.layer)
-    V = cd.encode(states)
-    rebuilt = V @ cd.concepts if cd.encoder is None else _rebuild(cd, V)
-    rest = np.square(states - rebuilt).sum(1) / np.maximum(np.square(states).sum(1), 1e-30)
-    found = {i: parts_of(i, reps.captions[k], V[k], float(rest[k]), g, r) for k, i in enumerate(reps.sample_ids)}
+    except NothingFound:
+        return [None] * len(names)
+    apart = take_apart(cd, g, reps.layer(cd.layer), reps.sample_ids, reps.captions, r)
+    found = {one.sample_id: one for one in apart}
     return [found.get(name) for name in names]
 
 
-def _rebuild(cd: ConceptDictionary, V: Array) -> Array:
-    from .decomposition import reconstruct
+def take_apart(
+    cd: ConceptDictionary, g: Grounding, states: Array, ids: Sequence[str], captions: Sequence[str], r: int
+) -> tuple[Interpretation, ...]:
+    """Interpret samples whose states (n, d_model) at the dictionary's layer are at hand, by their r strongest concepts."""
+    activations = cd.encode(states)
+    rest = unexplained(states, reconstruct(cd.encoder, activations))
+    return tuple(
+        Interpretation(name, caption, _parts(v, g, r), float(left))
+        for name, caption, v, left in zip(ids, captions, activations, rest, strict=True)
+    )
 
-    return reconstruct(cd.encoder, V)
 
-
-def parts_of(name: str, caption: str, v: Array, rest: float, g: Grounding, r: int) -> Interpretation:
-    """Interpretation of a sample with activations v (n_concepts,), of which ``rest`` is left unexplained."""
+def _parts(v: Array, g: Grounding, r: int) -> tuple[Part, ...]:
     strength = np.abs(v)
     order = [int(k) for k in np.argsort(-strength, kind="stable")[:r] if strength[k] > 0]
     top = max(float(strength.max()), 1e-30)
-    parts = tuple(
+    return tuple(
         Part(k, float(v[k]), float(strength[k]) / top, tuple(g.words[k]), tuple(g.exemplars[k])) for k in order
     )
-    return Interpretation(name, caption, parts, rest)
 
 
 def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, prompt: str | None = None) -> Array:
@@ -167,11 +167,10 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     from .models.grid import patch_grid
     from .models.passes import at_positions
 
-    if not 0 <= concept < cd.n_concepts:
-        raise NbtoolkitError(f"There is no concept {concept}; the dictionary has {cd.n_concepts}, counted from 0.")
+    direction = cd.concept(concept)
     with torch.inference_mode():
         inputs = model.encode([read_image(image)], prompt)
         (states,) = at_positions(model, inputs, [cd.layer], model.image_mask(inputs))
-    scores = states[0].cpu().numpy() @ cd.concepts[concept]
+    scores = states[0].cpu().numpy() @ direction
     before, shape = patch_grid(model, inputs, len(scores))
     return scores[before : before + int(np.prod(shape))].reshape(shape)

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .baselines import noise_representations, random_words
 from .data import captioned, images_by_id, thumbnail, vocabulary
-from .decomposition import decompose, reconstruct, relative_error
+from .decomposition import decompose
 from .errors import NbtoolkitError
 from .extraction import extract
 from .grounding import ground
-from .interpretation import Interpretation, parts_of
+from .interpretation import Interpretation, take_apart
 from .metrics import (
     Score,
     caption_clip_score,
@@ -24,10 +22,10 @@ from .metrics import (
     compare,
     evaluate,
     overlap,
-    test_clip_score,
     top_words_bert_score,
+    top_words_clip_score,
 )
-from .sweeps import sized, sweep
+from .sweeps import Pictures, sized, sweep
 from .types import ConceptDictionary, Grounding, Representations, Scores
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ class Reproduction:
             return sum(self.overlaps[t][a] < self.overlaps[t][b] for t in tokens)
 
         best = sum(self.scores[t]["GT-captions"].mean >= max(s.mean for s in self.scores[t].values()) for t in tokens)
-        fewest = sum(min(self.overlaps[t], key=lambda m, t=t: self.overlaps[t][m]) == "PCA" for t in tokens)  # type: ignore[misc]
+        fewest = sum(min(self.overlaps[t].items(), key=lambda item: item[1])[0] == "PCA" for t in tokens)
         return [
             ("Concepts' words fit test pictures better than random words (Table 1)", better("SemiNMF", "Rnd-Words"), n),
             ("… and better than those learnt from noise (Table 1)", better("SemiNMF", "Noise-Imgs"), n),
@@ -169,7 +167,7 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
     """
     data, test_data = captioned(data), captioned(test_data)
     say = progress or (lambda _: None)
-    known = vocabulary(data["captions"])
+    known, look, see = vocabulary(data["captions"]), Pictures(data, scorer), Pictures(test_data, scorer)
     found: dict[str, dict[str, Any]] = {
         name: {}
         for name in (
@@ -201,9 +199,7 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
             left_out[token] = str(error)
             continue
         say(f"{token}: {len(train[token])} samples, {len(held[token])} to test on")
-        one = _evaluate(
-            model, data, test_data, train[token], held[token], scorer, encoder, n_concepts, layer, random_state, known
-        )
+        one = _evaluate(model, look, see, train[token], held[token], encoder, n_concepts, layer, random_state, known)
         for name, value in one.items():
             found[name][token] = value
     if not train:
@@ -211,7 +207,7 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
     say("layers")
     kept = None if cache is None else Path(cache) / "sweeps"
     shared: dict[str, Any] = {
-        "data": data,
+        "data": look,
         "scorer": scorer,
         "random_states": [random_state],
         "cache": kept,
@@ -220,33 +216,31 @@ def reproduce(model: Model, data: Any, test_data: Any, tokens: Sequence[str], sc
     layers = sweep(model, train, layers=range(1, model.n_layers + 1), n_concepts=[n_concepts], **shared)
     say("numbers of concepts")
     test = {t: held[t] for t in train}
-    by_size = sweep(model, train, layers=[layer], n_concepts=list(sizes), test=test, test_data=test_data, **shared)
+    by_size = sweep(model, train, layers=[layer], n_concepts=list(sizes), test=test, test_data=see, **shared)
     return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **found)
 
 
-def _evaluate(model: Model, data: Any, test_data: Any, train: Representations, held: Representations, scorer: Scorer, encoder: Any, k: int,
+def _evaluate(model: Model, look: Pictures, see: Pictures, train: Representations, held: Representations, encoder: Any, k: int,
               layer: int, seed: int, known: frozenset[str]) -> dict[str, Any]:  # fmt: skip
     states = held.layer(layer)
     dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
-    noise = noise_representations(model, data, train, random_state=seed, progress=False)
+    noise = noise_representations(model, look.data, train, random_state=seed, progress=False)
     dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
     groundings = {name: ground(cd, model, vocabulary=known) for name, cd in dictionaries.items()}
     said = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
     own, words = dictionaries["SemiNMF"], groundings["SemiNMF"]
     said["Rnd-Words"] = said["SemiNMF"][0], random_words(model, words, vocabulary=known, random_state=seed).words
-    pictures = _embedded(scorer, test_data, held.sample_ids)
-    scores = {name: test_clip_score(V, w, pictures, scorer.texts) for name, (V, w) in said.items()}
-    scores["GT-captions"] = caption_clip_score(held.references, pictures, scorer.texts)
+    pictures = see(held.sample_ids)
+    scores = {name: top_words_clip_score(V, w, pictures, see.texts) for name, (V, w) in said.items()}
+    scores["GT-captions"] = caption_clip_score(held.references, pictures, see.texts)
     texts = {}
     if encoder is not None:
         texts = {name: top_words_bert_score(V, w, held.references, encoder) for name, (V, w) in said.items()}
         texts["GT-captions"] = captions_bert_score(held.references, encoder)
-    shown = _embedded(scorer, data, train.sample_ids)
-    at = {i: r for r, i in enumerate(train.sample_ids)}
-    pairs = evaluate(own, words, images=lambda ids: shown[[at[i] for i in ids]], texts=scorer.texts, random_state=seed)
+    pairs = evaluate(own, words, images=look, texts=look.texts, random_state=seed)
     overlaps = {name: float(overlap(groundings[name].words).mean()) for name in METHODS}
     return {"scores": _in_order(scores), "texts": _in_order(texts), "overlaps": overlaps, "tests": _tests(scores), "text_tests": _tests(texts),
-            "grounding": pairs, "groundings": words, "panels": _panel(own, words, held, layer, data, test_data),
+            "grounding": pairs, "groundings": words, "panels": _panel(own, words, held, layer, look.data, see.data),
             "samples": (len(train), len(held))}  # fmt: skip
 
 
@@ -265,13 +259,7 @@ def _tests(scores: Mapping[str, Score]) -> dict[str, Any]:
 def _panel(
     cd: ConceptDictionary, g: Grounding, held: Representations, layer: int, data: Any, test_data: Any, n: int = 2
 ) -> Panel:
-    states = held.layer(layer)[:n]
-    activations = cd.encode(states)
-    rest = [relative_error(z, r) for z, r in zip(states, reconstruct(cd.encoder, activations), strict=True)]
-    found = tuple(
-        parts_of(held.sample_ids[k], held.captions[k], activations[k], rest[k], g, min(3, cd.n_concepts))
-        for k in range(len(states))
-    )
+    found = take_apart(cd, g, held.layer(layer)[:n], held.sample_ids[:n], held.captions[:n], min(3, cd.n_concepts))
     shown = list(dict.fromkeys(i for one in found for part in one.parts for i in part.exemplars))
     small = [thumbnail(p, 128) for p in images_by_id(data, shown)]
     return Panel(
@@ -279,9 +267,3 @@ def _panel(
         tuple(thumbnail(p, 192) for p in images_by_id(test_data, held.sample_ids[:n])),
         dict(zip(shown, small, strict=True)),
     )
-
-
-def _embedded(scorer: Scorer, data: Any, ids: Sequence[str]) -> np.ndarray:
-    """Embeddings of pictures, a few in memory at a time: (n, d)."""
-    parts = [scorer.images(list(images_by_id(data, ids[start : start + 64]))) for start in range(0, len(ids), 64)]
-    return np.concatenate(parts)

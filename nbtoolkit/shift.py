@@ -161,10 +161,7 @@ def concept_pair(cd: ConceptDictionary, i: int, j: int) -> Array:
     >>> concept_pair(ConceptDictionary(np.eye(2), np.eye(2), ["a", "b"], 1, "KMeans"), 0, 1).tolist()
     [-1.0, 1.0]
     """
-    for k in (i, j):
-        if not 0 <= k < cd.n_concepts:
-            raise MethodError(f"There is no concept {k}; the dictionary has {cd.n_concepts}, counted from 0.")
-    return cd.concepts[j].astype(np.float64) - cd.concepts[i]
+    return cd.concept(j).astype(np.float64) - cd.concept(i)
 
 
 def _cosine(a: Array, b: Array) -> Array:

@@ -15,11 +15,11 @@ from sklearn.base import clone
 
 from .atomic import plain, write_json
 from .data import images_by_id, vocabulary
-from .decomposition import decompose, named
+from .decomposition import decompose, named, reconstruct
 from .errors import MethodError
 from .grounding import ground
 from .metrics import active_concepts, evaluate, explained_variance, matched_cosines
-from .metrics.testset import test_clip_score
+from .metrics.testset import top_words_clip_score
 from .progress import bar
 from .types import ConceptDictionary, Grounding, Representations
 
@@ -47,7 +47,7 @@ def sweep(model: Model, reps: Representations | Mapping[str, Representations], *
     test
         Representations of held-out samples, likewise: adds ``test_error`` and, with a judge, ``test_clip_score``.
     data, test_data, scorer
-        The data sets and a CLIP judge, for CLIPScores.
+        The data sets and a CLIP judge, for CLIPScores; :class:`Pictures` of a data set share their embeddings.
     cache
         Folder for finished rows: a sweep that was stopped, or is asked again with more settings, computes what is new.
     progress
@@ -84,37 +84,26 @@ def sweep(model: Model, reps: Representations | Mapping[str, Representations], *
     tests = {} if test is None else {test.source.token: test} if isinstance(test, Representations) else dict(test)
     combinations = [(token, by_token[token].resolve(layer), method, k, seed) for token, layer, method, k, seed in
                     itertools.product(by_token, layers, methods, n_concepts, random_states)]  # fmt: skip
-    looks = {token: _Pictures(data, scorer) for token in by_token}
-    seen = {token: _Pictures(test_data, scorer) for token in tests}
-    known = None if data is None else vocabulary(data["captions"])
+    look, see = _looking(data, scorer), _looking(test_data, scorer)
+    known = None if data is None else vocabulary((data.data if isinstance(data, Pictures) else data)["captions"])
     runs: dict[str, tuple[dict[str, Any], np.ndarray]] = {}
+    first: dict[tuple[Any, ...], str] = {}  # run of each setting's first random state
     rows = []
     with bar(progress, len(combinations), "dictionaries") as advance:
         for done, (token, layer, method, k, seed) in enumerate(combinations, 1):
-            estimator = sized(method, k, seed)
-            held = tests.get(token)
-            key = _key(by_token[token], held, layer, estimator, scorer, known)
+            estimator, here, held = sized(method, k, seed), by_token[token], tests.get(token)
+            key = _key(here, held, layer, estimator, look, see, known)
             if key not in runs:
                 runs[key] = _load(cache, key) or _save(
-                    cache,
-                    key,
-                    *_run(model, by_token[token], held, layer, estimator, looks[token], seen.get(token), known),
+                    cache, key, *_run(model, here, held, layer, estimator, look, see, known)
                 )
-            rows.append(
-                {
-                    "token": token,
-                    "layer": layer,
-                    "method": type(estimator).__name__,
-                    "n_concepts": k,
-                    "random_state": seed,
-                    **runs[key][0],
-                    "_": key,
-                }
-            )
+            setting = {"token": token, "layer": layer, "method": type(estimator).__name__, "n_concepts": k}
+            row, concepts = runs[key]
+            other = first.setdefault(tuple(setting.values()), key)
+            alike = float("nan") if other == key else float(np.nanmean(matched_cosines(runs[other][1], concepts)))
+            rows.append({**setting, "random_state": seed, "stability": alike, **row})
             advance(done)
-    table = pandas.DataFrame(rows)
-    table.insert(5, "stability", _stabilities(table, {key: concepts for key, (_, concepts) in runs.items()}))
-    return table.drop(columns="_")
+    return pandas.DataFrame(rows)
 
 
 def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
@@ -128,34 +117,36 @@ def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
     return estimator.set_params(**{size: int(n_concepts)}, **seed)
 
 
-class _Pictures:
-    """Embeddings of pictures by sample id, each made once."""
+class Pictures:
+    """Embeddings of a data set's pictures by sample id, each made once, and of texts by the same judge."""
 
-    def __init__(self, data: Any, scorer: Scorer | None) -> None:
+    def __init__(self, data: Any, scorer: Scorer) -> None:
         self.data, self.scorer = data, scorer
-        self.found: dict[str, np.ndarray] = {}
-
-    @property
-    def ready(self) -> bool:
-        return self.data is not None and self.scorer is not None
+        self.texts = scorer.texts
+        self._found: dict[str, np.ndarray] = {}
 
     def __call__(self, ids: Sequence[str]) -> np.ndarray:
-        assert self.scorer is not None
-        new = [i for i in dict.fromkeys(ids) if i not in self.found]
-        for start in range(0, len(new), 64):
-            part = new[start : start + 64]
-            self.found |= dict(zip(part, self.scorer.images(list(images_by_id(self.data, part))), strict=True))
-        return np.stack([self.found[i] for i in ids])
+        """Unit embeddings of the pictures of these samples: (n, d)."""
+        new = [i for i in dict.fromkeys(ids) if i not in self._found]
+        if new:
+            self._found |= dict(zip(new, self.scorer.images(images_by_id(self.data, new)), strict=True))
+        return np.stack([self._found[i] for i in ids])
 
 
-def _run(model: Model, reps: Representations, held: Representations | None, layer: int, estimator: Any, look: _Pictures, see: _Pictures | None,
+def _looking(data: Any, scorer: Scorer | None) -> Pictures | None:
+    """Give the pictures of a data set to a judge; those that were given are shared, and without a judge there are none."""
+    if isinstance(data, Pictures):
+        return data
+    return None if data is None or scorer is None else Pictures(data, scorer)
+
+
+def _run(model: Model, reps: Representations, held: Representations | None, layer: int, estimator: Any, look: Pictures | None, see: Pictures | None,
          known: frozenset[str] | None) -> tuple[dict[str, Any], np.ndarray]:  # fmt: skip
     cd = decompose(reps, estimator, layer=layer)
     g = ground(cd, model, vocabulary=known)
-    texts = look.scorer.texts if look.ready and look.scorer is not None else None
-    scores = evaluate(cd, g, images=look if look.ready else None, texts=texts)
+    scores = evaluate(cd, g, images=look, texts=None if look is None else look.texts)
     row: dict[str, Any] = {
-        "reconstruction_error": cd.reconstruction_error, "explained_variance": explained_variance(reps.layer(layer), _rebuilt(cd, cd.activations)),
+        "reconstruction_error": cd.reconstruction_error, "explained_variance": explained_variance(reps.layer(layer), reconstruct(cd.encoder, cd.activations)),
         "overlap": scores["overlap"], "active": active_concepts(cd.activations).mean, "n_dead": int(scores["n_dead"]),
     }  # fmt: skip
     if "clip_score" in scores.values:
@@ -166,13 +157,13 @@ def _run(model: Model, reps: Representations, held: Representations | None, laye
 
 
 def _on_test(
-    cd: ConceptDictionary, g: Grounding, held: Representations, layer: int, see: _Pictures | None
+    cd: ConceptDictionary, g: Grounding, held: Representations, layer: int, see: Pictures | None
 ) -> dict[str, Any]:
     states = held.layer(layer)
     activations = cd.encode(states)
-    row: dict[str, Any] = {"test_error": 1 - explained_variance(states, _rebuilt(cd, activations))}
-    if see is not None and see.ready and see.scorer is not None:
-        score = test_clip_score(activations, g.words, see(held.sample_ids), see.scorer.texts)
+    row: dict[str, Any] = {"test_error": 1 - explained_variance(states, reconstruct(cd.encoder, activations))}
+    if see is not None:
+        score = top_words_clip_score(activations, g.words, see(held.sample_ids), see.texts)
         low, high = score.interval()
         row |= {
             "test_clip_score": score.mean,
@@ -183,26 +174,6 @@ def _on_test(
     return row
 
 
-def _rebuilt(cd: ConceptDictionary, activations: np.ndarray) -> np.ndarray:
-    from .decomposition import reconstruct
-
-    return reconstruct(cd.encoder, activations)
-
-
-def _stabilities(table: pandas.DataFrame, concepts: Mapping[str, np.ndarray]) -> list[float]:
-    """Matched cosine of each run with the first of its settings."""
-    first: dict[tuple[Any, ...], str] = {}
-    out = []
-    for row in table.itertuples(index=False):
-        setting = (row.token, row.layer, row.method, row.n_concepts)
-        key = row[-1]
-        reference = first.setdefault(setting, key)
-        out.append(
-            float("nan") if reference == key else float(np.nanmean(matched_cosines(concepts[reference], concepts[key])))
-        )
-    return out
-
-
 # --- rows that are finished -------------------------------------------------------------------------------
 
 
@@ -211,7 +182,8 @@ def _key(
     held: Representations | None,
     layer: int,
     estimator: Any,
-    scorer: Any,
+    look: Pictures | None,
+    see: Pictures | None,
     known: frozenset[str] | None,
 ) -> str:
     """What a row depends on."""
@@ -228,7 +200,7 @@ def _key(
         ids,
         layer,
         method,
-        None if scorer is None else scorer.name,
+        [None if pictures is None else pictures.scorer.name for pictures in (look, see)],
         None if known is None else sorted(known),
         content,
     ]

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 import nbtoolkit as nbt
 from nbtoolkit import baselines, sweeps
 from nbtoolkit.grounding import FILTERS
-from nbtoolkit.metrics import caption_clip_score, explained_variance, of_top_concepts, test_clip_score
+from nbtoolkit.metrics import caption_clip_score, explained_variance, of_top_concepts, top_words_clip_score
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def test_own_captions_beat_concepts_and_concepts_beat_random_words(model, scorer
     cd = nbt.decompose(reps, nbt.SemiNMF(12, random_state=0), layer=-1)
     g = nbt.ground(cd, model)
     V = cd.encode(test.layer(-1))
-    ours = test_clip_score(V, g.words, pictures, scorer.texts)
-    random = test_clip_score(V, baselines.random_words(model, g).words, pictures, scorer.texts)
+    ours = top_words_clip_score(V, g.words, pictures, scorer.texts)
+    random = top_words_clip_score(V, baselines.random_words(model, g).words, pictures, scorer.texts)
     upper = caption_clip_score(test.references, pictures, scorer.texts)
     assert random.mean < ours.mean < upper.mean
     assert nbt.compare(ours, random).t_p < 1e-3 and nbt.compare(ours, random).permutation_p < 1e-3

@@ -78,7 +78,7 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     rebuilt = reconstruct(estimator, activations)
     return ConceptDictionary(np.asarray(concepts, np.float32), np.asarray(activations, np.float32), reps.sample_ids, index, name,
                              estimator.get_params(), estimator, relative_error(Z, rebuilt), reps.source,
-                             np.array([relative_error(z, r) for z, r in zip(Z, rebuilt, strict=True)], np.float32))  # fmt: skip
+                             unexplained(Z, rebuilt))  # fmt: skip
 
 
 def _estimator(method: Any) -> Any:
@@ -131,6 +131,11 @@ def reconstruct(estimator: Any, activations: np.ndarray) -> np.ndarray:
     # no decoder of its own (a random direction, a sparse coder without one): the least-squares one
     U = estimator.components_
     return activations @ (U if hasattr(estimator, "alpha") else np.linalg.pinv(U).T)
+
+
+def unexplained(Z: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
+    """‖z − ẑ‖² / ‖z‖² of every row, no unit: (n,) float32."""
+    return np.array([relative_error(z, r) for z, r in zip(Z, rebuilt, strict=True)], np.float32)
 
 
 def relative_error(Z: np.ndarray, rebuilt: np.ndarray) -> float:

@@ -7,7 +7,13 @@ from .fit import explained_variance
 from .naming import naming
 from .overlap import overlap
 from .statistics import Comparison, Score, compare
-from .testset import caption_clip_score, captions_bert_score, of_top_concepts, test_clip_score, top_words_bert_score
+from .testset import (
+    caption_clip_score,
+    captions_bert_score,
+    of_top_concepts,
+    top_words_bert_score,
+    top_words_clip_score,
+)
 from .texts import bert_score
 from .vision import clip_score, word_list
 
@@ -32,7 +38,7 @@ __all__ = [
     "overlap",
     "specificity",
     "stability",
-    "test_clip_score",
     "top_words_bert_score",
+    "top_words_clip_score",
     "word_list",
 ]

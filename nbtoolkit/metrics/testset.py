@@ -52,7 +52,7 @@ def of_top_concepts(activations: Array, scores: Array, r: int = 1, name: str = "
     return Score(np.where(count > 0, np.nansum(chosen, 1) / np.maximum(count, 1), np.nan), name)
 
 
-def test_clip_score(activations: Array, words: Sequence[Sequence[str]], pictures: Array, texts: Callable[[Sequence[str]], Array], *,
+def top_words_clip_score(activations: Array, words: Sequence[Sequence[str]], pictures: Array, texts: Callable[[Sequence[str]], Array], *,
                     r: int = 1, n_words: int = 10) -> Score:  # fmt: skip
     """CLIPScore of test pictures with the words of the concepts that they use most, 0 to 2.5.
 
@@ -73,7 +73,7 @@ def test_clip_score(activations: Array, words: Sequence[Sequence[str]], pictures
 
     Examples
     --------
-    >>> test_clip_score(np.eye(2), [["a"], ["b"]], np.eye(2), lambda texts: np.eye(2)).values.tolist()
+    >>> top_words_clip_score(np.eye(2), [["a"], ["b"]], np.eye(2), lambda texts: np.eye(2)).values.tolist()
     [2.5, 2.5]
     """
     scores = np.full((len(pictures), len(words)), np.nan)
@@ -83,9 +83,6 @@ def test_clip_score(activations: Array, words: Sequence[Sequence[str]], pictures
             np.asarray(pictures) @ np.asarray(texts([word_list(list(words[k])[:n_words]) for k in named])).T
         )
     return of_top_concepts(activations, scores, r, "test_clip_score")
-
-
-test_clip_score.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test
 
 
 def caption_clip_score(
@@ -118,7 +115,7 @@ def top_words_bert_score(activations: Array, words: Sequence[Sequence[str]], ref
     Parameters
     ----------
     activations, words
-        As for :func:`test_clip_score`.
+        As for :func:`top_words_clip_score`.
     references
         The captions of each sample.
     embed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,10 @@ class Scorer:
     def __init__(self, hf: Any, processor: Any, name: str) -> None:
         self.hf, self.processor, self.name = hf.eval(), processor, name
 
-    def images(self, images: Sequence[Any], batch_size: int = 64) -> np.ndarray:
-        """Unit embeddings of pictures: (n, d)."""
+    def images(self, images: Iterable[Any], batch_size: int = 64) -> np.ndarray:
+        """Unit embeddings of pictures, of which one batch is held at a time: (n, d)."""
         return self._embed(
-            list(images),
+            images,
             batch_size,
             lambda part: self.hf.get_image_features(**self.processor(images=part, return_tensors="pt")),
         )
@@ -35,18 +36,18 @@ class Scorer:
             "max_length": self.hf.config.text_config.max_position_embeddings,
         }
         return self._embed(
-            list(texts),
+            texts,
             batch_size,
             lambda part: self.hf.get_text_features(**self.processor.tokenizer(part, **settings)),
         )
 
-    def _embed(self, items: list[Any], batch_size: int, run: Any) -> np.ndarray:
+    def _embed(self, items: Iterable[Any], batch_size: int, run: Any) -> np.ndarray:
         import torch
 
-        rows = []
+        rows, waiting = [], iter(items)
         with torch.no_grad(), fitting_threads(self.hf):
-            for start in range(0, len(items), batch_size):
-                out = run(items[start : start + batch_size])
+            while part := list(itertools.islice(waiting, batch_size)):
+                out = run(part)
                 out = getattr(out, "pooler_output", out)
                 rows.append(torch.nn.functional.normalize(out.float(), dim=-1).cpu().numpy())
         return np.concatenate(rows)

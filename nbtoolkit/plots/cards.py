@@ -13,7 +13,8 @@ from PIL import Image
 from ..errors import NbtoolkitError
 from ..metrics.dictionaries import match
 from ..types import Study
-from .style import COLOURS, check_concepts, new_figure, plain, square, title
+from ..widgets.encode import square
+from .style import COLOURS, check_concepts, new_figure, plain, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

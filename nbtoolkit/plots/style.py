@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from ..errors import NbtoolkitError
 
@@ -60,14 +57,6 @@ def check_concepts(concepts: Sequence[int] | range, n: int) -> None:
     wrong = [k for k in concepts if not 0 <= k < n]
     if wrong or not len(concepts):
         raise NbtoolkitError(f"concepts is {list(concepts)}; expected at least one, between 0 and {n - 1}.")
-
-
-def square(jpeg: bytes) -> Image.Image:
-    """Cut the square middle out of a picture."""
-    image = Image.open(io.BytesIO(jpeg)).convert("RGB")
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
 
 
 def plain(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import NbtoolkitError
+from ..errors import MethodError, NbtoolkitError
 from .representations import Array, Source, check_shape, read_only
 
 
@@ -87,6 +87,18 @@ class ConceptDictionary:
 
     def __repr__(self) -> str:
         return f"ConceptDictionary of {self.source.token!r}: {self.n_concepts} concepts by {self.method} at layer {self.layer}, {len(self.sample_ids)} samples"
+
+    def concept(self, k: int) -> Array:
+        """One concept, (d_model,); counted from 0.
+
+        Raises
+        ------
+        MethodError
+            There is no such concept.
+        """
+        if not 0 <= k < self.n_concepts:
+            raise MethodError(f"There is no concept {k}; the dictionary has {self.n_concepts}, counted from 0.")
+        return self.concepts[k]
 
     def encode(self, states: Array) -> Array:
         """Activations of new samples at this layer.

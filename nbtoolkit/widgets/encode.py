@@ -94,12 +94,13 @@ def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
     return buffer.getvalue()
 
 
-def square(jpeg: bytes, size: int) -> Image.Image:
-    """Cut the middle square out of a picture and bring it to size."""
+def square(jpeg: bytes, size: int | None = None) -> Image.Image:
+    """Cut the middle square out of a picture, and bring it to a size where one is given."""
     image = Image.open(io.BytesIO(jpeg)).convert("RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+    box = (left, top, left + side, top + side)
+    return image.crop(box) if size is None else image.resize((size, size), Image.Resampling.LANCZOS, box=box)
 
 
 def sample_facts(sample: Sample) -> dict[str, Any]:
