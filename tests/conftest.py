@@ -1,6 +1,6 @@
 """Shared fixtures: one small study of the embedded world for the whole session, and where the real photographs are."""
 
-# ruff: noqa: E402
+# ruff: noqa: E402 - the two variables and torchvision have to be there before transformers looks
 from __future__ import annotations
 
 import os

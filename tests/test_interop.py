@@ -1,5 +1,7 @@
 """Files of the paper's authors: read as tensors, never unpickled."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -67,11 +69,9 @@ def test_other_files_are_refused(tmp_path, content, message):
 
 
 def test_nothing_in_a_file_is_run(tmp_path):
-    import os
-
     with pytest.raises(nbt.NbtoolkitError):
         nbt.read_xl_vlms(saved(tmp_path, Payload()))
-    assert not os.path.exists("/tmp/nbtoolkit-was-here")  # noqa: PTH110
+    assert not Path("/tmp/nbtoolkit-was-here").exists()
 
 
 def test_a_file_that_is_no_archive(tmp_path):

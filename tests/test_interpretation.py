@@ -99,7 +99,10 @@ def two_models(rng, move, n=60, d=12, k=3):
     owner = rng.integers(0, k, n)
     noise = rng.normal(size=(n, d))
     ids = [f"s{i}" for i in range(n)]
-    make = lambda Z, i: nbt.Representations(Z[:, None].astype(np.float32), i, ["a"] * len(i), [0] * len(i))  # noqa: E731
+
+    def make(Z, i):
+        return nbt.Representations(Z[:, None].astype(np.float32), i, ["a"] * len(i), [0] * len(i))
+
     before, after = make(centres[owner] + noise, ids), make((centres + move)[owner] + noise, ids)
     activations = np.eye(k)[owner]
     a = nbt.ConceptDictionary(centres, activations, ids, 0, "KMeans")

@@ -45,7 +45,10 @@ def test_evaluate_with_a_planted_judge():
     )
     g = nbt.Grounding([["sun"], ["sea"]], [["a"], ["b"]])
     where = {"a": [1.0, 0], "b": [0, 1.0], "sun": [1.0, 0], "sea": [0, 1.0]}
-    look = lambda names: np.array([where[n] for n in names])  # noqa: E731
+
+    def look(names):
+        return np.array([where[n] for n in names])
+
     s = nbt.evaluate(cd, g, images=look, texts=look)
     assert s["clip_score"] == 2.5 and s["overlap"] == 0 and s["reconstruction_error"] == 0.25 and s["n_dead"] == 0
     assert s.per_concept["clip_score"].tolist() == [2.5, 2.5] and s.baseline["clip_score"] in (0, 1.25, 2.5)
@@ -54,6 +57,9 @@ def test_evaluate_with_a_planted_judge():
 
 def test_a_concept_without_words_or_pictures_has_no_clip_score():
     cd = nbt.ConceptDictionary(np.eye(2), np.array([[2.0, 0]]), ["a"], 1, "SemiNMF")
-    look = lambda names: np.ones((len(names), 1))  # noqa: E731
+
+    def look(names):
+        return np.ones((len(names), 1))
+
     s = nbt.evaluate(cd, nbt.Grounding([["sun"], []], [["a"], []]), images=look, texts=look)
     assert np.isnan(s.per_concept["clip_score"][1]) and s["clip_score"] == 2.5 and s["n_dead"] == 1

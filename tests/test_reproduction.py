@@ -5,8 +5,6 @@ import re
 import numpy as np
 import pandas
 import pytest
-import torch
-import transformers as hf
 
 import nbtoolkit as nbt
 from nbtoolkit import paper
@@ -15,6 +13,8 @@ from nbtoolkit.metrics import compare
 from nbtoolkit.models import TextEncoder
 from nbtoolkit.report import write_report
 from nbtoolkit.reproduction import SYSTEMS, reproduce
+
+from .zoo.bert import tiny_bert
 
 
 @pytest.fixture(scope="module")
@@ -101,20 +101,8 @@ def test_too_few_pictures_are_said(model, scorer):
 
 
 def test_a_text_encoder_adds_bert_scores(model, scorer, tmp_path):
-    tokenizer = hf.BertTokenizer().train_new_from_iterator(
-        [c for g in nbt.load_data("toy", n=200)["captions"] for c in g], 300, show_progress=False
-    )
-    tokenizer.model_max_length = 64
-    torch.manual_seed(0)
-    config = hf.BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    encoder = TextEncoder(hf.BertModel(config), tokenizer)
+    texts = [c for g in nbt.load_data("toy", n=200)["captions"] for c in g]
+    encoder = TextEncoder(*tiny_bert(texts, 300))
     data, test = nbt.load_data("toy", n=300), nbt.load_data("toy", split="test", n=150)
     r = reproduce(model, data, test, ["dog"], scorer, n_concepts=5, sizes=[5], encoder=encoder)
     assert tuple(r.texts["dog"]) == SYSTEMS and r.texts["dog"]["GT-captions"].mean > r.texts["dog"]["Rnd-Words"].mean

@@ -5,7 +5,6 @@ from collections import defaultdict
 import numpy as np
 import pytest
 import torch
-import transformers as hf
 from scipy import stats
 
 import nbtoolkit as nbt
@@ -22,6 +21,8 @@ from nbtoolkit.metrics import (
     stability,
 )
 from nbtoolkit.models.encoder import TextEncoder, load_text_encoder
+
+from .zoo.bert import tiny_bert
 
 TEXTS = [
     "a dog on the grass",
@@ -121,18 +122,7 @@ def test_deletion_and_insertion_meet_the_models_own_log_probability(model, reps)
 
 @pytest.fixture(scope="module")
 def encoder():
-    tokenizer = hf.BertTokenizer().train_new_from_iterator(TEXTS * 20, 140, show_progress=False)
-    tokenizer.model_max_length = 64
-    torch.manual_seed(0)
-    config = hf.BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    bert = hf.BertModel(config).eval()
+    bert, tokenizer = tiny_bert(TEXTS * 20, 140)
     for p in bert.parameters():
         if p.ndim > 1:
             p.data *= 6

@@ -8,6 +8,7 @@ unpacked into pytest's cache, only this process sees it, and the two missing dec
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import re
@@ -30,7 +31,7 @@ def provide() -> None:
             return
         sys.path.append(str(folder))
     try:
-        import torchvision
+        importlib.import_module("torchvision")
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
@@ -42,7 +43,7 @@ def provide() -> None:
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _keep.append(library)
-        import torchvision  # noqa: F401
+        importlib.import_module("torchvision")
 
 
 @contextlib.contextmanager
@@ -86,7 +87,7 @@ def _unpacked() -> Path | None:
 def why_not() -> str:
     """Why torchvision cannot be used, or an empty string."""
     try:
-        import torchvision  # noqa: F401
+        importlib.import_module("torchvision")
     except ImportError as error:
         return f"torchvision cannot be imported ({error}); its image processors are needed"
     return ""

@@ -19,6 +19,7 @@ import threading
 import time
 from pathlib import Path
 
+import datasets
 import numpy as np
 import torch
 import transformers as hf
@@ -71,7 +72,7 @@ def large() -> Model:
     return Model(model, processor, name="random LLaVA")
 
 
-def pictures(n: int) -> nbt.toy.Dataset:  # type: ignore[name-defined]
+def pictures(n: int) -> datasets.Dataset:
     """Scenes with the one caption that makes all of them candidates."""
     return captioned(nbt.toy.scenes(n)).map(lambda _: {"captions": ["dog"]}, keep_in_memory=True)
 
