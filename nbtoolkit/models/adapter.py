@@ -33,8 +33,8 @@ class Model:
     ----------
     blocks
         The decoder blocks; layer l is the raw output of block l (counted from 1).
-    n_layers, d_model
-        Number of blocks, and width of the residual stream.
+    n_layers, n_heads, d_model
+        Number of blocks, of attention heads in each, and width of the residual stream.
     norm, head
         Final norm and unembedding matrix; the logits are ``scale * head(norm(states))``, capped softly at ``softcap``
         where the model does so (both found by :func:`nbtoolkit.models.checks.calibrate` from the model's own logits).
@@ -55,6 +55,7 @@ class Model:
         text = hf.config.get_text_config(decoder=True)
         self.encoder_decoder = bool(getattr(text, "is_encoder_decoder", False) or hf.config.is_encoder_decoder)
         head: Any = self.head
+        self.n_heads = int(text.num_attention_heads)
         self.n_layers, self.d_model = len(self.blocks), int(getattr(head, "in_features", 0) or head.weight.shape[1])
         if getattr(processor, "tokenizer", None) is None:
             raise ModelError(

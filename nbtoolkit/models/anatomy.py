@@ -68,3 +68,50 @@ def anatomy(hf: Any) -> Anatomy:
         norm = ([m for m in siblings if "norm" in type(m).__name__.lower()] or [nn.Identity()])[-1]
     vision = hf.get_submodule(row["vision"]) if "vision" in row else hf.get_encoder("image")
     return Anatomy(path, blocks, norm, head, None if vision is hf else vision)
+
+
+# where blocks keep what they add to the stream, first match first; a family's block may have several of one kind
+BRANCHES = {
+    "attention": ("attention.output.dense", "self_attn", "linear_attn", "attention", "attn", "cross_attn", "encoder_attn", "crossattention.output.dense",
+                  "layer.0.SelfAttention", "layer.1.EncDecAttention"),
+    "mlp": ("mlp", "feed_forward", "ffn", "block_sparse_moe", "moe", "fc2", "output.dense", "layer.2.DenseReluDense"),
+}  # fmt: skip
+OUT = ("o_proj", "out_proj", "c_proj", "dense", "attn_out", "wo", "o")
+
+
+def branches(block: nn.Module, kind: str) -> list[nn.Module]:
+    """Find the modules whose outputs are a block's attention, or its MLP: more than one where it also attends elsewhere.
+
+    Raises
+    ------
+    ModelError
+        The block has none by a name that is known.
+    """
+    modules = dict(block.named_modules())
+    found = [name for name in BRANCHES[kind] if name in modules]
+    outer = [n for n in found if not any(m.startswith(n + ".") for m in found)]  # the part without its own residual sum
+    if not outer:
+        raise ModelError(
+            f"{type(block).__name__} has no {kind} by a name that is known; its parts are {', '.join(n for n, _ in block.named_children())}. Use part='block'."
+        )
+    return [modules[name] for name in outer]
+
+
+def head_outputs(block: nn.Module, n_heads: int) -> nn.Linear:
+    """Find the matrix that brings the heads of a block's own attention back to the stream: its input is one slice a head.
+
+    Raises
+    ------
+    ModelError
+        There is none, or its input does not divide by the heads.
+    """
+    first = branches(block, "attention")[0]
+    modules = {"": first} | dict(first.named_modules())
+    named: list[Any] = [
+        m for name, m in modules.items() if name.rpartition(".")[2] in OUT or (not name and hasattr(m, "in_features"))
+    ]
+    if not named or named[-1].in_features % n_heads:
+        raise ModelError(f"The heads of {type(first).__name__} cannot be told apart; expected an output matrix whose input divides by {n_heads} heads. "
+                         "Use part='attention' without heads.")  # fmt: skip
+    matrix: nn.Linear = named[-1]
+    return matrix

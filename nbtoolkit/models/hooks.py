@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +17,48 @@ def hidden(output: Any) -> Tensor:
     return output[0] if isinstance(output, tuple) else output
 
 
+def entering(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """Give the hidden states that a block is called with."""
+    states: Tensor = args[0] if args else kwargs["hidden_states"]
+    return states
+
+
+def _instead(output: Any, states: Tensor) -> Any:
+    return (states, *output[1:]) if isinstance(output, tuple) else states
+
+
+def passing_on(mean: Tensor | None) -> Callable[..., Any]:
+    """Make a forward hook with keyword arguments: a block returns what it was given, plus a mean where there is one."""
+
+    def hook(_module: Any, args: Any, kwargs: Any, output: Any) -> Any:
+        states = entering(args, kwargs)
+        return _instead(output, states if mean is None else states + mean.to(states.device, states.dtype))
+
+    return hook
+
+
+def giving(mean: Tensor | None) -> Callable[..., Any]:
+    """Make a forward hook: a branch returns zeros, or a mean at every position."""
+
+    def hook(_module: Any, _args: Any, output: Any) -> Any:
+        was = hidden(output)
+        nothing = was.new_zeros(was.shape)
+        return _instead(output, nothing if mean is None else nothing + mean.to(was.device, was.dtype))
+
+    return hook
+
+
+def without_slices(n: int, chosen: Sequence[int]) -> Callable[..., Any]:
+    """Make a forward pre-hook: of n equal slices of the last dimension, the chosen ones are zero."""
+
+    def hook(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        x = args[0].clone()
+        x.unflatten(-1, (n, -1))[..., list(chosen), :] = 0
+        return (x, *args[1:])
+
+    return hook
+
+
 @contextlib.contextmanager
 def watching(blocks: nn.ModuleList, visit: Visitor) -> Iterator[None]:
     """Call ``visit(layer, states)`` at every point of the residual stream of each forward pass.
@@ -26,18 +68,17 @@ def watching(blocks: nn.ModuleList, visit: Visitor) -> Iterator[None]:
     """
 
     def before(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if args:
-            new = visit(0, args[0])
-            return None if new is None else ((new, *args[1:]), kwargs)
-        new = visit(0, kwargs["hidden_states"])
-        return None if new is None else (args, kwargs | {"hidden_states": new})
+        new = visit(0, entering(args, kwargs))
+        if new is None:
+            return None
+        return ((new, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": new})
 
     def after(layer: int) -> Callable[..., Any]:
         def hook(_module: Any, _args: Any, output: Any) -> Any:
             new = visit(layer, hidden(output))
             if new is None:
                 return None
-            return (new, *output[1:]) if isinstance(output, tuple) else new
+            return _instead(output, new)
 
         return hook
 

@@ -1,0 +1,203 @@
+"""Ablating, patching and steering on every family of the zoo: identities that hold for any weights."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import nbtoolkit as nbt
+from nbtoolkit import interventions
+from nbtoolkit.interventions import at_layers, mean_contributions
+from nbtoolkit.models.hooks import watching
+
+from ..zoo import FAMILIES
+from .test_zoo import load, pictures
+
+# patching one whole layer with another picture's states gives that picture's logits, unless the picture reaches the
+# blocks another way as well
+EYES_ELSEWHERE = {"qwen3-vl": "deepstack adds the picture after the first blocks again", "mllama": "cross-attention",
+                  "florence-2": "encoder-decoder", "blip-2-t5": "encoder-decoder"}  # fmt: skip
+# skipping a block is leaving out its branches, unless the sum of block and branch is normed
+NORMED_SUM = {"git": "a norm after each residual sum", "florence-2": "a norm after each residual sum"}
+
+# attention is more than its heads: a bias after them, or a second attention to the encoder
+MORE_THAN_HEADS = ("blip-2", "instructblip", "kosmos-2", "git", "florence-2", "blip-2-t5")
+
+
+@pytest.fixture(params=list(FAMILIES))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def family(name):
+    return load(name)
+
+
+def run(model, inputs):
+    with torch.inference_mode():
+        return model.hf(**inputs).logits
+
+
+def prompts(model, n=1):
+    return [model.extend(model.encode([p]), [[]]) for p in pictures(2)[:n]]
+
+
+def stream(model, inputs, layer):
+    kept = {}
+    with watching(model.blocks, lambda at, h: kept.__setitem__(at, h.clone())):
+        run(model, inputs)
+    return kept[layer]
+
+
+def test_ablating_nothing_changes_no_bit(family):
+    (inputs,) = prompts(family)
+    plain = run(family, inputs)
+    with (
+        interventions.ablate(family, []),
+        interventions.ablate(family, [], direction=np.ones(family.d_model)),
+        interventions.steer(family, [], np.ones(family.d_model)),
+    ):
+        assert torch.equal(run(family, inputs), plain)
+    with (
+        pytest.raises(KeyError),
+        interventions.ablate(family, range(1, family.n_layers + 1)),
+    ):  # an error inside leaves no hook
+        assert not torch.equal(run(family, inputs), plain)
+        raise KeyError
+    assert torch.equal(run(family, inputs), plain)
+
+
+def test_patching_with_clean_states_gives_the_clean_logits(family, name):
+    upright = pictures(1)[0]
+    clean, other = (
+        family.extend(family.encode([p]), [[]]) for p in (upright, upright.transpose(Image.Transpose.ROTATE_180))
+    )
+    plain, corrupted = run(family, clean), run(family, other)
+    assert not torch.equal(plain, corrupted)
+    for layer in range(family.n_layers + 1):
+        states = stream(family, clean, layer)
+        with interventions.patch(family, layer, states):
+            assert torch.equal(run(family, clean), plain)
+        if name not in EYES_ELSEWHERE or layer == family.n_layers:
+            with interventions.patch(family, layer, states):
+                assert torch.equal(run(family, other), plain)
+        with interventions.patch(family, layer, states[:, -1:], positions=[states.shape[1] - 1]):
+            assert torch.equal(run(family, clean), plain)
+
+
+def test_adding_and_taking_away_a_vector_gives_the_logits_back(family):
+    (inputs,) = prompts(family)
+    plain, vector = run(family, inputs), np.random.default_rng(0).normal(size=family.d_model)
+    for layer in (0, 1, -1):
+        with interventions.steer(family, layer, vector):
+            assert (run(family, inputs) - plain).abs().max() > 1e-3
+            with interventions.steer(family, layer, vector, scale=-1):
+                torch.testing.assert_close(run(family, inputs), plain, atol=1e-5 * float(plain.abs().max()), rtol=0)
+
+
+def test_skipping_a_block_is_leaving_out_its_branches(family, name):
+    (inputs,) = prompts(family)
+    for layer in range(1, family.n_layers + 1):
+        with interventions.ablate(family, layer, how="skip"):
+            skipped, at = run(family, inputs), stream(family, inputs, layer)
+            if name != "qwen3-vl":  # deepstack adds between the blocks
+                assert torch.equal(at, stream(family, inputs, layer - 1))
+        with interventions.ablate(family, layer, part="attention"), interventions.ablate(family, layer, part="mlp"):
+            apart = run(family, inputs)
+        alike = torch.allclose(apart, skipped, atol=1e-6 * float(skipped.abs().max()), rtol=0)
+        assert alike is (name not in NORMED_SUM)
+
+
+def test_ablations_are_the_same_cached_and_uncached(family):
+    inputs = family.encode(pictures(1))
+    direction = np.random.default_rng(0).normal(size=family.d_model)
+    settings = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False, "num_beams": 1, "pad_token_id": family.pad,
+                "output_logits": True, "return_dict_in_generate": True}  # fmt: skip
+    seen = []
+    for cached in (True, False):
+        with (
+            torch.inference_mode(),
+            interventions.ablate(family, 2),
+            interventions.ablate(family, 1, part="mlp"),
+            interventions.ablate(family, 1, direction=direction),
+        ):
+            seen.append(family.hf.generate(**inputs, use_cache=cached, **settings))
+    cached, uncached = seen
+    assert torch.equal(cached.sequences, uncached.sequences) and len(cached.logits) == 6
+    torch.testing.assert_close(torch.stack(cached.logits), torch.stack(uncached.logits), atol=1e-4, rtol=1e-4)
+
+
+def test_no_head_is_no_attention_and_one_is_a_part_of_it(family, name):
+    (inputs,) = prompts(family)
+    plain, heads = run(family, inputs), range(family.n_heads)
+    with interventions.ablate(family, 2, part="attention", heads=[0]):
+        one = run(family, inputs)
+    assert not torch.equal(one, plain) or name in ("mllama",)
+    with (
+        interventions.ablate(family, 2, part="attention", heads=[1]),
+        interventions.ablate(family, 2, part="attention", heads=[0]),
+    ):
+        two = run(family, inputs)
+    with interventions.ablate(family, 2, part="attention", heads=[0, 1]):
+        torch.testing.assert_close(run(family, inputs), two, atol=0, rtol=0)
+    if name not in MORE_THAN_HEADS:
+        with interventions.ablate(family, 2, part="attention", heads=list(heads)):
+            none = run(family, inputs)
+        with interventions.ablate(family, 2, part="attention"):
+            torch.testing.assert_close(run(family, inputs), none, atol=1e-6, rtol=0)
+
+
+def test_the_mean_is_added_at_every_position(family, name):
+    images = pictures(2)[:1]
+    (inputs,) = prompts(family)
+    for part in ("block", "attention", "mlp"):
+        means = mean_contributions(family, images, [1, 2], part=part)
+        with interventions.ablate(family, [1, 2], part=part, how="mean", means=means):
+            if part == "block" and name != "qwen3-vl":  # deepstack adds between the blocks
+                added = stream(family, inputs, 2) - stream(family, inputs, 1)
+                torch.testing.assert_close(added, torch.from_numpy(means[2]).expand_as(added), atol=1e-4, rtol=1e-4)
+            assert bool(run(family, inputs).isfinite().all())
+
+
+def test_a_direction_is_gone_and_the_rest_is_as_it_was(family):
+    (inputs,) = prompts(family)
+    u = np.random.default_rng(0).normal(size=family.d_model).astype(np.float32)
+    unit = torch.from_numpy(u / np.linalg.norm(u))
+    before = stream(family, inputs, 1)
+    with interventions.ablate(family, 1, direction=3 * u):
+        after = stream(family, inputs, 1)
+    assert (after @ unit).abs().max() < 1e-5 * before.abs().max()
+    torch.testing.assert_close(after, before - (before @ unit)[..., None] * unit)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda m: interventions.ablate(m, 0), "no layer 0 to change; .* has 1 … 4"),
+    (lambda m: interventions.ablate(m, [1, 9]), "no layer 9"),
+    (lambda m: interventions.ablate(m, 1, part="norm"), "part is 'norm'; expected one of 'block', 'attention', 'mlp'"),
+    (lambda m: interventions.ablate(m, 1, how="off"), "how is 'off'"),
+    (lambda m: interventions.ablate(m, 1, heads=[0]), "heads are parts of attention"),
+    (lambda m: interventions.ablate(m, 1, part="attention", heads=[9]), r"heads is \[9\]; expected heads between 0 and 3"),
+    (lambda m: interventions.ablate(m, 1, how="mean"), "expected one each from mean_contributions"),
+    (lambda m: interventions.ablate(m, 1, direction=np.zeros(32)), "all zeros"),
+    (lambda m: interventions.ablate(m, 1, direction=np.ones(8)), r"shape \(8,\); expected \(32,\)"),
+    (lambda m: interventions.steer(m, 1, np.full(32, np.nan)), "finite"),
+    (lambda m: interventions.patch(m, 1, np.zeros((1, 2, 32)), positions=[3]), r"\(1, 2, 32\); expected \(n, 1, 32\)"),
+    (lambda m: interventions.patch(m, 7, np.zeros((1, 2, 32))), "no layer 7"),
+])  # fmt: skip
+def test_what_cannot_be_done_is_said(change, message):
+    with pytest.raises(nbt.NbtoolkitError, match=message), change(load("llava")):
+        pytest.fail("it was accepted")
+
+
+def test_patching_another_prompt_is_said():
+    model = load("llava")
+    with (
+        pytest.raises(nbt.NbtoolkitError, match="expected the same pictures and prompt"),
+        interventions.patch(model, 1, np.zeros((1, 3, 32))),
+    ):
+        run(model, prompts(model)[0])
+
+
+def test_layers_count_from_the_end():
+    assert at_layers(load("llava"), [-1, 0, 2]) == [0, 2, 4]
