@@ -227,14 +227,19 @@ class Model:
         """
         import torch
 
-        weight: Any = self.head.weight
+        given = isinstance(states, torch.Tensor)
         with torch.no_grad():
-            h = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
-            h = h.to(next(self.norm.parameters(), weight).device, weight.dtype)
-            logits = self.head((self.norm(h) if norm else h).to(weight.device)).float() * self.scale
-            if self.softcap:
-                logits = self.softcap * torch.tanh(logits / self.softcap)
-        return logits if isinstance(states, torch.Tensor) else logits.cpu().numpy()
+            logits = self.logits(states if given else torch.tensor(np.asarray(states)), norm=norm)
+        return logits if given else logits.cpu().numpy()
+
+    def logits(self, states: Tensor, *, norm: bool = True) -> Tensor:
+        """Do as :meth:`unembed` does, in torch, so that gradients pass."""
+        import torch
+
+        weight: Any = self.head.weight
+        h = states.to(next(self.norm.parameters(), weight).device, weight.dtype)
+        logits: Tensor = self.head((self.norm(h) if norm else h).to(weight.device)).float() * self.scale
+        return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
 
     def decode(self, ids: Any) -> str:
         """Text of generated ids, without special tokens."""
