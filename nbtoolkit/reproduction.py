@@ -238,7 +238,7 @@ def _evaluate(model: Model, look: Pictures, see: Pictures, train: Representation
         texts = {name: top_words_bert_score(V, w, held.references, encoder) for name, (V, w) in said.items()}
         texts["GT-captions"] = captions_bert_score(held.references, encoder)
     pairs = evaluate(own, words, images=look, texts=look.texts, random_state=seed)
-    overlaps = {name: float(overlap(groundings[name].words).mean()) for name in METHODS}
+    overlaps = {name: overlap(groundings[name].words).mean for name in METHODS}
     return {"scores": _in_order(scores), "texts": _in_order(texts), "overlaps": overlaps, "tests": _tests(scores), "text_tests": _tests(texts),
             "grounding": pairs, "groundings": words, "panels": _panel(own, words, held, layer, look.data, see.data),
             "samples": (len(train), len(held))}  # fmt: skip

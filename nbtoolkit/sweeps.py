@@ -145,8 +145,9 @@ def _run(model: Model, reps: Representations, held: Representations | None, laye
     cd = decompose(reps, estimator, layer=layer)
     g = ground(cd, model, vocabulary=known)
     scores = evaluate(cd, g, images=look, texts=None if look is None else look.texts)
+    rebuilt = reconstruct(cd.encoder, cd.activations)
     row: dict[str, Any] = {
-        "reconstruction_error": cd.reconstruction_error, "explained_variance": explained_variance(reps.layer(layer), reconstruct(cd.encoder, cd.activations)),
+        "reconstruction_error": cd.reconstruction_error, "explained_variance": explained_variance(reps.layer(layer), rebuilt).mean,
         "overlap": scores["overlap"], "active": active_concepts(cd.activations).mean, "n_dead": int(scores["n_dead"]),
     }  # fmt: skip
     if "clip_score" in scores.values:
@@ -161,7 +162,7 @@ def _on_test(
 ) -> dict[str, Any]:
     states = held.layer(layer)
     activations = cd.encode(states)
-    row: dict[str, Any] = {"test_error": 1 - explained_variance(states, reconstruct(cd.encoder, activations))}
+    row: dict[str, Any] = {"test_error": 1 - explained_variance(states, reconstruct(cd.encoder, activations)).mean}
     if see is not None:
         score = top_words_clip_score(activations, g.words, see(held.sample_ids), see.texts)
         low, high = score.interval()

@@ -15,7 +15,7 @@ from .testset import (
     top_words_clip_score,
 )
 from .texts import bert_score
-from .vision import clip_score, word_list
+from .vision import clip_score, correspondence, word_list
 
 __all__ = [
     "Comparison",
@@ -29,6 +29,7 @@ __all__ = [
     "captions_bert_score",
     "clip_score",
     "compare",
+    "correspondence",
     "evaluate",
     "explained_variance",
     "hoyer",

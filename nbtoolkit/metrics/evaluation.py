@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from ..types import ConceptDictionary, Grounding, Scores
 from .naming import naming
 from .overlap import overlap
-from .vision import clip_score, word_list
+from .vision import correspondence
 
 
 def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[Sequence[str]], np.ndarray] | None = None,
@@ -51,41 +50,24 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     0.0
     """
     grounding = Grounding([list(words[:n_words]) for words in grounding.words], grounding.exemplars)
-    per: dict[str, np.ndarray] = {"overlap": overlap(grounding.words), "active": (np.abs(cd.activations) > 0).mean(0)}
+    per: dict[str, np.ndarray] = {
+        "overlap": overlap(grounding.words).values,
+        "active": (np.abs(cd.activations) > 0).mean(0),
+    }
     baseline: dict[str, float] = {}
     values = {
         "reconstruction_error": cd.reconstruction_error,
         "n_dead": float((np.abs(cd.activations).max(0) <= 0).sum()),
     }
     if images is not None and texts is not None:
-        own, random = _grounding_correspondence(grounding, images, texts, np.random.default_rng(random_state))
-        per["clip_score"], per["clip_score_random"] = own, random
-        if np.isfinite(random).any():
-            baseline["clip_score"] = float(np.nanmean(random))
+        own, random = correspondence(grounding, images, texts, random_state=random_state)
+        per["clip_score"], per["clip_score_random"] = own.values, random.values
+        if len(random.defined):
+            baseline["clip_score"] = random.mean
     if factors is not None and meaning is not None:
-        per["naming"] = naming(cd.activations, grounding.words, factors, meaning)
+        per["naming"] = naming(cd.activations, grounding.words, factors, meaning).values
     for name, each in per.items():
         if np.isfinite(each).any():
             values[name] = float(np.nanmean(each))
     spread = {name: float(np.nanstd(each)) for name, each in per.items() if np.isfinite(each).any()}
     return Scores(values, spread, baseline, per)
-
-
-def _grounding_correspondence(
-    g: Grounding, images: Any, texts: Any, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """CLIPScore of each concept's exemplars with its own words, and with equally many random words: (n_concepts,) each."""
-    live = [k for k in range(len(g.words)) if g.words[k] and g.exemplars[k]]
-    own, random = np.full(len(g.words), np.nan), np.full(len(g.words), np.nan)
-    if not live:
-        return own, random
-    pool = sorted({w for words in g.words for w in words})
-    lists = [word_list(g.words[k]) for k in live]
-    chance = [word_list(rng.choice(pool, min(len(pool), len(g.words[k])), replace=False).tolist()) for k in live]
-    ids = sorted({i for k in live for i in g.exemplars[k]})
-    pictures, row = images(ids), {i: r for r, i in enumerate(ids)}
-    said, said_at_random = texts(lists), texts(chance)
-    for j, k in enumerate(live):
-        shown = pictures[[row[i] for i in g.exemplars[k]]]
-        own[k], random[k] = clip_score(shown @ said[j]).mean(), clip_score(shown @ said_at_random[j]).mean()
-    return own, random

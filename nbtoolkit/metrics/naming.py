@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .statistics import Score
+
 N_TOP = 5  # words looked at
 
 
 def naming(activations: np.ndarray, words: Sequence[Sequence[str]], factors: Sequence[Mapping[str, str]],
-           meaning: Mapping[str, tuple[str, str]]) -> np.ndarray:  # fmt: skip
+           meaning: Mapping[str, tuple[str, str]]) -> Score:  # fmt: skip
     """Tell, concept by concept, whether a top word names the factor value that its activation separates best.
 
     Parameters
@@ -26,15 +28,15 @@ def naming(activations: np.ndarray, words: Sequence[Sequence[str]], factors: Seq
 
     Returns
     -------
-    (n_concepts,) array
-        1 where one of the words names the value of largest area under the ROC curve, else 0; NaN for a concept
+    Score
+        A value a concept: 1 where one of the words names the value of largest area under the ROC curve, else 0; NaN for a concept
         that no sample uses.
 
     Examples
     --------
     >>> naming(np.array([[1.0], [0.0]]), [["sunny"]], [{"weather": "sunny"}, {"weather": "rain"}],
-    ...        {"sunny": ("weather", "sunny")})
-    array([1.])
+    ...        {"sunny": ("weather", "sunny")}).mean
+    1.0
     """
     from sklearn.metrics import roc_auc_score
 
@@ -49,4 +51,4 @@ def naming(activations: np.ndarray, words: Sequence[Sequence[str]], factors: Seq
         scores = [roc_auc_score(truth[:, j], strength[:, k]) if useful[j] else 0.0 for j in range(len(labels))]
         best = labels[int(np.argmax(scores))]
         named[k] = float(any(meaning.get(w) == best for w in list(words[k])[:N_TOP]))
-    return named
+    return Score(named, "naming")

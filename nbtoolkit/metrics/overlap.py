@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .statistics import Score
 
-def overlap(words: Sequence[Sequence[str]]) -> np.ndarray:
+
+def overlap(words: Sequence[Sequence[str]]) -> Score:
     """Entanglement of every concept: 1/(K−1) Σ_{l≠k} |T_l ∩ T_k| / |T_k|, 0 to 1, lower is better.
 
     Parameters
@@ -17,8 +19,8 @@ def overlap(words: Sequence[Sequence[str]]) -> np.ndarray:
 
     Returns
     -------
-    (K,) array
-        0 for a concept without words; its mean is the dictionary's overlap.
+    Score
+        A value a concept, 0 for one without words; its mean is the dictionary's overlap.
 
     References
     ----------
@@ -26,7 +28,7 @@ def overlap(words: Sequence[Sequence[str]]) -> np.ndarray:
 
     Examples
     --------
-    >>> overlap([["sun", "day"], ["sun", "sea"]]).tolist()
+    >>> overlap([["sun", "day"], ["sun", "sea"]]).values.tolist()
     [0.5, 0.5]
     """
     sets = [set(w) for w in words]
@@ -34,4 +36,4 @@ def overlap(words: Sequence[Sequence[str]]) -> np.ndarray:
     shared = [
         sum(len(t & other) for j, other in enumerate(sets) if j != i) / max(1, len(t)) for i, t in enumerate(sets)
     ]
-    return np.array(shared) / max(1, k - 1)
+    return Score(np.array(shared) / max(1, k - 1), "overlap")
