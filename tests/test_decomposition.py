@@ -325,7 +325,9 @@ def test_refusals(reps, rng):
         nbt.decompose(few, nbt.SemiNMF(20))
     Z = rng.normal(size=(30, 8))
     Z[3, 2] = np.nan
-    with pytest.raises(nbt.NbtoolkitError, match=r"NaN or infinity in 1 of 30 samples \(first: 's3'\)"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match=r"NaN or infinity in 1 of 30 samples \(first: 's3', row 3, column 2\)"
+    ):
         nbt.decompose(as_reps(Z), nbt.SemiNMF(3))
     with pytest.raises(nbt.NbtoolkitError, match="is constant over its 30 samples.*Choose a deeper layer"):
         nbt.decompose(as_reps(np.ones((30, 8))), nbt.SemiNMF(3))
@@ -340,3 +342,32 @@ def test_refusals(reps, rng):
         nbt.NbtoolkitError, match=r"states has shape \(2, 3\); expected \(n, d_model\) with d_model = 128"
     ):
         nbt.decompose(reps, nbt.LargestNorm(2)).encode(np.ones((2, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:FastICA did not converge")
+@pytest.mark.parametrize(
+    "method", ["SemiNMF", "LargestNorm", "RandomDirections", "PCA", "KMeans", "FastICA", "MiniBatchDictionaryLearning"]
+)
+def test_constant_and_empty_columns_do_no_harm(method, rng):
+    """Hidden states have dimensions that never move, and massive ones that hardly do."""
+    Z = rng.normal(size=(60, 12)).astype(np.float32)
+    Z[:, 3], Z[:, 7] = 0, 500
+    cd = nbt.decompose(as_reps(Z), method if method != "SemiNMF" else nbt.SemiNMF(4, random_state=0))
+    assert np.isfinite(cd.concepts).all() and np.isfinite(cd.activations).all() and 0 <= cd.reconstruction_error <= 1
+    assert np.isfinite(cd.encode(Z[:2])).all()
+
+
+@pytest.mark.parametrize(
+    "method", [nbt.SemiNMF(1, random_state=0), PCA(1), KMeans(1, n_init=1, random_state=0), nbt.LargestNorm(1)]
+)
+def test_a_single_concept(method, reps, model):
+    """The whole way: words, exemplars, scores, and a page."""
+    cd = nbt.decompose(reps, method, layer=-1)
+    g = nbt.ground(cd, model)
+    s = nbt.evaluate(cd, g)
+    assert (
+        cd.concepts.shape == (1, 128)
+        and len(g.words) == 1
+        and s["overlap"] == 0
+        and np.isfinite(s["reconstruction_error"])
+    )

@@ -56,6 +56,19 @@ def test_a_dead_concept_has_no_words(model):
     assert g.words == [[]] and g.exemplars == [[]]
 
 
+def test_no_word_may_pass_and_the_concept_still_has_pictures(model, reps, scorer):
+    """Every door takes an empty word list: scores leave it out, figures and views say it."""
+    cd = nbt.decompose(reps, nbt.SemiNMF(3, random_state=0))
+    g = nbt.ground(cd, model, vocabulary=["zymurgy"])
+    assert g.words == [[], [], []] and all(g.exemplars) and "no word passed the filter" in repr(g)
+    scores = nbt.evaluate(cd, g, images=lambda ids: np.eye(4)[np.zeros(len(ids), int)], texts=scorer.texts)
+    assert (
+        np.isnan(scores.per_concept["clip_score"]).all()
+        and "clip_score" not in scores.values
+        and scores["overlap"] == 0
+    )
+
+
 def test_another_models_concepts_are_refused(model):
     with pytest.raises(nbt.NbtoolkitError, match="The concepts have width 7, the model 128"):
         nbt.ground(dictionary(np.ones((1, 7)), [[1.0]]), model)

@@ -152,6 +152,11 @@ def test_what_cannot_be_compared(rng):
     strangers = nbt.Representations(after.states, [f"x{i}" for i in range(60)], after.captions, after.positions)
     with pytest.raises(nbt.NbtoolkitError, match="no sample in common"):
         concept_shift(before, strangers, a, b)
+    wide = nbt.ConceptDictionary(np.ones((3, 16)), b.activations, b.sample_ids, 0, "KMeans")
+    with pytest.raises(
+        nbt.NbtoolkitError, match="widths 12 and 16; expected the same layer of two versions of one model"
+    ):
+        concept_shift(before, after, a, wide)
     other = nbt.ConceptDictionary(b.concepts, b.activations, b.sample_ids, 3, "KMeans")
     with pytest.raises(nbt.NbtoolkitError, match="of layers 0 and 3 and widths 12 and 12; expected the same layer"):
         concept_shift(before, after, a, other)

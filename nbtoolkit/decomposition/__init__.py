@@ -107,8 +107,9 @@ def named(name: str) -> Any:
 def _check(Z: np.ndarray, name: str, estimator: Any, layer: int, reps: Representations) -> None:
     k = estimator.get_params().get("n_components") or estimator.get_params().get("n_clusters")
     if not np.isfinite(Z).all():
-        bad = [reps.sample_ids[i] for i in np.flatnonzero(~np.isfinite(Z).all(1))]
-        raise MethodError(f"Z at layer {layer} has NaN or infinity in {len(bad)} of {len(Z)} samples (first: {bad[0]!r}); expected finite numbers. "
+        row, column = np.argwhere(~np.isfinite(Z))[0]
+        n, first = int((~np.isfinite(Z)).any(1).sum()), f"{reps.sample_ids[row]!r}, row {row}, column {column}"
+        raise MethodError(f"Z at layer {layer} has NaN or infinity in {n} of {len(Z)} samples (first: {first}); expected finite numbers. "
                           "Extract again with dtype='float32' (float16 overflows above 65,504).")  # fmt: skip
     if name in ("NMF", "MiniBatchNMF"):
         raise MethodError(f"{name} needs non-negative data, and Z at layer {layer} has {(Z < 0).mean():.0%} negative entries. "

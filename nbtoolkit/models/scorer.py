@@ -87,7 +87,7 @@ def load_scorer(source: Any = "toy") -> Scorer:
         processor = load_processor(path)
     except Exception as error:
         raise ModelError(f"{str(source)!r} cannot be loaded as a CLIP model ({first_line(error)}).") from error
-    if not hasattr(hf, "get_image_features"):
+    if not (hasattr(hf, "get_image_features") and hasattr(hf, "get_text_features")):
         raise ModelError(
             f"{str(source)!r} is a {type(hf).__name__}; expected a model with image and text features such as CLIP."
         )

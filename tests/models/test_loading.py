@@ -1,5 +1,7 @@
 """The model door: checks at load time, on small random models of other families, and refusals."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import (
@@ -140,6 +142,9 @@ def test_a_loaded_model_needs_its_processor():
 def test_a_scorer_must_be_a_clip(tmp_path):
     with pytest.raises(nbt.NbtoolkitError, match="cannot be loaded as a CLIP model"):
         nbt.load_scorer(tmp_path)
+    captioner = Path(nbt.toy.__file__).parent / "weights" / "captioner"  # it has image features, but no text features
+    with pytest.raises(nbt.NbtoolkitError, match="is a LlavaModel; expected a model with image and text features"):
+        nbt.load_scorer(captioner)
 
 
 def test_a_saved_model_is_loaded_from_its_folder(tmp_path):
