@@ -187,6 +187,9 @@ def test_a_file_larger_than_a_block_is_streamed(tmp_path, monkeypatch):
     mapped[:] = X
     streamed = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped)
     whole = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped.astype(np.float32))
+    monkeypatch.setattr("nbtoolkit.decomposition.semi_nmf._HELD", 6000)
+    flat = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped)  # codes of no more than 6,000 rows are ever held
+    assert matched_cosine(flat.components_, U) > 0.98 and flat.objective_ <= whole.objective_ * 1.005
     assert streamed.components_.dtype == np.float32 and streamed.n_samples_seen_ == 9000
     assert matched_cosine(streamed.components_, U) > 0.98
     assert streamed.objective_ <= whole.objective_ * 1.005

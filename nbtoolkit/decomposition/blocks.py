@@ -69,11 +69,11 @@ class Blocks:
         """Copy some rows, ascending: (len(rows), d)."""
         return self.X if len(rows) == self.n and not self._copy else np.asarray(self.X[rows], self.dtype)
 
-    def project(self, basis: Array | None) -> Array:
-        """X @ basis, (n, rank); X itself where there is none."""
+    def project(self, basis: Array | None, chosen: Array) -> Array:
+        """Chosen rows, ascending, of X @ basis: (len(chosen), rank); of X itself where there is no basis."""
         if basis is None:
-            return self.take(np.arange(self.n))
-        out = np.empty((self.n, basis.shape[1]), self.dtype)
-        for rows, block in self:
-            np.matmul(block, basis, out=out[rows])
+            return self.take(chosen)
+        out = np.empty((len(chosen), basis.shape[1]), self.dtype)
+        for start in range(0, len(chosen), ROWS):
+            np.matmul(self.take(chosen[start : start + ROWS]), basis, out=out[start : start + ROWS])
         return out

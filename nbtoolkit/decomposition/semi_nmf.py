@@ -26,6 +26,9 @@ from .solvers import exact_codes, gram, objective_of, sweep_codes, update_concep
 Array = np.ndarray
 _POLISH = 2  # passes in the full space after the reduced ones
 _SHORT = 15  # iterations after which several starting points are compared
+_FEW = 1000  # rows for which every one of them goes on to the end
+_SAME = 1e-5  # relative difference of two objectives that are one optimum
+_HELD = 100_000  # rows that are iterated on in memory; more are polished and coded block by block
 _SMALL = 4_000_000  # numbers in X: below it threads only wait for each other
 
 
@@ -47,7 +50,8 @@ class SemiNMF(Dictionary):
     init
         ``"kmeans++"`` (spread rows of X, scaled to unit norm), ``"random"`` directions, or an array (n_components, n_features).
     n_init
-        Starting points that are tried for a few iterations; the best goes on.
+        Starting points, of which the lowest end is kept: the problem has many local minima. Two are followed to their end;
+        if they end apart, the others are tried for a few iterations, and the best third (all, up to 1,000 rows) go on.
     random_state
         Seed of every random choice.
 
@@ -82,7 +86,7 @@ class SemiNMF(Dictionary):
     """
 
     def __init__(self, n_components: int = 20, *, alpha: float | str = "auto", convention: str = "paper", max_iter: int = 1000, tol: float = 1e-5,
-                 init: str | Array = "kmeans++", n_init: int = 1, random_state: Any = None) -> None:  # fmt: skip
+                 init: str | Array = "kmeans++", n_init: int = 10, random_state: Any = None) -> None:  # fmt: skip
         self.n_components = n_components
         self.alpha = alpha
         self.convention = convention
@@ -156,12 +160,13 @@ class SemiNMF(Dictionary):
         P = sample if basis is None else sample @ basis
         U, W, path, converged = self._from_best_start(P, basis, rng)
         if some < X.n:
-            P = X.project(basis)
+            more = np.arange(X.n) if X.n <= _HELD else np.sort(rng.choice(X.n, _HELD, replace=False))
+            P = X.project(basis, more)
             U, W, path, _ = alternate(P, U, first_codes(P, U, lam, 8), lam, max(1, self.max_iter // 8), self.tol)
         if basis is not None:
             U = U @ basis.T
             for _ in range(_POLISH):
-                U = self._polish(X, U, W)
+                U = self._polish(X, U, W if W.shape[1] == X.n else None)
         if not converged:
             warnings.warn(
                 f"Semi-NMF stopped after max_iter={self.max_iter} iterations before reaching tol={self.tol}.",
@@ -174,17 +179,27 @@ class SemiNMF(Dictionary):
     def _from_best_start(
         self, P: Array, basis: Array | None, rng: np.random.RandomState
     ) -> tuple[Array, Array, list[float], bool]:
-        tries = self.n_init if isinstance(self.init, str) else 1
-        starts = []
-        for _ in range(tries):
+        lam, path = self.alpha_, [0.0]
+
+        def begin() -> tuple[Array, Array]:
             U = self._start(P, basis, rng).astype(P.dtype)
-            W, path = first_codes(P, U, self.alpha_), [0.0]
-            if tries > 1:
-                U, W, path, _ = alternate(P, U, W, self.alpha_, min(_SHORT, self.max_iter), self.tol)
-            starts.append((U, W, path))
-        U, W, before = min(starts, key=lambda start: start[2][-1])
-        U, W, path, converged = alternate(P, U, W, self.alpha_, self.max_iter - len(before) + 1, self.tol)
-        return U, W, [*before[:-1], *path], converged
+            return U, first_codes(P, U, lam)
+
+        def finish(U: Array, W: Array, before: list[float]) -> tuple[Array, Array, list[float], bool]:
+            U, W, path, converged = alternate(P, U, W, lam, max(1, self.max_iter - len(before) + 1), self.tol)
+            return U, W, [*before[:-1], *path], converged
+
+        tries = self.n_init if isinstance(self.init, str) else 1
+        ends = [finish(*begin(), path) for _ in range(min(tries, 2))]
+        values = [end[2][-1] for end in ends]
+        if tries > 2 and abs(values[0] - values[1]) > _SAME * abs(values[0]):  # two starts met: so would the others
+            starts = []
+            for _ in range(tries - 2):
+                U, W, before, _ = alternate(P, *begin(), lam, min(_SHORT, self.max_iter), self.tol)
+                starts.append((U, W, before))
+            starts.sort(key=lambda start: start[2][-1])
+            ends += [finish(*start) for start in (starts if len(P) <= _FEW else starts[: -(-len(starts) // 3)])]
+        return min(ends, key=lambda end: end[2][-1])
 
     def _start(self, P: Array, basis: Array | None, rng: np.random.RandomState) -> Array:
         k = self.n_components
@@ -202,11 +217,14 @@ class SemiNMF(Dictionary):
         U = U if basis is None else U @ basis
         return U / np.maximum(1.0, np.linalg.norm(U, axis=1, keepdims=True))
 
-    def _polish(self, X: Blocks, U: Array, W: Array) -> Array:
-        """One exact alternation in the full space, reading X once; W (K, n) is updated in place."""
+    def _polish(self, X: Blocks, U: Array, W: Array | None) -> Array:
+        """One exact alternation in the full space, reading X once; codes W (K, n) are updated in place, or made and forgotten."""
         G, A, B = U @ U.T, np.zeros((len(U), len(U))), np.zeros(U.shape)
         for rows, block in X:
-            W[:, rows] = part = sweep_codes(U @ block.T - self.alpha_ / 2, G, np.ascontiguousarray(W[:, rows]), 3)
+            old = np.zeros((len(U), len(block)), U.dtype) if W is None else np.ascontiguousarray(W[:, rows])
+            part = sweep_codes(U @ block.T - self.alpha_ / 2, G, old, 3 if W is not None else 15)
+            if W is not None:
+                W[:, rows] = part
             A += part @ part.T
             B += part @ block
         return update_concepts(A, B, U.astype(np.float64)).astype(U.dtype)

@@ -1,16 +1,22 @@
-"""What a dictionary costs, as ratios in one run: ``python tests/benchmarks/dictionaries.py``. CPU seconds, one thread, medians.
+"""What a dictionary costs, as ratios in one run: ``python tests/benchmarks/dictionaries.py [fit|peer|codes|growth|stream …]``.
 
-Semi-NMF against scikit-learn's ``DictionaryLearning`` as the authors call it, to the same objective, and ``MiniBatchDictionaryLearning``;
-``transform`` against ``lasso_cd``; a memory-mapped file of many rows. Not a test: machines are shared and noisy.
+CPU seconds, one thread, medians. Semi-NMF against scikit-learn's ``DictionaryLearning`` as the authors call it, to the same
+objective, ``MiniBatchDictionaryLearning`` and, where it is installed, ``overcomplete``; ``transform`` against ``lasso_cd``; growth
+with the number of concepts and of rows in a memory-mapped file. Not a test: machines are shared and noisy.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import statistics
 import sys
 import tempfile
+import threading
 import time
+import types
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,16 +51,111 @@ def median(run, n: int = 5) -> tuple[float, object]:
     return statistics.median(times), out[-1]
 
 
-def fit(X: np.ndarray, k: int) -> None:
-    def reached(U: np.ndarray) -> float:
-        return objective(X, exact_codes(X, U, 2.0), U, 2.0)
+def hidden_like(m: int, b: int, k: int, seed: int = 0) -> np.ndarray:
+    """The same, with what hidden states add: a mean that all share, a slow decay of the rest, two massive dimensions."""
+    rng = np.random.default_rng(seed + 1)
+    X = planted(m, b, k, seed=seed) + 12 * rng.normal(size=b).astype(np.float32) / np.sqrt(b)
+    decay = rng.normal(size=(m, 64)) @ (rng.normal(size=(64, b)) / (1 + np.arange(64)[:, None]) / np.sqrt(b) * 20)
+    X += decay.astype(np.float32)
+    X[:, [7, 700]] += 60 + 3 * rng.normal(size=(m, 2)).astype(np.float32)
+    return X
+
+
+def reached(X: np.ndarray, U: np.ndarray, alpha: float) -> float:
+    """Objective of a dictionary with its exact codes, after its concepts are brought into the unit ball."""
+    U = (U / np.maximum(1, np.linalg.norm(U, axis=1, keepdims=True))).astype(np.float32)
+    return objective(X, exact_codes(X, U, alpha), U, alpha)
+
+
+class _Enough(Exception):
+    """The peer's time is over; carries its dictionary."""
+
+
+def fit(name: str, X: np.ndarray, k: int, budget: float = 60) -> None:
+    def watch(state: dict) -> None:
+        if time.process_time() - begun > budget:
+            raise _Enough(state["dictionary"].copy())
 
     ours, estimator = median(lambda: nbt.SemiNMF(k, alpha=1.0, convention="sklearn", random_state=0).fit(X))
+    f = reached(X, estimator.components_, 2)
+    print(f"{name} {X.shape}, K = {k}: SemiNMF {ours:.2f} s, objective {f:.0f}")
     batch, mini = median(lambda: MiniBatchDictionaryLearning(k, alpha=1.0, **PEER).fit(X), 3)
-    theirs, full = cpu(lambda: DictionaryLearning(k, alpha=1.0, max_iter=5000, **PEER).fit(X))
-    f, fm, fd = (reached(e.components_) for e in (estimator, mini, full))
-    print(f"{X.shape}, K = {k}: SemiNMF {ours:.2f} s (objective {f:.0f}); DictionaryLearning {theirs:.1f} s ({fd:.0f}): {theirs / ours:.0f} times slower, "
-          f"ours {1 - f / fd:+.2%} lower; MiniBatch {batch:.1f} s ({fm:.0f}): {batch / ours:.1f} times slower, ours {1 - f / fm:+.2%} lower")  # fmt: skip
+    fm = reached(X, mini.components_, 2)
+    print(
+        f"  MiniBatchDictionaryLearning {batch:.1f} s ({batch / ours:.1f} times), objective {fm:.0f} ({fm / f - 1:+.2%})"
+    )
+    begun = time.process_time()
+    try:
+        U = DictionaryLearning(k, alpha=1.0, max_iter=5000, callback=watch, **PEER).fit(X).components_
+        end = "to its end"
+    except _Enough as enough:
+        (U,), end = enough.args, "stopped there"
+    theirs = time.process_time() - begun
+    fd = reached(X, U, 2)
+    print(
+        f"  DictionaryLearning {theirs:.1f} s, {end} ({theirs / ours:.0f} times), objective {fd:.0f} ({fd / f - 1:+.2%})"
+    )
+
+
+def peer(name: str, X: np.ndarray, k: int) -> None:
+    """``overcomplete``'s Semi-NMF has no bound on the concepts, and with its default solver no penalty: alpha is 0 for both."""
+    if "overcomplete" not in sys.modules:
+        spec = importlib.util.find_spec("overcomplete")
+        if spec is None:
+            print("overcomplete is not installed (pip install --no-deps overcomplete): left out")
+            return
+        package = types.ModuleType("overcomplete")  # its own __init__ needs torchvision and an old matplotlib
+        package.__path__ = list(spec.submodule_search_locations or ())
+        sys.modules["overcomplete"] = package
+    import torch
+    from overcomplete.optimization.semi_nmf import SemiNMF
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    ours, estimator = median(lambda: nbt.SemiNMF(k, alpha=0.0, random_state=0).fit(X), 3)
+    theirs, other = cpu(lambda: SemiNMF(k, tol=1e-5).fit(torch.from_numpy(X)))
+    U = np.asarray(other[1] if isinstance(other, tuple) else other.get_dictionary())
+    f, fo = (
+        float(np.square(X - exact_codes(X, u, 0.0) @ u).sum())
+        for u in (estimator.components_, U / np.linalg.norm(U, axis=1, keepdims=True))
+    )
+    print(f"{name} {X.shape}, K = {k}, no penalty: SemiNMF {ours:.2f} s (squared error {f:.0f}); overcomplete {theirs:.1f} s "
+          f"({theirs / ours:.0f} times), squared error {fo:.0f} ({fo / f - 1:+.2%})")  # fmt: skip
+
+
+def growth(X: np.ndarray) -> None:
+    for k in (10, 20, 50, 100, 200):
+        ours, estimator = median(lambda k=k: nbt.SemiNMF(k, alpha=2.0, random_state=0).fit(X), 3)
+        once, _ = median(lambda e=estimator: X @ e.components_.T)
+        batch, mini = cpu(lambda k=k: MiniBatchDictionaryLearning(k, alpha=1.0, **PEER).fit(X))
+        gap = reached(X, mini.components_, 2) / reached(X, estimator.components_, 2) - 1
+        print(
+            f"{X.shape}, K = {k}: {ours:.2f} s, {ours / once:.0f} passes X Uᵀ of {once * 1e3:.0f} ms; MiniBatch {batch / ours:.1f} times, objective {gap:+.2%}"
+        )
+
+
+@contextlib.contextmanager
+def anonymous_memory() -> Iterator[list[float]]:
+    """Growth of the process's own memory (no mapped files) inside the block, in MB: one number once it ends."""
+
+    def now() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
+
+    before, peak, stop, out = now(), [now()], threading.Event(), []
+
+    def watch() -> None:
+        while not stop.wait(0.02):
+            peak[0] = max(peak[0], now())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield out
+    finally:
+        stop.set()
+        thread.join()
+        out.append((peak[0] - before) / 1e3)
 
 
 def codes(X: np.ndarray) -> None:
@@ -92,17 +193,25 @@ def stream(n: int, d: int = 1024, k: int = 20) -> None:
         for start in range(0, n, 10_000):
             mapped[start : start + 10_000] = planted(min(10_000, n - start), d, k, seed=0 if start == 0 else start)
         read, _ = cpu(lambda: [float(np.asarray(mapped[i : i + 2048], np.float32)[0, 0]) for i in range(0, n, 2048)])
-        ours, _ = cpu(lambda: nbt.SemiNMF(k, alpha=2.0, random_state=0).fit(mapped))
-        print(
-            f"{n} rows of {d} float16 on disk ({mapped.nbytes / 1e9:.1f} GB): {ours:.1f} s, {ours / read:.1f} times reading it once"
-        )
+        with anonymous_memory() as grown:
+            ours, _ = cpu(lambda: nbt.SemiNMF(k, alpha=2.0, random_state=0).fit(mapped))
+        print(f"{n} rows of {d} float16 on disk ({mapped.nbytes / 1e9:.1f} GB): {ours:.1f} s, {ours / read:.1f} times reading and converting it once, "
+              f"{grown[0]:.0f} MB of memory")  # fmt: skip
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    wanted = set(sys.argv[1:]) or {"fit", "peer", "codes", "growth", "stream"}
     with threadpool_limits(1):
-        X = planted(3000, 4096, 20)
-        fit(X, 20)
-        codes(X)
-        for rows in (10_000, 100_000):
+        sets = {"planted": planted(3000, 4096, 20), "hidden-state-like": hidden_like(3000, 4096, 20)}
+        for name, X in sets.items():
+            if "fit" in wanted:
+                fit(name, X, 20)
+            if "peer" in wanted:
+                peer(name, X, 20)
+            if "growth" in wanted:
+                growth(X)
+        if "codes" in wanted:
+            codes(sets["planted"])
+        for rows in (10_000, 100_000, 1_000_000) if "stream" in wanted else ():
             stream(rows)
