@@ -27,7 +27,7 @@ Array = np.ndarray
 _POLISH = 2  # passes in the full space after the reduced ones
 _SHORT = 15  # iterations after which several starting points are compared
 _FEW = 1000  # rows for which every one of them goes on to the end
-_SAME = 1e-5  # relative difference of two objectives that are one optimum
+_LIGHT = 100_000  # rows times concepts up to which several are tried
 _HELD = 100_000  # rows that are iterated on in memory; more are polished and coded block by block
 _SMALL = 4_000_000  # numbers in X: below it threads only wait for each other
 
@@ -50,8 +50,10 @@ class SemiNMF(Dictionary):
     init
         ``"kmeans++"`` (spread rows of X, scaled to unit norm), ``"random"`` directions, or an array (n_components, n_features).
     n_init
-        Starting points, of which the lowest end is kept: the problem has many local minima. Two are followed to their end;
-        if they end apart, the others are tried for a few iterations, and the best third (all, up to 1,000 rows) go on.
+        Starting points, of which the lowest end is kept, because the problem has many local minima. Two are followed to
+        their end; if they end apart, the others are tried for a few iterations, the best third (all, up to 1,000 rows)
+        are followed too, and the best end is refined to a tenth of ``tol``. ``"auto"``: 10 where rows × concepts are at
+        most 100,000, else 1.
     random_state
         Seed of every random choice.
 
@@ -85,8 +87,8 @@ class SemiNMF(Dictionary):
     (30, 3)
     """
 
-    def __init__(self, n_components: int = 20, *, alpha: float | str = "auto", convention: str = "paper", max_iter: int = 1000, tol: float = 1e-5,
-                 init: str | Array = "kmeans++", n_init: int = 10, random_state: Any = None) -> None:  # fmt: skip
+    def __init__(self, n_components: int = 20, *, alpha: float | str = "auto", convention: str = "paper", max_iter: int = 1000, tol: float = 1e-4,
+                 init: str | Array = "kmeans++", n_init: int | str = "auto", random_state: Any = None) -> None:  # fmt: skip
         self.n_components = n_components
         self.alpha = alpha
         self.convention = convention
@@ -165,6 +167,7 @@ class SemiNMF(Dictionary):
             U, W, path, _ = alternate(P, U, first_codes(P, U, lam, 8), lam, max(1, self.max_iter // 8), self.tol)
         if basis is not None:
             U = U @ basis.T
+        if basis is not None or len(W[0]) < X.n:
             for _ in range(_POLISH):
                 U = self._polish(X, U, W if W.shape[1] == X.n else None)
         if not converged:
@@ -185,21 +188,31 @@ class SemiNMF(Dictionary):
             U = self._start(P, basis, rng).astype(P.dtype)
             return U, first_codes(P, U, lam)
 
-        def finish(U: Array, W: Array, before: list[float]) -> tuple[Array, Array, list[float], bool]:
-            U, W, path, converged = alternate(P, U, W, lam, max(1, self.max_iter - len(before) + 1), self.tol)
+        def finish(U: Array, W: Array, before: list[float], tol: float) -> tuple[Array, Array, list[float], bool]:
+            U, W, path, converged = alternate(P, U, W, lam, max(1, self.max_iter - len(before) + 1), tol)
             return U, W, [*before[:-1], *path], converged
 
-        tries = self.n_init if isinstance(self.init, str) else 1
-        ends = [finish(*begin(), path) for _ in range(min(tries, 2))]
+        tries = self._tries(len(P))
+        if tries == 1:
+            return finish(*begin(), path, self.tol)
+        ends = [finish(*begin(), path, self.tol) for _ in range(2)]
         values = [end[2][-1] for end in ends]
-        if tries > 2 and abs(values[0] - values[1]) > _SAME * abs(values[0]):  # two starts met: so would the others
-            starts = []
-            for _ in range(tries - 2):
-                U, W, before, _ = alternate(P, *begin(), lam, min(_SHORT, self.max_iter), self.tol)
-                starts.append((U, W, before))
-            starts.sort(key=lambda start: start[2][-1])
-            ends += [finish(*start) for start in (starts if len(P) <= _FEW else starts[: -(-len(starts) // 3)])]
-        return min(ends, key=lambda end: end[2][-1])
+        if abs(values[0] - values[1]) > self.tol * abs(values[0]):  # two starts that meet speak for the others too
+            tried = (alternate(P, *begin(), lam, min(_SHORT, self.max_iter), self.tol) for _ in range(tries - 2))
+            starts = sorted((start[:3] for start in tried), key=lambda start: start[2][-1])
+            some = starts if len(P) <= _FEW else starts[: -(-len(starts) // 3)]
+            ends += [finish(*start, self.tol) for start in some]
+        U, W, before, _ = min(ends, key=lambda end: end[2][-1])
+        return finish(U, W, before, self.tol / 10)
+
+    def _tries(self, n: int) -> int:
+        if not isinstance(self.init, str):
+            return 1
+        if self.n_init == "auto":
+            return 10 if n * self.n_components <= _LIGHT else 1
+        if isinstance(self.n_init, str) or not self.n_init >= 1:
+            raise ValueError(f"n_init is {self.n_init!r}; expected a whole number of at least 1, or 'auto'.")
+        return int(self.n_init)
 
     def _start(self, P: Array, basis: Array | None, rng: np.random.RandomState) -> Array:
         k = self.n_components
