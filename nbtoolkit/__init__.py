@@ -19,7 +19,7 @@ _HOME = {
     "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
     "Source": "types", "Study": "types", "NbtoolkitError": "errors",
 }  # fmt: skip
-_MODULES = ("toy", "widgets", "types", "errors", "metrics", "interventions", "attribution")
+_MODULES = ("toy", "widgets", "types", "errors", "metrics", "interventions", "attribution", "effects")
 
 __version__ = "0.1.0"
 __all__ = sorted([*_HOME, "toy", "widgets"])

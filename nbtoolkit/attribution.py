@@ -68,6 +68,16 @@ class Mentions:
         scores, states = zip(*found, strict=True)
         return torch.cat(scores).numpy(), torch.cat(states, 1).transpose(0, 1).numpy()
 
+    def answers(self, max_new_tokens: int = 40) -> list[str]:
+        """Let the model answer again, under whatever interventions are in force."""
+        import torch
+
+        out = []
+        with torch.inference_mode():
+            for inputs, _, _ in self._batches:
+                out += [self.model.decode(row).strip() for row in _answer(self.model, inputs, max_new_tokens)]
+        return out
+
     def after(self, layer: int) -> Callable[[Array], Array]:
         """Make the rest of the model a function: from states (n, d_model) after a layer to the token's log-probability (n,), nats.
 
@@ -79,7 +89,7 @@ class Mentions:
         def log_probability(states: Array) -> Array:
             import torch
 
-            new = torch.as_tensor(np.asarray(states, np.float32))
+            new = torch.tensor(np.asarray(states, np.float32))
             if new.shape != (len(self), self.model.d_model):
                 raise MethodError(
                     f"states has shape {tuple(new.shape)}; expected ({len(self)}, {self.model.d_model}), a row a mention."
@@ -175,10 +185,6 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
     """
     import torch
 
-    from .models.checks import until_end
-    from .models.hooks import LastPosition
-    from .models.passes import greedy
-
     if answers is not None and len(answers) != len(images):
         raise MethodError(f"There are {len(answers)} answers for {len(images)} pictures; expected one each.")
     variants = subtoken_variants(model.tokenizer, token)
@@ -188,8 +194,7 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
         part = [read_image(i) for i in images[start : start + size]]
         if answers is None:
             with torch.inference_mode():
-                new = greedy(model, model.encode(part, prompt), LastPosition([0], max_new_tokens))
-            said = [until_end(model, row) for row in new]
+                said = _answer(model, model.encode(part, prompt), max_new_tokens)
         else:
             said = [encode_answer(model.tokenizer, a) for a in answers[start : start + size]]
         at = [find_token(ids, variants, model.tokenizer.decode) for ids in said]
@@ -204,6 +209,14 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
             f"{token!r} is in none of {len(images)} answers. Choose pictures about which the model says it."
         )
     return Mentions(model, token, tuple(rows), tuple(captions), tuple(batches))
+
+
+def _answer(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[list[int]]:
+    from .models.checks import until_end
+    from .models.hooks import LastPosition
+    from .models.passes import greedy
+
+    return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,7 +126,7 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
     import torch
 
     (at,) = at_layers(model, [layer])
-    new = torch.as_tensor(np.asarray(states) if not isinstance(states, torch.Tensor) else states)
+    new = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
     if new.ndim != 3 or new.shape[-1] != model.d_model or (positions is not None and new.shape[1] != len(positions)):
         raise MethodError(
             f"states has shape {tuple(new.shape)}; expected (n, {'positions' if positions is None else len(positions)}, {model.d_model})."
@@ -257,7 +257,7 @@ def _check(value: str, allowed: Sequence[str], name: str) -> None:
 def _vector(model: Model, vector: Any) -> Tensor:
     import torch
 
-    v = torch.as_tensor(vector if isinstance(vector, torch.Tensor) else np.asarray(vector, np.float32))
+    v = vector if isinstance(vector, torch.Tensor) else torch.tensor(np.asarray(vector, np.float32))
     if v.shape != (model.d_model,) or not bool(v.isfinite().all()):
         raise MethodError(
             f"The vector has shape {tuple(v.shape)}; expected ({model.d_model},) finite numbers, one a dimension of the stream."

@@ -1,0 +1,75 @@
+"""Layers and concepts switched off: what happens to the token, the caption and the concepts."""
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.attribution import mentions
+from nbtoolkit.effects import effect, layer_effects, word_difference
+from nbtoolkit.interventions import ablate, mean_contributions
+
+
+@pytest.fixture(scope="module")
+def said(model, data):
+    return mentions(model, data["image"][:60], "dog")
+
+
+@pytest.fixture(scope="module")
+def one(model, data, said):
+    return mentions(model, [data["image"][said.rows[0]]], "dog")
+
+
+def test_every_layer_is_what_it_is_alone(said, model):
+    found = layer_effects(said, n_random=2)
+    assert found.layers == (1, 2, 3, 4, 5) and found.change.shape == found.null.shape == (len(said), 5)
+    with ablate(model, 1):
+        moved = said.read()[0]
+    np.testing.assert_allclose(found.change[:, 0], moved - said.read()[0])
+    assert found.score(1).mean < -1 and abs(found.null.mean()) < abs(found.score(1).mean)
+    np.testing.assert_array_equal(layer_effects(said, [2], n_random=0).null, 0)
+    assert layer_effects(said, [-1], n_random=1).layers == (5,)
+
+
+def test_the_mean_and_the_branches_have_effects_of_their_own(said, model, data):
+    means = mean_contributions(model, data["image"][:4], [1], part="mlp")
+    zero, mean = (
+        layer_effects(said, [1], part="mlp", how=how, means=means, n_random=0).change for how in ("zero", "mean")
+    )
+    assert not np.allclose(zero, mean)
+
+
+def test_nothing_changed_is_nothing_changed(one, model, reps):
+    cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=3)
+    same = effect(one, cd, lambda: ablate(model, []))
+    assert same.change == 0 and same.before == same.after and same.vanished == same.appeared == []
+    assert [kind for kind, _ in same.difference] == ["same"]
+    np.testing.assert_array_equal(same.activations[0], same.activations[1])
+
+
+def test_a_concept_that_is_taken_out_vanishes(one, model, reps):
+    """Taking the strongest concept's direction out of its own layer leaves nothing of it there."""
+    cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=3)
+    strongest = int(effect(one, cd, lambda: ablate(model, [])).activations[0].argmax())
+    found = effect(one, cd, lambda: ablate(model, 3, direction=cd.concept(strongest)))
+    assert strongest in found.vanished and found.activations[1][strongest] < 1e-3 * found.activations[0][strongest]
+
+
+def test_without_its_first_layer_the_model_says_something_else(one, model, reps):
+    cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=-1)
+    found = effect(one, cd, lambda: ablate(model, 1))
+    assert found.after != found.before and found.change < 0 and "becomes" in repr(found)
+    gone = " ".join(words for kind, words in found.difference if kind != "new")
+    new = " ".join(words for kind, words in found.difference if kind != "gone")
+    assert gone == found.before and new == found.after
+    assert one.answers() == [found.before]
+
+
+def test_one_picture_at_a_time(said, model, reps):
+    cd = nbt.decompose(reps, nbt.SemiNMF(3, random_state=0))
+    with pytest.raises(nbt.NbtoolkitError, match="mentions; expected that of one picture"):
+        effect(said, cd, lambda: ablate(model, 1))
+
+
+def test_words_that_come_and_go():
+    assert word_difference("", "a b") == [("new", "a b")] and word_difference("a b", "") == [("gone", "a b")]
+    assert word_difference("", "") == []
