@@ -15,7 +15,7 @@ _HOME = {
     "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
     "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
     "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "compare": "metrics", "study": "studies", "sweep": "sweeps",
-    "interpret": "interpretation", "saliency": "interpretation", "open_study": "store", "read_xl_vlms": "interop", "explore": "widgets",
+    "interpret": "interpretation", "saliency": "interpretation", "open_study": "store", "read_xl_vlms": "interop", "explore": "live",
     "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
     "Source": "types", "Study": "types", "NbtoolkitError": "errors",
 }  # fmt: skip
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .interop import read_xl_vlms as read_xl_vlms
     from .interpretation import interpret as interpret
     from .interpretation import saliency as saliency
+    from .live import explore as explore
     from .metrics import compare as compare
     from .metrics import evaluate as evaluate
     from .models import check_model as check_model
@@ -69,4 +70,3 @@ if TYPE_CHECKING:
     from .types import Scores as Scores
     from .types import Source as Source
     from .types import Study as Study
-    from .widgets import explore as explore

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import html
-import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,10 @@ from ..atomic import write_text
 from ..errors import NbtoolkitError
 from ..types import Study
 from . import encode
+from .channel import Answer, Channel, Job, Operations
 from .export import page
 
 _STATIC = Path(__file__).parent / "static"
-log = logging.getLogger(__name__)
 
 
 def _asset(name: str) -> str | Path:
@@ -39,6 +37,8 @@ class StudyView(anywidget.AnyWidget):
         What to show.
     layer, concept, sample
         Where to start; see the traits.
+    live
+        A model to ask (:class:`nbtoolkit.live.Live`), or None.
     """
 
     _esm = _asset("nbtoolkit.js")
@@ -61,6 +61,7 @@ class StudyView(anywidget.AnyWidget):
         layer: int | None = None,
         concept: int | None = 0,
         sample: str | None = None,
+        live: Any = None,
         **unknown: Any,
     ) -> None:
         if not isinstance(study, Study):
@@ -81,8 +82,13 @@ class StudyView(anywidget.AnyWidget):
             exemplars = study.grounding(start).exemplars
             row = concept if concept is not None and 0 <= concept < len(exemplars) else 0
             sample = (exemplars[row] or [study.samples[0].id])[0]
-        super().__init__(_kind=self.kind, _meta=encode.describe(study), layer=start, concept=concept, sample=sample)
-        self.on_msg(self._answer)
+        self._live = live
+        quick: Operations = {"thumbs": self._thumbs, "sample": self._facts, "activations": self._activations}
+        slow: Operations = {} if live is None else {"ablate": self._ablate, "sweep": self._sweep}
+        self._channel = Channel(lambda *message: self.send(*message), quick, slow)
+        meta = encode.describe(study) | {"live": None if live is None else live.facts}
+        super().__init__(_kind=self.kind, _meta=meta, layer=start, concept=concept, sample=sample)
+        self.on_msg(self._channel.receive)
 
     @property
     def study(self) -> Study:
@@ -114,28 +120,26 @@ class StudyView(anywidget.AnyWidget):
 
     # --- requests of the page: bulk data by id, never as traits ----------------------------------------
 
-    def _answer(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-        if message.get("kind") != "request":
-            return
-        operations: dict[str, Callable[..., tuple[dict[str, Any], list[bytes]]]] = {
-            "thumbs": self._thumbs, "sample": self._facts, "activations": self._activations,
-        }  # fmt: skip
-        try:
-            data, buffers = operations[message["op"]](**message.get("args", {}))
-        except Exception as error:  # shown in the page: an error in a callback is otherwise silent
-            log.exception("request %r failed", message.get("op"))
-            self.send({"kind": "reply", "id": message.get("id"), "error": f"{type(error).__name__}: {error}"})
-            return
-        self.send({"kind": "reply", "id": message["id"], "data": data}, buffers)
-
-    def _thumbs(self, rows: list[int]) -> tuple[dict[str, Any], list[bytes]]:
+    def _thumbs(self, rows: list[int]) -> Answer:
         return {"rows": rows}, [encode.strip([self._study.samples[i] for i in rows])]
 
-    def _facts(self, row: int) -> tuple[dict[str, Any], list[bytes]]:
+    def _facts(self, row: int) -> Answer:
         return encode.sample_facts(self._study.samples[row]), [self._study.samples[row].image]
 
-    def _activations(self, layer: int) -> tuple[dict[str, Any], list[bytes]]:
+    def _activations(self, layer: int) -> Answer:
         return encode.activations(self._study.dictionary(layer))
+
+    def _ablate(self, job: Job, **question: Any) -> Answer:
+        return self._live.ablate(**question), []
+
+    def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
+        return self._live.sweep(samples, progress=job.progress, cancel=job.cancel, **question), []
+
+    def close(self) -> None:
+        """Close the view, and stop what it computes."""
+        if hasattr(self, "_channel"):  # refused before it was made
+            self._channel.close()
+        super().close()
 
     # --- outside a live notebook ------------------------------------------------------------------------
 
@@ -156,7 +160,7 @@ class StudyView(anywidget.AnyWidget):
         """
         state = {
             "_kind": self.kind,
-            "_meta": dict(self._meta),
+            "_meta": dict(self._meta) | {"live": None},
             "layer": self.layer,
             "concept": self.concept,
             "sample": self.sample,

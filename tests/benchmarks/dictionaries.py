@@ -58,7 +58,7 @@ def hidden_like(m: int, b: int, k: int, seed: int = 0) -> np.ndarray:
     decay = rng.normal(size=(m, 64)) @ (rng.normal(size=(64, b)) / (1 + np.arange(64)[:, None]) / np.sqrt(b) * 20)
     X += decay.astype(np.float32)
     X[:, [7, 700]] += 60 + 3 * rng.normal(size=(m, 2)).astype(np.float32)
-    return X
+    return X.astype(np.float32)
 
 
 def reached(X: np.ndarray, U: np.ndarray, alpha: float) -> float:

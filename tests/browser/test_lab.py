@@ -145,3 +145,49 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
                 path=f"{PICTURES}/explorer-{'light' if light == 'true' else 'dark'}.png"
             )
     lab.clean()
+
+
+LIVE = """
+import nbtoolkit as nbt
+study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
+explorer = nbt.explore(study, model, layer=4)
+explorer
+"""
+
+
+def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tmp_path):
+    folder = study.save(tmp_path / "dog.study")
+    write_notebook(tmp_path / "live.ipynb", [LIVE.format(folder=str(folder)).strip()])
+    view = lab(tmp_path / "live.ipynb")
+    page = view.page
+    page.evaluate(RUN, 0)
+    switches = page.locator(".nbt-switch")
+    switches.nth(0).wait_for(timeout=60_000)
+    assert switches.count() == 5 and "Nothing is switched off" in page.locator(".nbt-effect").inner_text()
+    switches.nth(0).click()
+    page.locator(".nbt-effect del").first.wait_for(timeout=20_000)
+    assert (
+        "−" in page.locator(".nbt-effect strong").inner_text()
+        and switches.nth(0).get_attribute("aria-pressed") == "true"
+    )
+    # the answer is the core's
+    sample = page.evaluate(ASK, "print(explorer.sample)")
+    after = float(page.evaluate(ASK, f"print(explorer._live.ablate({sample!r}, layers=[1], at=4)['after'])"))
+    assert f"−{abs(after):.3f})" in page.locator(".nbt-effect").inner_text()
+    # another picture is asked about at once; a concept is taken out; reset
+    page.get_by_role("button", name="next picture").click()
+    page.wait_for_function("!document.querySelector('.nbt-effect').classList.contains('nbt-stale')")
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("checkbox").check()
+    page.locator(".nbt-effect .nbt-said").wait_for()
+    page.get_by_role("button", name="This picture, every layer in turn").click()
+    page.locator(".nbt-effects svg").wait_for(timeout=20_000)
+    assert page.locator(".nbt-effect-bar").count() == 5
+    page.locator(".nbt-effects .nbt-hit").nth(4).click()
+    assert switches.nth(4).get_attribute("aria-pressed") == "true"
+    # a long sweep is cancelled
+    page.get_by_role("button", name="pictures").last.click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Stopped after").wait_for(timeout=20_000)
+    assert view.axe(node_modules) == []
+    view.clean()

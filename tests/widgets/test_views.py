@@ -20,7 +20,7 @@ def ask(view, op, **args):
     """Send a request as the page does, and give the reply."""
     sent = []
     view.send = lambda content, buffers=None: sent.append((content, buffers))
-    view._answer(view, {"kind": "request", "id": 7, "op": op, "args": args}, [])
+    view._channel.receive(view, {"kind": "request", "id": 7, "op": op, "args": args}, [])
     (content, buffers) = sent[0]
     assert content["kind"] == "reply" and content["id"] == 7
     return content, buffers

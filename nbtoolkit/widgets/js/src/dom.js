@@ -30,6 +30,15 @@ export const freshId = (stem) => `nbt-${stem}-${++counter}`;
 export const format = (value, digits = 2) =>
   new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
+/**
+ * A number that may be negative, with a real minus sign; never a negative zero.
+ * @param {number} value @param {number} [digits] @param {string} [plus]
+ */
+export function signed(value, digits = 2, plus = "") {
+  const text = format(Math.abs(value), digits);
+  return `${/[1-9]/.test(text) ? (value < 0 ? "−" : plus) : ""}${text}`;
+}
+
 /** @param {number} share */
 export const percent = (share) => new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share);
 

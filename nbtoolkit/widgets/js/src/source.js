@@ -22,7 +22,7 @@ async function decoded(url) {
  */
 export function kernelSource(model) {
   let last = 0;
-  /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void }>} */
+  /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void, progress?(done: number, total: number): void }>} */
   const waiting = new Map();
   /** @type {Map<number, import("./types.js").Thumb>} */
   const thumbs = new Map();
@@ -33,6 +33,7 @@ export function kernelSource(model) {
 
   const receive = (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
     const asker = message?.kind === "reply" && waiting.get(message.id);
+    if (message?.kind === "progress") waiting.get(message.id)?.progress?.(message.done, message.total);
     if (!asker) return;
     waiting.delete(message.id);
     if (message.error) asker.reject(new Error(message.error));
@@ -48,6 +49,15 @@ export function kernelSource(model) {
       setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
       model.send({ kind: "request", id, op, args });
     });
+  /** @type {import("./types.js").Source["job"]} */
+  const job = (op, args, progress) => {
+    const id = ++last;
+    const answer = new Promise((resolve, reject) => {
+      waiting.set(id, { resolve: ({ data }) => resolve(data), reject, progress });
+      model.send({ kind: "request", id, op, args });
+    });
+    return { answer, cancel: () => model.send({ kind: "cancel", id }) };
+  };
   const blob = (/** @type {DataView} */ raw) => {
     const url = URL.createObjectURL(new Blob([/** @type {any} */ (raw)], { type: "image/jpeg" }));
     urls.add(url);
@@ -55,6 +65,7 @@ export function kernelSource(model) {
   };
 
   return {
+    job: model.get("_meta").live ? job : null,
     async thumbs(rows) {
       const missing = rows.filter((r) => !thumbs.has(r));
       if (missing.length) {
@@ -108,6 +119,7 @@ export function pageSource(data) {
     return urls.get(row) ?? null;
   };
   return {
+    job: null,
     async thumbs(rows) {
       return new Map(rows.flatMap((row) => {
         const picture = url(row);

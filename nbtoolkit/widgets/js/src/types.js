@@ -5,7 +5,8 @@
  * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null }} Concept
  * @typedef {{ name: string, label: string, better: string, baseline: string, values: number[], spread: number[], baselines: (number | null)[] }} Curve
  * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], concepts: Record<string, Concept[]>,
- *             metrics: Curve[], samples: { id: string, caption: string }[] }} Meta
+ *             metrics: Curve[], samples: { id: string, caption: string }[],
+ *             live: { n_layers: number, n_heads: number, name: string } | null }} Meta
  * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
  * @typedef {{ url: string, index: number, count: number }} Thumb
@@ -18,6 +19,10 @@
  * What a pane needs: the state, its meta data, and where bulk data comes from.
  * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void }} Context
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
- *             activations(layer: number): Promise<Activations>, close(): void }} Source
+ *             activations(layer: number): Promise<Activations>, close(): void,
+ *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void) => Job) }} Source
+ *
+ * Long work in the kernel.
+ * @typedef {{ answer: Promise<any>, cancel(): void }} Job
  */
 export {};

@@ -1,6 +1,7 @@
 // @ts-check
 /** Put panes together: one root element, one live region, one error banner. */
 
+import { ablationPane } from "./ablation.js";
 import { galleryPane } from "./gallery.js";
 import { h, onChange } from "./dom.js";
 import { layersPane } from "./layers.js";
@@ -52,9 +53,12 @@ function explorer(ctx) {
     layers);
   const gallery = galleryPane(ctx);
   const sample = samplePane(ctx);
-  const body = h("div", { class: "nbt-body", "data-tab": "gallery" }, gallery, sample);
-  const tabs = ["gallery", "sample"].map((name) => h("button", { type: "button", class: "nbt-tab", "aria-pressed": String(name === "gallery"), text: name === "gallery" ? "Concepts" : "Picture",
-    onclick: () => { body.dataset.tab = name; tabs.forEach((t, i) => t.setAttribute("aria-pressed", String(["gallery", "sample"][i] === name))); } }));
+  /** @type {Record<string, [string, HTMLElement]>} */
+  const panes = { gallery: ["Concepts", gallery], sample: ["Picture", sample], ...(ctx.source.job ? { ablation: ["Switch off", ablationPane(ctx)] } : {}) };
+  const body = h("div", { class: "nbt-body", "data-tab": "gallery" }, ...Object.values(panes).map(([, pane]) => pane));
+  const names = Object.keys(panes);
+  const tabs = names.map((name) => h("button", { type: "button", class: "nbt-tab", "aria-pressed": String(name === "gallery"), text: panes[name][0],
+    onclick: () => { body.dataset.tab = name; tabs.forEach((t, i) => t.setAttribute("aria-pressed", String(names[i] === name))); } }));
   onChange(ctx, ["sample"], () => tabs[1].classList.toggle("nbt-fresh", body.dataset.tab === "gallery" && model.get("sample") !== null));
   return [head, h("div", { class: "nbt-tabs", role: "group", "aria-label": "Pane" }, ...tabs), body];
 }

@@ -1,0 +1,130 @@
+"""A model behind the views: answers equal the core's, run on a thread, report progress, and can be cancelled."""
+
+import dataclasses
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.attribution import mentions
+from nbtoolkit.interventions import ablate
+from nbtoolkit.live import Live
+from nbtoolkit.widgets.channel import Channel
+
+
+@pytest.fixture(scope="module")
+def live(model, study, data):
+    return Live(model, study, data)
+
+
+@pytest.fixture
+def sample(study):
+    return study.samples[0].id
+
+
+def test_answers_are_the_cores(live, model, study, data, sample):
+    said = mentions(model, [data["image"][data["id"].index(sample)]], study.token)
+    before, _ = said.read()
+    with ablate(model, [1, 2], part="mlp"):
+        after, _ = said.read()
+    found = live.ablate(sample, layers=[1, 2], part="mlp", at=3)
+    assert found["before"] == pytest.approx(float(before[0]), abs=1e-5) and found["after"] == pytest.approx(
+        float(after[0]), abs=1e-5
+    )
+    assert found["layer"] == 3 and np.shape(found["activations"]) == (2, study.dictionary(3).n_concepts)
+    nothing = live.ablate(sample)
+    assert nothing["before"] == nothing["after"] and nothing["difference"] == [("same", said.captions[0])]
+
+
+def test_heads_means_and_concepts(live, study, sample):
+    heads = live.ablate(sample, layers=[1], part="attention", heads=[0])
+    whole = live.ablate(sample, layers=[1], part="attention")
+    mean = live.ablate(sample, layers=[1], part="attention", how="mean")
+    assert len({heads["after"], whole["after"], mean["after"]}) == 3
+    strongest = int(np.argmax(live.ablate(sample, at=4)["activations"][0]))
+    assert strongest in live.ablate(sample, concept=strongest, at=4)["vanished"]
+
+
+def test_a_sweep_reports_and_stops(live, study):
+    ids = [s.id for s in study.samples[:3]]
+    done = []
+    found = live.sweep(ids, progress=lambda d, n: done.append((d, n)))
+    assert (
+        found["samples"] == ids
+        and np.shape(found["change"]) == np.shape(found["null"]) == (3, 5)
+        and done[-1] == (3, 3)
+    )
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(nbt.errors.Cancelled, match="Stopped after 0 of 3 pictures"):
+        live.sweep(ids, cancel=stop)
+
+
+def test_thumbnails_stand_in_for_the_data(model, study, sample):
+    assert Live(model, study).ablate(sample)["difference"][0][0] == "same"
+
+
+def test_another_model_or_prompt_is_refused(model, study):
+    from .models.test_zoo import load
+
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match="5 layers of width 128, .* has 4 of width 32; expected the model that the study was made with",
+    ):
+        nbt.explore(study, load("llava"))
+    with pytest.raises(nbt.NbtoolkitError, match="the model would be asked .* Give the same prompt"):
+        nbt.explore(dataclasses.replace(study, source=dataclasses.replace(study.source, prompt="What is this?")), model)
+
+
+def wait(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing came"
+        time.sleep(0.01)
+
+
+def test_the_view_answers_from_a_thread(model, study, data, sample):
+    view = nbt.explore(study, model, data=data)
+    sent = []
+    view.send = lambda content, buffers=None: sent.append(content)
+    view._channel.receive(
+        view, {"kind": "request", "id": 1, "op": "ablate", "args": {"sample": sample, "layers": [1]}}, []
+    )
+    view._channel.receive(
+        view, {"kind": "request", "id": 2, "op": "ablate", "args": {"sample": sample, "layers": [9]}}, []
+    )
+    wait(lambda: len(sent) == 2)
+    assert sent[0]["data"]["after"] < sent[0]["data"]["before"] and "There is no layer 9" in sent[1]["error"]
+    assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy"}
+    view.close()
+
+
+def test_without_a_model_nothing_is_computed(study):
+    view = nbt.explore(study)
+    sent = []
+    view.send = lambda content, buffers=None: sent.append(content)
+    view._channel.receive(view, {"kind": "request", "id": 1, "op": "ablate", "args": {}}, [])
+    assert "KeyError" in sent[0]["error"] and view._meta["live"] is None
+
+
+def test_work_is_cancelled_and_reported_at_most_ten_times_a_second():
+    sent = []
+
+    def work(job):
+        for i in range(1000):
+            if job.cancel.is_set():
+                raise nbt.errors.Cancelled(f"after {i}")
+            job.progress(i + 1, 1000)
+            time.sleep(0.002)
+        return {}, []
+
+    channel = Channel(lambda content, buffers=None: sent.append(content), {}, {"work": work})
+    channel.receive(None, {"kind": "request", "id": 5, "op": "work"}, [])
+    time.sleep(0.35)
+    channel.receive(None, {"kind": "cancel", "id": 5}, [])
+    wait(lambda: sent and sent[-1]["kind"] == "reply")
+    assert sent[-1]["error"].startswith("Cancelled: after") and 1 <= len(sent) - 1 <= 6
+    channel.receive(None, {"kind": "cancel", "id": 5}, [])  # it has ended: nothing happens
+    channel.close()
