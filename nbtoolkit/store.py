@@ -62,7 +62,7 @@ def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = 
                   for layer, s in study.scores.items()}  # fmt: skip
         about = {"format": FORMAT, "token": study.token, "source": plain(asdict(study.source)), "n_layers": reps.n_layers,
                  "filters": {layer: g.filter for layer, g in study.groundings.items()}, "skipped": dict(reps.skipped),
-                 "dictionaries": methods, "scores": scores}  # fmt: skip
+                 "dictionaries": methods, "scores": scores, "labels": dict(study.labels)}  # fmt: skip
         write_json(folder / "study.json", about)
         write_json(folder / "manifest.json", {f.name: {"sha256": sha256(f), "bytes": f.stat().st_size}
                                                for f in sorted(folder.iterdir())})  # fmt: skip
@@ -161,7 +161,7 @@ def _assemble(folder: Path, about: dict[str, Any]) -> Study:
         groundings[layer] = Grounding(words, exemplars, tokens, about["filters"][str(layer)])
     scores = {int(k): Scores(v["values"], v["spread"], v["baseline"], {n: np.asarray(x) for n, x in v["per_concept"].items()})
               for k, v in about["scores"].items()}  # fmt: skip
-    return Study(about["token"], dictionaries, groundings, samples, reps, scores, source)
+    return Study(about["token"], dictionaries, groundings, samples, reps, scores, source, about.get("labels", {}))
 
 
 # --- columns and facts -----------------------------------------------------------------------------------

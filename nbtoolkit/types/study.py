@@ -42,6 +42,8 @@ class Study:
         The states behind the dictionaries.
     source
         Provenance.
+    labels
+        Names that people gave concepts, ``"layer:concept"`` to the name.
 
     Examples
     --------
@@ -58,11 +60,13 @@ class Study:
     representations: Representations
     scores: Mapping[int, Scores] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("dictionaries", "groundings", "scores"):
             object.__setattr__(self, name, MappingProxyType(dict(sorted(getattr(self, name).items()))))
         object.__setattr__(self, "samples", tuple(self.samples))
+        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
 
     @property
     def layers(self) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import base64
 import difflib
 import html
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ class StudyView(anywidget.AnyWidget):
     ).tag(sync=True)
     sample = traitlets.Unicode(None, allow_none=True, help="Id of the selected picture.").tag(sync=True)
 
+    labels = traitlets.Dict(
+        key_trait=traitlets.Unicode(),
+        value_trait=traitlets.Unicode(),
+        help='Names of concepts: "layer:concept" to the name.',
+    ).tag(sync=True)
+    pinned = traitlets.List(traitlets.Unicode(), help='Concepts that stay on top: "layer:concept".').tag(sync=True)
+
     _kind = traitlets.Unicode().tag(sync=True)
     _meta = traitlets.Dict().tag(sync=True)
     kind = "explorer"
@@ -87,13 +95,21 @@ class StudyView(anywidget.AnyWidget):
         slow: Operations = {} if live is None else {"ablate": self._ablate, "sweep": self._sweep}
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         meta = encode.describe(study) | {"live": None if live is None else live.facts}
-        super().__init__(_kind=self.kind, _meta=meta, layer=start, concept=concept, sample=sample)
+        super().__init__(
+            _kind=self.kind, _meta=meta, layer=start, concept=concept, sample=sample, labels=dict(study.labels)
+        )
         self.on_msg(self._channel.receive)
 
     @property
     def study(self) -> Study:
-        """The study behind the view."""
-        return self._study
+        """The study behind the view, with the labels that were given in it: ``view.study.save(path)`` keeps them."""
+        return self._study if self.labels == self._study.labels else replace(self._study, labels=self.labels)
+
+    def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
+        """Name a concept of a layer (the one shown, where not given); an empty label takes the name away."""
+        key = f"{self._study.dictionary(self.layer if layer is None else layer).layer}:{concept}"
+        self._study.dictionary(int(key.partition(":")[0])).concept(concept)
+        self.labels = {k: v for k, v in {**self.labels, key: label.strip()}.items() if v}
 
     @traitlets.validate("layer")
     def _valid_layer(self, proposal: Any) -> int:
@@ -164,6 +180,8 @@ class StudyView(anywidget.AnyWidget):
             "layer": self.layer,
             "concept": self.concept,
             "sample": self.sample,
+            "labels": dict(self.labels),
+            "pinned": list(self.pinned),
         }
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
         return write_text(path, page(title, state, encode.embedded(self._study, max_mb), _STATIC))

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..types import ConceptDictionary, Sample, Study
+from ..types import ConceptDictionary, Grounding, Sample, Study
 
 TILE = 112  # pixels a side of a thumbnail in a strip
 N_BINS = 14
+COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
 METRICS = {
     "clip_score": {"label": "CLIPScore", "better": "higher", "baseline": "random words"},
     "reconstruction_error": {"label": "Reconstruction error", "better": "lower", "baseline": ""},
@@ -39,14 +40,26 @@ def _concepts(study: Study, layer: int, row: dict[str, int]) -> list[dict[str, A
     energy = (strength * np.linalg.norm(cd.concepts, axis=1)).sum(0)
     share = energy / max(energy.sum(), 1e-30)
     clip = None if scores is None else scores.per_concept.get("clip_score")
+    twin = _twins(cd, g)
     out = []
     for k in range(cd.n_concepts):
         used = strength[:, k][strength[:, k] > 0]
         counts = np.histogram(used, bins=N_BINS, range=(0, max(float(strength.max()), 1e-30)))[0]
         out.append({"words": g.words[k], "exemplars": [row[i] for i in g.exemplars[k]], "share": round(float(share[k]), 4),
                     "histogram": counts.tolist(), "active": round(float((strength[:, k] > 0).mean()), 4),
-                    "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3)})  # fmt: skip
+                    "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3), "twin": twin[k]})  # fmt: skip
     return out
+
+
+def _twins(cd: ConceptDictionary, g: Grounding) -> list[int | None]:
+    """Of each concept the one that it nearly repeats: a cosine of at least 0.9, or more than half of its exemplars in common."""
+    unit = cd.concepts / np.maximum(np.linalg.norm(cd.concepts, axis=1, keepdims=True), 1e-30)
+    shown = [set(e) for e in g.exemplars]
+    shared = np.array([[len(a & b) / max(1, len(a)) for b in shown] for a in shown])
+    alike = np.maximum((unit @ unit.T) / COSINE, shared / SHARED)
+    np.fill_diagonal(alike, 0)
+    best = alike.argmax(1)
+    return [int(j) if alike[k, j] > 1 else None for k, j in enumerate(best)]
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def test_hostile_captions_are_text_in_the_live_widget(lab, study, tmp_path):
         "<img src=x" in view.page.locator(".nbt-token").inner_text()
         and "<script>" in view.page.locator(".nbt-said").inner_text()
     )
-    assert view.page.locator(".nbt img:not(.nbt-picture), .nbt script").count() == 0 and view.page.title() != "owned"
+    assert view.page.locator(".nbt img:not(.nbt-picture, .nbt-full), .nbt script").count() == 0 and view.page.title() != "owned"
     view.clean()
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 import nbtoolkit as nbt
@@ -97,7 +98,7 @@ def test_search_sort_and_pictures_in_turn(open_page, page_file, study):
     page.get_by_role("searchbox").fill(word)
     assert 0 < page.locator(".nbt-card").count() <= 8
     page.get_by_role("searchbox").fill("")
-    page.get_by_role("combobox").select_option("index")
+    page.get_by_role("combobox", name="Sort concepts").select_option("index")
     assert page.eval_on_selector_all(".nbt-card", "cards => cards.map(c => Number(c.dataset.concept))") == list(
         range(8)
     )
@@ -109,6 +110,50 @@ def test_search_sort_and_pictures_in_turn(open_page, page_file, study):
     bars = page.locator(".nbt-bar")
     bars.last.click()
     assert bars.last.get_attribute("aria-pressed") == "true"
+    view.clean()
+
+
+def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, study, node_modules):
+    view = open_page(page_file, bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-card")
+    last = page.locator(".nbt-card").last
+    concept = int(last.get_attribute("data-concept"))
+    last.click(position={"x": 60, "y": 12})
+    page.keyboard.press("p")
+    assert page.locator(".nbt-card").first.get_attribute("data-concept") == str(concept)
+    assert state(page, "pinned") == [f"4:{concept}"] and "★" in page.locator(".nbt-card").first.inner_text()
+    page.get_by_role("textbox", name="Name of the selected concept").fill("<b>mine</b>")
+    page.keyboard.press("Enter")
+    assert state(page, "labels") == {f"4:{concept}": "<b>mine</b>"}
+    assert "<b>mine</b>" in page.locator(".nbt-card").first.inner_text() and page.locator(".nbt b").count() == 0
+    page.get_by_role("searchbox").fill("mine")
+    assert page.locator(".nbt-card").count() == 1
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="★ Unpin").click()
+    assert state(page, "pinned") == []
+    # other pictures than the strongest: all of them use the concept
+    V = np.abs(study.dictionary(4).activations)
+    for mode in ("range", "random"):
+        page.get_by_role("combobox", name="Pictures of a concept").select_option(mode)
+        page.wait_for_function("document.querySelectorAll('.nbt-card').length === 8")
+        for k in range(8):
+            rows = [
+                int(r)
+                for r in page.locator(f'.nbt-card[data-concept="{k}"]').get_attribute("data-rows").split(",")
+                if r
+            ]
+            assert len(rows) == min(8, (V[:, k] > 0).sum()) and (V[rows, k] > 0).all()
+            if mode == "range":
+                assert V[rows[0], k] == V[:, k].max() and (np.diff(V[rows, k]) <= 0).all()
+    # the picture itself
+    page.get_by_role("button", name="⤢ Open").click()
+    dialog = page.get_by_role("dialog")
+    dialog.wait_for()
+    assert "pictures by strength" in dialog.inner_text() or "not used here" in dialog.inner_text()
+    assert view.axe(node_modules, ".nbt-dialog") == []
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
     view.clean()
 
 
@@ -133,6 +178,6 @@ def test_hostile_text_is_shown_as_text(open_page, study, tmp_path):
     assert evil in view.page.locator(".nbt-card").first.inner_text()
     assert (
         "owned" not in view.page.title().replace(evil, "")
-        and view.page.locator(".nbt img:not(.nbt-picture)").count() == 0
+        and view.page.locator(".nbt img:not(.nbt-picture, .nbt-full)").count() == 0
     )
     view.clean()

@@ -64,6 +64,34 @@ def test_impossible_state_is_refused(study):
     assert w.concept is None
 
 
+def test_labels_are_kept_in_the_study(study, tmp_path):
+    w = ConceptGallery(study, layer=4)
+    w.set_label(2, " wet dogs ")
+    w.set_label(0, "x", layer=-1)
+    w.set_label(0, "", layer=-1)
+    assert w.labels == {"4:2": "wet dogs"} and study.labels == {}
+    kept = nbt.open_study(w.study.save(tmp_path / "dog.study"))
+    assert dict(kept.labels) == {"4:2": "wet dogs"} and Explorer(kept).labels == {"4:2": "wet dogs"}
+    with pytest.raises(nbt.NbtoolkitError, match="no concept 99"):
+        w.set_label(99, "x")
+
+
+def test_near_duplicates_name_each_other(study):
+    cd = study.dictionary(4)
+    U = np.array(cd.concepts)
+    U[3] = 2 * U[1]
+    twin = nbt.ConceptDictionary(U, cd.activations, cd.sample_ids, 4, cd.method)
+    g = nbt.Grounding(study.grounding(4).words, [[s.id] for s in study.samples[:8]])
+    found = encode._twins(twin, g)
+    assert found[1] == 3 and found[3] == 1
+    same = nbt.Grounding(g.words, [*g.exemplars[:7], g.exemplars[0]])
+    assert encode._twins(nbt.ConceptDictionary(np.eye(8, 128), cd.activations, cd.sample_ids, 4, cd.method), same) == [
+        7,
+        *[None] * 6,
+        0,
+    ]
+
+
 def test_unknown_options_and_wrong_types_are_refused(study):
     with pytest.raises(TypeError, match=r"Explorer has no option 'layers'. Did you mean 'layer'\?"):
         Explorer(study, layers=3)

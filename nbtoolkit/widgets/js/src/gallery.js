@@ -2,8 +2,10 @@
 /** ConceptGallery: a listbox of cards, pictures and words together. */
 
 import { commit, freshId, h, onChange, percent, showThumb } from "./dom.js";
-import { barHeights, conceptName, ORDERS, select } from "./state.js";
+import { pictureDialog } from "./dialog.js";
+import { barHeights, conceptName, examples, MODES, ORDERS, select } from "./state.js";
 
+const SHOWN = 8; // pictures of a card, where they are not its exemplars
 const EAGER = 6; // cards whose pictures are fetched at once: what is seen first is there before it is scrolled to
 
 /** @param {import("./types.js").Context & { marks?: Map<number, string>, onMarks?(f: () => void): void }} ctx */
@@ -15,10 +17,18 @@ export function galleryPane(ctx) {
     "aria-controls": listId, oninput: () => { state.query = search.value; paint(); } });
   const order = h("select", { class: "nbt-select", "aria-label": "Sort concepts", onchange: () => { state.order = order.value; paint(); } },
     ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text: `sort: ${text}` })));
+  const mode = h("select", { class: "nbt-select", "aria-label": "Pictures of a concept", onchange: () => paint() },
+    ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: `pictures: ${text}` })));
   const count = h("span", { class: "nbt-count" });
+  const dialog = pictureDialog(ctx);
+  const pin = h("button", { type: "button", class: "nbt-button", onclick: () => togglePin() });
+  const open = h("button", { type: "button", class: "nbt-button", text: "⤢ Open", title: "open the picture (o)", onclick: () => openPicture() });
+  const label = h("input", { class: "nbt-search nbt-label", "aria-label": "Name of the selected concept", placeholder: "name this concept  ( l )", maxlength: 80,
+    onchange: () => setLabel(label.value) });
+  const actions = h("div", { class: "nbt-toolbar nbt-actions" }, label, pin, open);
   const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": `Concepts of “${meta.token}”`, tabindex: -1 });
   const el = h("section", { class: "nbt-gallery", "aria-label": "Concepts" },
-    h("div", { class: "nbt-toolbar" }, search, order, count), list);
+    h("div", { class: "nbt-toolbar" }, search, order, mode, count), actions, list, dialog.el);
   /** @type {Map<number, HTMLElement>} */
   const cards = new Map();
   /** @type {number[]} */
@@ -30,6 +40,30 @@ export function galleryPane(ctx) {
   signal.addEventListener("abort", () => visible.disconnect());
 
   const concepts = () => meta.concepts[String(model.get("layer"))];
+
+  const key = (/** @type {number} */ k) => `${model.get("layer")}:${k}`;
+  const labelOf = (/** @type {number} */ k) => model.get("labels")[key(k)] ?? "";
+  const ofLayer = (/** @type {string[]} */ keys) => keys.filter((s) => s.startsWith(`${model.get("layer")}:`)).map((s) => Number(s.split(":")[1]));
+
+  function togglePin() {
+    const k = model.get("concept");
+    if (k === null) return;
+    const pinned = model.get("pinned");
+    commit(model, { pinned: pinned.includes(key(k)) ? pinned.filter((/** @type {string} */ p) => p !== key(k)) : [...pinned, key(k)] });
+  }
+
+  /** @param {string} text */
+  function setLabel(text) {
+    const k = model.get("concept");
+    if (k === null || text.trim() === labelOf(k)) return;
+    const { [key(k)]: _, ...others } = model.get("labels");
+    commit(model, { labels: text.trim() ? { ...others, [key(k)]: text.trim() } : others });
+  }
+
+  function openPicture() {
+    const row = meta.samples.findIndex((s) => s.id === model.get("sample"));
+    if (row >= 0) dialog.open(row, model.get("concept"));
+  }
 
   /** @param {HTMLElement} card */
   async function load(card) {
@@ -43,9 +77,24 @@ export function galleryPane(ctx) {
     }
   }
 
-  function paint() {
+  /** @type {import("./types.js").Activations | null} */
+  let acts = null;
+  let turn = 0;
+
+  async function paint() {
+    const mine = ++turn;
+    if (mode.value !== "top") {
+      try {
+        const found = await source.activations(model.get("layer"));
+        if (mine !== turn) return;
+        acts = found;
+      } catch (error) {
+        ctx.say(String(error));
+        return;
+      }
+    }
     const all = concepts();
-    shown = select(all, state.query, state.order, meta.samples);
+    shown = select(all, state.query, state.order, meta.samples, Object.fromEntries(all.map((_, k) => [k, labelOf(k)])), new Set(ofLayer(model.get("pinned"))));
     count.textContent = shown.length === all.length ? `${all.length} concepts` : `${shown.length} of ${all.length} concepts`;
     visible.disconnect();
     cards.clear();
@@ -65,23 +114,29 @@ export function galleryPane(ctx) {
     const name = conceptName(concept, k, meta.token);
     const words = concept.words.slice(0, 8).flatMap((w, i) => [i ? " · " : "", w === name ? h("strong", { text: w }) : w]);
     const dead = concept.active === 0;
+    const rows = mode.value === "top" || !acts ? concept.exemplars : examples(acts, k, mode.value, concept.exemplars, SHOWN);
+    const given = labelOf(k);
+    const pinned = model.get("pinned").includes(key(k));
     const heights = barHeights(concept.histogram);
     const strongest = concept.exemplars[0];
-    const label = `Concept ${k}: ${concept.words.slice(0, 6).join(", ") || "no word passed the filter"}; ${dead ? "used by no picture" : `${percent(concept.share)} of all activation`}`
+    const spoken = `Concept ${k}${given ? `, ${given}` : ""}${pinned ? ", pinned" : ""}: ${concept.words.slice(0, 6).join(", ") || "no word passed the filter"}; ${dead ? "used by no picture" : `${percent(concept.share)} of all activation`}`
       + (strongest === undefined ? "" : `; strongest picture: ${meta.samples[strongest].caption}`);
-    return h("div", { role: "option", class: "nbt-card", "aria-label": label, "data-concept": k, "data-rows": concept.exemplars.join(","),
+    return h("div", { role: "option", class: "nbt-card", "aria-label": spoken, "data-concept": k, "data-rows": rows.join(","),
       onclick: (/** @type {MouseEvent} */ event) => {
         const row = /** @type {HTMLElement} */ (event.target).dataset?.row;
         commit(model, row === undefined ? { concept: k } : { concept: k, sample: meta.samples[Number(row)].id });
-      } },
+      },
+      ondblclick: (/** @type {MouseEvent} */ event) => { if (/** @type {HTMLElement} */ (event.target).dataset?.row !== undefined) openPicture(); } },
       h("div", { class: "nbt-card-head" },
-        h("span", { class: "nbt-number", text: k }),
+        h("span", { class: "nbt-number", text: pinned ? `★ ${k}` : k }),
+        given ? h("strong", { class: "nbt-given", text: given }) : null,
         h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: "(no word)" })])),
         dead ? h("span", { class: "nbt-badge", text: "never used" }) : null,
+        concept.twin === null ? null : h("span", { class: "nbt-badge", title: "nearly the same direction, or more than half of its pictures in common", text: `like ${concept.twin}` }),
         h("span", { class: "nbt-histogram", title: `activations of the ${percent(concept.active)} of pictures that use it, from 0 to the layer's strongest; heights by square root` },
           ...heights.map((v) => h("i", { style: { height: `${Math.round(v * 100)}%` } }))),
         h("span", { class: "nbt-share", title: "share of all activation", text: percent(concept.share) })),
-      h("div", { class: "nbt-strip" }, ...concept.exemplars.map((row) =>
+      h("div", { class: "nbt-strip" }, ...rows.map((row) =>
         h("span", { class: "nbt-thumb nbt-waiting", role: "img", "data-row": row, title: meta.samples[row].caption, "aria-label": meta.samples[row].caption }))));
   }
 
@@ -89,6 +144,11 @@ export function galleryPane(ctx) {
   function sync(scroll) {
     const selected = model.get("concept");
     const sample = model.get("sample");
+    const pinnedNow = selected !== null && model.get("pinned").includes(key(selected));
+    pin.textContent = pinnedNow ? "★ Unpin" : "☆ Pin";
+    pin.title = "keep the selected concept on top (p)";
+    pin.disabled = open.disabled = label.disabled = selected === null;
+    if (selected !== null) label.value = labelOf(selected);
     const focusable = cards.has(selected) ? selected : shown[0];
     for (const [k, card] of cards) {
       card.setAttribute("aria-selected", String(k === selected));
@@ -124,11 +184,14 @@ export function galleryPane(ctx) {
       const k = Number(/** @type {HTMLElement} */ (event.target).dataset?.concept);
       if (!Number.isNaN(k)) commit(model, { concept: k });
     } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-      const rows = concepts()[model.get("concept")]?.exemplars ?? [];
+      const rows = (cards.get(model.get("concept"))?.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
       const now = rows.findIndex((r) => meta.samples[r].id === model.get("sample"));
       const next = rows[Math.min(rows.length - 1, Math.max(0, now + (event.key === "ArrowRight" ? 1 : -1)))];
       if (next !== undefined) { commit(model, { sample: meta.samples[next].id }); ctx.say(meta.samples[next].caption); }
     } else if (event.key === "/") search.focus();
+    else if (event.key === "l") label.focus();
+    else if (event.key === "p") togglePin();
+    else if (event.key === "o") openPicture();
     else return;
     event.preventDefault();
   });
@@ -137,7 +200,11 @@ export function galleryPane(ctx) {
     if (event.key === "ArrowDown" || event.key === "Enter") { move(Math.max(0, shown.indexOf(model.get("concept")))); event.preventDefault(); }
   });
 
-  onChange(ctx, ["layer"], paint);
+  label.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" || event.key === "Escape") { if (event.key === "Escape") sync(false); else setLabel(label.value); cards.get(model.get("concept"))?.focus(); }
+  });
+
+  onChange(ctx, ["layer", "labels", "pinned"], paint);
   onChange(ctx, ["concept"], () => {
     sync(true);
     const k = model.get("concept");

@@ -4,21 +4,46 @@
 /** Okabe and Ito's colours without black and yellow; a sample's strongest concepts wear them, in this order. */
 export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
+export const MODES = { top: "strongest", range: "over the range", random: "at random" };
+
+/**
+ * Pictures that stand for a concept: the strongest, or others of those that use it, evenly over the range or at random.
+ * @param {import("./types.js").Activations} acts @param {number} concept @param {string} mode @param {number[]} exemplars @param {number} n
+ * @returns {number[]} rows of the samples
+ */
+export function examples(acts, concept, mode, exemplars, n) {
+  if (mode === "top") return exemplars;
+  /** @type {{ i: number, value: number }[]} */
+  const used = [];
+  for (let i = 0; i * acts.nConcepts < acts.values.length; i++) {
+    const value = Math.abs(acts.values[i * acts.nConcepts + concept]);
+    if (value > 0) used.push({ i, value });
+  }
+  if (mode === "random") { // the same ones each time: a linear congruential generator, seeded by the concept
+    let seed = 9301 * (concept + 1);
+    const chance = () => (seed = (seed * 1664525 + 1013904223) % 4294967296) / 4294967296;
+    return used.map((u) => ({ ...u, key: chance() })).sort((a, b) => a.key - b.key).slice(0, n).map((u) => u.i);
+  }
+  used.sort((a, b) => b.value - a.value || a.i - b.i);
+  const m = Math.min(n, used.length);
+  return Array.from({ length: m }, (_, j) => used[m > 1 ? Math.round((j * (used.length - 1)) / (m - 1)) : 0].i);
+}
+
 export const ORDERS = { importance: "importance", index: "number", clip_score: "CLIPScore", rare: "rarest first" };
 
 /**
  * Concepts that match a search, in order. A concept matches by its words or by the captions of its exemplars.
  * @param {import("./types.js").Concept[]} concepts @param {string} query @param {string} order
- * @param {{ caption: string }[]} samples
+ * @param {{ caption: string }[]} samples @param {Record<number, string>} [labels] @param {Set<number>} [pinned] these come first
  * @returns {number[]} rows of the dictionary
  */
-export function select(concepts, query, order, samples) {
+export function select(concepts, query, order, samples, labels = {}, pinned = new Set()) {
   const terms = query.toLowerCase().split(/\s+/).filter(Boolean);
-  const hay = (/** @type {import("./types.js").Concept} */ c) =>
-    [...c.words, ...c.exemplars.map((i) => samples[i].caption)].join(" ").toLowerCase();
+  const hay = (/** @type {number} */ k) =>
+    [labels[k] ?? "", ...concepts[k].words, ...concepts[k].exemplars.map((i) => samples[i].caption)].join(" ").toLowerCase();
   const rows = concepts.map((_, k) => k).filter((k) => {
     if (!terms.length) return true;
-    const text = hay(concepts[k]);
+    const text = hay(k);
     return terms.every((t) => text.includes(t));
   });
   const key = {
@@ -27,7 +52,7 @@ export function select(concepts, query, order, samples) {
     rare: (/** @type {number} */ k) => concepts[k].active || 2,
     index: (/** @type {number} */ k) => k,
   }[order] ?? ((k) => k);
-  return rows.sort((a, b) => key(a) - key(b) || a - b);
+  return rows.sort((a, b) => Number(pinned.has(b)) - Number(pinned.has(a)) || key(a) - key(b) || a - b);
 }
 
 /**

@@ -2,7 +2,7 @@
 /**
  * Shapes that cross the border to Python (nbtoolkit/widgets/encode.py).
  *
- * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null }} Concept
+ * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null, twin: number | null }} Concept
  * @typedef {{ name: string, label: string, better: string, baseline: string, values: number[], spread: number[], baselines: (number | null)[] }} Curve
  * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], concepts: Record<string, Concept[]>,
  *             metrics: Curve[], samples: { id: string, caption: string }[],

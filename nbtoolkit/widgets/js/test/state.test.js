@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { barHeights, conceptName, floats, niceMax, select, strongest } from "../src/state.js";
+import { barHeights, conceptName, examples, floats, niceMax, select, strongest } from "../src/state.js";
 
 const samples = [{ caption: "a dog on grass" }, { caption: "a dog at night" }];
 const concepts = [
-  { words: ["grass", "lawn"], exemplars: [0], share: 0.2, histogram: [], active: 0.9, clip_score: 1 },
+  { words: ["grass", "lawn"], exemplars: [0], share: 0.2, histogram: [], active: 0.9, clip_score: 1, twin: null },
   { words: ["night"], exemplars: [1], share: 0.7, histogram: [], active: 0.1, clip_score: null },
   { words: [], exemplars: [], share: 0, histogram: [], active: 0, clip_score: 2 },
 ];
@@ -18,6 +18,22 @@ test("select searches words and captions and sorts", () => {
   assert.deepEqual(select(concepts, "LAWN", "index", samples), [0]);
   assert.deepEqual(select(concepts, "at night", "index", samples), [1]);
   assert.deepEqual(select(concepts, "zebra", "index", samples), []);
+});
+
+test("labels are searched, and pinned concepts come first", () => {
+  assert.deepEqual(select(concepts, "my name", "index", samples, { 2: "My name" }), [2]);
+  assert.deepEqual(select(concepts, "", "importance", samples, {}, new Set([2])), [2, 1, 0]);
+});
+
+test("examples are exemplars, spread over the range, or the same random ones each time", () => {
+  const acts = { values: new Float32Array([5, 0, 4, 0, 3, 1, 2, 0, 1, 0, 0, 0]), nConcepts: 2, rest: new Float32Array(6) };
+  assert.deepEqual(examples(acts, 0, "top", [0, 1], 3), [0, 1]);
+  assert.deepEqual(examples(acts, 0, "range", [], 3), [0, 2, 4]);
+  assert.deepEqual(examples(acts, 1, "range", [], 3), [2]);
+  const some = examples(acts, 0, "random", [], 3);
+  assert.equal(new Set(some).size, 3);
+  assert.ok(!some.includes(5)); // it does not use the concept
+  assert.deepEqual(examples(acts, 0, "random", [], 3), some);
 });
 
 test("strongest ranks by absolute value and leaves out zeros", () => {
