@@ -162,15 +162,25 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     >>> saliency(model, data[0]["image"], cd, 0).shape
     (1, 8, 8)
     """
+    direction = cd.concept(concept)
+    return _patches(model, image, cd.layer, prompt) @ direction
+
+
+def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str | None = None) -> Array:
+    """Give the map of every concept in one pass, (n_concepts, tiles, height, width); as :func:`saliency` otherwise."""
+    return np.moveaxis(_patches(model, image, cd.layer, prompt) @ cd.concepts.T, -1, 0)
+
+
+def _patches(model: Model, image: Any, layer: int, prompt: str | None) -> Array:
+    """States of a picture's patches after a layer: (tiles, height, width, d_model)."""
     import torch
 
     from .models.grid import patch_grid
     from .models.passes import at_positions
 
-    direction = cd.concept(concept)
     with torch.inference_mode():
         inputs = model.encode([read_image(image)], prompt)
-        (states,) = at_positions(model, inputs, [cd.layer], model.image_mask(inputs))
-    scores = states[0].cpu().numpy() @ direction
-    before, shape = patch_grid(model, inputs, len(scores))
-    return scores[before : before + int(np.prod(shape))].reshape(shape)
+        (states,) = at_positions(model, inputs, [layer], model.image_mask(inputs))
+    before, shape = patch_grid(model, inputs, states.shape[1])
+    grid: Array = states[0, before : before + int(np.prod(shape))].cpu().numpy().reshape(*shape, -1)
+    return grid

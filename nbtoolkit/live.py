@@ -110,6 +110,40 @@ class Live:
         return {"difference": found.difference, "caption": found.after, "before": before, "after": after, "layer": cd.layer, "vanished": found.vanished,
                 "appeared": found.appeared, "activations": found.activations.astype(float).tolist()}  # fmt: skip
 
+    def maps(self, sample: str, *, at: int) -> tuple[dict[str, Any], bytes]:
+        """Where every concept of a layer lies in a picture.
+
+        Returns
+        -------
+        dict, bytes
+            ``shape`` (n_concepts, height, width), ``low`` and ``high`` of each map, ``tiles``; and the maps as uint8 between
+            the two. Of several tiles it is the last, as in the figures.
+        """
+        from .interpretation import saliencies
+
+        with self._alone():
+            found = saliencies(self.model, self._picture(sample), self.study.dictionary(at), prompt=self.prompt)
+        grids = found[:, -1].astype(np.float64)
+        low, high = grids.min((1, 2)), grids.max((1, 2))
+        span = np.where(high > low, high - low, 1)  # a constant map is all 0
+        pixels = np.round(255 * (grids - low[:, None, None]) / span[:, None, None]).astype(np.uint8)
+        return {
+            "shape": list(pixels.shape),
+            "low": low.tolist(),
+            "high": high.tolist(),
+            "tiles": found.shape[1],
+        }, pixels.tobytes()
+
+    def owed(self, sample: str, *, at: int) -> dict[str, Any]:
+        """What the token's log-probability owes to each concept of a layer, in nats: ``ablation``, ``gradient``, ``agreement``."""
+        from .attribution import contributions
+
+        with self._alone():
+            found = contributions(self.said(sample), self.study.dictionary(at))
+        agreement = float(found.agreement[0])
+        return {"ablation": found.ablation[0].astype(float).tolist(), "gradient": found.gradient[0].astype(float).tolist(),
+                "agreement": agreement if np.isfinite(agreement) else None}  # fmt: skip
+
     def sweep(self, samples: Sequence[str], *, part: str = "block", how: str = "zero", progress: Callable[[int, int], None] | None = None,
               cancel: threading.Event | None = None) -> dict[str, Any]:  # fmt: skip
         """Switch every layer off in turn, for each of these pictures.

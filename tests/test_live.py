@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit.attribution import mentions
+from nbtoolkit.attribution import contributions, mentions
 from nbtoolkit.interventions import ablate
 from nbtoolkit.live import Live
 from nbtoolkit.widgets.channel import Channel
@@ -45,6 +45,27 @@ def test_heads_means_and_concepts(live, study, sample):
     assert len({heads["after"], whole["after"], mean["after"]}) == 3
     strongest = int(np.argmax(live.ablate(sample, at=4)["activations"][0]))
     assert strongest in live.ablate(sample, concept=strongest, at=4)["vanished"]
+
+
+def test_maps_are_the_saliencies(live, model, study, data, sample):
+    about, pixels = live.maps(sample, at=4)
+    k, height, width = about["shape"]
+    grids = np.frombuffer(pixels, np.uint8).reshape(k, height, width) / 255
+    low, high = np.array(about["low"]), np.array(about["high"])
+    picture = data["image"][data["id"].index(sample)]
+    for concept in (0, 5):
+        expected = nbt.saliency(model, picture, study.dictionary(4), concept)[-1]
+        found = low[concept] + (high[concept] - low[concept]) * grids[concept]
+        np.testing.assert_allclose(found, expected, atol=(high[concept] - low[concept]) / 250)
+        assert (low[concept], high[concept]) == pytest.approx((expected.min(), expected.max()), abs=1e-4)
+
+
+def test_what_the_word_owes_is_the_cores(live, model, study, data, sample):
+    found = live.owed(sample, at=4)
+    expected = contributions(mentions(model, [data["image"][data["id"].index(sample)]], "dog"), study.dictionary(4))
+    np.testing.assert_allclose(found["ablation"], expected.ablation[0], atol=1e-5)
+    np.testing.assert_allclose(found["gradient"], expected.gradient[0], atol=1e-5)
+    assert found["agreement"] is None or -1 <= found["agreement"] <= 1
 
 
 def test_a_sweep_reports_and_stops(live, study):

@@ -6,6 +6,7 @@ import base64
 import difflib
 import html
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from . import encode
 from .channel import Answer, Channel, Job, Operations
 from .export import page
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
+STATE = ("layer", "concept", "sample", "labels", "pinned")
 
 
-def _asset(name: str) -> str | Path:
+def asset(name: str) -> str | Path:
     """Text in production; a watched path while developing with ``ANYWIDGET_HMR=1`` (a path keeps closed widgets alive)."""
-    path = _STATIC / name
+    path = STATIC / name
     return path if os.getenv("ANYWIDGET_HMR") == "1" else path.read_text("utf-8")
 
 
@@ -36,14 +38,14 @@ class StudyView(anywidget.AnyWidget):
     ----------
     study
         What to show.
-    layer, concept, sample
-        Where to start; see the traits.
+    layer, concept, sample, labels, pinned
+        Where to start; see the traits. :meth:`state` gives them back. Labels are the study's where not given.
     live
         A model to ask (:class:`nbtoolkit.live.Live`), or None.
     """
 
-    _esm = _asset("nbtoolkit.js")
-    _css = _asset("nbtoolkit.css")
+    _esm = asset("nbtoolkit.js")
+    _css = asset("nbtoolkit.css")
 
     layer = traitlets.Int(help="Layer whose dictionary is shown.").tag(sync=True)
     concept = traitlets.Int(
@@ -69,6 +71,8 @@ class StudyView(anywidget.AnyWidget):
         layer: int | None = None,
         concept: int | None = 0,
         sample: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        pinned: Sequence[str] = (),
         live: Any = None,
         **unknown: Any,
     ) -> None:
@@ -78,10 +82,10 @@ class StudyView(anywidget.AnyWidget):
             )
         if unknown:
             name = next(iter(unknown))
-            near = difflib.get_close_matches(name, ("layer", "concept", "sample"), 1)
+            near = difflib.get_close_matches(name, STATE, 1)
             raise TypeError(
                 f"{type(self).__name__} has no option {name!r}."
-                + (f" Did you mean {near[0]!r}?" if near else " Known: layer, concept, sample.")
+                + (f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(STATE)}.")
             )
         self._study = study
         self._ids = {s.id: i for i, s in enumerate(study.samples)}
@@ -92,11 +96,21 @@ class StudyView(anywidget.AnyWidget):
             sample = (exemplars[row] or [study.samples[0].id])[0]
         self._live = live
         quick: Operations = {"thumbs": self._thumbs, "sample": self._facts, "activations": self._activations}
-        slow: Operations = {} if live is None else {"ablate": self._ablate, "sweep": self._sweep}
+        slow: Operations = (
+            {}
+            if live is None
+            else {"ablate": self._ablate, "sweep": self._sweep, "maps": self._maps, "owed": self._owed}
+        )
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         meta = encode.describe(study) | {"live": None if live is None else live.facts}
         super().__init__(
-            _kind=self.kind, _meta=meta, layer=start, concept=concept, sample=sample, labels=dict(study.labels)
+            _kind=self.kind,
+            _meta=meta,
+            layer=start,
+            concept=concept,
+            sample=sample,
+            labels=dict(study.labels if labels is None else labels),
+            pinned=list(pinned),
         )
         self.on_msg(self._channel.receive)
 
@@ -104,6 +118,10 @@ class StudyView(anywidget.AnyWidget):
     def study(self) -> Study:
         """The study behind the view, with the labels that were given in it: ``view.study.save(path)`` keeps them."""
         return self._study if self.labels == self._study.labels else replace(self._study, labels=self.labels)
+
+    def state(self) -> dict[str, Any]:
+        """Give what it takes to open the view as it is: ``type(view)(study, **view.state())``."""
+        return {name: getattr(self, name) for name in STATE}
 
     def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
         """Name a concept of a layer (the one shown, where not given); an empty label takes the name away."""
@@ -148,6 +166,13 @@ class StudyView(anywidget.AnyWidget):
     def _ablate(self, job: Job, **question: Any) -> Answer:
         return self._live.ablate(**question), []
 
+    def _maps(self, job: Job, **question: Any) -> Answer:
+        about, pixels = self._live.maps(**question)
+        return about, [pixels]
+
+    def _owed(self, job: Job, **question: Any) -> Answer:
+        return self._live.owed(**question), []
+
     def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
         return self._live.sweep(samples, progress=job.progress, cancel=job.cancel, **question), []
 
@@ -174,17 +199,9 @@ class StudyView(anywidget.AnyWidget):
         pathlib.Path
             The file.
         """
-        state = {
-            "_kind": self.kind,
-            "_meta": dict(self._meta) | {"live": None},
-            "layer": self.layer,
-            "concept": self.concept,
-            "sample": self.sample,
-            "labels": dict(self.labels),
-            "pinned": list(self.pinned),
-        }
+        state = {"_kind": self.kind, "_meta": dict(self._meta) | {"live": None}, **self.state()}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
-        return write_text(path, page(title, state, encode.embedded(self._study, max_mb), _STATIC))
+        return write_text(path, page(title, state, encode.embedded(self._study, max_mb), STATIC))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

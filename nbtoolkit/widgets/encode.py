@@ -28,7 +28,7 @@ def describe(study: Study) -> dict[str, Any]:
     concepts = {str(layer): _concepts(study, layer, row) for layer in study.layers}
     first = study.dictionary(study.layers[-1])
     return {
-        "token": study.token, "model": _short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
+        "token": study.token, "model": short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
         "layers": list(study.layers), "concepts": concepts, "metrics": _curves(study),
         "samples": [{"id": s.id, "caption": s.caption} for s in study.samples],
     }  # fmt: skip
@@ -78,7 +78,7 @@ def _curves(study: Study) -> list[dict[str, Any]]:
     return curves
 
 
-def _short(model: str) -> str:
+def short(model: str) -> str:
     """Give the name of a model folder without the way to it; hub ids stay whole."""
     return Path(model).name if Path(model).is_absolute() else model
 

@@ -64,7 +64,10 @@ def test_hostile_captions_are_text_in_the_live_widget(lab, study, tmp_path):
         "<img src=x" in view.page.locator(".nbt-token").inner_text()
         and "<script>" in view.page.locator(".nbt-said").inner_text()
     )
-    assert view.page.locator(".nbt img:not(.nbt-picture, .nbt-full), .nbt script").count() == 0 and view.page.title() != "owned"
+    assert (
+        view.page.locator(".nbt img:not(.nbt-picture, .nbt-full), .nbt script").count() == 0
+        and view.page.title() != "owned"
+    )
     view.clean()
 
 
@@ -147,6 +150,9 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
     lab.clean()
 
 
+DRAWN = """() => { const c = document.querySelector('.nbt-overlay');
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  return [c.width, c.height, new Set(d.filter((_, i) => i % 4 === 3)).size]; }"""
 LIVE = """
 import nbtoolkit as nbt
 study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
@@ -185,6 +191,15 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     assert page.locator(".nbt-effect-bar").count() == 5
     page.locator(".nbt-effects .nbt-hit").nth(4).click()
     assert switches.nth(4).get_attribute("aria-pressed") == "true"
+    # where a concept lies, and what the word owes to it
+    page.get_by_role("combobox", name="Overlay of the selected concept").select_option("heat")
+    page.get_by_text("patches, scores from").wait_for(timeout=20_000)
+    drawn = page.evaluate(DRAWN)
+    assert drawn[:2] == [8, 8] and drawn[2] > 2
+    page.locator(".nbt-frame").hover()
+    page.get_by_text("Row 4, column").or_(page.get_by_text("Row 5, column")).first.wait_for()
+    page.get_by_role("button", name="effect on the word").click()
+    page.get_by_text("to first order").first.wait_for(timeout=20_000)
     # a long sweep is cancelled
     page.get_by_role("button", name="pictures").last.click()
     page.get_by_role("button", name="Cancel").click()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit.widgets import ConceptGallery, LayerSlider, SampleAttribution
+from nbtoolkit.widgets import ConceptGallery, DictionaryComparison, LayerSlider, SampleAttribution
 
 pytestmark = pytest.mark.browser
 
@@ -113,6 +113,20 @@ def test_search_sort_and_pictures_in_turn(open_page, page_file, study):
     view.clean()
 
 
+def test_the_view_as_a_line_of_python(open_page, page_file, study):
+    view = open_page(page_file)
+    page = view.page
+    page.wait_for_selector(".nbt-card")
+    page.locator(".nbt-card").nth(3).click()
+    page.get_by_role("button", name="Copy as Python").click()
+    line = page.get_by_role("textbox", name="Python that opens this view").input_value()
+    again = eval(line, {"nbt": nbt, "study": study})
+    assert (again.layer, again.concept, again.sample) == (4, state(page, "concept"), state(page, "sample"))
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("document.fullscreenElement?.classList.contains('nbt-root')")
+    view.clean()
+
+
 def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, study, node_modules):
     view = open_page(page_file, bypass_csp=True)
     page = view.page
@@ -162,6 +176,25 @@ def test_every_pane_stands_alone(open_page, study, node_modules, tmp_path, pane)
     view = open_page(pane(study).to_html(tmp_path / "pane.html"), bypass_csp=True)
     view.page.wait_for_selector({"gallery": ".nbt-card", "layers": ".nbt-chart", "sample": ".nbt-said mark"}[pane.kind])
     assert view.axe(node_modules) == []
+    view.clean()
+
+
+@pytest.mark.parametrize("width", [320, 1100])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_two_dictionaries_side_by_side(open_page, study, node_modules, tmp_path, width, theme):
+    comparison = DictionaryComparison(study, layers=(2, 4), threshold=0.3)
+    view = open_page(comparison.to_html(tmp_path / "two.html"), width=width, theme=theme, bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
+    shared = sum(p[2] >= 0.3 for p in comparison._meta["pairs"])
+    assert page.locator(".nbt-pair").count() == 16 - shared
+    assert f"{shared} shared, {8 - shared} only in A, {8 - shared} only in B" in page.locator(".nbt-two").inner_text()
+    page.locator('.nbt-pair[tabindex="0"]').focus()
+    page.keyboard.press("End")
+    assert state(page, "pair")[0] is None or state(page, "pair")[1] is not None
+    page.get_by_role("slider").fill("1")
+    assert page.locator(".nbt-pair").count() == 16
+    assert page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
     view.clean()
 
 

@@ -64,6 +64,13 @@ def test_impossible_state_is_refused(study):
     assert w.concept is None
 
 
+def test_state_opens_the_view_again(study):
+    w = Explorer(study, layer=2, concept=3, sample=study.samples[4].id, pinned=["2:1"])
+    w.set_label(3, "mine")
+    again = Explorer(study, **json.loads(json.dumps(w.state())))
+    assert again.state() == w.state() and again.labels == {"2:3": "mine"} and again.pinned == ["2:1"]
+
+
 def test_labels_are_kept_in_the_study(study, tmp_path):
     w = ConceptGallery(study, layer=4)
     w.set_label(2, " wet dogs ")

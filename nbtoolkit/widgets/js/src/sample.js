@@ -1,7 +1,8 @@
 // @ts-check
 /** SampleAttribution: one picture, what the model said, and the concepts behind the word. */
 
-import { commit, format, h, onChange, percent } from "./dom.js";
+import { commit, format, h, onChange, percent, signed } from "./dom.js";
+import { describeMap, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
 /** @param {import("./types.js").Context & { setMarks?(marks: Map<number, string>): void }} ctx */
@@ -14,6 +15,14 @@ export function samplePane(ctx) {
       commit(model, { sample: meta.samples[(row() + by + n) % n].id });
     } });
   const picture = h("img", { class: "nbt-picture", alt: "" });
+  const canvas = overlayCanvas();
+  const frame = h("div", { class: "nbt-frame" }, picture, canvas);
+  const overlay = h("select", { class: "nbt-select", "aria-label": "Overlay of the selected concept", onchange: () => paintOverlay() },
+    ...Object.entries(OVERLAYS).map(([value, text]) => h("option", { value, text })));
+  const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: "effect on the word",
+    title: "what the word's log-probability loses without each concept, in nats", onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); paint(); } });
+  const tools = source.job ? h("div", { class: "nbt-toolbar" }, overlay, owing) : null;
+  const where = h("p", { class: "nbt-note nbt-where", hidden: true });
   const missing = h("p", { class: "nbt-note", hidden: true, text: "This picture is not in the page; export with a larger max_mb." });
   const said = h("p", { class: "nbt-said" });
   const bars = h("ul", { class: "nbt-bars" });
@@ -24,7 +33,7 @@ export function samplePane(ctx) {
   const el = h("section", { class: "nbt-sample", "aria-label": "One picture" },
     h("div", { class: "nbt-sample-head" }, heading, button("previous picture", "‹", -1), button("next picture", "›", 1)),
     h("div", { class: "nbt-sample-body" },
-      h("div", { class: "nbt-sample-picture" }, picture, missing, h("h3", { class: "nbt-h", text: "The model says" }), said, details),
+      h("div", { class: "nbt-sample-picture" }, frame, tools, where, missing, h("h3", { class: "nbt-h", text: "The model says" }), said, details),
       h("div", { class: "nbt-sample-bars" }, barsHeading, bars, scale)));
   const row = () => Math.max(0, meta.samples.findIndex((s) => s.id === model.get("sample")));
   let turn = 0;
@@ -38,14 +47,17 @@ export function samplePane(ctx) {
     try {
       const [{ facts, url }, acts] = await Promise.all([sampleOf(i), source.activations(layer)]);
       if (mine !== turn) return; // a later answer is on its way
-      picture.hidden = !url;
+      frame.hidden = !url;
       missing.hidden = Boolean(url);
-      if (url) picture.src = url;
+      if (url && picture.src !== url) picture.src = url;
       picture.alt = facts.captions[0] ?? facts.caption;
       said.replaceChildren(...facts.pieces.map((piece, k) => k === facts.position && piece ? h("mark", { text: piece }) : piece));
       details.hidden = !facts.captions.length;
       references.replaceChildren(...facts.captions.map((c) => h("li", { text: c })));
-      paintBars(acts, i);
+      const owed = owing.getAttribute("aria-pressed") === "true" ? await asked("owed", facts.id, layer) : null;
+      if (mine !== turn) return;
+      paintBars(acts, i, owed);
+      paintOverlay();
     } catch (error) {
       ctx.say(String(error));
     }
@@ -62,8 +74,63 @@ export function samplePane(ctx) {
     return /** @type {Promise<{ facts: import("./types.js").Facts, url: string | null }>} */ (recent.get(i));
   }
 
-  /** @param {import("./types.js").Activations} acts @param {number} i */
-  function paintBars(acts, i) {
+  /** @type {Map<string, Promise<any>>} */
+  const answers = new Map();
+  /** Ask the live model once about each picture and layer. @param {string} op @param {string} sample @param {number} layer @returns {Promise<any>} */
+  function asked(op, sample, layer) {
+    const key = `${op} ${layer} ${sample}`;
+    if (!answers.has(key)) {
+      const answer = /** @type {NonNullable<typeof source.job>} */ (source.job)(op, { sample, at: layer }).answer;
+      answer.catch(() => answers.delete(key));
+      answers.set(key, answer);
+      if (answers.size > 64) answers.delete([...answers.keys()][0]);
+    }
+    return /** @type {Promise<any>} */ (answers.get(key));
+  }
+
+  /** @type {any} */
+  let maps = null;
+  async function paintOverlay() {
+    const sample = model.get("sample"), layer = model.get("layer"), k = model.get("concept");
+    const mode = overlay.value;
+    maps = null;
+    canvas.hidden = where.hidden = mode === "none" || k === null;
+    if (canvas.hidden) return;
+    try {
+      const found = await asked("maps", sample, layer);
+      if (sample !== model.get("sample") || layer !== model.get("layer") || k !== model.get("concept") || mode !== overlay.value) return;
+      maps = found;
+      const [, height, width] = found.shape;
+      const values = found.bytes.subarray(k * height * width, (k + 1) * height * width);
+      const low = found.low[k], high = found.high[k];
+      paintMap(canvas, mode, values, height, width, low < 0 ? (255 * -low) / Math.max(1e-12, high - low) : 0);
+      where.textContent = high > 0 ? `Concept ${k} over ${height} × ${width} patches, scores from ${signed(low, 1)} to ${signed(high, 1)}: ${describeMap(values, height, width)}.`
+        : `Concept ${k} is nowhere in this picture (largest score ${signed(high, 1)}).`;
+    } catch (error) {
+      canvas.hidden = true;
+      where.hidden = false;
+      where.textContent = String(error).replace(/^Error: \w+: /, "");
+    }
+  }
+
+  // a patch tells which concepts are strongest there
+  frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+    if (!maps) return;
+    const [n, height, width] = maps.shape;
+    const box = frame.getBoundingClientRect();
+    const x = Math.min(width - 1, Math.max(0, Math.floor((width * (event.clientX - box.left)) / box.width)));
+    const y = Math.min(height - 1, Math.max(0, Math.floor((height * (event.clientY - box.top)) / box.height)));
+    const scores = Array.from({ length: n }, (_, k) => ({ k, value: maps.low[k] + ((maps.high[k] - maps.low[k]) * maps.bytes[(k * height + y) * width + x]) / 255 }));
+    scores.sort((a, b) => b.value - a.value);
+    const concepts = meta.concepts[String(model.get("layer"))];
+    const near = scores.filter((s) => s.value > 0).slice(0, 3);
+    where.textContent = near.length ? `Row ${y + 1}, column ${x + 1}: ${near.map((s) => `${conceptName(concepts[s.k], s.k, meta.token)} ${signed(s.value, 1)}`).join(" · ")}` : `Row ${y + 1}, column ${x + 1}: no concept`;
+    near.length && bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.classList.toggle("nbt-here", near.some((s) => String(s.k) === b.dataset.concept)));
+  });
+  frame.addEventListener("pointerleave", () => { if (maps) { bars.querySelectorAll(".nbt-here").forEach((/** @type {any} */ b) => b.classList.remove("nbt-here")); paintOverlay(); } });
+
+  /** @param {import("./types.js").Activations} acts @param {number} i @param {{ ablation: number[], gradient: number[], agreement: number | null } | null} [owed] */
+  function paintBars(acts, i, owed = null) {
     const concepts = meta.concepts[String(model.get("layer"))];
     const top = strongest(acts, i);
     const max = Math.max(...top.map((t) => Math.abs(t.value)), 1e-30);
@@ -73,24 +140,27 @@ export function samplePane(ctx) {
       const words = concepts[concept].words;
       const name = conceptName(concepts[concept], concept, meta.token);
       const others = words.filter((w) => w !== name).slice(0, 3);
-      return h("li", {}, h("button", { type: "button", class: "nbt-bar", "aria-pressed": String(concept === model.get("concept")),
+      return h("li", {}, h("button", { type: "button", class: "nbt-bar", "aria-pressed": String(concept === model.get("concept")), "data-concept": concept,
         "aria-label": `concept ${concept}, ${words.slice(0, 4).join(", ")}: activation ${format(value)}`,
         onclick: () => commit(model, { concept }) },
         h("span", { class: "nbt-swatch", style: { background: marks.get(concept) } }),
         h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.length ? ` · ${others.join(" · ")}` : ""),
         h("span", { class: "nbt-track" }, h("i", { style: { width: `${(100 * Math.abs(value)) / max}%`, background: marks.get(concept) } })),
-        h("span", { class: "nbt-value", text: format(value) })));
+        h("span", { class: "nbt-value", text: format(value) }),
+        owed ? h("span", { class: "nbt-owed", text: `without it ${signed(-owed.ablation[concept], 3)} nats · to first order ${signed(-owed.gradient[concept], 3)}` }) : null));
     }), h("li", { class: "nbt-rest" },
       h("span", { class: "nbt-swatch nbt-none" }), h("span", { class: "nbt-bar-words", text: "not explained" }),
       h("span", { class: "nbt-track" }, h("i", { style: { width: `${100 * Math.min(1, acts.rest[i])}%` } })),
       h("span", { class: "nbt-value", text: percent(acts.rest[i]) })));
     scale.textContent = top.length ? `Bars: activation, relative to ${format(max)}, this picture's strongest. Last row: share of the vector that no concept explains.` : "No concept is active here.";
+    if (owed) scale.textContent += ` Effect on the log-probability of “${meta.token}”: exact, and by gradient × activation${owed.agreement === null ? "" : `; their ranks agree with ${signed(owed.agreement)}`}.`;
     ctx.setMarks?.(marks);
   }
 
   onChange(ctx, ["sample", "layer"], paint);
   onChange(ctx, ["concept"], () => {
-    source.activations(model.get("layer")).then((acts) => paintBars(acts, row()), (error) => ctx.say(String(error)));
+    bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.setAttribute("aria-pressed", String(b.dataset.concept === String(model.get("concept")))));
+    paintOverlay();
   });
   paint();
   return el;

@@ -53,7 +53,7 @@ export function kernelSource(model) {
   const job = (op, args, progress) => {
     const id = ++last;
     const answer = new Promise((resolve, reject) => {
-      waiting.set(id, { resolve: ({ data }) => resolve(data), reject, progress });
+      waiting.set(id, { resolve: ({ data, buffers }) => resolve(buffers.length ? { ...data, bytes: pixels(buffers[0]) } : data), reject, progress });
       model.send({ kind: "request", id, op, args });
     });
     return { answer, cancel: () => model.send({ kind: "cancel", id }) };
@@ -101,6 +101,9 @@ export function kernelSource(model) {
     },
   };
 }
+
+/** @param {DataView} raw */
+const pixels = (raw) => new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
 
 /** @param {string} text */
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

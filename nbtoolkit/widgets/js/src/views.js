@@ -2,6 +2,7 @@
 /** Put panes together: one root element, one live region, one error banner. */
 
 import { ablationPane } from "./ablation.js";
+import { comparisonPane } from "./comparison.js";
 import { galleryPane } from "./gallery.js";
 import { h, onChange } from "./dom.js";
 import { layersPane } from "./layers.js";
@@ -33,7 +34,7 @@ export function show(model, el, source) {
     onkeydown: (/** @type {KeyboardEvent} */ e) => { if (!(e.ctrlKey || e.metaKey || e.altKey)) e.stopPropagation(); } });
   /** @type {Record<string, () => HTMLElement[]>} */
   const kinds = {
-    explorer: () => explorer(ctx), layers: () => [layersPane(ctx)], gallery: () => [galleryPane(ctx)], sample: () => [samplePane(ctx)],
+    explorer: () => explorer(ctx), layers: () => [layersPane(ctx)], gallery: () => [galleryPane(ctx)], sample: () => [samplePane(ctx)], comparison: () => [comparisonPane(ctx)],
   };
   root.append(banner, ...kinds[model.get("_kind")](), live);
   el.classList.add("nbt");
@@ -49,7 +50,7 @@ function explorer(ctx) {
   const head = h("div", { class: "nbt-head" },
     h("div", { class: "nbt-title" }, h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
       h("p", { class: "nbt-sub", text: `${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` }),
-      layers.querySelector(".nbt-preview")),
+      layers.querySelector(".nbt-preview"), viewTools(ctx)),
     layers);
   const gallery = galleryPane(ctx);
   const sample = samplePane(ctx);
@@ -61,4 +62,26 @@ function explorer(ctx) {
     onclick: () => { body.dataset.tab = name; tabs.forEach((t, i) => t.setAttribute("aria-pressed", String(names[i] === name))); } }));
   onChange(ctx, ["sample"], () => tabs[1].classList.toggle("nbt-fresh", body.dataset.tab === "gallery" && model.get("sample") !== null));
   return [head, h("div", { class: "nbt-tabs", role: "group", "aria-label": "Pane" }, ...tabs), body];
+}
+
+/**
+ * Full screen, and the line of Python that opens this view again.
+ * @param {any} ctx
+ */
+function viewTools(ctx) {
+  const { model, meta } = ctx;
+  const line = h("input", { class: "nbt-search nbt-code", readonly: true, hidden: true, "aria-label": "Python that opens this view" });
+  const copy = h("button", { type: "button", class: "nbt-button", text: "Copy as Python", onclick: async () => {
+    const literal = (/** @type {any} */ v) => (v === null ? "None" : JSON.stringify(v));
+    line.value = `nbt.explore(study${meta.live ? ", model" : ""}, layer=${model.get("layer")}, concept=${literal(model.get("concept"))}, sample=${literal(model.get("sample"))})`;
+    line.hidden = false;
+    line.select();
+    await navigator.clipboard?.writeText(line.value).then(() => ctx.say("copied"), () => {}); // some hosts forbid it: the line is selected
+  } });
+  const full = h("button", { type: "button", class: "nbt-button", text: "Full screen", onclick: () => {
+    const root = full.closest(".nbt-root");
+    if (document.fullscreenElement) document.exitFullscreen();
+    else root?.requestFullscreen?.().catch(() => ctx.say("Error: this place forbids full screen"));
+  } });
+  return h("div", { class: "nbt-toolbar nbt-view-tools" }, copy, document.fullscreenEnabled ? full : null, line);
 }

@@ -1,0 +1,84 @@
+"""Two dictionaries: planted matches are found, chance is told, and the view shows both sides."""
+
+import json
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.comparison import compare_dictionaries
+from nbtoolkit.widgets import DictionaryComparison
+
+
+@pytest.fixture
+def planted(rng):
+    """A dictionary, and the same one reordered, with one concept exchanged for another."""
+    U, V = rng.normal(size=(6, 300)), rng.gamma(1, size=(80, 6)) * (rng.random((80, 6)) < 0.4)
+    order = rng.permutation(6)
+    W, X = U[order].copy(), V[:, order].copy()
+    stranger = int(np.flatnonzero(order == 0)[0])
+    W[stranger], X[:, stranger] = rng.normal(size=300), rng.permutation(V[:, 0])
+    ids = [f"s{i}" for i in range(80)]
+    return (
+        nbt.ConceptDictionary(U, V, ids, 3, "SemiNMF"),
+        nbt.ConceptDictionary(W, X, ids, 3, "SemiNMF"),
+        order,
+        stranger,
+    )
+
+
+@pytest.mark.parametrize("measure", ["cosine", "activation"])
+def test_planted_matches_are_found(planted, measure):
+    a, b, order, _ = planted
+    found = compare_dictionaries(a, b, measure=measure)
+    assert [order[j] for j in found.partners] == list(range(6))
+    assert (found.values[1:] > 0.99).all() and found.values[0] < 0.5
+    assert found.null.mean < 0.35 < found.score.mean and found.similarity.shape == (6, 6)
+    np.testing.assert_allclose(found.similarity[np.arange(6), found.partners], found.values, atol=1e-12)
+
+
+def test_correlation_is_numpys(planted):
+    a, b, _, _ = planted
+    expected = np.corrcoef(a.activations.T, b.activations.T)[:6, 6:]
+    np.testing.assert_allclose(compare_dictionaries(a, b, measure="activation").similarity, expected, atol=1e-5)
+
+
+def test_the_measure_suits_the_dictionaries(planted):
+    a, b, _, _ = planted
+    deeper = nbt.ConceptDictionary(b.concepts, b.activations, b.sample_ids, 4, "SemiNMF")
+    assert compare_dictionaries(a, b).measure == "cosine" and compare_dictionaries(a, deeper).measure == "activation"
+    dead = nbt.ConceptDictionary(0 * a.concepts, 0 * a.activations, a.sample_ids, 3, "SemiNMF")
+    assert (compare_dictionaries(a, dead).values == 0).all()
+
+
+def test_what_cannot_be_compared_is_said(planted):
+    a, b, _, _ = planted
+    narrow = nbt.ConceptDictionary(b.concepts[:, :7], b.activations, b.sample_ids, 3, "SemiNMF")
+    with pytest.raises(nbt.NbtoolkitError, match="widths 300 and 7; expected one width. Use measure='activation'"):
+        compare_dictionaries(a, narrow, measure="cosine")
+    strangers = nbt.ConceptDictionary(b.concepts, b.activations, [f"x{i}" for i in range(80)], 4, "SemiNMF")
+    with pytest.raises(nbt.NbtoolkitError, match="0 samples in common; expected at least 3"):
+        compare_dictionaries(a, strangers)
+    with pytest.raises(nbt.NbtoolkitError, match="measure is 'angle'; expected 'auto', 'cosine' or 'activation'"):
+        compare_dictionaries(a, b, measure="angle")
+
+
+def test_the_view_of_two_layers(study):
+    w = DictionaryComparison(study, layers=(2, 4))
+    assert w.agreement.measure == "activation" and len(json.dumps(w._meta)) < 300_000
+    assert [len(side["concepts"]) for side in w._meta["sides"]] == [8, 8] and w.pair == w._meta["pairs"][0][:2]
+    values = [p[2] for p in w._meta["pairs"]]
+    assert values == sorted(values, reverse=True) and "layer 2" in repr(w)
+    same = DictionaryComparison(study, study, layers=(3, 3))
+    assert same.agreement.score.mean == pytest.approx(1) and len(same._meta["samples"]) == 2 * len(study.samples)
+    with pytest.raises(nbt.NbtoolkitError, match="was given a str; expected studies"):
+        DictionaryComparison(study, "other")
+
+
+def test_thumbnails_of_both_sides(study):
+    w = DictionaryComparison(study, study)
+    sent = []
+    w.send = lambda content, buffers=None: sent.append((content, buffers))
+    w._channel.receive(w, {"kind": "request", "id": 3, "op": "thumbs", "args": {"rows": [0, len(study.samples)]}}, [])
+    (content, buffers) = sent[0]
+    assert content["data"] == {"rows": [0, len(study.samples)]} and len(buffers) == 1
