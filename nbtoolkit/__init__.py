@@ -14,7 +14,7 @@ _HOME = {
     "load_model": "models", "check_model": "models", "load_scorer": "models", "load_data": "data",
     "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
     "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
-    "ground": "grounding", "WordFilter": "grounding", "evaluate": "metrics", "compare": "metrics", "study": "studies", "sweep": "sweeps",
+    "ground": "grounding", "WordFilter": "grounding", "options": "settings", "evaluate": "metrics", "compare": "metrics", "study": "studies", "sweep": "sweeps",
     "interpret": "interpretation", "saliency": "interpretation", "open_study": "store", "read_xl_vlms": "interop", "explore": "live",
     "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
     "Source": "types", "Study": "types", "NbtoolkitError": "errors",

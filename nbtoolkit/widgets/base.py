@@ -16,6 +16,7 @@ import traitlets
 
 from ..atomic import write_text
 from ..errors import NbtoolkitError
+from ..settings import options
 from ..types import Study
 from . import encode
 from .channel import Answer, Channel, Job, Operations
@@ -102,7 +103,7 @@ class StudyView(anywidget.AnyWidget):
             else {"ablate": self._ablate, "sweep": self._sweep, "maps": self._maps, "owed": self._owed}
         )
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
-        meta = encode.describe(study) | {"live": None if live is None else live.facts}
+        meta = encode.describe(study) | {"live": None if live is None else live.facts, "locale": options.locale}
         super().__init__(
             _kind=self.kind,
             _meta=meta,

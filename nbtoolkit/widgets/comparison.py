@@ -12,6 +12,7 @@ import traitlets
 
 from ..atomic import write_text
 from ..errors import NbtoolkitError
+from ..settings import options
 from ..types import Study
 from . import encode
 from .base import STATIC, asset
@@ -86,7 +87,7 @@ class DictionaryComparison(anywidget.AnyWidget):
             title = names[side] if names else f"“{study.token}”, layer {layer}, {cd.method}"
             sides.append({"title": title, "model": encode.short(study.source.model), "concepts": concepts})
         pairs = [[int(i), int(j), round(float(found.values[i]), 4)] for i, j in enumerate(found.partners) if j >= 0]
-        return {"token": a.token, "sides": sides, "measure": found.measure, "pairs": sorted(pairs, key=lambda p: -p[2]), "live": None,
+        return {"token": a.token, "sides": sides, "measure": found.measure, "pairs": sorted(pairs, key=lambda p: -p[2]), "live": None, "locale": options.locale,
                 "agreement": round(found.score.mean, 4), "null": round(found.null.mean, 4), "null_high": round(float(found.null.values.max()), 4),
                 "samples": [{"id": s.id, "caption": s.caption} for s in self._samples]}  # fmt: skip
 

@@ -127,6 +127,27 @@ def test_the_view_as_a_line_of_python(open_page, page_file, study):
     view.clean()
 
 
+def test_the_views_speak_chinese(open_page, study, node_modules, tmp_path):
+    nbt.options.locale = "zh-CN"
+    try:
+        page_file = nbt.explore(study, layer=4).to_html(tmp_path / "zh.html")
+        two = DictionaryComparison(study, layers=(2, 4)).to_html(tmp_path / "two.html")
+    finally:
+        nbt.options.locale = None
+    view = open_page(page_file, width=620, bypass_csp=True)
+    view.page.wait_for_selector(".nbt-card")
+    text = view.page.locator(".nbt-explorer").inner_text()
+    assert "模型说" in text and "未解释" in text and "8 个概念" in text and "The model says" not in text
+    assert "dog" in view.page.locator(".nbt-said").inner_text() and view.axe(node_modules) == []
+    view.clean()
+    followed = open_page(nbt.explore(study).to_html(tmp_path / "auto.html"), locale="zh-TW")  # the browser's own
+    followed.page.wait_for_selector(".nbt-card")
+    assert "模型说" in followed.page.locator(".nbt-explorer").inner_text()
+    assert "一一匹配" in open_page(two).page.locator(".nbt-two").inner_text()
+    with pytest.raises(nbt.NbtoolkitError, match="locale is 'klingon'; expected None or one of 'en', 'zh-CN'"):
+        nbt.options.locale = "klingon"
+
+
 def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, study, node_modules):
     view = open_page(page_file, bypass_csp=True)
     page = view.page

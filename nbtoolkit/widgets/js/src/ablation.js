@@ -1,6 +1,7 @@
 // @ts-check
 /** Layer ablation: switch layers, branches, heads or a concept off in the live model, and see what it says then. */
 
+import { translate } from "./words.js";
 import { freshId, h, onChange, signed } from "./dom.js";
 import { conceptName, niceMax } from "./state.js";
 
@@ -11,7 +12,7 @@ const MANY = 16; // pictures of the mean
 
 /** @param {import("./types.js").Context & { marks?: Map<number, string> }} ctx */
 export function ablationPane(ctx) {
-  const { model, meta, source } = ctx;
+  const { model, meta, source, t } = ctx;
   const live = /** @type {NonNullable<typeof meta.live>} */ (meta.live);
   const layers = Array.from({ length: live.n_layers }, (_, i) => i + 1);
   /** @type {Set<number>} */
@@ -22,28 +23,28 @@ export function ablationPane(ctx) {
 
   const choice = (/** @type {string} */ label, /** @type {Record<string, string>} */ options) =>
     h("select", { class: "nbt-select", "aria-label": label, onchange: () => { heads.disabled = part.value !== "attention" || how.value !== "zero"; ask(); } },
-      ...Object.entries(options).map(([value, text]) => h("option", { value, text })));
-  const part = choice("part that is switched off", PARTS);
-  const how = choice("what it does instead", HOW);
-  const heads = h("input", { class: "nbt-search nbt-heads", placeholder: "all heads", "aria-label": `heads, 0 to ${live.n_heads - 1}, separated by commas; all where empty`, disabled: true, onchange: ask });
-  const buttons = layers.map((layer) => h("button", { type: "button", class: "nbt-switch", "aria-pressed": "false", "aria-label": `switch off layer ${layer}`, text: layer,
+      ...Object.entries(options).map(([value, text]) => h("option", { value, text: translate(t, text) })));
+  const part = choice(t`part that is switched off`, PARTS);
+  const how = choice(t`what it does instead`, HOW);
+  const heads = h("input", { class: "nbt-search nbt-heads", placeholder: t`all heads`, "aria-label": t`heads, 0 to ${live.n_heads - 1}, separated by commas; all where empty`, disabled: true, onchange: ask });
+  const buttons = layers.map((layer) => h("button", { type: "button", class: "nbt-switch", "aria-pressed": "false", "aria-label": t`switch off layer ${layer}`, text: layer,
     onclick: () => toggle(layer) }));
   const conceptBox = h("input", { type: "checkbox", onchange: ask });
   const conceptLabel = h("span");
-  const reset = h("button", { type: "button", class: "nbt-button", text: "Reset", hidden: true, onclick: () => { off.clear(); conceptBox.checked = false; sync(); ask(); } });
+  const reset = h("button", { type: "button", class: "nbt-button", text: t`Reset`, hidden: true, onclick: () => { off.clear(); conceptBox.checked = false; sync(); ask(); } });
   const result = h("div", { class: "nbt-effect", "aria-live": "polite" });
-  const run = h("button", { type: "button", class: "nbt-button", text: "This picture, every layer in turn", onclick: () => sweep([model.get("sample")]) });
-  const runMany = h("button", { type: "button", class: "nbt-button", text: `… and ${Math.min(MANY, meta.samples.length)} pictures`, onclick: () => sweep(some()) });
-  const progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "pictures done" });
-  const stop = h("button", { type: "button", class: "nbt-button", text: "Cancel", hidden: true, onclick: () => sweeping?.cancel() });
+  const run = h("button", { type: "button", class: "nbt-button", text: t`This picture, every layer in turn`, onclick: () => sweep([model.get("sample")]) });
+  const runMany = h("button", { type: "button", class: "nbt-button", text: t`… and ${Math.min(MANY, meta.samples.length)} pictures`, onclick: () => sweep(some()) });
+  const progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t`pictures done` });
+  const stop = h("button", { type: "button", class: "nbt-button", text: t`Cancel`, hidden: true, onclick: () => sweeping?.cancel() });
   const chart = h("div", { class: "nbt-effects" });
   const id = freshId("ablation");
   const el = h("section", { class: "nbt-ablation", "aria-labelledby": id },
-    h("div", { class: "nbt-ablation-head" }, h("h3", { class: "nbt-h", id, text: "Switch layers off" }),
-      h("span", { class: "nbt-note", text: `live, in ${live.name}` })),
+    h("div", { class: "nbt-ablation-head" }, h("h3", { class: "nbt-h", id, text: t`Switch layers off` }),
+      h("span", { class: "nbt-note", text: t`live, in ${live.name}` })),
     h("div", { class: "nbt-ablation-body" },
       h("div", {},
-        h("div", { class: "nbt-switches", role: "group", "aria-label": "Layers" }, ...buttons),
+        h("div", { class: "nbt-switches", role: "group", "aria-label": t`Layers` }, ...buttons),
         h("div", { class: "nbt-toolbar" }, part, how, heads, reset),
         h("label", { class: "nbt-check" }, conceptBox, conceptLabel),
         result),
@@ -60,7 +61,7 @@ export function ablationPane(ctx) {
     const k = model.get("concept");
     const concept = meta.concepts[String(model.get("layer"))][k ?? -1];
     conceptBox.disabled = !concept;
-    conceptLabel.textContent = concept ? `take concept ${k}, ${conceptName(concept, k, meta.token)}, out of layer ${model.get("layer")}` : "select a concept to take it out";
+    conceptLabel.textContent = concept ? t`take concept ${k}, ${conceptName(concept, k, meta.token)}, out of layer ${model.get("layer")}` : t`select a concept to take it out`;
     reset.hidden = !off.size && !conceptBox.checked;
   }
 
@@ -68,7 +69,7 @@ export function ablationPane(ctx) {
   async function ask() {
     const mine = ++turn;
     sync();
-    if (!off.size && !conceptBox.checked) { result.replaceChildren(h("p", { class: "nbt-note", text: "Nothing is switched off." })); result.classList.remove("nbt-stale"); return; }
+    if (!off.size && !conceptBox.checked) { result.replaceChildren(h("p", { class: "nbt-note", text: t`Nothing is switched off.` })); result.classList.remove("nbt-stale"); return; }
     result.classList.add("nbt-stale");
     const chosen = part.value === "attention" && how.value === "zero" ? heads.value.split(/[\s,]+/).filter(Boolean).map(Number) : [];
     const question = { sample: model.get("sample"), layers: [...off].sort((a, b) => a - b), part: part.value, how: how.value, heads: chosen.length ? chosen : null,
@@ -90,10 +91,10 @@ export function ablationPane(ctx) {
       ...rows.map((k) => h("span", { class: "nbt-chip", style: { borderColor: ctx.marks?.get(k) ?? "" }, text: `${k} ${conceptName(concepts[k], k, meta.token)}` }))) : null;
     result.replaceChildren(
       h("p", { class: "nbt-said" }, ...answer.difference.flatMap((/** @type {[keyof typeof tags, string]} */ [kind, words]) => [h(tags[kind], { text: words }), " "])),
-      h("p", {}, `log-probability of “${meta.token}” there: `, h("strong", { text: `${signed(change, 3, "+")} nats` }),
-        h("span", { class: "nbt-note", text: ` (from ${signed(answer.before, 3)} to ${signed(answer.after, 3)})` })),
-      ...[chips("concepts that vanish", answer.vanished), chips("that appear", answer.appeared)].filter((x) => x !== null));
-    ctx.say(`${signed(change, 3)} nats. The model says: ${answer.caption}`);
+      h("p", {}, `${t`log-probability of “${meta.token}” there`}: `, h("strong", { text: t`${signed(change, 3, "+")} nats` }),
+        h("span", { class: "nbt-note", text: ` ${t`(from ${signed(answer.before, 3)} to ${signed(answer.after, 3)})`}` })),
+      ...[chips(t`concepts that vanish`, answer.vanished), chips(t`that appear`, answer.appeared)].filter((x) => x !== null));
+    ctx.say(`${t`${signed(change, 3, "+")} nats`}. ${t`The model says`}: ${answer.caption}`);
   }
 
   /** The selected picture first, then others spread over the study. */
@@ -123,7 +124,7 @@ export function ablationPane(ctx) {
   /** @param {{ layers: number[], change: number[][], null: number[][], samples: string[] }} found */
   function drawEffects(found) {
     const n = found.change.length;
-    if (!n) { chart.replaceChildren(h("p", { class: "nbt-note", text: "The model does not say the word about these pictures." })); return; }
+    if (!n) { chart.replaceChildren(h("p", { class: "nbt-note", text: t`The model does not say the word about these pictures.` })); return; }
     const mean = found.layers.map((_, j) => found.change.reduce((s, row) => s + row[j], 0) / n);
     const chance = found.layers.map((_, j) => found.null.reduce((s, row) => s + row[j], 0) / n);
     const own = found.change[0];
@@ -138,13 +139,13 @@ export function ablationPane(ctx) {
       h("svg:text", { class: "nbt-tick", x: LEFT - 5, y: y(v) + 3.5, "text-anchor": "end", text: signed(v, digits) })));
     const bars = found.layers.map((layer, j) => h("svg:rect", { class: "nbt-effect-bar", x: x(j) - slot * 0.3, width: slot * 0.6, y: Math.min(y(0), y(own[j])), height: Math.max(1, Math.abs(y(own[j]) - y(0))) }));
     const hits = found.layers.map((layer, j) => h("svg:rect", { class: "nbt-hit", x: x(j) - slot / 2, y: 0, width: slot, height: H, onclick: () => toggle(layer) },
-      h("svg:title", { text: `layer ${layer}: ${signed(own[j], 3)} nats here, ${signed(mean[j], 3)} on average, ${signed(chance[j], 3)} for a random direction` })));
+      h("svg:title", { text: t`layer ${layer}: ${signed(own[j], 3)} nats here, ${signed(mean[j], 3)} on average, ${signed(chance[j], 3)} for a random direction` })));
     const labels = found.layers.map((layer, j) => j % every ? null : h("svg:text", { class: "nbt-tick", x: x(j), y: H - 5, "text-anchor": "middle", text: layer }));
     const line = chance.map((v, j) => `${j ? "L" : "M"}${x(j).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-    const summary = `change of the log-probability in nats without each layer: ${found.layers.map((l, j) => `layer ${l} ${signed(own[j], 2)}`).join(", ")}`;
+    const summary = `${t`Change in nats without each layer`}: ${found.layers.map((l, j) => `${t`layer ${l}`} ${signed(own[j], 2)}`).join(", ")}`;
     chart.replaceChildren(h("figure", { class: "nbt-figure nbt-wide" },
-      h("figcaption", {}, "Change in nats without each layer ", h("span", { class: "nbt-legend" }, h("i", { class: "nbt-key nbt-key-bar" }), "this picture ",
-        ...(n > 1 ? [h("i", { class: "nbt-key nbt-key-dot" }), `mean of ${n} `] : []), h("i", { class: "nbt-key nbt-key-line" }), "a random direction")),
+      h("figcaption", {}, t`Change in nats without each layer` + " ", h("span", { class: "nbt-legend" }, h("i", { class: "nbt-key nbt-key-bar" }), t`this picture` + " ",
+        ...(n > 1 ? [h("i", { class: "nbt-key nbt-key-dot" }), t`mean of ${n}` + " "] : []), h("i", { class: "nbt-key nbt-key-line" }), t`a random direction`)),
       h("svg:svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": summary, class: "nbt-chart" }, ...ticks, ...bars, h("svg:path", { class: "nbt-baseline", d: line }),
         ...(n > 1 ? mean.map((v, j) => h("svg:circle", { class: "nbt-mean", cx: x(j), cy: y(v), r: 4 })) : []), ...labels, ...hits)));
   }

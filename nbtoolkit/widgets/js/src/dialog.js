@@ -6,13 +6,13 @@ import { conceptName } from "./state.js";
 
 /** @param {import("./types.js").Context} ctx */
 export function pictureDialog(ctx) {
-  const { model, meta, source } = ctx;
+  const { model, meta, source, t } = ctx;
   const picture = h("img", { class: "nbt-full", alt: "" });
   const said = h("p", { class: "nbt-full-said" });
   const facts = h("p", { class: "nbt-note" });
-  const close = h("button", { type: "button", class: "nbt-button", text: "Close", onclick: () => el.close() });
+  const close = h("button", { type: "button", class: "nbt-button", text: t`Close`, onclick: () => el.close() });
   /** @type {HTMLDialogElement} */
-  const el = h("dialog", { class: "nbt-dialog", "aria-label": "Picture" }, picture, said, facts, close);
+  const el = h("dialog", { class: "nbt-dialog", "aria-label": t`Picture` }, picture, said, facts, close);
   el.addEventListener("click", (event) => { if (event.target === el) el.close(); }); // beside the picture
 
   /** @param {number} row @param {number | null} concept */
@@ -24,7 +24,7 @@ export function pictureDialog(ctx) {
       if (url) picture.src = url;
       picture.alt = sample.caption;
       said.textContent = sample.caption;
-      facts.textContent = `${sample.id} · layer ${layer}${concept === null ? "" : ` · ${rank(acts, row, concept)}`}`;
+      facts.textContent = [sample.id, t`layer ${layer}`, concept === null ? "" : rank(acts, row, concept)].filter(Boolean).join(" · ");
       if (!el.open) el.showModal();
     } catch (error) {
       ctx.say(String(error));
@@ -35,11 +35,11 @@ export function pictureDialog(ctx) {
   function rank(acts, row, concept) {
     const n = acts.values.length / acts.nConcepts;
     const value = Math.abs(acts.values[row * acts.nConcepts + concept]);
-    const name = `concept ${concept}, ${conceptName(meta.concepts[String(model.get("layer"))][concept], concept, meta.token)}`;
-    if (!value) return `${name}: not used here`;
+    const name = t`concept ${concept}, ${conceptName(meta.concepts[String(model.get("layer"))][concept], concept, meta.token)}`;
+    if (!value) return t`${name}: not used here`;
     let above = 0;
     for (let i = 0; i < n; i++) if (Math.abs(acts.values[i * acts.nConcepts + concept]) > value) above++;
-    return `${name}: activation ${format(value)}, ${above + 1} of ${n} pictures by strength`;
+    return t`${name}: activation ${format(value)}, number ${above + 1} of ${n} pictures by strength`;
   }
   return { el, open };
 }

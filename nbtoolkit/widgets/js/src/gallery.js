@@ -1,6 +1,7 @@
 // @ts-check
 /** ConceptGallery: a listbox of cards, pictures and words together. */
 
+import { translate } from "./words.js";
 import { commit, freshId, h, onChange, percent, showThumb } from "./dom.js";
 import { pictureDialog } from "./dialog.js";
 import { barHeights, conceptName, examples, MODES, ORDERS, select } from "./state.js";
@@ -10,24 +11,24 @@ const EAGER = 6; // cards whose pictures are fetched at once: what is seen first
 
 /** @param {import("./types.js").Context & { marks?: Map<number, string>, onMarks?(f: () => void): void }} ctx */
 export function galleryPane(ctx) {
-  const { model, meta, source, signal } = ctx;
+  const { model, meta, source, signal, t } = ctx;
   const state = { query: "", order: "importance" };
   const listId = freshId("concepts");
-  const search = h("input", { type: "search", class: "nbt-search", placeholder: "Search words and captions  ( / )", "aria-label": "Search words and captions",
+  const search = h("input", { type: "search", class: "nbt-search", placeholder: t`Search words and captions  ( / )`, "aria-label": t`Search words and captions`,
     "aria-controls": listId, oninput: () => { state.query = search.value; paint(); } });
-  const order = h("select", { class: "nbt-select", "aria-label": "Sort concepts", onchange: () => { state.order = order.value; paint(); } },
-    ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text: `sort: ${text}` })));
-  const mode = h("select", { class: "nbt-select", "aria-label": "Pictures of a concept", onchange: () => paint() },
-    ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: `pictures: ${text}` })));
+  const order = h("select", { class: "nbt-select", "aria-label": t`Sort concepts`, onchange: () => { state.order = order.value; paint(); } },
+    ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text: t`sort: ${translate(t, text)}` })));
+  const mode = h("select", { class: "nbt-select", "aria-label": t`Pictures of a concept`, onchange: () => paint() },
+    ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: t`pictures: ${translate(t, text)}` })));
   const count = h("span", { class: "nbt-count" });
   const dialog = pictureDialog(ctx);
   const pin = h("button", { type: "button", class: "nbt-button", onclick: () => togglePin() });
-  const open = h("button", { type: "button", class: "nbt-button", text: "⤢ Open", title: "open the picture (o)", onclick: () => openPicture() });
-  const label = h("input", { class: "nbt-search nbt-label", "aria-label": "Name of the selected concept", placeholder: "name this concept  ( l )", maxlength: 80,
+  const open = h("button", { type: "button", class: "nbt-button", text: t`⤢ Open`, title: t`open the picture (o)`, onclick: () => openPicture() });
+  const label = h("input", { class: "nbt-search nbt-label", "aria-label": t`Name of the selected concept`, placeholder: t`name this concept  ( l )`, maxlength: 80,
     onchange: () => setLabel(label.value) });
   const actions = h("div", { class: "nbt-toolbar nbt-actions" }, label, pin, open);
-  const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": `Concepts of “${meta.token}”`, tabindex: -1 });
-  const el = h("section", { class: "nbt-gallery", "aria-label": "Concepts" },
+  const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": t`Concepts of “${meta.token}”`, tabindex: -1 });
+  const el = h("section", { class: "nbt-gallery", "aria-label": t`Concepts` },
     h("div", { class: "nbt-toolbar" }, search, order, mode, count), actions, list, dialog.el);
   /** @type {Map<number, HTMLElement>} */
   const cards = new Map();
@@ -95,7 +96,7 @@ export function galleryPane(ctx) {
     }
     const all = concepts();
     shown = select(all, state.query, state.order, meta.samples, Object.fromEntries(all.map((_, k) => [k, labelOf(k)])), new Set(ofLayer(model.get("pinned"))));
-    count.textContent = shown.length === all.length ? `${all.length} concepts` : `${shown.length} of ${all.length} concepts`;
+    count.textContent = shown.length === all.length ? t`${all.length} concepts` : t`${shown.length} of ${all.length} concepts`;
     visible.disconnect();
     cards.clear();
     list.replaceChildren(...shown.map((k, i) => {
@@ -105,7 +106,7 @@ export function galleryPane(ctx) {
       else visible.observe(card);
       return card;
     }));
-    if (!shown.length) list.append(h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text: `No concept matches “${state.query}”.` }));
+    if (!shown.length) list.append(h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text: t`No concept matches “${state.query}”.` }));
     sync(false);
   }
 
@@ -119,8 +120,8 @@ export function galleryPane(ctx) {
     const pinned = model.get("pinned").includes(key(k));
     const heights = barHeights(concept.histogram);
     const strongest = concept.exemplars[0];
-    const spoken = `Concept ${k}${given ? `, ${given}` : ""}${pinned ? ", pinned" : ""}: ${concept.words.slice(0, 6).join(", ") || "no word passed the filter"}; ${dead ? "used by no picture" : `${percent(concept.share)} of all activation`}`
-      + (strongest === undefined ? "" : `; strongest picture: ${meta.samples[strongest].caption}`);
+    const spoken = [t`Concept ${k}`, given, pinned ? t`pinned` : "", concept.words.slice(0, 6).join(", ") || t`no word passed the filter`,
+      dead ? t`used by no picture` : t`${percent(concept.share)} of all activation`, strongest === undefined ? "" : t`strongest picture: ${meta.samples[strongest].caption}`].filter(Boolean).join("; ");
     return h("div", { role: "option", class: "nbt-card", "aria-label": spoken, "data-concept": k, "data-rows": rows.join(","),
       onclick: (/** @type {MouseEvent} */ event) => {
         const row = /** @type {HTMLElement} */ (event.target).dataset?.row;
@@ -130,12 +131,12 @@ export function galleryPane(ctx) {
       h("div", { class: "nbt-card-head" },
         h("span", { class: "nbt-number", text: pinned ? `★ ${k}` : k }),
         given ? h("strong", { class: "nbt-given", text: given }) : null,
-        h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: "(no word)" })])),
-        dead ? h("span", { class: "nbt-badge", text: "never used" }) : null,
-        concept.twin === null ? null : h("span", { class: "nbt-badge", title: "nearly the same direction, or more than half of its pictures in common", text: `like ${concept.twin}` }),
-        h("span", { class: "nbt-histogram", title: `activations of the ${percent(concept.active)} of pictures that use it, from 0 to the layer's strongest; heights by square root` },
+        h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: t`(no word)` })])),
+        dead ? h("span", { class: "nbt-badge", text: t`never used` }) : null,
+        concept.twin === null ? null : h("span", { class: "nbt-badge", title: t`nearly the same direction, or more than half of its pictures in common`, text: t`like ${concept.twin}` }),
+        h("span", { class: "nbt-histogram", title: t`activations of the ${percent(concept.active)} of pictures that use it, from 0 to the layer's strongest; heights by square root` },
           ...heights.map((v) => h("i", { style: { height: `${Math.round(v * 100)}%` } }))),
-        h("span", { class: "nbt-share", title: "share of all activation", text: percent(concept.share) })),
+        h("span", { class: "nbt-share", title: t`share of all activation`, text: percent(concept.share) })),
       h("div", { class: "nbt-strip" }, ...rows.map((row) =>
         h("span", { class: "nbt-thumb nbt-waiting", role: "img", "data-row": row, title: meta.samples[row].caption, "aria-label": meta.samples[row].caption }))));
   }
@@ -145,8 +146,8 @@ export function galleryPane(ctx) {
     const selected = model.get("concept");
     const sample = model.get("sample");
     const pinnedNow = selected !== null && model.get("pinned").includes(key(selected));
-    pin.textContent = pinnedNow ? "★ Unpin" : "☆ Pin";
-    pin.title = "keep the selected concept on top (p)";
+    pin.textContent = pinnedNow ? t`★ Unpin` : t`☆ Pin`;
+    pin.title = t`keep the selected concept on top (p)`;
     pin.disabled = open.disabled = label.disabled = selected === null;
     if (selected !== null) label.value = labelOf(selected);
     const focusable = cards.has(selected) ? selected : shown[0];
@@ -208,7 +209,7 @@ export function galleryPane(ctx) {
   onChange(ctx, ["concept"], () => {
     sync(true);
     const k = model.get("concept");
-    if (k !== null) ctx.say(`Concept ${k}, ${conceptName(concepts()[k], k, meta.token)}`);
+    if (k !== null) ctx.say(`${t`Concept ${k}`}, ${conceptName(concepts()[k], k, meta.token)}`);
   });
   onChange(ctx, ["sample"], () => sync(false));
   ctx.onMarks?.(() => sync(false));

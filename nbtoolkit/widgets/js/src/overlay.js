@@ -40,12 +40,12 @@ export function paintMap(canvas, mode, values, height, width, zero) {
 }
 
 /**
- * Where a map is strongest, in words. @param {Uint8Array} values @param {number} height @param {number} width
+ * Where a map is strongest, in words. @param {import("./types.js").Translator} t @param {Uint8Array} values @param {number} height @param {number} width
  */
-export function describeMap(values, height, width) {
+export function describeMap(t, values, height, width) {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   const third = (/** @type {number} */ at, /** @type {number} */ n, /** @type {string[]} */ names) => names[Math.min(2, Math.floor((3 * at) / n))];
-  const row = third(Math.floor(best / width), height, ["top", "middle", "bottom"]), column = third(best % width, width, ["left", "centre", "right"]);
-  return `strongest at the ${row} ${column}`;
+  const row = third(Math.floor(best / width), height, [t`top`, t`middle`, t`bottom`]), column = third(best % width, width, [t`left`, t`centre`, t`right`]);
+  return t`strongest at the ${row} ${column}`;
 }

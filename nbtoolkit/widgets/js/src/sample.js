@@ -1,13 +1,14 @@
 // @ts-check
 /** SampleAttribution: one picture, what the model said, and the concepts behind the word. */
 
+import { translate } from "./words.js";
 import { commit, format, h, onChange, percent, signed } from "./dom.js";
 import { describeMap, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
 /** @param {import("./types.js").Context & { setMarks?(marks: Map<number, string>): void }} ctx */
 export function samplePane(ctx) {
-  const { model, meta, source } = ctx;
+  const { model, meta, source, t } = ctx;
   const heading = h("h3", { class: "nbt-h" });
   const button = (/** @type {string} */ label, /** @type {string} */ sign, /** @type {number} */ by) =>
     h("button", { type: "button", class: "nbt-step", "aria-label": label, text: sign, onclick: () => {
@@ -17,23 +18,23 @@ export function samplePane(ctx) {
   const picture = h("img", { class: "nbt-picture", alt: "" });
   const canvas = overlayCanvas();
   const frame = h("div", { class: "nbt-frame" }, picture, canvas);
-  const overlay = h("select", { class: "nbt-select", "aria-label": "Overlay of the selected concept", onchange: () => paintOverlay() },
-    ...Object.entries(OVERLAYS).map(([value, text]) => h("option", { value, text })));
-  const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: "effect on the word",
-    title: "what the word's log-probability loses without each concept, in nats", onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); paint(); } });
+  const overlay = h("select", { class: "nbt-select", "aria-label": t`Overlay of the selected concept`, onchange: () => paintOverlay() },
+    ...Object.entries(OVERLAYS).map(([value, text]) => h("option", { value, text: translate(t, text) })));
+  const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`effect on the word`,
+    title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); paint(); } });
   const tools = source.job ? h("div", { class: "nbt-toolbar" }, overlay, owing) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
-  const missing = h("p", { class: "nbt-note", hidden: true, text: "This picture is not in the page; export with a larger max_mb." });
+  const missing = h("p", { class: "nbt-note", hidden: true, text: t`This picture is not in the page; export with a larger max_mb.` });
   const said = h("p", { class: "nbt-said" });
   const bars = h("ul", { class: "nbt-bars" });
   const barsHeading = h("h3", { class: "nbt-h" });
   const scale = h("p", { class: "nbt-note" });
   const references = h("ul", { class: "nbt-references" });
-  const details = h("details", { class: "nbt-details" }, h("summary", { text: "Captions that came with the picture" }), references);
-  const el = h("section", { class: "nbt-sample", "aria-label": "One picture" },
-    h("div", { class: "nbt-sample-head" }, heading, button("previous picture", "‹", -1), button("next picture", "›", 1)),
+  const details = h("details", { class: "nbt-details" }, h("summary", { text: t`Captions that came with the picture` }), references);
+  const el = h("section", { class: "nbt-sample", "aria-label": t`One picture` },
+    h("div", { class: "nbt-sample-head" }, heading, button(t`previous picture`, "‹", -1), button(t`next picture`, "›", 1)),
     h("div", { class: "nbt-sample-body" },
-      h("div", { class: "nbt-sample-picture" }, frame, tools, where, missing, h("h3", { class: "nbt-h", text: "The model says" }), said, details),
+      h("div", { class: "nbt-sample-picture" }, frame, tools, where, missing, h("h3", { class: "nbt-h", text: t`The model says` }), said, details),
       h("div", { class: "nbt-sample-bars" }, barsHeading, bars, scale)));
   const row = () => Math.max(0, meta.samples.findIndex((s) => s.id === model.get("sample")));
   let turn = 0;
@@ -42,8 +43,8 @@ export function samplePane(ctx) {
     const mine = ++turn;
     const i = row();
     const layer = model.get("layer");
-    heading.textContent = `Picture ${i + 1} of ${meta.samples.length}`;
-    barsHeading.textContent = `What “${meta.token}” means here, layer ${layer}`;
+    heading.textContent = t`Picture ${i + 1} of ${meta.samples.length}`;
+    barsHeading.textContent = t`What “${meta.token}” means here, layer ${layer}`;
     try {
       const [{ facts, url }, acts] = await Promise.all([sampleOf(i), source.activations(layer)]);
       if (mine !== turn) return; // a later answer is on its way
@@ -104,8 +105,8 @@ export function samplePane(ctx) {
       const values = found.bytes.subarray(k * height * width, (k + 1) * height * width);
       const low = found.low[k], high = found.high[k];
       paintMap(canvas, mode, values, height, width, low < 0 ? (255 * -low) / Math.max(1e-12, high - low) : 0);
-      where.textContent = high > 0 ? `Concept ${k} over ${height} × ${width} patches, scores from ${signed(low, 1)} to ${signed(high, 1)}: ${describeMap(values, height, width)}.`
-        : `Concept ${k} is nowhere in this picture (largest score ${signed(high, 1)}).`;
+      where.textContent = high > 0 ? t`Concept ${k} over ${height} × ${width} patches, scores from ${signed(low, 1)} to ${signed(high, 1)}: ${describeMap(t, values, height, width)}.`
+        : t`Concept ${k} is nowhere in this picture (largest score ${signed(high, 1)}).`;
     } catch (error) {
       canvas.hidden = true;
       where.hidden = false;
@@ -124,7 +125,8 @@ export function samplePane(ctx) {
     scores.sort((a, b) => b.value - a.value);
     const concepts = meta.concepts[String(model.get("layer"))];
     const near = scores.filter((s) => s.value > 0).slice(0, 3);
-    where.textContent = near.length ? `Row ${y + 1}, column ${x + 1}: ${near.map((s) => `${conceptName(concepts[s.k], s.k, meta.token)} ${signed(s.value, 1)}`).join(" · ")}` : `Row ${y + 1}, column ${x + 1}: no concept`;
+    const found = near.map((s) => `${conceptName(concepts[s.k], s.k, meta.token)} ${signed(s.value, 1)}`).join(" · ") || t`no concept`;
+    where.textContent = t`Row ${y + 1}, column ${x + 1}: ${found}`;
     near.length && bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.classList.toggle("nbt-here", near.some((s) => String(s.k) === b.dataset.concept)));
   });
   frame.addEventListener("pointerleave", () => { if (maps) { bars.querySelectorAll(".nbt-here").forEach((/** @type {any} */ b) => b.classList.remove("nbt-here")); paintOverlay(); } });
@@ -141,19 +143,22 @@ export function samplePane(ctx) {
       const name = conceptName(concepts[concept], concept, meta.token);
       const others = words.filter((w) => w !== name).slice(0, 3);
       return h("li", {}, h("button", { type: "button", class: "nbt-bar", "aria-pressed": String(concept === model.get("concept")), "data-concept": concept,
-        "aria-label": `concept ${concept}, ${words.slice(0, 4).join(", ")}: activation ${format(value)}`,
+        "aria-label": t`concept ${concept}, ${words.slice(0, 4).join(", ")}: activation ${format(value)}`,
         onclick: () => commit(model, { concept }) },
         h("span", { class: "nbt-swatch", style: { background: marks.get(concept) } }),
         h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.length ? ` · ${others.join(" · ")}` : ""),
         h("span", { class: "nbt-track" }, h("i", { style: { width: `${(100 * Math.abs(value)) / max}%`, background: marks.get(concept) } })),
         h("span", { class: "nbt-value", text: format(value) }),
-        owed ? h("span", { class: "nbt-owed", text: `without it ${signed(-owed.ablation[concept], 3)} nats · to first order ${signed(-owed.gradient[concept], 3)}` }) : null));
+        owed ? h("span", { class: "nbt-owed", text: t`without it ${signed(-owed.ablation[concept], 3)} nats · to first order ${signed(-owed.gradient[concept], 3)}` }) : null));
     }), h("li", { class: "nbt-rest" },
-      h("span", { class: "nbt-swatch nbt-none" }), h("span", { class: "nbt-bar-words", text: "not explained" }),
+      h("span", { class: "nbt-swatch nbt-none" }), h("span", { class: "nbt-bar-words", text: t`not explained` }),
       h("span", { class: "nbt-track" }, h("i", { style: { width: `${100 * Math.min(1, acts.rest[i])}%` } })),
       h("span", { class: "nbt-value", text: percent(acts.rest[i]) })));
-    scale.textContent = top.length ? `Bars: activation, relative to ${format(max)}, this picture's strongest. Last row: share of the vector that no concept explains.` : "No concept is active here.";
-    if (owed) scale.textContent += ` Effect on the log-probability of “${meta.token}”: exact, and by gradient × activation${owed.agreement === null ? "" : `; their ranks agree with ${signed(owed.agreement)}`}.`;
+    scale.textContent = top.length ? t`Bars: activation, relative to ${format(max)}, this picture's strongest. Last row: share of the vector that no concept explains.` : t`No concept is active here.`;
+    if (owed) {
+      scale.textContent += ` ${t`Effect on the log-probability of “${meta.token}”: exact, and by gradient × activation.`}`;
+      if (owed.agreement !== null) scale.textContent += ` ${t`Rank correlation of the two: ${signed(owed.agreement)}.`}`;
+    }
     ctx.setMarks?.(marks);
   }
 

@@ -6,7 +6,7 @@
  * @typedef {{ name: string, label: string, better: string, baseline: string, values: number[], spread: number[], baselines: (number | null)[] }} Curve
  * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], concepts: Record<string, Concept[]>,
  *             metrics: Curve[], samples: { id: string, caption: string }[],
- *             live: { n_layers: number, n_heads: number, name: string } | null }} Meta
+ *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
  * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
  * @typedef {{ url: string, index: number, count: number }} Thumb
@@ -16,8 +16,11 @@
  *             on(event: string, callback: (...args: any[]) => void): void, off(event: string, callback: (...args: any[]) => void): void,
  *             send(content: any, callbacks?: any, buffers?: any): void }} Model
  *
+ * A tagged template: the text in the reader's language.
+ * @typedef {(parts: TemplateStringsArray, ...values: any[]) => string} Translator
+ *
  * What a pane needs: the state, its meta data, and where bulk data comes from.
- * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void }} Context
+ * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, t: Translator }} Context
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
  *             activations(layer: number): Promise<Activations>, close(): void,
  *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void) => Job) }} Source

@@ -7,6 +7,7 @@ import { galleryPane } from "./gallery.js";
 import { h, onChange } from "./dom.js";
 import { layersPane } from "./layers.js";
 import { samplePane } from "./sample.js";
+import { translator } from "./words.js";
 
 /**
  * Show the view that `_kind` names.
@@ -21,7 +22,7 @@ export function show(model, el, source) {
   /** @type {(() => void)[]} */
   const listeners = [];
   const ctx = {
-    model, meta: model.get("_meta"), source, signal,
+    model, meta: model.get("_meta"), source, signal, t: translator(model.get("_meta").locale || navigator.language),
     marks: /** @type {Map<number, string>} */ (new Map()),
     say: (/** @type {string} */ text) => {
       if (text.startsWith("Error")) { banner.textContent = text; banner.hidden = false; } else live.textContent = text;
@@ -44,24 +45,24 @@ export function show(model, el, source) {
 
 /** @param {any} ctx @returns {HTMLElement[]} */
 function explorer(ctx) {
-  const { meta, model } = ctx;
+  const { meta, model, t } = ctx;
   const concepts = meta.concepts[String(meta.layers[0])].length;
   const layers = layersPane(ctx);
   const head = h("div", { class: "nbt-head" },
     h("div", { class: "nbt-title" }, h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
-      h("p", { class: "nbt-sub", text: `${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` }),
+      h("p", { class: "nbt-sub", text: t`${meta.model} · ${meta.samples.length} pictures · ${concepts} concepts by ${meta.method}` }),
       layers.querySelector(".nbt-preview"), viewTools(ctx)),
     layers);
   const gallery = galleryPane(ctx);
   const sample = samplePane(ctx);
   /** @type {Record<string, [string, HTMLElement]>} */
-  const panes = { gallery: ["Concepts", gallery], sample: ["Picture", sample], ...(ctx.source.job ? { ablation: ["Switch off", ablationPane(ctx)] } : {}) };
+  const panes = { gallery: [t`Concepts`, gallery], sample: [t`Picture`, sample], ...(ctx.source.job ? { ablation: [t`Switch off`, ablationPane(ctx)] } : {}) };
   const body = h("div", { class: "nbt-body", "data-tab": "gallery" }, ...Object.values(panes).map(([, pane]) => pane));
   const names = Object.keys(panes);
   const tabs = names.map((name) => h("button", { type: "button", class: "nbt-tab", "aria-pressed": String(name === "gallery"), text: panes[name][0],
     onclick: () => { body.dataset.tab = name; tabs.forEach((t, i) => t.setAttribute("aria-pressed", String(names[i] === name))); } }));
   onChange(ctx, ["sample"], () => tabs[1].classList.toggle("nbt-fresh", body.dataset.tab === "gallery" && model.get("sample") !== null));
-  return [head, h("div", { class: "nbt-tabs", role: "group", "aria-label": "Pane" }, ...tabs), body];
+  return [head, h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...tabs), body];
 }
 
 /**
@@ -69,19 +70,19 @@ function explorer(ctx) {
  * @param {any} ctx
  */
 function viewTools(ctx) {
-  const { model, meta } = ctx;
-  const line = h("input", { class: "nbt-search nbt-code", readonly: true, hidden: true, "aria-label": "Python that opens this view" });
-  const copy = h("button", { type: "button", class: "nbt-button", text: "Copy as Python", onclick: async () => {
+  const { model, meta, t } = ctx;
+  const line = h("input", { class: "nbt-search nbt-code", readonly: true, hidden: true, "aria-label": t`Python that opens this view` });
+  const copy = h("button", { type: "button", class: "nbt-button", text: t`Copy as Python`, onclick: async () => {
     const literal = (/** @type {any} */ v) => (v === null ? "None" : JSON.stringify(v));
     line.value = `nbt.explore(study${meta.live ? ", model" : ""}, layer=${model.get("layer")}, concept=${literal(model.get("concept"))}, sample=${literal(model.get("sample"))})`;
     line.hidden = false;
     line.select();
-    await navigator.clipboard?.writeText(line.value).then(() => ctx.say("copied"), () => {}); // some hosts forbid it: the line is selected
+    await navigator.clipboard?.writeText(line.value).then(() => ctx.say(t`copied`), () => {}); // some hosts forbid it: the line is selected
   } });
-  const full = h("button", { type: "button", class: "nbt-button", text: "Full screen", onclick: () => {
+  const full = h("button", { type: "button", class: "nbt-button", text: t`Full screen`, onclick: () => {
     const root = full.closest(".nbt-root");
     if (document.fullscreenElement) document.exitFullscreen();
-    else root?.requestFullscreen?.().catch(() => ctx.say("Error: this place forbids full screen"));
+    else root?.requestFullscreen?.().catch(() => ctx.say(`Error: ${t`this place forbids full screen`}`));
   } });
   return h("div", { class: "nbt-toolbar nbt-view-tools" }, copy, document.fullscreenEnabled ? full : null, line);
 }

@@ -1,0 +1,42 @@
+"""Settings of the whole package: ``nbt.options.locale = "zh-CN"``."""
+
+from __future__ import annotations
+
+from .errors import NbtoolkitError
+
+LOCALES = ("en", "zh-CN")
+
+
+class Options:
+    """Settings.
+
+    Attributes
+    ----------
+    locale
+        Language of the views: ``"en"``, ``"zh-CN"``, or None to follow the browser.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> nbt.options.locale = "zh-CN"
+    >>> nbt.options.locale = None
+    """
+
+    __slots__ = ("_locale",)
+
+    def __init__(self) -> None:
+        self._locale: str | None = None
+
+    @property
+    def locale(self) -> str | None:
+        """Language of views that are made from now on."""
+        return self._locale
+
+    @locale.setter
+    def locale(self, value: str | None) -> None:
+        if value is not None and value not in LOCALES:
+            raise NbtoolkitError(f"locale is {value!r}; expected None or one of {', '.join(map(repr, LOCALES))}.")
+        self._locale = value
+
+
+options = Options()
