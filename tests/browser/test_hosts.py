@@ -1,0 +1,168 @@
+"""The same view in Notebook 7, Voila and marimo: it paints, and Python hears of a click."""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from .conftest import Watched, write_notebook
+
+pytestmark = pytest.mark.browser
+
+CELL = """
+import nbtoolkit as nbt
+explorer = nbt.explore(nbt.open_study({folder!r}), layer=4)
+explorer
+"""
+ECHO = """
+import ipywidgets
+label = ipywidgets.Label("chosen nothing")
+explorer.observe(lambda change: setattr(label, "value", f"chosen {change.new}"), "concept")
+label
+""".strip()
+RUN = """async (i) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i;
+  await window.jupyterapp.commands.execute('notebook:run-cell'); }"""
+MARIMO = """
+import marimo
+app = marimo.App()
+
+@app.cell
+def _():
+    import marimo as mo
+    import nbtoolkit as nbt
+    view = mo.ui.anywidget(nbt.explore(nbt.open_study({folder!r}), layer=4))
+    view
+    return mo, view
+
+@app.cell
+def _(mo, view):
+    mo.md(f"chosen {{view.value['concept']}}")
+    return
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+@contextlib.contextmanager
+def served(command, ready, tmp, **variables):
+    """Start a server on a free port (``{port}`` in its command), wait until ``ready`` answers, and stop exactly it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base = f"http://127.0.0.1:{port}"
+    homes = {
+        name: str(tmp / name.lower())
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "XDG_CONFIG_HOME")
+    }
+    with (tmp / "log").open("w") as log:
+        server = subprocess.Popen([sys.executable, "-m", *(part.format(port=port) for part in command)], stdout=log, stderr=subprocess.STDOUT,
+                                  env=os.environ | homes | variables, cwd=tmp)  # fmt: skip
+        try:
+            end = time.monotonic() + 120
+            while True:
+                if server.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError("the server did not start:\n" + (tmp / "log").read_text()[-3000:])
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(base + ready, timeout=60)
+                    break
+                time.sleep(0.2)
+            yield base
+        finally:
+            if server.poll() is None:
+                server.send_signal(signal.SIGTERM)
+                try:
+                    server.wait(20)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+                    server.wait()
+
+
+@pytest.fixture
+def folder(study, tmp_path):
+    return str(study.save(tmp_path / "dog.study"))
+
+
+@pytest.fixture
+def watch(browser):
+    with contextlib.ExitStack() as stack:
+
+        def opener(base, path):
+            watched = Watched(browser, base, viewport={"width": 1300, "height": 1000})
+            stack.callback(watched.context.close)
+            watched.page.set_default_timeout(90_000)
+            watched.page.goto(base + path)
+            return watched
+
+        yield opener
+
+
+def ours(view):
+    """Errors that come from the widget: hosts have some of their own."""
+    return [e for e in view.errors if any(word in e.lower() for word in ("blob:", "anywidget", "nbt", "widget"))]
+
+
+def choose(page):
+    """Click the third card, and give its concept."""
+    page.locator(".nbt-thumb:not(.nbt-waiting)").first.wait_for()
+    card = page.locator(".nbt-card").nth(2)
+    card.click(position={"x": 90, "y": 12})
+    page.locator('.nbt-card[aria-selected="true"]').wait_for()
+    assert card.get_attribute("aria-selected") == "true"
+    return int(card.get_attribute("data-concept"))
+
+
+def test_notebook_7(watch, folder, tmp_path):
+    pytest.importorskip("notebook", reason="notebook is not installed")
+    write_notebook(tmp_path / "x.ipynb", [CELL.format(folder=folder).strip(), "print('chosen', explorer.concept)"])
+    token = secrets.token_hex(16)
+    command = ["notebook", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}", "--ServerApp.port_retries=0",
+               f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={tmp_path}", "--JupyterNotebookApp.expose_app_in_browser=True"]  # fmt: skip
+    with served(command, f"/api/status?token={token}", tmp_path) as base:
+        view = watch(base, f"/notebooks/x.ipynb?token={token}")
+        page = view.page
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        page.wait_for_function(
+            """async () => { const w = window.jupyterapp?.shell?.currentWidget; if (!w?.sessionContext) return false;
+            await w.context.ready; await w.sessionContext.ready; return w.sessionContext.session?.kernel?.status === 'idle'; }""",
+            polling=250,
+        )
+        page.evaluate(RUN, 0)
+        concept = choose(page)
+        page.wait_for_timeout(500)
+        page.evaluate(RUN, 1)
+        page.get_by_text(f"chosen {concept}").wait_for()
+        assert ours(view) == [] and view.outside == []
+
+
+def test_voila(watch, folder, tmp_path):
+    pytest.importorskip("voila", reason="voila is not installed")
+    write_notebook(tmp_path / "x.ipynb", [CELL.format(folder=folder).strip(), ECHO])
+    command = ["voila", "x.ipynb", "--no-browser", "--port={port}", "--Voila.ip=127.0.0.1"]
+    with served(command, "/", tmp_path) as base:
+        view = watch(base, "/")
+        concept = choose(view.page)
+        view.page.get_by_text(f"chosen {concept}").wait_for()
+        assert ours(view) == [], view.errors
+        assert [
+            u for u in view.outside if "fontawesome" not in u.lower() and "font-awesome" not in u.lower()
+        ] == []  # Voila's own icons
+
+
+def test_marimo(watch, folder, tmp_path):
+    pytest.importorskip("marimo", reason="marimo is not installed")
+    (tmp_path / "app.py").write_text(MARIMO.format(folder=folder))
+    command = ["marimo", "run", "--headless", "--no-token", "--host", "127.0.0.1", "-p", "{port}", "app.py"]
+    with served(command, "/health", tmp_path, MARIMO_SKIP_UPDATE_CHECK="1") as base:
+        view = watch(base, "/")
+        concept = choose(view.page)
+        view.page.get_by_text(f"chosen {concept}").wait_for()
+        assert view.errors == [] and view.outside == []
