@@ -125,9 +125,11 @@ class Mentions:
     def _states(self, batch: Any, layers: Sequence[int]) -> Any:
         """States at the positions that predict the token, (n_layers_kept, n, d_model)."""
         from .models.passes import forced
+        from .models.threads import fitting_threads
 
         inputs, before, ids = batch
-        return forced(self.model, inputs, before, layers)[:, [len(b) for b in before], range(len(ids))]
+        with fitting_threads(self.model.hf):
+            return forced(self.model, inputs, before, layers)[:, [len(b) for b in before], range(len(ids))]
 
     def _from(self, batch: Any, layer: int, states: Any) -> Any:
         """Log-probability of the token when these states (n, d_model) are in place after a layer."""
@@ -215,8 +217,10 @@ def _answer(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[l
     from .models.checks import until_end
     from .models.hooks import LastPosition
     from .models.passes import greedy
+    from .models.threads import fitting_threads
 
-    return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]
+    with fitting_threads(model.hf):
+        return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
 
 from ..atomic import write_text
@@ -30,6 +31,16 @@ def asset(name: str) -> str | Path:
     """Text in production; a watched path while developing with ``ANYWIDGET_HMR=1`` (a path keeps closed widgets alive)."""
     path = STATIC / name
     return path if os.getenv("ANYWIDGET_HMR") == "1" else path.read_text("utf-8")
+
+
+class Snapshot:
+    """HTML without scripts that a notebook keeps as output."""
+
+    def __init__(self, text: str) -> None:
+        self.html = text
+
+    def _repr_html_(self) -> str:
+        return self.html
 
 
 class StudyView(anywidget.AnyWidget):
@@ -211,18 +222,27 @@ class StudyView(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return data | {"text/plain": repr(self), "text/html": self._preview()}, metadata
 
-    def _preview(self) -> str:
+    def snapshot(self, n_concepts: int = 12) -> Snapshot:
+        """Give the layer that is shown as a picture without scripts: as a cell's output it survives a kernel restart.
+
+        Parameters
+        ----------
+        n_concepts
+            How many concepts, the strongest first.
+        """
+        return Snapshot(self._preview(n_concepts, "The interactive view needs its cell to be run again."))
+
+    def _preview(self, n_concepts: int = 4, then: str = "Run the cell for the interactive view.") -> str:
         """Small picture without scripts, for places that run no widgets (GitHub, nbconvert)."""
-        g, parts = self._study.grounding(self.layer), []
+        cd, g, parts = self._study.dictionary(self.layer), self._study.grounding(self.layer), []
         row = {s.id: s for s in self._study.samples}
-        for k in range(min(4, len(g.words))):
-            if g.exemplars[k]:
-                jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
-                words = html.escape(" · ".join(g.words[k][:5]))
-                parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
-        head = html.escape(
-            f"“{self._study.token}” at layer {self.layer}: the first concepts. Run the cell for the interactive view."
-        )
+        order = np.argsort(-(np.abs(cd.activations) * np.linalg.norm(cd.concepts, axis=1)).sum(0), kind="stable")
+        for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
+            jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
+            label = self.labels.get(f"{self.layer}:{k}", "")
+            words = html.escape(" · ".join([*([label] if label else []), *g.words[k][:5]]))
+            parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
+        head = html.escape(f"“{self._study.token}” at layer {self.layer}: the strongest concepts. {then}")
         return f"<div><p>{head}</p>{''.join(parts)}</div>"
 
     def __repr__(self) -> str:

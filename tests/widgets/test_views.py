@@ -184,6 +184,15 @@ def test_the_script_free_preview_escapes_text(evil):
     assert len(preview) < 80_000
 
 
+def test_a_snapshot_is_plain_html(evil, study):
+    w = ConceptGallery(study, layer=4)
+    w.set_label(0, "<i>mine</i>")
+    page = w.snapshot()._repr_html_()
+    assert page.count("<img") == sum(bool(e) for e in study.grounding(4).exemplars) and "<script" not in page
+    assert "&lt;i&gt;mine&lt;/i&gt;" in page and len(page) < 400_000
+    assert "<script" not in ConceptGallery(evil).snapshot(2).html
+
+
 def test_the_page_is_self_contained_and_replaced_whole(study, tmp_path, monkeypatch):
     path = nbt.explore(study).to_html(tmp_path / "dog.html")
     text = path.read_text()
