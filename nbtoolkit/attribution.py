@@ -207,8 +207,9 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
             inputs = model.encode([part[j] for j, _ in kept], prompt)
             batches.append((inputs, [said[j][:k] for j, k in kept], [said[j][k] for j, k in kept]))
     if not rows:
+        example = f" The last is {model.decode(said[-1]).strip()!r}." if len(images) else ""
         raise NothingFound(
-            f"{token!r} is in none of {len(images)} answers. Choose pictures about which the model says it."
+            f"{token!r} is in none of {len(images)} answers.{example} Choose pictures about which the model says it."
         )
     return Mentions(model, token, tuple(rows), tuple(captions), tuple(batches))
 

@@ -110,6 +110,33 @@ class Live:
         return {"difference": found.difference, "caption": found.after, "before": before, "after": after, "layer": cd.layer, "vanished": found.vanished,
                 "appeared": found.appeared, "activations": found.activations.astype(float).tolist()}  # fmt: skip
 
+    def explain(self, picture: Any, *, at: int) -> dict[str, Any]:
+        """Take a picture apart that the study does not have.
+
+        Returns
+        -------
+        dict
+            ``pieces`` of the model's answer (before the token, the token, after it), ``activations`` of the layer's concepts
+            and ``unexplained``, the share of the state that none of them explains.
+
+        Raises
+        ------
+        NothingFound
+            The model does not say the token about it; the message has what it says.
+        """
+        from .attribution import mentions
+        from .interpretation import take_apart
+        from .studies import pieces
+
+        cd, g, token = self.study.dictionary(at), self.study.grounding(at), self.study.token
+        with self._alone():
+            said = mentions(self.model, [read_image(picture)], token, prompt=self.prompt)
+            _, states = said.read([cd.layer])
+        (one,) = take_apart(cd, g, states[:, 0], ["own"], said.captions, cd.n_concepts)
+        activations = {part.concept: part.activation for part in one.parts}
+        return {"pieces": list(pieces(one.caption, (token,))[0]), "unexplained": one.unexplained,
+                "activations": [activations.get(k, 0.0) for k in range(cd.n_concepts)]}  # fmt: skip
+
     def maps(self, sample: str, *, at: int) -> tuple[dict[str, Any], bytes]:
         """Where every concept of a layer lies in a picture.
 

@@ -101,7 +101,7 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
             dictionaries[layer], groundings[layer] = cd, g
             scores[layer] = _score(cd, g, scorer, embeddings)
             done(i + 1)
-    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *_pieces(reps.captions[k], words))
+    samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *pieces(reps.captions[k], words))
                for k, i in enumerate(reps.sample_ids)]  # fmt: skip
     return Study(token, dictionaries, groundings, samples, reps, scores, reps.source)
 
@@ -135,7 +135,7 @@ def _wanted(layers: str | Sequence[int], reps: Representations) -> list[int]:
     return sorted({reps.resolve(layer) for layer in layers})
 
 
-def _pieces(caption: str, words: Sequence[str]) -> tuple[tuple[str, ...], int]:
+def pieces(caption: str, words: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Cut a caption into what is before the token, the token, and what is after it; the token's index is 1."""
     found = locate(words, caption)
     start, stop = found.span() if found else (0, 0)

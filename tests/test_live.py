@@ -68,6 +68,20 @@ def test_what_the_word_owes_is_the_cores(live, model, study, data, sample):
     assert found["agreement"] is None or -1 <= found["agreement"] <= 1
 
 
+def test_a_picture_of_ones_own(live, model, study):
+    test = nbt.load_data("toy", split="test", n=40)
+    cd, g = study.dictionary(4), study.grounding(4)
+    expected = next(one for one in nbt.interpret(model, test["image"], cd, g, token="dog", r=8, ids=test["id"]) if one)
+    picture = test["image"][test["id"].index(expected.sample_id)]
+    found = live.explain(picture, at=4)
+    assert "".join(found["pieces"]) == expected.caption and found["pieces"][1] == "dog"
+    assert found["unexplained"] == pytest.approx(expected.unexplained, abs=1e-4)
+    for part in expected.parts:
+        assert found["activations"][part.concept] == pytest.approx(part.activation, rel=1e-3)
+    with pytest.raises(nbt.errors.NothingFound, match=r"'dog' is in none of 1 answers. The last is '.+'. Choose"):
+        live.explain(next(p for p, c in zip(test["image"], test["captions"], strict=True) if "bus" in c[0]), at=4)
+
+
 def test_a_sweep_reports_and_stops(live, study):
     ids = [s.id for s in study.samples[:3]]
     done = []

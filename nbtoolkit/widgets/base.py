@@ -111,7 +111,13 @@ class StudyView(anywidget.AnyWidget):
         slow: Operations = (
             {}
             if live is None
-            else {"ablate": self._ablate, "sweep": self._sweep, "maps": self._maps, "owed": self._owed}
+            else {
+                "ablate": self._ablate,
+                "sweep": self._sweep,
+                "maps": self._maps,
+                "owed": self._owed,
+                "explain": self._explain,
+            }
         )
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         meta = encode.describe(study) | {"live": None if live is None else live.facts, "locale": options.locale}
@@ -184,6 +190,9 @@ class StudyView(anywidget.AnyWidget):
 
     def _owed(self, job: Job, **question: Any) -> Answer:
         return self._live.owed(**question), []
+
+    def _explain(self, job: Job, **question: Any) -> Answer:
+        return self._live.explain(**question), []
 
     def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
         return self._live.sweep(samples, progress=job.progress, cancel=job.cancel, **question), []

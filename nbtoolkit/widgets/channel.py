@@ -48,14 +48,16 @@ class Channel:
         self._jobs: dict[int, Job] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    def receive(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+    def receive(self, _widget: Any, message: dict[str, Any], buffers: Any) -> None:
         """Take a message of the page: a request, or ``{"kind": "cancel", "id"}``."""
         kind, number = message.get("kind"), int(message.get("id", 0))
         if kind == "cancel" and number in self._jobs:
             self._jobs[number].cancel.set()
         if kind != "request":
             return
-        name, args = str(message.get("op")), message.get("args", {})
+        name, args = str(message.get("op")), dict(message.get("args", {}))
+        if buffers:
+            args["picture"] = bytes(buffers[0])
         if name in self._slow:
             job = Job(lambda done, total: self._send({"kind": "progress", "id": number, "done": done, "total": total}))
             self._jobs[number] = job

@@ -200,6 +200,14 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     page.get_by_text("Row 4, column").or_(page.get_by_text("Row 5, column")).first.wait_for()
     page.get_by_role("button", name="effect on the word").click()
     page.get_by_text("to first order").first.wait_for(timeout=20_000)
+    # a picture of one's own: one that the study has, given as a file
+    (tmp_path / "mine.jpg").write_bytes(study.samples[1].image)
+    page.locator(".nbt-file").set_input_files(tmp_path / "mine.jpg")
+    page.get_by_role("heading", name="Your own picture").wait_for()
+    page.locator(".nbt-said mark").get_by_text("dog").wait_for(timeout=20_000)
+    assert page.locator(".nbt-bar").count() >= 1
+    page.get_by_role("button", name="next picture").click()
+    page.get_by_role("heading", name="Your own picture").wait_for(state="detached")
     # a long sweep is cancelled
     page.get_by_role("button", name="pictures").last.click()
     page.get_by_role("button", name="Cancel").click()

@@ -6,6 +6,8 @@ import { commit, format, h, onChange, percent, signed } from "./dom.js";
 import { describeMap, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
+const SIDE = 1024; // pixels: what is sent of a picture that is larger
+
 /** @param {import("./types.js").Context & { setMarks?(marks: Map<number, string>): void }} ctx */
 export function samplePane(ctx) {
   const { model, meta, source, t } = ctx;
@@ -22,7 +24,9 @@ export function samplePane(ctx) {
     ...Object.entries(OVERLAYS).map(([value, text]) => h("option", { value, text: translate(t, text) })));
   const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`effect on the word`,
     title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); paint(); } });
-  const tools = source.job ? h("div", { class: "nbt-toolbar" }, overlay, owing) : null;
+  const file = h("input", { type: "file", accept: "image/*", class: "nbt-file", onchange: () => { if (file.files?.[0]) explain(file.files[0]); file.value = ""; } });
+  const own = h("label", { class: "nbt-button nbt-own" }, t`your own picture…`, file);
+  const tools = source.job ? h("div", { class: "nbt-toolbar" }, overlay, owing, own) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
   const missing = h("p", { class: "nbt-note", hidden: true, text: t`This picture is not in the page; export with a larger max_mb.` });
   const said = h("p", { class: "nbt-said" });
@@ -73,6 +77,33 @@ export function samplePane(ctx) {
       if (recent.size > 32) recent.delete([...recent.keys()][0]);
     }
     return /** @type {Promise<{ facts: import("./types.js").Facts, url: string | null }>} */ (recent.get(i));
+  }
+
+  /** Explain a picture of the reader's: made smaller here, sent to the kernel, never stored. @param {File} picked */
+  async function explain(picked) {
+    const mine = ++turn;
+    try {
+      const bitmap = await createImageBitmap(picked);
+      const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
+      const small = h("canvas", { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
+      small.getContext("2d").drawImage(bitmap, 0, 0, small.width, small.height);
+      /** @type {Blob} */
+      const blob = await new Promise((resolve) => small.toBlob(resolve, "image/jpeg", 0.92));
+      heading.textContent = t`Your own picture`;
+      picture.src = small.toDataURL("image/jpeg", 0.92);
+      frame.hidden = false;
+      missing.hidden = details.hidden = canvas.hidden = where.hidden = true;
+      maps = null;
+      said.textContent = "…";
+      bars.replaceChildren();
+      const found = await source.job?.("explain", { at: model.get("layer") }, undefined, [await blob.arrayBuffer()]).answer;
+      if (mine !== turn) return;
+      picture.alt = found.pieces.join("");
+      said.replaceChildren(found.pieces[0], h("mark", { text: found.pieces[1] }), found.pieces[2]);
+      paintBars({ nConcepts: found.activations.length, values: new Float32Array(found.activations), rest: new Float32Array([found.unexplained]) }, 0);
+    } catch (error) {
+      if (mine === turn) said.textContent = String(error).replace(/^Error: \w+: /, "");
+    }
   }
 
   /** @type {Map<string, Promise<any>>} */

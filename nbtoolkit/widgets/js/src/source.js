@@ -50,11 +50,11 @@ export function kernelSource(model) {
       model.send({ kind: "request", id, op, args });
     });
   /** @type {import("./types.js").Source["job"]} */
-  const job = (op, args, progress) => {
+  const job = (op, args, progress, buffers) => {
     const id = ++last;
     const answer = new Promise((resolve, reject) => {
       waiting.set(id, { resolve: ({ data, buffers }) => resolve(buffers.length ? { ...data, bytes: pixels(buffers[0]) } : data), reject, progress });
-      model.send({ kind: "request", id, op, args });
+      model.send({ kind: "request", id, op, args }, undefined, buffers);
     });
     return { answer, cancel: () => model.send({ kind: "cancel", id }) };
   };

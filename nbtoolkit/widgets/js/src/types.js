@@ -23,7 +23,7 @@
  * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, t: Translator }} Context
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
  *             activations(layer: number): Promise<Activations>, close(): void,
- *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void) => Job) }} Source
+ *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job) }} Source
  *
  * Long work in the kernel.
  * @typedef {{ answer: Promise<any>, cancel(): void }} Job

@@ -118,6 +118,8 @@ const CHINESE = {
   "Rank correlation of the two: {0}.": "两者的秩相关：{0}。",
   "{0} · {1} pictures · {2} concepts by {3}": "{0} · {1} 张图 · {2} 个概念（{3}）",
   "Switch off": "关闭",
+  "your own picture…": "你自己的图片……",
+  "Your own picture": "你自己的图片",
   "Pane": "面板",
   "Python that opens this view": "打开此视图的 Python 代码",
   "Copy as Python": "复制为 Python",
