@@ -110,6 +110,20 @@ class Live:
         return {"difference": found.difference, "caption": found.after, "before": before, "after": after, "layer": cd.layer, "vanished": found.vanished,
                 "appeared": found.appeared, "activations": found.activations.astype(float).tolist()}  # fmt: skip
 
+    def compute(
+        self,
+        layers: Sequence[int],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Study:
+        """Give the study with these layers too, and answer about it from now on; see :func:`nbtoolkit.studies.extend`."""
+        from .studies import extend
+
+        with self._alone():
+            self.study = extend(self.study, self.model, layers, progress=progress, cancel=cancel)
+        return self.study
+
     def explain(self, picture: Any, *, at: int) -> dict[str, Any]:
         """Take a picture apart that the study does not have.
 

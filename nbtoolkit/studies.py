@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .data import captioned, images_by_id, read_image, thumbnail, vocabulary
-from .decomposition import SemiNMF, decompose
+from .decomposition import SemiNMF, decompose, named
 from .errors import NbtoolkitError
 from .extraction import extract
 from .grounding import WordFilter, ground
@@ -104,6 +106,48 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *pieces(reps.captions[k], words))
                for k, i in enumerate(reps.sample_ids)]  # fmt: skip
     return Study(token, dictionaries, groundings, samples, reps, scores, reps.source)
+
+
+def extend(study: Study, model: Model, layers: Sequence[int], *, progress: Callable[[int, int], None] | None = None,
+           cancel: threading.Event | None = None) -> Study:  # fmt: skip
+    """Learn and ground dictionaries of further layers, as the others were learnt, from the study's own representations.
+
+    Parameters
+    ----------
+    study, model
+        The study and its model.
+    layers
+        Layers whose representations it has.
+    progress
+        Called with how many layers are done, of how many.
+    cancel
+        When set, no further layer is begun; those that are done are kept.
+
+    Returns
+    -------
+    Study
+        A new one. Its new layers have the scores that need no judge.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model = nbt.load_model("toy")
+    >>> s = study(model, nbt.load_data("toy", n=200), "train", method=nbt.SemiNMF(4, random_state=0), layers=[5], progress=False)
+    >>> extend(s, model, [2, 3]).layers
+    (2, 3, 5)
+    """
+    like, reps = study.dictionary(study.layers[-1]), study.representations
+    known = vocabulary([reps.captions]) | vocabulary(reps.references)
+    dictionaries, groundings, scores = dict(study.dictionaries), dict(study.groundings), dict(study.scores)
+    for done, layer in enumerate(layers, 1):
+        if cancel is not None and cancel.is_set():
+            break
+        cd = decompose(reps, named(like.method).set_params(**like.parameters), layer=layer)
+        g = ground(cd, model, vocabulary=known)
+        dictionaries[layer], groundings[layer], scores[layer] = cd, g, evaluate(cd, g)
+        if progress is not None:
+            progress(done, len(layers))
+    return replace(study, dictionaries=dictionaries, groundings=groundings, scores=scores)
 
 
 def _look(data: Any, ids: Sequence[str], scorer: Scorer | None) -> tuple[list[bytes], dict[str, np.ndarray] | None]:

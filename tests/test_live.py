@@ -11,6 +11,7 @@ import nbtoolkit as nbt
 from nbtoolkit.attribution import contributions, mentions
 from nbtoolkit.interventions import ablate
 from nbtoolkit.live import Live
+from nbtoolkit.studies import extend
 from nbtoolkit.widgets.channel import Channel
 
 
@@ -142,6 +143,37 @@ def test_without_a_model_nothing_is_computed(study):
     view.send = lambda content, buffers=None: sent.append(content)
     view._channel.receive(view, {"kind": "request", "id": 1, "op": "ablate", "args": {}}, [])
     assert "KeyError" in sent[0]["error"] and view._meta["live"] is None
+
+
+def test_missing_layers_are_computed(model, study, data):
+    """As they would have been from the start; the view gains them, and what is done is kept on cancel."""
+    names = ("dictionaries", "groundings", "scores")
+    few = dataclasses.replace(study, **{n: {k: v for k, v in getattr(study, n).items() if k in (2, 5)} for n in names})
+    view = nbt.explore(few, model, data=data, layer=5)
+    assert view._meta["layers"] == [2, 5] and view._meta["slots"] == [1, 2, 3, 4, 5]
+    assert [v is None for v in view._meta["metrics"][0]["values"]] == [False, False]
+    sent = []
+    view.send = lambda content, buffers=None: sent.append(content)
+    view._channel.receive(view, {"kind": "request", "id": 1, "op": "compute", "args": {"layers": [1, 3]}}, [])
+    wait(lambda: sent and sent[-1]["kind"] == "reply")
+    assert sent[-1]["data"] == {"layers": [1, 2, 3, 5]} and view._meta["layers"] == [1, 2, 3, 5]
+    np.testing.assert_allclose(view.study.dictionary(3).concepts, study.dictionary(3).concepts, atol=1e-5)
+    assert [v is None for v in view._meta["metrics"][0]["values"]] == [
+        True,
+        False,
+        True,
+        False,
+    ]  # CLIPScore needs a judge
+    view.layer = 3
+    stop = threading.Event()
+    done = []
+
+    def report(n, _total):
+        done.append(n)
+        stop.set()
+
+    partly = extend(few, model, [1, 3, 4], progress=report, cancel=stop)
+    assert partly.layers == (1, 2, 5) and done == [1]
 
 
 def test_work_is_cancelled_and_reported_at_most_ten_times_a_second():

@@ -117,13 +117,13 @@ class StudyView(anywidget.AnyWidget):
                 "maps": self._maps,
                 "owed": self._owed,
                 "explain": self._explain,
+                "compute": self._compute,
             }
         )
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
-        meta = encode.describe(study) | {"live": None if live is None else live.facts, "locale": options.locale}
         super().__init__(
             _kind=self.kind,
-            _meta=meta,
+            _meta=self._described(),
             layer=start,
             concept=concept,
             sample=sample,
@@ -131,6 +131,12 @@ class StudyView(anywidget.AnyWidget):
             pinned=list(pinned),
         )
         self.on_msg(self._channel.receive)
+
+    def _described(self) -> dict[str, Any]:
+        return encode.describe(self._study) | {
+            "live": None if self._live is None else self._live.facts,
+            "locale": options.locale,
+        }
 
     @property
     def study(self) -> Study:
@@ -193,6 +199,11 @@ class StudyView(anywidget.AnyWidget):
 
     def _explain(self, job: Job, **question: Any) -> Answer:
         return self._live.explain(**question), []
+
+    def _compute(self, job: Job, layers: list[int]) -> Answer:
+        self._study = self._live.compute(layers, progress=job.progress, cancel=job.cancel)
+        self._meta = self._described()
+        return {"layers": list(self._study.layers)}, []
 
     def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
         return self._live.sweep(samples, progress=job.progress, cancel=job.cancel, **question), []

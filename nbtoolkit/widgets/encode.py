@@ -27,9 +27,10 @@ def describe(study: Study) -> dict[str, Any]:
     row = {s.id: i for i, s in enumerate(study.samples)}
     concepts = {str(layer): _concepts(study, layer, row) for layer in study.layers}
     first = study.dictionary(study.layers[-1])
+    slots = sorted({*study.layers, *(i for i in study.representations.layers if i > 0)})
     return {
         "token": study.token, "model": short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
-        "layers": list(study.layers), "concepts": concepts, "metrics": _curves(study),
+        "layers": list(study.layers), "slots": slots, "concepts": concepts, "metrics": _curves(study),
         "samples": [{"id": s.id, "caption": s.caption} for s in study.samples],
     }  # fmt: skip
 
@@ -63,18 +64,17 @@ def _twins(cd: ConceptDictionary, g: Grounding) -> list[int | None]:
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:
-    """One curve a metric: value, spread and baseline by layer."""
+    """One curve a metric: value, spread and baseline by layer; None where a layer has no such score."""
     curves = []
     for name, about in METRICS.items():
         rows = [
-            study.scores[layer]
+            study.scores[layer] if layer in study.scores and name in study.scores[layer].values else None
             for layer in study.layers
-            if layer in study.scores and name in study.scores[layer].values
         ]
-        if len(rows) < len(study.layers):
-            continue
-        curves.append({"name": name, **about, "values": [_round(r.values[name]) for r in rows], "spread": [_round(r.spread.get(name, 0.0)) for r in rows],
-                       "baselines": [_round(r.baseline[name]) if name in r.baseline else None for r in rows]})  # fmt: skip
+        if any(rows):
+            curves.append({"name": name, **about, "values": [None if r is None else _round(r.values[name]) for r in rows],
+                           "spread": [None if r is None else _round(r.spread.get(name, 0.0)) for r in rows],
+                           "baselines": [None if r is None or name not in r.baseline else _round(r.baseline[name]) for r in rows]})  # fmt: skip
     return curves
 
 

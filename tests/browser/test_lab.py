@@ -154,8 +154,10 @@ DRAWN = """() => { const c = document.querySelector('.nbt-overlay');
   const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
   return [c.width, c.height, new Set(d.filter((_, i) => i % 4 === 3)).size]; }"""
 LIVE = """
-import nbtoolkit as nbt
+import dataclasses, nbtoolkit as nbt
 study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
+parts = {{n: {{k: v for k, v in getattr(study, n).items() if k != 3}} for n in ("dictionaries", "groundings", "scores")}}
+study = dataclasses.replace(study, **parts)
 explorer = nbt.explore(study, model, layer=4)
 explorer
 """
@@ -208,6 +210,14 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     assert page.locator(".nbt-bar").count() >= 1
     page.get_by_role("button", name="next picture").click()
     page.get_by_role("heading", name="Your own picture").wait_for(state="detached")
+    # a layer that the study lacks is computed; and the layers play
+    page.get_by_role("button", name="compute layer 3").click()
+    page.locator(".nbt-computing").wait_for(state="detached", timeout=20_000)
+    assert page.evaluate(ASK, "print(explorer.study.layers)") == "(1, 2, 3, 4, 5)"
+    page.locator(".nbt-figure").nth(1).locator(".nbt-hit").nth(2).click()
+    page.wait_for_function("document.querySelector('.nbt-layer-label strong').textContent === '3'")
+    page.get_by_role("button", name="play", exact=True).click()
+    page.wait_for_function("document.querySelector('.nbt-layer-label strong').textContent === '5'", timeout=10_000)
     # a long sweep is cancelled
     page.get_by_role("button", name="pictures").last.click()
     page.get_by_role("button", name="Cancel").click()

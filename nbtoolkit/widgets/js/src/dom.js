@@ -62,7 +62,7 @@ export function commit(model, values) {
 
 /**
  * Call back on a change of any of the traits, until the signal aborts.
- * @param {import("./types.js").Context} ctx @param {string[]} names @param {() => void} callback
+ * @param {{ model: import("./types.js").Model, signal: AbortSignal }} ctx @param {string[]} names @param {() => void} callback
  */
 export function onChange({ model, signal }, names, callback) {
   for (const name of names) {

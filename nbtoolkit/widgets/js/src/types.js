@@ -3,8 +3,8 @@
  * Shapes that cross the border to Python (nbtoolkit/widgets/encode.py).
  *
  * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null, twin: number | null }} Concept
- * @typedef {{ name: string, label: string, better: string, baseline: string, values: number[], spread: number[], baselines: (number | null)[] }} Curve
- * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], concepts: Record<string, Concept[]>,
+ * @typedef {{ name: string, label: string, better: string, baseline: string, values: (number | null)[], spread: (number | null)[], baselines: (number | null)[] }} Curve
+ * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], slots: number[], concepts: Record<string, Concept[]>,
  *             metrics: Curve[], samples: { id: string, caption: string }[],
  *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
  * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts

@@ -19,28 +19,39 @@ export function show(model, el, source) {
   const { signal } = ending;
   const live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
   const banner = h("p", { class: "nbt-error", role: "alert", hidden: true });
-  /** @type {(() => void)[]} */
-  const listeners = [];
-  const ctx = {
-    model, meta: model.get("_meta"), source, signal, t: translator(model.get("_meta").locale || navigator.language),
-    marks: /** @type {Map<number, string>} */ (new Map()),
-    say: (/** @type {string} */ text) => {
-      if (text.startsWith("Error")) { banner.textContent = text; banner.hidden = false; } else live.textContent = text;
-    },
-    onMarks: (/** @type {() => void} */ f) => listeners.push(f),
-    setMarks: (/** @type {Map<number, string>} */ marks) => { ctx.marks = marks; for (const f of listeners) f(); },
-  };
   const root = h("div", { class: `nbt-root nbt-${model.get("_kind")}`, "data-lm-suppress-shortcuts": "true",
     // JupyterLab acts on keys that reach it: an arrow would move its active cell
     onkeydown: (/** @type {KeyboardEvent} */ e) => { if (!(e.ctrlKey || e.metaKey || e.altKey)) e.stopPropagation(); } });
-  /** @type {Record<string, () => HTMLElement[]>} */
-  const kinds = {
-    explorer: () => explorer(ctx), layers: () => [layersPane(ctx)], gallery: () => [galleryPane(ctx)], sample: () => [samplePane(ctx)], comparison: () => [comparisonPane(ctx)],
-  };
-  root.append(banner, ...kinds[model.get("_kind")](), live);
+  let painted = new AbortController();
+
+  /** Build the panes from what the study holds now; it may gain layers. */
+  function build() {
+    painted.abort();
+    painted = new AbortController();
+    /** @type {(() => void)[]} */
+    const listeners = [];
+    const ctx = {
+      model, meta: model.get("_meta"), source, signal: painted.signal, t: translator(model.get("_meta").locale || navigator.language),
+      marks: /** @type {Map<number, string>} */ (new Map()),
+      say: (/** @type {string} */ text) => {
+        if (text.startsWith("Error")) { banner.textContent = text; banner.hidden = false; } else live.textContent = text;
+      },
+      onMarks: (/** @type {() => void} */ f) => listeners.push(f),
+      setMarks: (/** @type {Map<number, string>} */ marks) => { ctx.marks = marks; for (const f of listeners) f(); },
+    };
+    /** @type {Record<string, () => HTMLElement[]>} */
+    const kinds = {
+      explorer: () => explorer(ctx), layers: () => [layersPane(ctx)], gallery: () => [galleryPane(ctx)], sample: () => [samplePane(ctx)],
+      comparison: () => [comparisonPane(ctx)],
+    };
+    root.replaceChildren(banner, ...kinds[model.get("_kind")](), live);
+  }
+
+  build();
+  onChange({ model, signal }, ["_meta"], build);
   el.classList.add("nbt");
   el.append(root);
-  return () => { ending.abort(); source.close(); root.remove(); };
+  return () => { painted.abort(); ending.abort(); source.close(); root.remove(); };
 }
 
 /** @param {any} ctx @returns {HTMLElement[]} */
