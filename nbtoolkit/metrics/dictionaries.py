@@ -97,7 +97,7 @@ def match(a: Array, b: Array) -> tuple[Array, Array]:
         Of every concept of ``a``: -1 and NaN for one that has no partner.
     """
     U, W = (np.asarray(x, np.float64) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in (a, b))
-    cosines = U @ W.T
+    cosines = np.clip(U @ W.T, -1, 1)  # a rounding error above is no better match
     rows, columns = linear_sum_assignment(-cosines)
     partners, out = np.full(len(U), -1), np.full(len(U), np.nan)
     partners[rows], out[rows] = columns, cosines[rows, columns]

@@ -1,0 +1,125 @@
+"""What the Explorer costs in a real JupyterLab: ``python -m tests.benchmarks.views STUDY`` or ``… views synthetic``.
+
+``synthetic`` makes a study of 200 concepts, 32 layers and 5,000 samples. Medians; machines are shared and noisy.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+import nbtoolkit as nbt
+from nbtoolkit.types import Sample
+from nbtoolkit.widgets import encode
+
+from ..browser.conftest import FLAGS, jupyterlab, write_notebook
+from ..browser.test_lab import READY, RUN
+
+REPEATS = 7
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# from an action to the moment at which a condition holds, looked at every frame
+UNTIL = """([act, holds]) => new Promise((done) => { const begun = performance.now(); eval(act);
+  const look = () => (eval(holds) ? done(performance.now() - begun) : requestAnimationFrame(look)); look(); })"""
+SCROLL = """() => new Promise((done) => { const list = document.querySelector('.nbt-list'); let frames = 0; const begun = performance.now();
+  const go = () => { list.scrollTop += 40; frames++; performance.now() - begun < 3000 ? requestAnimationFrame(go) : done(frames / 3); }; go(); })"""
+
+
+def synthetic(n: int = 5000, n_layers: int = 32, k: int = 200, d: int = 16) -> nbt.Study:
+    """A study of random numbers, of the size that the views are meant for."""
+    rng = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(3000)]
+
+    def jpeg() -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((224, 224)).save(
+            buffer, "JPEG", quality=80
+        )
+        return buffer.getvalue()
+
+    ids = [f"sample-{i:05d}" for i in range(n)]
+    samples = [
+        Sample(i, f"a dog with {words[j % 3000]} near {words[(7 * j) % 3000]}", (), jpeg(), ("a ", "dog", ""), 1)
+        for j, i in enumerate(ids)
+    ]
+    reps = nbt.Representations(
+        rng.normal(size=(n, n_layers + 1, d)).astype(np.float32), ids, [s.caption for s in samples], [1] * n
+    )
+    dictionaries, groundings = {}, {}
+    for layer in range(1, n_layers + 1):
+        V = (rng.gamma(1, size=(n, k)) * (rng.random((n, k)) < 0.05)).astype(np.float32)
+        dictionaries[layer] = nbt.ConceptDictionary(
+            rng.normal(size=(k, d)), V, ids, layer, "SemiNMF", reconstruction_error=0.1
+        )
+        top = np.argsort(-V, axis=0)[:8].T
+        groundings[layer] = nbt.Grounding(
+            [rng.choice(words, 15, replace=False).tolist() for _ in range(k)], [[ids[i] for i in row] for row in top]
+        )
+    scores = {layer: nbt.Scores({"reconstruction_error": 0.1 + layer / 100}) for layer in dictionaries}
+    return nbt.Study("dog", dictionaries, groundings, samples, reps, scores)
+
+
+def main(what: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name) / "root"
+        root.mkdir()
+        study = synthetic().save(Path(name) / "x.study") if what == "synthetic" else Path(what)
+        print(f"first message {len(json.dumps(encode.describe(nbt.open_study(study)))) / 1e3:.0f} kB")
+        opening = (
+            f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
+        )
+        write_notebook(root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview"])
+        with jupyterlab(root, Path(name) / "home") as (base, token), sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), headless=True, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1440, "height": 1100})
+            page.set_default_timeout(60_000)
+            page.goto(f"{base}/lab/tree/paint.ipynb?token={token}&reset")
+            page.wait_for_selector(".jp-Notebook .jp-Cell")
+            page.wait_for_function(READY, polling=250)
+            page.evaluate(RUN, 0)
+            cards, pictures = [], []
+            for _ in range(REPEATS):
+                page.evaluate("() => document.querySelectorAll('.nbt').forEach((e) => e.remove())")
+                began = time.perf_counter()
+                page.evaluate(RUN, 1)
+                page.locator(".nbt-card").first.wait_for()
+                cards.append(time.perf_counter() - began)
+                page.locator(".nbt-thumb:not(.nbt-waiting)").first.wait_for()
+                pictures.append(time.perf_counter() - began)
+            print(
+                f"cell run to words painted {statistics.median(cards):.2f} s, to first pictures {statistics.median(pictures):.2f} s"
+            )
+
+            def median(act: str, holds: str) -> float:
+                return statistics.median(
+                    page.evaluate(UNTIL, [act.replace("N", str(i)), holds.replace("N", str(i))]) for i in range(2, 9)
+                )
+
+            page.evaluate(FRAME)
+            step, card = (
+                "document.querySelector('.nbt-step').click()",
+                "document.querySelector('.nbt-card')",
+            )  # the layer before
+            said = f"{card}.querySelector('.nbt-words').textContent"
+            nth = "document.querySelectorAll('.nbt-card')[N]"
+            chosen = median(f"{nth}.click()", f"{nth}.getAttribute('aria-selected') === 'true'")
+            words = median(f"window.was = {said}; {step}", f"{said} !== window.was")
+            shown = median(step, f"{card}.querySelector('.nbt-thumb') && !{card}.querySelector('.nbt-waiting')")
+            print(
+                f"click to highlight {chosen:.0f} ms, layer to words {words:.0f} ms, to the first card's pictures {shown:.0f} ms"
+            )
+            print(f"scrolling the gallery: {page.evaluate(SCROLL):.0f} frames a second")
+            browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
