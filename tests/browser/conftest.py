@@ -79,45 +79,48 @@ def write_notebook(path, cells):
     )
 
 
+HOMES = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
+         "XDG_CONFIG_HOME")  # fmt: skip
+
+
 @contextlib.contextmanager
-def jupyterlab(root, tmp):
-    """Serve ``root`` with JupyterLab; stop exactly the process that was started."""
-    (tmp / "app").mkdir(parents=True)
-    (tmp / "app" / "overrides.json").write_text(json.dumps(OVERRIDES))
+def served(command, ready, tmp, **variables):
+    """Start ``python -m command`` on a free loopback port (``{port}``), wait until ``ready`` answers, and stop exactly that process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    homes = (
-        "JUPYTER_CONFIG_DIR",
-        "JUPYTER_DATA_DIR",
-        "JUPYTER_RUNTIME_DIR",
-        "IPYTHONDIR",
-        "JUPYTERLAB_SETTINGS_DIR",
-        "JUPYTERLAB_WORKSPACES_DIR",
-    )
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
-               "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
-               f"--LabApp.app_settings_dir={tmp}/app", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # fmt: skip
-    with (tmp / "lab.log").open("w") as log:
-        lab = subprocess.Popen(
-            command, env=os.environ | {k: f"{tmp}/{k.lower()}" for k in homes}, stdout=log, stderr=subprocess.STDOUT
-        )
+    environment = os.environ | {name: f"{tmp}/{name.lower()}" for name in HOMES} | variables
+    with (tmp / "log").open("w") as log:
+        server = subprocess.Popen([sys.executable, "-m", *(part.format(port=port) for part in command)], stdout=log, stderr=subprocess.STDOUT,
+                                  env=environment, cwd=tmp)  # fmt: skip
         try:
             deadline = time.monotonic() + 120
             while True:
-                if lab.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("JupyterLab did not start:\n" + (tmp / "lab.log").read_text()[-3000:])
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the server did not start:\n" + (tmp / "log").read_text()[-3000:])
                 with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token={token}", timeout=2)
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=60)
                     break
                 time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}", token
+            yield f"http://127.0.0.1:{port}"
         finally:
-            if lab.poll() is None:
-                lab.send_signal(signal.SIGTERM)
+            if server.poll() is None:
+                server.send_signal(signal.SIGTERM)
                 try:
-                    lab.wait(20)
+                    server.wait(20)
                 except subprocess.TimeoutExpired:
-                    lab.kill()
-                    lab.wait()
+                    server.kill()
+                    server.wait()
+
+
+@contextlib.contextmanager
+def jupyterlab(root, tmp):
+    """Serve ``root`` with JupyterLab: its address, and its token."""
+    (tmp / "app").mkdir(parents=True)
+    (tmp / "app" / "overrides.json").write_text(json.dumps(OVERRIDES))
+    token = secrets.token_hex(16)
+    command = ["jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}", "--ServerApp.port_retries=0",
+               f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
+               f"--LabApp.app_settings_dir={tmp}/app", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # fmt: skip
+    with served(command, f"/api/status?token={token}", tmp) as base:
+        yield base, token

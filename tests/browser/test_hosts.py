@@ -1,19 +1,11 @@
 """The same view in Notebook 7, Voila and marimo: it paints, and Python hears of a click."""
 
 import contextlib
-import os
 import secrets
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 
 import pytest
 
-from .conftest import Watched, write_notebook
+from .conftest import Watched, served, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -50,40 +42,6 @@ def _(mo, view):
 if __name__ == "__main__":
     app.run()
 """
-
-
-@contextlib.contextmanager
-def served(command, ready, tmp, **variables):
-    """Start a server on a free port (``{port}`` in its command), wait until ``ready`` answers, and stop exactly it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    base = f"http://127.0.0.1:{port}"
-    homes = {
-        name: str(tmp / name.lower())
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "XDG_CONFIG_HOME")
-    }
-    with (tmp / "log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-m", *(part.format(port=port) for part in command)], stdout=log, stderr=subprocess.STDOUT,
-                                  env=os.environ | homes | variables, cwd=tmp)  # fmt: skip
-        try:
-            end = time.monotonic() + 120
-            while True:
-                if server.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError("the server did not start:\n" + (tmp / "log").read_text()[-3000:])
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(base + ready, timeout=60)
-                    break
-                time.sleep(0.2)
-            yield base
-        finally:
-            if server.poll() is None:
-                server.send_signal(signal.SIGTERM)
-                try:
-                    server.wait(20)
-                except subprocess.TimeoutExpired:
-                    server.kill()
-                    server.wait()
 
 
 @pytest.fixture
