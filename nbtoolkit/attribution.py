@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import read_image
-from .errors import MethodError, NothingFound
+from .errors import MethodError, NothingFoundError
 from .tokens import encode_answer, find_token, subtoken_variants
 from .types import ConceptDictionary
 
@@ -175,7 +175,7 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
 
     Raises
     ------
-    NothingFound
+    NothingFoundError
         The token is in no answer.
 
     Examples
@@ -194,9 +194,10 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
     rows, captions, batches = [], [], []
     for start in range(0, len(images), size):
         part = [read_image(i) for i in images[start : start + size]]
+        whole = model.encode(part, prompt)
         if answers is None:
             with torch.inference_mode():
-                said = _answer(model, model.encode(part, prompt), max_new_tokens)
+                said = _answer(model, whole, max_new_tokens)
         else:
             said = [encode_answer(model.tokenizer, a) for a in answers[start : start + size]]
         at = [find_token(ids, variants, model.tokenizer.decode) for ids in said]
@@ -204,11 +205,11 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
         if kept:
             rows += [start + j for j, _ in kept]
             captions += [model.decode(said[j]).strip() for j, _ in kept]
-            inputs = model.encode([part[j] for j, _ in kept], prompt)
+            inputs = whole if len(kept) == len(part) else model.encode([part[j] for j, _ in kept], prompt)
             batches.append((inputs, [said[j][:k] for j, k in kept], [said[j][k] for j, k in kept]))
     if not rows:
         example = f" The last is {model.decode(said[-1]).strip()!r}." if len(images) else ""
-        raise NothingFound(
+        raise NothingFoundError(
             f"{token!r} is in none of {len(images)} answers.{example} Choose pictures about which the model says it."
         )
     return Mentions(model, token, tuple(rows), tuple(captions), tuple(batches))

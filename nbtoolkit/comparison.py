@@ -9,8 +9,9 @@ import numpy as np
 
 from .errors import MethodError
 from .metrics import Score
-from .metrics.dictionaries import match
+from .metrics.dictionaries import assign, cosines, match
 from .types import ConceptDictionary
+from .types.representations import common_samples
 
 Array = np.ndarray
 MEASURES = ("cosine", "activation")
@@ -83,22 +84,19 @@ def compare_dictionaries(
             )
         measure, rows, others = "cosine", a.concepts, b.concepts
     else:
-        place = {i: k for k, i in enumerate(b.sample_ids)}
-        common = [(k, place[i]) for k, i in enumerate(a.sample_ids) if i in place]
-        if len(common) < 3:
+        mine, theirs = common_samples(a.sample_ids, b.sample_ids)
+        if len(mine) < 3:
             raise MethodError(
-                f"The dictionaries have {len(common)} samples in common; expected at least 3 for measure='activation'."
+                f"The dictionaries have {len(mine)} samples in common; expected at least 3 for measure='activation'."
             )
-        mine, theirs = map(list, zip(*common, strict=True))
         V, W = a.activations[mine], b.activations[theirs]
         measure, rows, others = "activation", (V - V.mean(0)).T, (W - W.mean(0)).T
     rng = np.random.default_rng(random_state)
-    unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in map(np.float64, (rows, others))]
-    partners, values = match(rows, others)
-    null = [
-        match(
-            rows, rng.permuted(others, axis=1) if measure == "cosine" else others[:, rng.permutation(others.shape[1])]
-        )[1]
-        for _ in range(N_NULL)
-    ]
-    return Agreement(measure, unit[0] @ unit[1].T, partners, values, Score(np.concatenate(null), "shuffled"))
+    similarity = cosines(rows, others)
+    null = [match(rows, _shuffled(others, measure, rng))[1] for _ in range(N_NULL)]
+    return Agreement(measure, similarity, *assign(similarity), Score(np.concatenate(null), "shuffled"))
+
+
+def _shuffled(rows: Array, measure: str, rng: np.random.Generator) -> Array:
+    """Mix the entries of each concept, or the samples of all of them together."""
+    return rng.permuted(rows, axis=1) if measure == "cosine" else rows[:, rng.permutation(rows.shape[1])]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,6 @@ from .errors import MethodError
 from .interventions import ablate, at_layers
 from .metrics import Score
 from .types import ConceptDictionary
-
-if TYPE_CHECKING:
-    pass
 
 Array = np.ndarray
 USED = 0.05  # of the strongest activation: what is below does not count as used
@@ -168,15 +164,12 @@ def effect(
         raise MethodError(
             f"There are {len(said)} mentions; expected that of one picture: mentions(model, [picture], token)."
         )
-    runs = []
-    for context in (contextlib.nullcontext, change):
-        with context():
-            scores, states = said.read([cd.layer])
-        runs.append((float(scores[0]), cd.encode(states[:, 0])[0]))
+    (p,), states = said.read([cd.layer])
     with change():
+        (q,), changed = said.read([cd.layer])
         (after,) = said.answers(max_new_tokens)
-    (p, v), (q, w) = runs
-    return Effect(said.captions[0], after, (p, q), np.stack([v, w]))
+    activations = cd.encode(np.concatenate([states[:, 0], changed[:, 0]]))
+    return Effect(said.captions[0], after, (float(p), float(q)), activations)
 
 
 def word_difference(before: str, after: str) -> list[tuple[str, str]]:

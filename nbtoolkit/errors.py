@@ -17,7 +17,7 @@ class TokenError(NbtoolkitError):
     """The token of interest is not where it has to be: in the captions, or in what the model says."""
 
 
-class NothingFound(TokenError):  # noqa: N818 - the caller may well have expected it
+class NothingFoundError(TokenError):
     """Pictures were read, and in none of them the token is where it was looked for."""
 
 

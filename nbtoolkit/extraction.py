@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import captioned, raw_images
-from .errors import DataError, ModelError, NothingFound, TokenError
+from .errors import DataError, ModelError, NothingFoundError, TokenError
 from .progress import bar
 from .provenance import fingerprint, versions, weights
 from .reading import Reader, Rows, Settings
@@ -190,14 +190,14 @@ def _finish(states: Any, columns: dict[str, list[Any]], skipped: dict[str, str],
             )
         example = next(why for why in skipped.values() if "cannot be read" not in why)
         if source.decoding == "given captions":
-            raise NothingFound(
+            raise NothingFoundError(
                 f"No given caption has {token!r} as a sequence of whole sub-tokens (for example, {example})."
             )
         if source.where == "visual":
-            raise NothingFound(
+            raise NothingFoundError(
                 f"In none of {len(skipped)} pictures a position unembeds to {token!r} at the last layer. Try where='predict'."
             )
-        raise NothingFound(f"The model never says {token!r}: {len(skipped)} pictures have it in a caption, none in the model's own "
+        raise NothingFoundError(f"The model never says {token!r}: {len(skipped)} pictures have it in a caption, none in the model's own "
                          f"(for example, {example}). Try a word that it uses, or captions='given'.")  # fmt: skip
     place = {i: k for k, i in enumerate(data["id"])}
     texts = data.select_columns(["captions"]).select([place[i] for i in columns["id"]])

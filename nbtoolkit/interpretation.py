@@ -10,7 +10,7 @@ import numpy as np
 
 from .data import read_image
 from .decomposition import reconstruct, unexplained
-from .errors import NbtoolkitError, NothingFound
+from .errors import NbtoolkitError, NothingFoundError
 from .extraction import extract
 from .types import ConceptDictionary, Grounding
 
@@ -99,7 +99,7 @@ def interpret(model: Model, images: Sequence[Any], cd: ConceptDictionary, g: Gro
     settings = {"progress": False, "stop_early": False} | extraction
     try:
         reps = extract(model, datasets.Dataset.from_dict(rows, features=features), token, layers=[cd.layer], **settings)
-    except NothingFound:
+    except NothingFoundError:
         return [None] * len(names)
     apart = take_apart(cd, g, reps.layer(cd.layer), reps.sample_ids, reps.captions, r)
     found = {one.sample_id: one for one in apart}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import read_image
+from .data import captioned, images_by_id, read_image
 from .errors import Cancelled, NbtoolkitError
 from .types import Study
 
@@ -54,13 +54,7 @@ class Live:
             )
         self.model, self.study, self.prompt = model, study, prompt
         self._samples = {s.id: s for s in study.samples}
-        self._data = None
-        if data is not None:
-            from .data import captioned, raw_images
-
-            data = raw_images(captioned(data))
-            place = {i: k for k, i in enumerate(data["id"])}
-            self._data = (data, place)
+        self._data = None if data is None else captioned(data)
         self._said: OrderedDict[str, Mentions] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
         self._lock = threading.RLock()
@@ -135,7 +129,7 @@ class Live:
 
         Raises
         ------
-        NothingFound
+        NothingFoundError
             The model does not say the token about it; the message has what it says.
         """
         from .attribution import mentions
@@ -195,7 +189,7 @@ class Live:
             ``layers``; ``change`` and ``null`` (one list a picture about which the token is said; nats); ``samples``.
         """
         from .effects import layer_effects
-        from .errors import NothingFound
+        from .errors import NothingFoundError
 
         change, null, kept = [], [], []
         layers: tuple[int, ...] = tuple(range(1, self.model.n_layers + 1))
@@ -206,7 +200,7 @@ class Live:
                 try:
                     means = self.means(part) if how == "mean" else None
                     found = layer_effects(self.said(sample), part=part, how=how, means=means, n_random=2)
-                except NothingFound:
+                except NothingFoundError:
                     continue  # the thumbnail does not show what the picture did
             change.append(found.change[0].astype(float).tolist())
             null.append(found.null[0].astype(float).tolist())
@@ -220,7 +214,7 @@ class Live:
 
         Raises
         ------
-        NothingFound
+        NothingFoundError
             It does not say the token, for example because the thumbnail is too small.
         """
         from .attribution import mentions
@@ -250,8 +244,7 @@ class Live:
 
     def _picture(self, sample: str) -> Any:
         if self._data is not None:
-            data, place = self._data
-            return read_image(data[place[sample]]["image"])
+            return next(images_by_id(self._data, [sample]))
         return read_image({"bytes": self._samples[sample].image})
 
 

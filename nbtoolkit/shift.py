@@ -10,6 +10,7 @@ import numpy as np
 from .errors import MethodError
 from .metrics.dictionaries import match
 from .types import ConceptDictionary, Representations
+from .types.representations import common_samples
 
 Array = np.ndarray
 
@@ -93,11 +94,9 @@ def concept_shift(
     if cd.layer != tuned.layer or cd.concepts.shape[1] != tuned.concepts.shape[1]:
         raise MethodError(f"The dictionaries are of layers {cd.layer} and {tuned.layer} and widths {cd.concepts.shape[1]} and {tuned.concepts.shape[1]}; "
                           "expected the same layer of two versions of one model.")  # fmt: skip
-    place = {i: k for k, i in enumerate(after.sample_ids)}
-    common = [(k, place[i]) for k, i in enumerate(before.sample_ids) if i in place]
-    if not common:
+    rows, others = common_samples(before.sample_ids, after.sample_ids)
+    if not rows:
         raise MethodError("The two representations have no sample in common; extract both from the same data.")
-    rows, others = map(list, zip(*common, strict=True))
     strongest = np.abs(cd.activations).argmax(1)
     of = dict(zip(cd.sample_ids, strongest, strict=True))
     owner = np.array([of.get(before.sample_ids[k], -1) for k in rows])

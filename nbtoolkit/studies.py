@@ -94,18 +94,13 @@ def study(model: Model, data: Any, token: str, *, method: Any = None, layers: st
     known = vocabulary([reps.captions]) | vocabulary(reps.references if data is None else data["captions"])
     wanted = _wanted(layers, reps)
     thumbnails, embeddings = _look(data, reps.sample_ids, scorer)
-    dictionaries, groundings, scores = {}, {}, {}
     advance = _stage(progress, "decomposing")
     with bar(advance, len(wanted), "learning concepts, layer by layer") as done:
-        for i, layer in enumerate(wanted):
-            cd = decompose(reps, method, layer=layer)
-            g = ground(cd, model, n_words=n_words, n_exemplars=n_exemplars, filter=filter, vocabulary=known)
-            dictionaries[layer], groundings[layer] = cd, g
-            scores[layer] = _score(cd, g, scorer, embeddings)
-            done(i + 1)
+        rules = {"n_words": n_words, "n_exemplars": n_exemplars, "filter": filter, "vocabulary": known}
+        learnt = _learn(reps, model, method, wanted, rules, lambda cd, g: _score(cd, g, scorer, embeddings), done)
     samples = [Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *pieces(reps.captions[k], words))
                for k, i in enumerate(reps.sample_ids)]  # fmt: skip
-    return Study(token, dictionaries, groundings, samples, reps, scores, reps.source)
+    return Study(token, learnt[0], learnt[1], samples, reps, learnt[2], reps.source)
 
 
 def extend(study: Study, model: Model, layers: Sequence[int], *, progress: Callable[[int, int], None] | None = None,
@@ -136,18 +131,31 @@ def extend(study: Study, model: Model, layers: Sequence[int], *, progress: Calla
     >>> extend(s, model, [2, 3]).layers
     (2, 3, 5)
     """
-    like, reps = study.dictionary(study.layers[-1]), study.representations
+    like, reps, g = study.dictionary(study.layers[-1]), study.representations, study.grounding(study.layers[-1])
     known = vocabulary([reps.captions]) | vocabulary(reps.references)
-    dictionaries, groundings, scores = dict(study.dictionaries), dict(study.groundings), dict(study.scores)
+    rules = {"n_exemplars": max(map(len, g.exemplars), default=N_EXEMPLARS), "filter": g.filter, "vocabulary": known}
+    method = named(like.method).set_params(**like.parameters)
+    learnt = _learn(
+        reps, model, method, layers, rules, evaluate, lambda done: progress and progress(done, len(layers)), cancel
+    )
+    dictionaries, groundings, scores = (
+        {**old, **new} for old, new in zip((study.dictionaries, study.groundings, study.scores), learnt, strict=True)
+    )
+    return replace(study, dictionaries=dictionaries, groundings=groundings, scores=scores)
+
+
+def _learn(reps: Representations, model: Model, method: Any, layers: Sequence[int], rules: dict[str, Any], score: Callable[[Any, Any], Scores],
+           advance: Callable[[int], Any], cancel: threading.Event | None = None) -> tuple[dict[int, Any], dict[int, Any], dict[int, Scores]]:  # fmt: skip
+    """Decompose, ground and score layer after layer: three dictionaries by layer."""
+    dictionaries, groundings, scores = {}, {}, {}
     for done, layer in enumerate(layers, 1):
         if cancel is not None and cancel.is_set():
             break
-        cd = decompose(reps, named(like.method).set_params(**like.parameters), layer=layer)
-        g = ground(cd, model, vocabulary=known)
-        dictionaries[layer], groundings[layer], scores[layer] = cd, g, evaluate(cd, g)
-        if progress is not None:
-            progress(done, len(layers))
-    return replace(study, dictionaries=dictionaries, groundings=groundings, scores=scores)
+        dictionaries[layer] = cd = decompose(reps, method, layer=layer)
+        groundings[layer] = g = ground(cd, model, **rules)
+        scores[layer] = score(cd, g)
+        advance(done)
+    return dictionaries, groundings, scores
 
 
 def _look(data: Any, ids: Sequence[str], scorer: Scorer | None) -> tuple[list[bytes], dict[str, np.ndarray] | None]:

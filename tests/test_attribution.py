@@ -116,7 +116,7 @@ def test_deletion_and_insertion_on_the_models_own_log_probability(said, reps):
 
 
 def test_what_cannot_be_read_is_said(model, data, said):
-    with pytest.raises(nbt.errors.NothingFound, match="'dog' is in none of 1 answers"):
+    with pytest.raises(nbt.errors.NothingFoundError, match="'dog' is in none of 1 answers"):
         mentions(model, data["image"][:1], "dog", answers=["a red bus"])
     with pytest.raises(nbt.NbtoolkitError, match="2 answers for 1 pictures"):
         mentions(model, data["image"][:1], "dog", answers=["a dog", "a dog"])

@@ -96,11 +96,20 @@ def match(a: Array, b: Array) -> tuple[Array, Array]:
     partners, cosines : (K,), (K,)
         Of every concept of ``a``: -1 and NaN for one that has no partner.
     """
+    return assign(cosines(a, b))
+
+
+def cosines(a: Array, b: Array) -> Array:
+    """Cosine of every row of ``a`` (K, d) with every row of ``b`` (L, d): (K, L), 0 for a row of zeros."""
     U, W = (np.asarray(x, np.float64) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in (a, b))
-    cosines = np.clip(U @ W.T, -1, 1)  # a rounding error above is no better match
-    rows, columns = linear_sum_assignment(-cosines)
-    partners, out = np.full(len(U), -1), np.full(len(U), np.nan)
-    partners[rows], out[rows] = columns, cosines[rows, columns]
+    return np.clip(U @ W.T, -1, 1)  # a rounding error above is no better match
+
+
+def assign(similarity: Array) -> tuple[Array, Array]:
+    """Pair rows with columns (K, L) so that the sum of their similarities is largest; as :func:`match` otherwise."""
+    rows, columns = linear_sum_assignment(-similarity)
+    partners, out = np.full(len(similarity), -1), np.full(len(similarity), np.nan)
+    partners[rows], out[rows] = columns, similarity[rows, columns]
     return partners, out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,13 @@ def check_shape(what: str, array: Array, shape: tuple[int | None, ...], meaning:
     fits = array.ndim == len(shape) and all(s is None or s == n for s, n in zip(shape, array.shape, strict=True))
     if not fits:
         raise NbtoolkitError(f"{what} has shape {array.shape}; expected {meaning}.")
+
+
+def common_samples(ids: Sequence[str], others: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Find the samples that two lists of ids have in common: their places in the first, and in the second."""
+    place = {i: k for k, i in enumerate(others)}
+    rows = [k for k, i in enumerate(ids) if i in place]
+    return rows, [place[ids[k]] for k in rows]
 
 
 @dataclass(frozen=True)

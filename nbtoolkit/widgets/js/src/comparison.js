@@ -1,12 +1,14 @@
 // @ts-check
 /** DictionaryComparison: matched concepts in two columns, then what only one side has. */
 
-import { commit, format, freshId, h, onChange, showThumb, signed } from "./dom.js";
+import { commit, format, freshId, h, lazyPictures, onChange, signed } from "./dom.js";
 import { conceptName } from "./state.js";
+
+const EAGER = 5; // pairs whose pictures are fetched at once
 
 /** @param {any} ctx */
 export function comparisonPane(ctx) {
-  const { model, source, signal, t } = ctx;
+  const { model, t } = ctx;
   const meta = ctx.meta;
   const [A, B] = meta.sides;
   const what = meta.measure === "cosine" ? t`cosine of the two directions` : t`correlation of activations over the pictures that both have`;
@@ -24,23 +26,7 @@ export function comparisonPane(ctx) {
       h("div", { class: "nbt-layer-row" }, h("label", { for: id, class: "nbt-layer-label" }, t`shared from` + " ", value), range, counts)),
     list);
 
-  const visible = new IntersectionObserver((entries) => {
-    for (const e of entries) if (e.isIntersecting) { visible.unobserve(e.target); load(/** @type {HTMLElement} */ (e.target)); }
-  }, { rootMargin: "300px" });
-  signal.addEventListener("abort", () => visible.disconnect());
-
-  /** @param {HTMLElement} row */
-  async function load(row) {
-    const tiles = /** @type {HTMLElement[]} */ ([...row.querySelectorAll(".nbt-thumb")]);
-    const rows = [...new Set(tiles.map((t) => Number(t.dataset.row)))];
-    if (!rows.length) return;
-    try {
-      const thumbs = await source.thumbs(rows);
-      for (const t of tiles) showThumb(t, thumbs.get(Number(t.dataset.row)));
-    } catch (error) {
-      ctx.say(String(error));
-    }
-  }
+  const pictures = lazyPictures(ctx, EAGER);
 
   /** @param {any} side @param {number | null} k @param {any} other the partner, whose words and pictures are marked */
   function half(side, k, other) {
@@ -67,7 +53,6 @@ export function comparisonPane(ctx) {
     const onlyB = B.concepts.map((/** @type {any} */ _, /** @type {number} */ k) => k).filter((/** @type {number} */ k) => !inB.has(k));
     counts.textContent = t`${shared.length} shared, ${onlyA.length} only in A, ${onlyB.length} only in B`;
     rows = [...shared.map((/** @type {number[]} */ p) => [p[0], p[1]]), ...onlyA.map((/** @type {number} */ k) => [k, null]), ...onlyB.map((/** @type {number} */ k) => [null, k])];
-    visible.disconnect();
     list.replaceChildren(...rows.map(([i, j], n) => {
       const similarity = shared[n]?.[2];
       const name = (/** @type {any} */ side, /** @type {number | null} */ k) => (k === null ? t`nothing` : `${k}, ${conceptName(side.concepts[k], k, meta.token)}`);
@@ -76,10 +61,9 @@ export function comparisonPane(ctx) {
         half(A, i, j === null ? null : B.concepts[j]),
         h("div", { class: "nbt-similar" }, ...(similarity === undefined ? [] : [h("span", { class: "nbt-track" }, h("i", { style: { width: `${100 * Math.max(0, similarity)}%` } })), h("span", { class: "nbt-value", text: signed(similarity) })])),
         half(B, j, i === null ? null : A.concepts[i]));
-      if (n < 5) load(row);
-      else visible.observe(row);
       return row;
     }));
+    pictures(/** @type {HTMLElement[]} */ ([...list.children]));
     sync();
   }
 

@@ -54,6 +54,35 @@ export function showThumb(el, thumb) {
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
 }
 
+/** What an error of the kernel says, without its type. @param {unknown} error */
+export const reason = (error) => String(error).replace(/^Error: \w+: /, "");
+
+/**
+ * Fetch the pictures of rows: of the first ones at once, of the others when they are about to be seen.
+ * @param {import("./types.js").Context} ctx @param {number} eager
+ * @returns {(rows: HTMLElement[]) => void} to be called with the rows whenever they are new
+ */
+export function lazyPictures(ctx, eager) {
+  const load = async (/** @type {HTMLElement} */ row) => {
+    const tiles = /** @type {HTMLElement[]} */ ([...row.querySelectorAll(".nbt-thumb")]);
+    if (!tiles.length) return;
+    try {
+      const thumbs = await ctx.source.thumbs([...new Set(tiles.map((tile) => Number(tile.dataset.row)))]);
+      for (const tile of tiles) showThumb(tile, thumbs.get(Number(tile.dataset.row)));
+    } catch (error) {
+      ctx.say(String(error));
+    }
+  };
+  const visible = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) { visible.unobserve(target); load(/** @type {HTMLElement} */ (target)); }
+  }, { rootMargin: "300px" });
+  ctx.signal.addEventListener("abort", () => visible.disconnect());
+  return (rows) => {
+    visible.disconnect();
+    rows.forEach((row, i) => { if (i < eager) load(row); else visible.observe(row); });
+  };
+}
+
 /** Set a trait and send it. @param {import("./types.js").Model} model @param {Record<string, any>} values */
 export function commit(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);

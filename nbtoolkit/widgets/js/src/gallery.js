@@ -2,7 +2,7 @@
 /** ConceptGallery: a listbox of cards, pictures and words together. */
 
 import { translate } from "./words.js";
-import { commit, freshId, h, onChange, percent, showThumb } from "./dom.js";
+import { commit, freshId, h, lazyPictures, onChange, percent } from "./dom.js";
 import { pictureDialog } from "./dialog.js";
 import { barHeights, conceptName, examples, MODES, ORDERS, select } from "./state.js";
 
@@ -11,20 +11,20 @@ const EAGER = 6; // cards whose pictures are fetched at once: what is seen first
 
 /** @param {import("./types.js").Context & { marks?: Map<number, string>, onMarks?(f: () => void): void }} ctx */
 export function galleryPane(ctx) {
-  const { model, meta, source, signal, t } = ctx;
+  const { model, meta, source, t } = ctx;
   const state = { query: "", order: "importance" };
   const listId = freshId("concepts");
-  const search = h("input", { type: "search", class: "nbt-search", placeholder: t`Search words and captions  ( / )`, "aria-label": t`Search words and captions`,
+  const search = h("input", { type: "search", class: "nbt-search", placeholder: t`Search  ( / )`, "aria-label": t`Search words and captions`,
     "aria-controls": listId, oninput: () => { state.query = search.value; paint(); } });
   const order = h("select", { class: "nbt-select", "aria-label": t`Sort concepts`, onchange: () => { state.order = order.value; paint(); } },
     ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text: t`sort: ${translate(t, text)}` })));
   const mode = h("select", { class: "nbt-select", "aria-label": t`Pictures of a concept`, onchange: () => paint() },
-    ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: t`pictures: ${translate(t, text)}` })));
+    ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: t`show: ${translate(t, text)}` })));
   const count = h("span", { class: "nbt-count" });
   const dialog = pictureDialog(ctx);
   const pin = h("button", { type: "button", class: "nbt-button", onclick: () => togglePin() });
   const open = h("button", { type: "button", class: "nbt-button", text: t`⤢ Open`, title: t`open the picture (o)`, onclick: () => openPicture() });
-  const label = h("input", { class: "nbt-search nbt-label", "aria-label": t`Name of the selected concept`, placeholder: t`name this concept  ( l )`, maxlength: 80,
+  const label = h("input", { class: "nbt-search nbt-label", "aria-label": t`Name of the selected concept`, placeholder: t`name it  ( l )`, maxlength: 80,
     onchange: () => setLabel(label.value) });
   const actions = h("div", { class: "nbt-toolbar nbt-actions" }, label, pin, open);
   const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": t`Concepts of “${meta.token}”`, tabindex: -1 });
@@ -35,10 +35,8 @@ export function galleryPane(ctx) {
   /** @type {number[]} */
   let shown = [];
 
-  const visible = new IntersectionObserver((entries) => {
-    for (const entry of entries) if (entry.isIntersecting) { visible.unobserve(entry.target); load(/** @type {HTMLElement} */ (entry.target)); }
-  }, { rootMargin: "300px" });
-  signal.addEventListener("abort", () => visible.disconnect());
+  const pictures = lazyPictures(ctx, EAGER);
+  const rowsOf = (/** @type {HTMLElement | undefined} */ card) => (card?.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
 
   const concepts = () => meta.concepts[String(model.get("layer"))];
 
@@ -66,18 +64,6 @@ export function galleryPane(ctx) {
     if (row >= 0) dialog.open(row, model.get("concept"));
   }
 
-  /** @param {HTMLElement} card */
-  async function load(card) {
-    const rows = (card.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
-    if (!rows.length) return;
-    try {
-      const thumbs = await source.thumbs(rows);
-      card.querySelectorAll(".nbt-thumb").forEach((t, i) => showThumb(/** @type {HTMLElement} */ (t), thumbs.get(rows[i])));
-    } catch (error) {
-      ctx.say(String(error));
-    }
-  }
-
   /** @type {import("./types.js").Activations | null} */
   let acts = null;
   let turn = 0;
@@ -97,15 +83,10 @@ export function galleryPane(ctx) {
     const all = concepts();
     shown = select(all, state.query, state.order, meta.samples, Object.fromEntries(all.map((_, k) => [k, labelOf(k)])), new Set(ofLayer(model.get("pinned"))));
     count.textContent = shown.length === all.length ? t`${all.length} concepts` : t`${shown.length} of ${all.length} concepts`;
-    visible.disconnect();
     cards.clear();
-    list.replaceChildren(...shown.map((k, i) => {
-      const card = makeCard(all[k], k);
-      cards.set(k, card);
-      if (i < EAGER) load(card);
-      else visible.observe(card);
-      return card;
-    }));
+    for (const k of shown) cards.set(k, makeCard(all[k], k));
+    list.replaceChildren(...cards.values());
+    pictures([...cards.values()]);
     if (!shown.length) list.append(h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text: t`No concept matches “${state.query}”.` }));
     sync(false);
   }
@@ -185,7 +166,7 @@ export function galleryPane(ctx) {
       const k = Number(/** @type {HTMLElement} */ (event.target).dataset?.concept);
       if (!Number.isNaN(k)) commit(model, { concept: k });
     } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-      const rows = (cards.get(model.get("concept"))?.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
+      const rows = rowsOf(cards.get(model.get("concept")));
       const now = rows.findIndex((r) => meta.samples[r].id === model.get("sample"));
       const next = rows[Math.min(rows.length - 1, Math.max(0, now + (event.key === "ArrowRight" ? 1 : -1)))];
       if (next !== undefined) { commit(model, { sample: meta.samples[next].id }); ctx.say(meta.samples[next].caption); }

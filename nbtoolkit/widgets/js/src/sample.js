@@ -2,7 +2,7 @@
 /** SampleAttribution: one picture, what the model said, and the concepts behind the word. */
 
 import { translate } from "./words.js";
-import { commit, format, h, onChange, percent, signed } from "./dom.js";
+import { commit, format, h, onChange, percent, reason, signed } from "./dom.js";
 import { describeMap, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
@@ -52,6 +52,7 @@ export function samplePane(ctx) {
     try {
       const [{ facts, url }, acts] = await Promise.all([sampleOf(i), source.activations(layer)]);
       if (mine !== turn) return; // a later answer is on its way
+      strange = false;
       frame.hidden = !url;
       missing.hidden = Boolean(url);
       if (url && picture.src !== url) picture.src = url;
@@ -93,6 +94,7 @@ export function samplePane(ctx) {
       picture.src = small.toDataURL("image/jpeg", 0.92);
       frame.hidden = false;
       missing.hidden = details.hidden = canvas.hidden = where.hidden = true;
+      strange = true;
       maps = null;
       said.textContent = "…";
       bars.replaceChildren();
@@ -102,7 +104,7 @@ export function samplePane(ctx) {
       said.replaceChildren(found.pieces[0], h("mark", { text: found.pieces[1] }), found.pieces[2]);
       paintBars({ nConcepts: found.activations.length, values: new Float32Array(found.activations), rest: new Float32Array([found.unexplained]) }, 0);
     } catch (error) {
-      if (mine === turn) said.textContent = String(error).replace(/^Error: \w+: /, "");
+      if (mine === turn) said.textContent = reason(error);
     }
   }
 
@@ -122,11 +124,12 @@ export function samplePane(ctx) {
 
   /** @type {any} */
   let maps = null;
+  let strange = false; // a picture of the reader's is shown: the study's maps are not of it
   async function paintOverlay() {
     const sample = model.get("sample"), layer = model.get("layer"), k = model.get("concept");
     const mode = overlay.value;
     maps = null;
-    canvas.hidden = where.hidden = mode === "none" || k === null;
+    canvas.hidden = where.hidden = strange || mode === "none" || k === null;
     if (canvas.hidden) return;
     try {
       const found = await asked("maps", sample, layer);
@@ -141,7 +144,7 @@ export function samplePane(ctx) {
     } catch (error) {
       canvas.hidden = true;
       where.hidden = false;
-      where.textContent = String(error).replace(/^Error: \w+: /, "");
+      where.textContent = reason(error);
     }
   }
 
