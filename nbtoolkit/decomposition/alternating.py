@@ -1,6 +1,6 @@
-"""Alternating minimisation for Semi-NMF, on rows that are in memory: basis, starting points, accelerated iterations.
+"""Alternating minimisation for Semi-NMF: basis, starting points, accelerated iterations, a pass in the full space.
 
-Notation as in ``solvers``; P (n, r) are the rows in a reduced basis.
+Notation as in ``solvers``; P (n, r) are the rows in a reduced basis, in memory.
 """
 
 from __future__ import annotations
@@ -9,18 +9,20 @@ import numpy as np
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils.extmath import row_norms
 
+from .blocks import Blocks
 from .solvers import objective_of, sweep_codes, update_concepts
 
 Array = np.ndarray
 
 
 def leading_basis(X: Array, rank: int, rng: np.random.RandomState) -> Array:
-    """Span of the leading right singular vectors, by two block power iterations on some rows: (d, rank), orthonormal."""
+    """Span of the leading right singular vectors, by one block power iteration on some rows: (d, rank), orthonormal.
+
+    What it misses, the passes in the full space that follow make up for.
+    """
     rows = X[:: max(1, len(X) // max(2048, 6 * rank))]
-    Q = rng.normal(size=(X.shape[1], rank)).astype(X.dtype)
-    for _ in range(2):
-        Q = np.linalg.qr(rows.T @ (rows @ Q))[0]
-    return Q
+    random = rng.normal(size=(X.shape[1], rank)).astype(X.dtype)
+    return np.linalg.qr(rows.T @ (rows @ random))[0]
 
 
 def starting_concepts(P: Array, k: int, spread: bool, rng: np.random.RandomState) -> Array:
@@ -87,6 +89,25 @@ def alternate(
 def _value(P: Array, U: Array, W: Array, lam: float, x2: float) -> tuple[float, Array, Array]:
     A, B = (W @ W.T).astype(np.float64), (W @ P).astype(np.float64)
     return objective_of(A, B, U, float(W.sum(dtype=np.float64)), x2, lam), A, B
+
+
+def polish(X: Blocks, U: Array, W: Array | None, lam: float, x2: float) -> tuple[Array, float]:
+    """One exact alternation in the full space, reading X once, and by which part the new concepts lower the objective.
+
+    The codes W (K, n) are updated in place, or made and forgotten.
+    """
+    G, A, B, total = U @ U.T, np.zeros((len(U), len(U))), np.zeros(U.shape), 0.0
+    for rows, block in X:
+        old = np.zeros((len(U), len(block)), U.dtype) if W is None else np.ascontiguousarray(W[:, rows])
+        part = sweep_codes((block @ U.T).T - lam / 2, G, old, 3 if W is not None else 15)
+        if W is not None:
+            W[:, rows] = part
+        A += part @ part.T
+        B += part @ block
+        total += float(part.sum(dtype=np.float64))
+    before = objective_of(A, B, U, total, x2, lam)
+    U = update_concepts(A, B, U.astype(np.float64)).astype(U.dtype)
+    return U, 1 - objective_of(A, B, U, total, x2, lam) / max(before, 1e-300)
 
 
 def revive(P: Array, U: Array, W: Array) -> Array:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 Array = np.ndarray
-ROWS = 2048
+ROWS = 512  # of 4,096 columns they stay in the cache between two products
+FEW = 16
+
+
+def few_plain_rows(X: Any, estimator: Any) -> bool:
+    """Finite rows of the width that was learnt, in a plain array, and so few that checking them again would take longer than coding them."""
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and 0 < len(X) <= FEW
+        and X.dtype in (np.float32, np.float64)
+        and X.shape[1] == getattr(estimator, "n_features_in_", None)
+        and not hasattr(estimator, "feature_names_in_")
+        and bool(np.isfinite(X).all())
+    )
 
 
 class Blocks:
@@ -54,7 +69,9 @@ class Blocks:
         """
         total, lengths = 0.0, 0.0
         for rows, block in self:
-            squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+            squares = np.einsum("ij,ij->i", block, block).astype(np.float64)
+            if not np.isfinite(squares).all():  # or too large for float32 when squared
+                squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
             if not np.isfinite(squares).all():
                 i = int(np.flatnonzero(~np.isfinite(squares))[0])
                 j = int(np.flatnonzero(~np.isfinite(block[i]))[0])
@@ -67,13 +84,19 @@ class Blocks:
 
     def take(self, rows: Array) -> Array:
         """Copy some rows, ascending: (len(rows), d)."""
-        return self.X if len(rows) == self.n and not self._copy else np.asarray(self.X[rows], self.dtype)
+        if len(rows) == self.n:
+            return self.X if not self._copy else np.asarray(self.X, self.dtype)
+        return np.asarray(self.X[rows], self.dtype)
 
     def project(self, basis: Array | None, chosen: Array) -> Array:
         """Chosen rows, ascending, of X @ basis: (len(chosen), rank); of X itself where there is no basis."""
         if basis is None:
             return self.take(chosen)
         out = np.empty((len(chosen), basis.shape[1]), self.dtype)
+        if len(chosen) == self.n:
+            for rows, block in self:
+                np.matmul(block, basis, out=out[rows])
+            return out
         for start in range(0, len(chosen), ROWS):
             np.matmul(self.take(chosen[start : start + ROWS]), basis, out=out[start : start + ROWS])
         return out

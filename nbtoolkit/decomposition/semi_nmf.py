@@ -18,16 +18,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from .alternating import alternate, first_codes, leading_basis, starting_concepts
+from .alternating import alternate, first_codes, leading_basis, polish, starting_concepts
 from .base import Dictionary
-from .blocks import Blocks
-from .solvers import exact_codes, gram, objective_of, sweep_codes, update_concepts
+from .blocks import Blocks, few_plain_rows
+from .solvers import ExactCodes, objective_of, update_concepts
 
 Array = np.ndarray
 _POLISH = 2  # passes in the full space after the reduced ones
 _SHORT = 15  # iterations after which several starting points are compared
 _FEW = 1000  # rows for which every one of them goes on to the end
-_LIGHT = 100_000  # rows times concepts up to which several are tried
+_LIGHT = ((40_000, 10), (100_000, 4))  # rows times concepts up to which so many are tried
 _HELD = 100_000  # rows that are iterated on in memory; more are polished and coded block by block
 _SMALL = 4_000_000  # numbers in X: below it threads only wait for each other
 
@@ -53,7 +53,7 @@ class SemiNMF(Dictionary):
         Starting points, of which the lowest end is kept, because the problem has many local minima. Two are followed to
         their end; if they end apart, the others are tried for a few iterations, the best third (all, up to 1,000 rows)
         are followed too, and the best end is refined to a tenth of ``tol``. ``"auto"``: 10 where rows × concepts are at
-        most 100,000, else 1.
+        most 40,000, 4 up to 100,000, else 1.
     random_state
         Seed of every random choice.
 
@@ -124,7 +124,7 @@ class SemiNMF(Dictionary):
             self._learn(blocks)
             self._seen, self.n_samples_seen_ = (0.0, 0.0), 0
         rows = blocks.take(np.arange(blocks.n))
-        V = exact_codes(rows, self.components_, self.alpha_, self._system())
+        V = self._encoder().of(rows, self.alpha_)
         self._seen = A, B = self._seen[0] + V.T @ V, self._seen[1] + V.T @ rows
         U = update_concepts(A, B, self.components_.astype(np.float64))
         x2 = float(np.square(rows, dtype=np.float64).sum())
@@ -136,11 +136,13 @@ class SemiNMF(Dictionary):
 
     def transform(self, X: Any) -> Array:
         """Exact activations of X (n, n_features) for the learnt concepts: (n, n_components), not negative."""
+        if few_plain_rows(X, self):
+            return self._encoder().of(X, self.alpha_).astype(X.dtype)
         check_is_fitted(self, "components_")
-        blocks, system = self._blocks(X, reset=False), self._system()
+        blocks, encoder = self._blocks(X, reset=False), self._encoder()
         out = np.empty((blocks.n, len(self.components_)), blocks.dtype)
         for rows, block in blocks:
-            out[rows] = exact_codes(block, self.components_, self.alpha_, system)
+            out[rows] = encoder.of(block, self.alpha_)
         return out
 
     def inverse_transform(self, V: Any) -> Array:
@@ -160,7 +162,7 @@ class SemiNMF(Dictionary):
         rank = k + max(44, k // 2)
         basis = None if rank >= min(X.d, some) else leading_basis(sample, rank, rng)  # (d, rank)
         P = sample if basis is None else sample @ basis
-        U, W, path, converged = self._from_best_start(P, basis, rng)
+        U, W, path, converged = self._from_best_start(P, basis, X.n, rng)
         if some < X.n:
             more = np.arange(X.n) if X.n <= _HELD else np.sort(rng.choice(X.n, _HELD, replace=False))
             P = X.project(basis, more)
@@ -169,7 +171,9 @@ class SemiNMF(Dictionary):
             U = U @ basis.T
         if basis is not None or len(W[0]) < X.n:
             for _ in range(_POLISH):
-                U = self._polish(X, U, W if W.shape[1] == X.n else None)
+                U, gain = polish(X, U, W if W.shape[1] == X.n else None, lam, x2)
+                if gain < (10 if some == X.n else 100) * self.tol:  # the next one gains about a thirtieth of it
+                    break
         if not converged:
             warnings.warn(
                 f"Semi-NMF stopped after max_iter={self.max_iter} iterations before reaching tol={self.tol}.",
@@ -180,7 +184,7 @@ class SemiNMF(Dictionary):
         self._finish(X, U, x2)
 
     def _from_best_start(
-        self, P: Array, basis: Array | None, rng: np.random.RandomState
+        self, P: Array, basis: Array | None, n: int, rng: np.random.RandomState
     ) -> tuple[Array, Array, list[float], bool]:
         lam, path = self.alpha_, [0.0]
 
@@ -192,7 +196,7 @@ class SemiNMF(Dictionary):
             U, W, path, converged = alternate(P, U, W, lam, max(1, self.max_iter - len(before) + 1), tol)
             return U, W, [*before[:-1], *path], converged
 
-        tries = self._tries(len(P))
+        tries = self._tries(n)
         if tries == 1:
             return finish(*begin(), path, self.tol)
         ends = [finish(*begin(), path, self.tol) for _ in range(2)]
@@ -209,7 +213,7 @@ class SemiNMF(Dictionary):
         if not isinstance(self.init, str):
             return 1
         if self.n_init == "auto":
-            return 10 if n * self.n_components <= _LIGHT else 1
+            return next((tries for most, tries in _LIGHT if n * self.n_components <= most), 1)
         if isinstance(self.n_init, str) or not self.n_init >= 1:
             raise ValueError(f"n_init is {self.n_init!r}; expected a whole number of at least 1, or 'auto'.")
         return int(self.n_init)
@@ -230,42 +234,31 @@ class SemiNMF(Dictionary):
         U = U if basis is None else U @ basis
         return U / np.maximum(1.0, np.linalg.norm(U, axis=1, keepdims=True))
 
-    def _polish(self, X: Blocks, U: Array, W: Array | None) -> Array:
-        """One exact alternation in the full space, reading X once; codes W (K, n) are updated in place, or made and forgotten."""
-        G, A, B = U @ U.T, np.zeros((len(U), len(U))), np.zeros(U.shape)
-        for rows, block in X:
-            old = np.zeros((len(U), len(block)), U.dtype) if W is None else np.ascontiguousarray(W[:, rows])
-            part = sweep_codes(U @ block.T - self.alpha_ / 2, G, old, 3 if W is not None else 15)
-            if W is not None:
-                W[:, rows] = part
-            A += part @ part.T
-            B += part @ block
-        return update_concepts(A, B, U.astype(np.float64)).astype(U.dtype)
-
     def _finish(self, X: Blocks, U: Array, x2: float) -> None:
         """Order the concepts, and state the objective of the exact codes."""
-        system = gram(U)
-        A, B = np.zeros((len(U), len(U))), np.zeros(U.shape)
+        encoder, A, fit = ExactCodes(U), np.zeros((len(U), len(U))), 0.0
         sums, largest = np.zeros(len(U)), np.zeros(len(U))
         for _, block in X:
-            V = exact_codes(block, U, self.alpha_, system)
+            products = block @ U.T
+            V = encoder.solve(products - self.alpha_ / 2)
             A += V.T @ V
-            B += V.T @ block
+            fit += float(np.sum(V * products))
             sums += V.sum(0)
             largest = np.maximum(largest, V.max(0))
-        self.objective_ = objective_of(A, B, U, float(sums.sum()), x2, self.alpha_)
-        self.reconstruction_err_ = float(np.sqrt(max(0.0, self.objective_ - self.alpha_ * sums.sum())))
+        U64 = U.astype(np.float64)
+        error = max(0.0, x2 - 2 * fit + float(np.sum(A * (U64 @ U64.T))))
+        self.objective_, self.reconstruction_err_ = error + self.alpha_ * float(sums.sum()), float(np.sqrt(error))
         self.n_dead_ = int((largest <= 0).sum())
         order = np.argsort(-sums * np.linalg.norm(U, axis=1), kind="stable")
         self._set_components(U[order].astype(X.dtype))
 
     def _set_components(self, U: Array) -> None:
-        """Set the concepts, with their Gram matrix: a single sample's activations then take a fraction of a millisecond."""
-        self.components_, self._made = U, (U, gram(U))
+        """Set the concepts, with what their codes need: a single sample then takes a fraction of a millisecond."""
+        self.components_, self._made = U, (U, ExactCodes(U))
 
-    def _system(self) -> tuple[Array, Array]:
+    def _encoder(self) -> ExactCodes:
         made: Any = getattr(self, "_made", (None, None))
-        return made[1] if made[0] is self.components_ else gram(self.components_)
+        return made[1] if made[0] is self.components_ else ExactCodes(self.components_)
 
     # --- settings and input ----------------------------------------------------------------------------
 

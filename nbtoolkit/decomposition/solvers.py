@@ -6,13 +6,19 @@ A = WWᵀ (K, K), B = WX (K, d). Codes are kept transposed: each coordinate is t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy.linalg import cho_factor, solve_triangular
+from scipy.linalg import cho_factor
+from scipy.linalg.lapack import dtrtrs
 from scipy.optimize import nnls
 
 Array = np.ndarray
 _BLOCK = 32  # coordinates whose products with the others are made in one go, from twice as many on
 _ROUNDS = 60  # of principal pivoting, before what is left is solved one by one
+_ROWS = 128  # samples whose products with the concepts are made in one go
+_MANY = 100  # concepts from which a sample's active set takes in several at a time
+_TAKEN = 8  # so many
 _FEW = 16  # samples that are solved one by one at once
 _GATHERED = 250_000  # numbers of gathered systems at a time: they stay in the cache
 
@@ -28,14 +34,20 @@ def sweep_codes(C: Array, G: Array, W: Array, n_sweeps: int = 2) -> Array:
                 step += W[k]
                 np.maximum(step, 0, out=W[k])
         return W
+    moved = np.empty((_BLOCK, W.shape[1]), W.dtype)
     for _ in range(n_sweeps):
         for start in range(0, len(live), _BLOCK):
             block = live[start : start + _BLOCK]
-            rest = C[block] - G[block] @ W
+            inner, rest = G[np.ix_(block, block)], G[block] @ W
+            np.subtract(C[block], rest, out=rest)
             for i, k in enumerate(block):
-                new = np.maximum(W[k] + rest[i] / G[k, k], 0)
-                rest[i + 1 :] -= G[block[i + 1 :], k, None] * (new - W[k])
-                W[k] = new
+                step = rest[i]
+                step -= inner[i, :i] @ moved[:i]
+                step /= G[k, k]
+                step += W[k]
+                np.maximum(step, 0, out=step)
+                np.subtract(step, W[k], out=moved[i])
+                W[k] = step
     return W
 
 
@@ -58,36 +70,80 @@ def objective_of(A: Array, B: Array, U: Array, total: float, x2: float, lam: flo
     return float(x2 - 2 * np.sum(B * U64) + np.sum(A * (U64 @ U64.T)) + lam * total)
 
 
-def exact_codes(X: Array, U: Array, lam: float, system: tuple[Array, Array] | None = None) -> Array:
-    """Solve min_{v ≥ 0} ‖x − vU‖² + λ‖v‖₁ exactly, for every row of X: (n, K), in float64.
+def exact_codes(X: Array, U: Array, lam: float) -> Array:
+    """Solve min_{v ≥ 0} ‖x − vU‖² + λ‖v‖₁ exactly, for every row of X: (n, K), in float64."""
+    return ExactCodes(U).of(X, lam)
+
+
+class ExactCodes:
+    """Exact codes for a fixed dictionary; what depends on the dictionary alone is made once, in float64.
 
     A few rows are solved one by one (with G = LLᵀ and h = Ux − λ/2 it is the non-negative least squares problem
     ‖Lᵀv − L⁻¹h‖², SciPy's active-set ``nnls``), many together by block principal pivoting (Kim and Park 2011) from a
-    start by coordinate descent. ``system`` is what :func:`gram` gave, where it is at hand.
+    start by coordinate descent.
+
+    Attributes
+    ----------
+    gram : (K, K)
+        G, with a ridge of 1e-12 of its mean diagonal: repeated concepts make it singular.
     """
-    G, lower = gram(U) if system is None else system
-    H = X.astype(np.float64) @ U.T.astype(np.float64) - lam / 2  # (n, K)
-    if len(H) <= _FEW:
-        return _one_by_one(H, lower)
-    start = sweep_codes(np.ascontiguousarray(H.T), G, np.zeros((len(G), len(H))), 16 if len(G) < 100 else 32).T
-    return _pivot(H, G, np.ascontiguousarray(start), lower)
+
+    def __init__(self, U: Array) -> None:
+        self._U = U.astype(np.float64)
+        self.gram = G = self._U @ self._U.T
+        G[np.diag_indices_from(G)] += 1e-12 * max(float(np.trace(G)) / len(G), 1e-300)
+        self._upper = np.ascontiguousarray(np.triu(cho_factor(G)[0]))  # Lᵀ
+
+    def of(self, X: Array, lam: float) -> Array:
+        """Codes (n, K) of the rows of X."""
+        H, part = np.empty((len(X), len(self._U))), np.empty((min(_ROWS, len(X)), X.shape[1]))
+        for start in range(0, len(X), _ROWS):  # in float64 a few at a time: they stay in the cache
+            rows = part[: len(X) - start]
+            rows[:] = X[start : start + _ROWS]
+            np.matmul(rows, self._U.T, out=H[start : start + _ROWS])
+        return self.solve(H - lam / 2)
+
+    def solve(self, H: Array) -> Array:
+        """Codes (n, K) from H = XUᵀ − λ/2."""
+        H = H.astype(np.float64, copy=False)
+        if len(H) <= _FEW:
+            return self._one_by_one(H)
+        C, n_sweeps = np.ascontiguousarray(H.T, np.float32), 16 if len(self.gram) < 100 else 32
+        start = sweep_codes(C, self.gram.astype(np.float32), np.zeros_like(C), n_sweeps).T
+        return _pivot(H, self.gram, np.ascontiguousarray(start, np.float64), self._one_by_one)
+
+    def _one_by_one(self, H: Array) -> Array:
+        if len(self.gram) < _MANY:
+            return np.stack([self._active_set(h) for h in H])
+        codes = (growing_set(h, self.gram) for h in H)
+        return np.stack([self._active_set(h) if v is None else v for h, v in zip(H, codes, strict=True)])
+
+    def _active_set(self, h: Array) -> Array:
+        return nnls(self._upper, dtrtrs(self._upper, h, trans=1)[0], maxiter=30 * len(h))[0]
 
 
-def gram(U: Array) -> tuple[Array, Array]:
-    """G = UUᵀ in float64, with a ridge of 1e-12 of its mean diagonal (repeated concepts make it singular), and its Cholesky factor."""
-    U = U.astype(np.float64)
-    G = U @ U.T
-    G[np.diag_indices_from(G)] += 1e-12 * max(float(np.trace(G)) / len(G), 1e-300)
-    return G, np.tril(cho_factor(G, lower=True)[0])
+def growing_set(h: Array, G: Array) -> Array | None:
+    """Codes (K,) of one sample by an active set that takes in several coordinates at a time; None if it goes in circles."""
+    v, free = np.zeros(len(h)), np.empty(0, int)
+    tolerance = 1e-12 * max(1.0, float(np.abs(h).max()))
+    for _ in range(_ROUNDS):
+        slope = h - G[:, free] @ v[free]
+        slope[free] = 0
+        steepest = np.argpartition(slope, -_TAKEN)[-_TAKEN:]
+        new = steepest[slope[steepest] > tolerance]
+        if not len(new):
+            return v
+        free = np.concatenate([free, new])
+        some = np.linalg.solve(G[np.ix_(free, free)], h[free])
+        while (some < 0).any():
+            free = free[some > 0]
+            some = np.linalg.solve(G[np.ix_(free, free)], h[free])
+        v[:] = 0
+        v[free] = some
+    return None
 
 
-def _one_by_one(H: Array, lower: Array) -> Array:
-    targets = solve_triangular(lower, H.T, lower=True)  # (K, n)
-    matrix = np.ascontiguousarray(lower.T)
-    return np.stack([nnls(matrix, t, maxiter=30 * len(lower))[0] for t in targets.T])
-
-
-def _pivot(H: Array, G: Array, W: Array, lower: Array) -> Array:
+def _pivot(H: Array, G: Array, W: Array, one_by_one: Callable[[Array], Array]) -> Array:
     """Block principal pivoting on all rows together; rows W (n, K) begin at a good guess, and are overwritten by the solution."""
     n, K = H.shape
     free = W > 0
@@ -110,7 +166,7 @@ def _pivot(H: Array, G: Array, W: Array, lower: Array) -> Array:
             last = K - 1 - wrong[stuck][:, ::-1].argmax(1)
             wrong[stuck] = np.arange(K) == last[:, None]
         free[todo] ^= wrong
-    W[todo] = _one_by_one(H[todo], lower)
+    W[todo] = one_by_one(H[todo])
     return np.maximum(W, 0)
 
 
