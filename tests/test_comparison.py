@@ -81,4 +81,7 @@ def test_thumbnails_of_both_sides(study):
     w.send = lambda content, buffers=None: sent.append((content, buffers))
     w._channel.receive(w, {"kind": "request", "id": 3, "op": "thumbs", "args": {"rows": [0, len(study.samples)]}}, [])
     (content, buffers) = sent[0]
-    assert content["data"] == {"rows": [0, len(study.samples)]} and len(buffers) == 1
+    assert (
+        content["data"] == {"rows": [0, len(study.samples)], "captions": [study.samples[0].caption] * 2}
+        and len(buffers) == 1
+    )

@@ -107,7 +107,12 @@ class StudyView(anywidget.AnyWidget):
             row = concept if concept is not None and 0 <= concept < len(exemplars) else 0
             sample = (exemplars[row] or [study.samples[0].id])[0]
         self._live = live
-        quick: Operations = {"thumbs": self._thumbs, "sample": self._facts, "activations": self._activations}
+        quick: Operations = {
+            "thumbs": self._thumbs,
+            "sample": self._facts,
+            "activations": self._activations,
+            "layer": self._layer,
+        }
         slow: Operations = (
             {}
             if live is None
@@ -123,7 +128,7 @@ class StudyView(anywidget.AnyWidget):
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         super().__init__(
             _kind=self.kind,
-            _meta=self._described(),
+            _meta=self._described([start]),
             layer=start,
             concept=concept,
             sample=sample,
@@ -132,8 +137,8 @@ class StudyView(anywidget.AnyWidget):
         )
         self.on_msg(self._channel.receive)
 
-    def _described(self) -> dict[str, Any]:
-        return encode.describe(self._study) | {
+    def _described(self, layers: Sequence[int] | None = None) -> dict[str, Any]:
+        return encode.describe(self._study, layers) | {
             "live": None if self._live is None else self._live.facts,
             "locale": options.locale,
         }
@@ -179,7 +184,11 @@ class StudyView(anywidget.AnyWidget):
     # --- requests of the page: bulk data by id, never as traits ----------------------------------------
 
     def _thumbs(self, rows: list[int]) -> Answer:
-        return {"rows": rows}, [encode.strip([self._study.samples[i] for i in rows])]
+        some = [self._study.samples[i] for i in rows]
+        return {"rows": rows, "captions": [s.caption for s in some]}, [encode.strip(some)]
+
+    def _layer(self, layer: int) -> Answer:
+        return encode.one_layer(self._study, layer), []
 
     def _facts(self, row: int) -> Answer:
         return encode.sample_facts(self._study.samples[row]), [self._study.samples[row].image]
@@ -202,7 +211,7 @@ class StudyView(anywidget.AnyWidget):
 
     def _compute(self, job: Job, layers: list[int]) -> Answer:
         self._study = self._live.compute(layers, progress=job.progress, cancel=job.cancel)
-        self._meta = self._described()
+        self._meta = self._described([self.layer])
         return {"layers": list(self._study.layers)}, []
 
     def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
@@ -231,7 +240,7 @@ class StudyView(anywidget.AnyWidget):
         pathlib.Path
             The file.
         """
-        state = {"_kind": self.kind, "_meta": dict(self._meta) | {"live": None}, **self.state()}
+        state = {"_kind": self.kind, "_meta": self._described() | {"live": None}, **self.state()}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
         return write_text(path, page(title, state, encode.embedded(self._study, max_mb), STATIC))
 
@@ -256,7 +265,7 @@ class StudyView(anywidget.AnyWidget):
         """Small picture without scripts, for places that run no widgets (GitHub, nbconvert)."""
         cd, g, parts = self._study.dictionary(self.layer), self._study.grounding(self.layer), []
         row = {s.id: s for s in self._study.samples}
-        order = np.argsort(-(np.abs(cd.activations) * np.linalg.norm(cd.concepts, axis=1)).sum(0), kind="stable")
+        order = np.argsort(-encode.energy(cd), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
             jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
             label = self.labels.get(f"{self.layer}:{k}", "")

@@ -77,7 +77,8 @@ class DictionaryComparison(anywidget.AnyWidget):
         self.on_msg(self._channel.receive)
 
     def _describe(self, a: Study, b: Study | None, layers: list[int], names: tuple[str, str] | None) -> dict[str, Any]:
-        found, sides = self.agreement, []
+        found = self.agreement
+        sides: list[dict[str, Any]] = []
         for side, (study, layer) in enumerate(zip(self._studies, layers, strict=True)):
             cd, g = study.dictionary(layer), study.grounding(layer)
             offset = len(a.samples) if side and b is not None else 0
@@ -86,13 +87,15 @@ class DictionaryComparison(anywidget.AnyWidget):
                         for k, (w, e) in enumerate(zip(g.words, g.exemplars, strict=True))]  # fmt: skip
             title = names[side] if names else f"“{study.token}”, layer {layer}, {cd.method}"
             sides.append({"title": title, "model": encode.short(study.source.model), "concepts": concepts})
+        shown = {i for side in sides for c in side["concepts"] for i in c["exemplars"]}
         pairs = [[int(i), int(j), round(float(found.values[i]), 4)] for i, j in enumerate(found.partners) if j >= 0]
         return {"token": a.token, "sides": sides, "measure": found.measure, "pairs": sorted(pairs, key=lambda p: -p[2]), "live": None, "locale": options.locale,
                 "agreement": round(found.score.mean, 4), "null": round(found.null.mean, 4), "null_high": round(float(found.null.values.max()), 4),
-                "samples": [{"id": s.id, "caption": s.caption} for s in self._samples]}  # fmt: skip
+                "samples": [{"id": s.id, "caption": s.caption if i in shown else ""} for i, s in enumerate(self._samples)]}  # fmt: skip
 
     def _thumbs(self, rows: list[int]) -> Answer:
-        return {"rows": rows}, [encode.strip([self._samples[i] for i in rows])]
+        some = [self._samples[i] for i in rows]
+        return {"rows": rows, "captions": [s.caption for s in some]}, [encode.strip(some)]
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one self-contained page, as every view does."""

@@ -15,6 +15,7 @@ from ..types import ConceptDictionary, Grounding, Sample, Study
 
 TILE = 112  # pixels a side of a thumbnail in a strip
 N_BINS = 14
+N_TOP = 6  # concepts by which a layer is told before it is shown
 COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
 METRICS = {
     "clip_score": {"label": "CLIPScore", "better": "higher", "baseline": "random words"},
@@ -22,24 +23,42 @@ METRICS = {
 }
 
 
-def describe(study: Study) -> dict[str, Any]:
-    """Everything that is drawn at once, as JSON: words, exemplars, histograms, curves, captions; no pictures."""
-    row = {s.id: i for i, s in enumerate(study.samples)}
-    concepts = {str(layer): _concepts(study, layer, row) for layer in study.layers}
+def describe(study: Study, layers: Sequence[int] | None = None) -> dict[str, Any]:
+    """What is drawn at once, as JSON: curves, and the concepts and captions of some layers (all where not given); no pictures."""
+    shown = {str(layer): one_layer(study, layer) for layer in (study.layers if layers is None else layers)}
     first = study.dictionary(study.layers[-1])
     slots = sorted({*study.layers, *(i for i in study.representations.layers if i > 0)})
     return {
         "token": study.token, "model": short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
-        "layers": list(study.layers), "slots": slots, "concepts": concepts, "metrics": _curves(study),
-        "samples": [{"id": s.id, "caption": s.caption} for s in study.samples],
+        "layers": list(study.layers), "slots": slots, "metrics": _curves(study), "tops": {str(layer): _top(study, layer) for layer in study.layers},
+        "ids": [s.id for s in study.samples], "concepts": {layer: one["concepts"] for layer, one in shown.items()},
+        "captions": {row: caption for one in shown.values() for row, caption in one["captions"].items()},
     }  # fmt: skip
+
+
+def one_layer(study: Study, layer: int) -> dict[str, Any]:
+    """The ``concepts`` of a layer, and the ``captions`` of their exemplars by sample row."""
+    row = {s.id: i for i, s in enumerate(study.samples)}
+    rows = sorted({row[i] for group in study.grounding(layer).exemplars for i in group})
+    return {"concepts": _concepts(study, layer, row), "captions": {str(i): study.samples[i].caption for i in rows}}
+
+
+def energy(cd: ConceptDictionary) -> np.ndarray:
+    """Total activation of each concept times its norm: by this they are ordered."""
+    return (np.abs(cd.activations) * np.linalg.norm(cd.concepts, axis=1)).sum(0)
+
+
+def _top(study: Study, layer: int) -> list[tuple[int, list[str]]]:
+    """The strongest concepts of a layer, each with what it may be called by."""
+    order = np.argsort(-energy(study.dictionary(layer)), kind="stable")[:N_TOP]
+    return [(int(k), list(study.grounding(layer).words[k][:2])) for k in order]
 
 
 def _concepts(study: Study, layer: int, row: dict[str, int]) -> list[dict[str, Any]]:
     cd, g, scores = study.dictionary(layer), study.grounding(layer), study.scores.get(layer)
     strength = np.abs(cd.activations)
-    energy = (strength * np.linalg.norm(cd.concepts, axis=1)).sum(0)
-    share = energy / max(energy.sum(), 1e-30)
+    total = energy(cd)
+    share = total / max(total.sum(), 1e-30)
     clip = None if scores is None else scores.per_concept.get("clip_score")
     twin = _twins(cd, g)
     out = []

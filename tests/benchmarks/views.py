@@ -20,7 +20,6 @@ from playwright.sync_api import sync_playwright
 
 import nbtoolkit as nbt
 from nbtoolkit.types import Sample
-from nbtoolkit.widgets import encode
 
 from ..browser.conftest import FLAGS, jupyterlab, write_notebook
 from ..browser.test_lab import READY, RUN
@@ -73,7 +72,7 @@ def main(what: str) -> None:
         root = Path(name) / "root"
         root.mkdir()
         study = synthetic().save(Path(name) / "x.study") if what == "synthetic" else Path(what)
-        print(f"first message {len(json.dumps(encode.describe(nbt.open_study(study)))) / 1e3:.0f} kB")
+        print(f"first message {len(json.dumps(nbt.explore(nbt.open_study(study))._meta)) / 1e3:.0f} kB")
         opening = (
             f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
         )

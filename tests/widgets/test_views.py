@@ -110,7 +110,8 @@ def test_requests_are_answered(study):
     w = Explorer(study)
     content, buffers = ask(w, "thumbs", rows=[0, 3, 5])
     strip = Image.open(io.BytesIO(buffers[0]))
-    assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {"rows": [0, 3, 5]}
+    captions = [study.samples[i].caption for i in (0, 3, 5)]
+    assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {"rows": [0, 3, 5], "captions": captions}
     content, buffers = ask(w, "sample", row=2)
     facts = content["data"]
     assert (
@@ -122,6 +123,18 @@ def test_requests_are_answered(study):
     cd = study.dictionary(4)
     np.testing.assert_array_equal(np.frombuffer(values, "<f4").reshape(content["data"]["shape"]), cd.activations)
     np.testing.assert_array_equal(np.frombuffer(rest, "<f4"), cd.unexplained)
+
+
+def test_only_the_layer_that_is_shown_is_in_the_first_message(study):
+    w = Explorer(study, layer=2)
+    assert list(w._meta["concepts"]) == ["2"] and set(w._meta["tops"]) == {str(i) for i in study.layers}
+    content, _ = ask(w, "layer", layer=4)
+    every = encode.describe(study)
+    assert content["data"]["concepts"] == every["concepts"]["4"]
+    shown = {i for group in study.grounding(4).exemplars for i in group}
+    assert {study.samples[int(i)].id: c for i, c in content["data"]["captions"].items()} == {
+        s.id: s.caption for s in study.samples if s.id in shown
+    }
 
 
 def test_a_failing_request_is_answered_with_its_error(study, caplog):

@@ -68,7 +68,11 @@ export function lazyPictures(ctx, eager) {
     if (!tiles.length) return;
     try {
       const thumbs = await ctx.source.thumbs([...new Set(tiles.map((tile) => Number(tile.dataset.row)))]);
-      for (const tile of tiles) showThumb(tile, thumbs.get(Number(tile.dataset.row)));
+      for (const tile of tiles) {
+        const sample = ctx.meta.samples[Number(tile.dataset.row)], thumb = thumbs.get(Number(tile.dataset.row));
+        if (!sample.caption && thumb) { sample.caption = tile.title = thumb.caption; tile.setAttribute("aria-label", thumb.caption); }
+        showThumb(tile, thumb);
+      }
     } catch (error) {
       ctx.say(String(error));
     }
@@ -90,12 +94,13 @@ export function commit(model, values) {
 }
 
 /**
- * Call back on a change of any of the traits, until the signal aborts.
- * @param {{ model: import("./types.js").Model, signal: AbortSignal }} ctx @param {string[]} names @param {() => void} callback
+ * Call back on a change of any of the traits, once what the layer says is there, until the signal aborts.
+ * @param {{ model: import("./types.js").Model, signal: AbortSignal, arrive?(f: () => void): void }} ctx @param {string[]} names @param {() => void} callback
  */
-export function onChange({ model, signal }, names, callback) {
+export function onChange({ model, signal, arrive }, names, callback) {
+  const run = () => (arrive ? arrive(callback) : callback());
   for (const name of names) {
-    model.on(`change:${name}`, callback);
-    signal.addEventListener("abort", () => model.off(`change:${name}`, callback));
+    model.on(`change:${name}`, run);
+    signal.addEventListener("abort", () => model.off(`change:${name}`, run));
   }
 }

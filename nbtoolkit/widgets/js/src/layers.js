@@ -93,9 +93,7 @@ const number = (value, digits = 2) => (value === null ? "–" : format(value, di
 
 /** @param {import("./types.js").Context} ctx @param {number} layer */
 function describe({ meta, t }, layer) {
-  const concepts = meta.concepts[String(layer)];
-  const top = concepts.map((c, k) => ({ c, k })).sort((a, b) => b.c.share - a.c.share).slice(0, 6);
-  return t`Layer ${layer}: ${top.map(({ c, k }) => conceptName(c, k, meta.token)).join(", ")}`;
+  return t`Layer ${layer}: ${meta.tops[String(layer)].map(([k, words]) => conceptName({ words }, k, meta.token)).join(", ")}`;
 }
 
 /**

@@ -69,10 +69,10 @@ export function kernelSource(model) {
     async thumbs(rows) {
       const missing = rows.filter((r) => !thumbs.has(r));
       if (missing.length) {
-        const { buffers } = await request("thumbs", { rows: missing });
+        const { data, buffers } = await request("thumbs", { rows: missing });
         const url = blob(buffers[0]);
         await decoded(url);
-        missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length }));
+        missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length, caption: data.captions[index] }));
         while (urls.size > KEEP) {
           const [oldest] = urls;
           URL.revokeObjectURL(oldest);
@@ -82,6 +82,7 @@ export function kernelSource(model) {
       }
       return new Map(rows.map((r) => [r, /** @type {import("./types.js").Thumb} */ (thumbs.get(r))]));
     },
+    layer: (layer) => request("layer", { layer }).then(({ data }) => data),
     async sample(row) {
       const { data, buffers } = await request("sample", { row });
       return { facts: data, url: blob(buffers[0]) };
@@ -126,9 +127,10 @@ export function pageSource(data) {
     async thumbs(rows) {
       return new Map(rows.flatMap((row) => {
         const picture = url(row);
-        return picture ? [[row, { url: picture, index: 0, count: 1 }]] : [];
+        return picture ? [[row, { url: picture, index: 0, count: 1, caption: data.facts[row]?.caption ?? "" }]] : [];
       }));
     },
+    layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     async sample(row) {
       return { facts: data.facts[row], url: url(row) };
     },

@@ -85,7 +85,7 @@ export function barHeights(counts) {
 
 /**
  * Name of a concept: its first word other than the token itself (at the last layers every concept says that first), or its number.
- * @param {import("./types.js").Concept | undefined} concept @param {number} k @param {string} token
+ * @param {{ words: string[] } | undefined} concept @param {number} k @param {string} token
  */
 export const conceptName = (concept, k, token) => concept?.words.find((w) => w !== token.toLowerCase()) ?? concept?.words[0] ?? `concept ${k}`;
 

@@ -4,12 +4,12 @@
  *
  * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null, twin: number | null }} Concept
  * @typedef {{ name: string, label: string, better: string, baseline: string, values: (number | null)[], spread: (number | null)[], baselines: (number | null)[] }} Curve
- * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], slots: number[], concepts: Record<string, Concept[]>,
+ * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], slots: number[], concepts: Record<string, Concept[]>, tops: Record<string, [number, string[]][]>,
  *             metrics: Curve[], samples: { id: string, caption: string }[],
  *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
  * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
- * @typedef {{ url: string, index: number, count: number }} Thumb
+ * @typedef {{ url: string, index: number, count: number, caption: string }} Thumb
  *
  * What anywidget gives (and what the standalone page imitates).
  * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
@@ -20,9 +20,9 @@
  * @typedef {(parts: TemplateStringsArray, ...values: any[]) => string} Translator
  *
  * What a pane needs: the state, its meta data, and where bulk data comes from.
- * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, t: Translator }} Context
+ * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, arrive(f: () => void): void, t: Translator }} Context
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
- *             activations(layer: number): Promise<Activations>, close(): void,
+ *             layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void,
  *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job) }} Source
  *
  * Long work in the kernel.

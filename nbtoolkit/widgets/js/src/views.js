@@ -9,6 +9,8 @@ import { layersPane } from "./layers.js";
 import { samplePane } from "./sample.js";
 import { translator } from "./words.js";
 
+const REST = 200; // milliseconds that the first paint has for itself
+
 /**
  * Show the view that `_kind` names.
  * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
@@ -30,8 +32,22 @@ export function show(model, el, source) {
     painted = new AbortController();
     /** @type {(() => void)[]} */
     const listeners = [];
+    const meta = whole(model.get("_meta"));
+    const here = painted.signal;
+    const known = () => meta.concepts === undefined || String(model.get("layer")) in meta.concepts;
+    /** @type {Map<number, Promise<void>>} */
+    const coming = new Map();
+    const fetchLayer = (/** @type {number} */ layer) => {
+      if (!coming.has(layer)) coming.set(layer, source.layer(layer).then((found) => learn(meta, layer, found)).catch((error) => { coming.delete(layer); throw error; }));
+      return /** @type {Promise<void>} */ (coming.get(layer));
+    };
     const ctx = {
-      model, meta: model.get("_meta"), source, signal: painted.signal, t: translator(model.get("_meta").locale || navigator.language),
+      model, meta, source, signal: here, t: translator(meta.locale || navigator.language),
+      // what a layer says comes when it is asked for; a pane hears of a change once it is there
+      arrive: (/** @type {() => void} */ f) => {
+        if (known()) f();
+        else fetchLayer(model.get("layer")).then(() => { if (known() && !here.aborted) f(); }, (error) => ctx.say(String(error)));
+      },
       marks: /** @type {Map<number, string>} */ (new Map()),
       say: (/** @type {string} */ text) => {
         if (text.startsWith("Error")) { banner.textContent = text; banner.hidden = false; } else live.textContent = text;
@@ -44,7 +60,10 @@ export function show(model, el, source) {
       explorer: () => explorer(ctx), layers: () => [layersPane(ctx)], gallery: () => [galleryPane(ctx)], sample: () => [samplePane(ctx)],
       comparison: () => [comparisonPane(ctx)],
     };
-    root.replaceChildren(banner, ...kinds[model.get("_kind")](), live);
+    ctx.arrive(() => {
+      root.replaceChildren(banner, ...kinds[model.get("_kind")](), live);
+      setTimeout(() => others(ctx, fetchLayer), REST);
+    });
   }
 
   build();
@@ -54,10 +73,39 @@ export function show(model, el, source) {
   return () => { painted.abort(); ending.abort(); source.close(); root.remove(); };
 }
 
+/**
+ * The study as the panes read it; the message has the captions of some samples, and the concepts of some layers.
+ * @param {any} meta @returns {any}
+ */
+function whole(meta) {
+  if (!meta.ids) return meta;
+  return { ...meta, concepts: { ...meta.concepts }, samples: meta.ids.map((/** @type {string} */ id, /** @type {number} */ i) => ({ id, caption: meta.captions[i] ?? "" })) };
+}
+
+/** @param {any} meta @param {number} layer @param {{ concepts: import("./types.js").Concept[], captions: Record<string, string> }} found */
+function learn(meta, layer, found) {
+  meta.concepts[String(layer)] = found.concepts;
+  for (const [row, caption] of Object.entries(found.captions)) meta.samples[Number(row)].caption = caption;
+}
+
+/**
+ * Fetch the other layers, the nearest first, one at a time: the slider then finds their words there.
+ * @param {any} ctx @param {(layer: number) => Promise<void>} fetchLayer
+ */
+async function others(ctx, fetchLayer) {
+  const { meta, model, signal } = ctx;
+  const far = (/** @type {number} */ layer) => Math.abs(layer - model.get("layer"));
+  const missing = (meta.layers ?? []).filter((/** @type {number} */ layer) => !(String(layer) in meta.concepts));
+  while (missing.length && !signal.aborted) {
+    missing.sort((/** @type {number} */ a, /** @type {number} */ b) => far(b) - far(a));
+    try { await fetchLayer(missing.pop()); } catch { return; } // it is asked for again when it is shown, and told then
+  }
+}
+
 /** @param {any} ctx @returns {HTMLElement[]} */
 function explorer(ctx) {
   const { meta, model, t } = ctx;
-  const concepts = meta.concepts[String(meta.layers[0])].length;
+  const concepts = meta.concepts[String(model.get("layer"))].length;
   const layers = layersPane(ctx);
   const head = h("div", { class: "nbt-head" },
     h("div", { class: "nbt-title" }, h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
