@@ -38,9 +38,8 @@ class Mentions:
     token: str
     rows: tuple[int, ...]
     captions: tuple[str, ...]
-    _batches: tuple[
-        tuple[dict[str, Any], list[list[int]], list[int]], ...
-    ]  # inputs, ids before the token, the token's id
+    _batches: tuple[tuple[dict[str, Any], list[list[int]], list[int]], ...]  # inputs, ids before the token, its id
+    _whole: tuple[tuple[int, ...], ...]  # ids of the answers
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,17 +71,35 @@ class Mentions:
         """Let the model answer again, under whatever interventions are in force."""
         import torch
 
+        from .models.checks import answer
+
         out = []
         with torch.inference_mode():
             for inputs, _, _ in self._batches:
-                out += [self.model.decode(row).strip() for row in _answer(self.model, inputs, max_new_tokens)]
+                out += [self.model.decode(row).strip() for row in answer(self.model, inputs, max_new_tokens)]
+        return out
+
+    def words(self, layer: int) -> list[tuple[list[str], int, Array]]:
+        """Give every piece of every answer: their texts, the place of the token, and the states (n_pieces, d_model) that predict them."""
+        import torch
+
+        from .models.passes import forced
+
+        out, at, whole = [], self._resolve(layer), iter(self._whole)
+        for inputs, before, _ in self._batches:
+            ids = [list(next(whole)) for _ in before]
+            with torch.inference_mode():
+                states = forced(self.model, inputs, ids, [at])[0].float().cpu().numpy()  # (longest + 1, n, d_model)
+            for j, (row, prefix) in enumerate(zip(ids, before, strict=True)):
+                ends = [self.model.decode(row[: i + 1]) for i in range(len(row))]
+                pieces = [end[len(start) :] for start, end in zip(["", *ends], ends, strict=False)]
+                out.append((pieces, len(prefix), states[: len(row), j]))
         return out
 
     def after(self, layer: int) -> Callable[[Array], Array]:
         """Make the rest of the model a function: from states (n, d_model) after a layer to the token's log-probability (n,), nats.
 
-        The states take the place of the model's own at the position that predicts the token; all other positions stay.
-        It is what :func:`nbtoolkit.metrics.c_deletion` asks for.
+        The states replace the model's own at the position that predicts the token, as :func:`nbtoolkit.metrics.c_deletion` needs.
         """
         at = self._resolve(layer)
 
@@ -187,17 +204,19 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
     """
     import torch
 
+    from .models.checks import answer
+
     if answers is not None and len(answers) != len(images):
         raise MethodError(f"There are {len(answers)} answers for {len(images)} pictures; expected one each.")
     variants = subtoken_variants(model.tokenizer, token)
     size = 1 if model.equal_lengths else BATCH
-    rows, captions, batches = [], [], []
+    rows, captions, batches, wholes = [], [], [], []
     for start in range(0, len(images), size):
         part = [read_image(i) for i in images[start : start + size]]
         whole = model.encode(part, prompt)
         if answers is None:
             with torch.inference_mode():
-                said = _answer(model, whole, max_new_tokens)
+                said = answer(model, whole, max_new_tokens)
         else:
             said = [encode_answer(model.tokenizer, a) for a in answers[start : start + size]]
         at = [find_token(ids, variants, model.tokenizer.decode) for ids in said]
@@ -205,6 +224,7 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
         if kept:
             rows += [start + j for j, _ in kept]
             captions += [model.decode(said[j]).strip() for j, _ in kept]
+            wholes += [tuple(said[j]) for j, _ in kept]
             inputs = whole if len(kept) == len(part) else model.encode([part[j] for j, _ in kept], prompt)
             batches.append((inputs, [said[j][:k] for j, k in kept], [said[j][k] for j, k in kept]))
     if not rows:
@@ -212,17 +232,7 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
         raise NothingFoundError(
             f"{token!r} is in none of {len(images)} answers.{example} Choose pictures about which the model says it."
         )
-    return Mentions(model, token, tuple(rows), tuple(captions), tuple(batches))
-
-
-def _answer(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[list[int]]:
-    from .models.checks import until_end
-    from .models.hooks import LastPosition
-    from .models.passes import greedy
-    from .models.threads import fitting_threads
-
-    with fitting_threads(model.hf):
-        return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]
+    return Mentions(model, token, tuple(rows), tuple(captions), tuple(batches), tuple(wholes))
 
 
 @dataclass(frozen=True, eq=False)

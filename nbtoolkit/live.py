@@ -169,6 +169,25 @@ class Live:
             "tiles": found.shape[1],
         }, pixels.tobytes()
 
+    def words(self, sample: str, *, at: int) -> dict[str, Any]:
+        """Take every word-piece of the model's answer apart, as the token under study is.
+
+        Returns
+        -------
+        dict
+            ``pieces`` of the answer, ``position`` of the token among them, ``activations`` of each piece (a row each) and
+            ``unexplained``.
+        """
+        from .decomposition import reconstruct, unexplained
+
+        cd = self.study.dictionary(at)
+        with self._alone():
+            ((pieces, position, states),) = self.said(sample).words(cd.layer)
+        activations = cd.encode(states)
+        rest = unexplained(states, reconstruct(cd.encoder, activations))
+        return {"pieces": pieces, "position": position, "activations": activations.astype(float).round(5).tolist(),
+                "unexplained": rest.astype(float).tolist()}  # fmt: skip
+
     def owed(self, sample: str, *, at: int) -> dict[str, Any]:
         """What the token's log-probability owes to each concept of a layer, in nats: ``ablation``, ``gradient``, ``agreement``."""
         from .attribution import contributions

@@ -14,6 +14,8 @@ class Options:
     ----------
     locale
         Language of the views: ``"en"``, ``"zh-CN"``, or None to follow the browser.
+    preview
+        Whether a view leaves a small picture without scripts in the notebook, for GitHub and nbconvert (True).
 
     Examples
     --------
@@ -22,10 +24,11 @@ class Options:
     >>> nbt.options.locale = None
     """
 
-    __slots__ = ("_locale",)
+    __slots__ = ("_locale", "preview")
 
     def __init__(self) -> None:
         self._locale: str | None = None
+        self.preview = True
 
     @property
     def locale(self) -> str | None:

@@ -81,7 +81,6 @@ def test_thumbnails_of_both_sides(study):
     w.send = lambda content, buffers=None: sent.append((content, buffers))
     w._channel.receive(w, {"kind": "request", "id": 3, "op": "thumbs", "args": {"rows": [0, len(study.samples)]}}, [])
     (content, buffers) = sent[0]
-    assert (
-        content["data"] == {"rows": [0, len(study.samples)], "captions": [study.samples[0].caption] * 2}
-        and len(buffers) == 1
-    )
+    caption = study.samples[0].caption
+    expected = {"rows": [0, len(study.samples)], "captions": [caption, caption], "aspects": [1.0, 1.0]}
+    assert content["data"] == expected and len(buffers) == 1

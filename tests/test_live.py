@@ -48,6 +48,17 @@ def test_heads_means_and_concepts(live, study, sample):
     assert strongest in live.ablate(sample, concept=strongest, at=4)["vanished"]
 
 
+def test_every_word_of_the_answer_is_taken_apart(live, study, sample):
+    found = live.words(sample, at=4)
+    cd = study.dictionary(4)
+    row = list(cd.sample_ids).index(sample)
+    assert "".join(found["pieces"]).strip() == study.samples[row].caption
+    assert found["pieces"][found["position"]].strip() == study.token
+    np.testing.assert_allclose(found["activations"][found["position"]], cd.activations[row], atol=1e-4)
+    assert found["unexplained"][found["position"]] == pytest.approx(float(cd.unexplained[row]), abs=1e-4)
+    assert np.ptp([np.sum(a) for a in found["activations"]]) > 0 and len(found["unexplained"]) == len(found["pieces"])
+
+
 def test_maps_are_the_saliencies(live, model, study, data, sample):
     about, pixels = live.maps(sample, at=4)
     k, height, width = about["shape"]

@@ -229,3 +229,9 @@ def until_end(model: Model, ids: Sequence[int]) -> list[int]:
     ends = model.hf.generation_config.eos_token_id
     stop = {*(ends if isinstance(ends, list) else [ends]), model.tokenizer.eos_token_id, model.tokenizer.pad_token_id}
     return list(ids[: next((k for k, i in enumerate(ids) if i in stop), len(ids))])
+
+
+def answer(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[list[int]]:
+    """Let the model answer greedily: the ids of each answer, up to its end."""
+    with fitting_threads(model.hf):
+        return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]

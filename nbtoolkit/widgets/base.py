@@ -6,6 +6,7 @@ import base64
 import difflib
 import html
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,12 @@ from ..errors import NbtoolkitError
 from ..settings import options
 from ..types import Study
 from . import encode
-from .channel import Answer, Channel, Job, Operations
+from .answers import Answers
+from .channel import Channel
 from .export import page
 
 STATIC = Path(__file__).parent / "static"
-STATE = ("layer", "concept", "sample", "labels", "pinned")
+STATE = ("layer", "concept", "sample", "metric", "labels", "pinned")
 
 
 def asset(name: str) -> str | Path:
@@ -50,7 +52,7 @@ class StudyView(anywidget.AnyWidget):
     ----------
     study
         What to show.
-    layer, concept, sample, labels, pinned
+    layer, concept, sample, metric, labels, pinned
         Where to start; see the traits. :meth:`state` gives them back. Labels are the study's where not given.
     live
         A model to ask (:class:`nbtoolkit.live.Live`), or None.
@@ -65,6 +67,7 @@ class StudyView(anywidget.AnyWidget):
     ).tag(sync=True)
     sample = traitlets.Unicode(None, allow_none=True, help="Id of the selected picture.").tag(sync=True)
 
+    metric = traitlets.Unicode(help='Score that is drawn by layer; "" for the first two, "all" for all.').tag(sync=True)
     labels = traitlets.Dict(
         key_trait=traitlets.Unicode(),
         value_trait=traitlets.Unicode(),
@@ -83,6 +86,7 @@ class StudyView(anywidget.AnyWidget):
         layer: int | None = None,
         concept: int | None = 0,
         sample: str | None = None,
+        metric: str = "",
         labels: Mapping[str, str] | None = None,
         pinned: Sequence[str] = (),
         live: Any = None,
@@ -107,31 +111,15 @@ class StudyView(anywidget.AnyWidget):
             row = concept if concept is not None and 0 <= concept < len(exemplars) else 0
             sample = (exemplars[row] or [study.samples[0].id])[0]
         self._live = live
-        quick: Operations = {
-            "thumbs": self._thumbs,
-            "sample": self._facts,
-            "activations": self._activations,
-            "layer": self._layer,
-        }
-        slow: Operations = (
-            {}
-            if live is None
-            else {
-                "ablate": self._ablate,
-                "sweep": self._sweep,
-                "maps": self._maps,
-                "owed": self._owed,
-                "explain": self._explain,
-                "compute": self._compute,
-            }
-        )
-        self._channel = Channel(lambda *message: self.send(*message), quick, slow)
+        self._answers = Answers(self, live)
+        self._channel = Channel(lambda *message: self.send(*message), self._answers.quick(), self._answers.slow())
         super().__init__(
             _kind=self.kind,
             _meta=self._described([start]),
             layer=start,
             concept=concept,
             sample=sample,
+            metric=metric,
             labels=dict(study.labels if labels is None else labels),
             pinned=list(pinned),
         )
@@ -151,6 +139,10 @@ class StudyView(anywidget.AnyWidget):
     def state(self) -> dict[str, Any]:
         """Give what it takes to open the view as it is: ``type(view)(study, **view.state())``."""
         return {name: getattr(self, name) for name in STATE}
+
+    def _shown(self) -> dict[str, Any]:
+        """Traits that an exported page begins with."""
+        return self.state()
 
     def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
         """Name a concept of a layer (the one shown, where not given); an empty label takes the name away."""
@@ -181,41 +173,20 @@ class StudyView(anywidget.AnyWidget):
             )
         return proposal["value"]
 
-    # --- requests of the page: bulk data by id, never as traits ----------------------------------------
+    @traitlets.validate("metric")
+    def _valid_metric(self, proposal: Any) -> str:
+        known = ["", "all", *(curve["name"] for curve in self._meta["metrics"])]
+        if proposal["value"] not in known:
+            raise traitlets.TraitError(f"metric is {proposal['value']!r}; expected one of {known}.")
+        return str(proposal["value"])
 
-    def _thumbs(self, rows: list[int]) -> Answer:
-        some = [self._study.samples[i] for i in rows]
-        return {"rows": rows, "captions": [s.caption for s in some]}, [encode.strip(some)]
-
-    def _layer(self, layer: int) -> Answer:
-        return encode.one_layer(self._study, layer), []
-
-    def _facts(self, row: int) -> Answer:
-        return encode.sample_facts(self._study.samples[row]), [self._study.samples[row].image]
-
-    def _activations(self, layer: int) -> Answer:
-        return encode.activations(self._study.dictionary(layer))
-
-    def _ablate(self, job: Job, **question: Any) -> Answer:
-        return self._live.ablate(**question), []
-
-    def _maps(self, job: Job, **question: Any) -> Answer:
-        about, pixels = self._live.maps(**question)
-        return about, [pixels]
-
-    def _owed(self, job: Job, **question: Any) -> Answer:
-        return self._live.owed(**question), []
-
-    def _explain(self, job: Job, **question: Any) -> Answer:
-        return self._live.explain(**question), []
-
-    def _compute(self, job: Job, layers: list[int]) -> Answer:
-        self._study = self._live.compute(layers, progress=job.progress, cancel=job.cancel)
-        self._meta = self._described([self.layer])
-        return {"layers": list(self._study.layers)}, []
-
-    def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
-        return self._live.sweep(samples, progress=job.progress, cancel=job.cancel, **question), []
+    def notify_change(self, change: Any) -> None:
+        """Tell observers; what one of them raises is shown in the view too, where a change began there."""
+        try:
+            super().notify_change(change)
+        except Exception as error:
+            self.send({"kind": "failure", "text": f"{type(error).__name__}: {error}"})
+            raise
 
     def close(self) -> None:
         """Close the view, and stop what it computes."""
@@ -225,7 +196,7 @@ class StudyView(anywidget.AnyWidget):
 
     # --- outside a live notebook ------------------------------------------------------------------------
 
-    def to_html(self, path: str | os.PathLike[str], *, max_mb: float = 20.0) -> Path:
+    def to_html(self, path: str | os.PathLike[str], *, max_mb: float = 20.0, maps: bool = False) -> Path:
         """Write one self-contained page: interactive, without a kernel, without a network, openable from ``file://``.
 
         Parameters
@@ -233,23 +204,37 @@ class StudyView(anywidget.AnyWidget):
         path
             File to write; it is replaced only once the new one is whole.
         max_mb
-            Budget for pictures, in MB; exemplars are always in, the other pictures as far as they fit.
+            Budget for pictures, in MB; exemplars are always in, the other pictures as far as they fit. A warning says how
+            many are not, and whether the exemplars alone are over the budget.
+        maps
+            With a live model: whether the page shows where the concepts of the present layer lie in their exemplars. The
+            model runs once for each of these pictures.
 
         Returns
         -------
         pathlib.Path
             The file.
         """
-        state = {"_kind": self.kind, "_meta": self._described() | {"live": None}, **self.state()}
+        state = {"_kind": self.kind, "_meta": self._described() | {"live": None}, **self._shown()}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
-        return write_text(path, page(title, state, encode.embedded(self._study, max_mb), STATIC))
+        data = encode.embedded(self._study, max_mb)
+        if maps:
+            data["maps"] = self._answers.maps_of(self.layer)
+        size = sum(map(len, data["images"].values())) / 1e6
+        if data["left_out"] or size > max_mb:
+            warnings.warn(
+                f"The pictures of the page take {size:.1f} MB of max_mb={max_mb:g}; {data['left_out']} of {len(self._study.samples)} are left out.",
+                stacklevel=2,
+            )
+        return write_text(path, page(title, state, data, STATIC))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return data | {"text/plain": repr(self), "text/html": self._preview()}, metadata
+        preview = {"text/html": self._preview()} if options.preview else {}
+        return data | {"text/plain": repr(self), **preview}, metadata
 
     def snapshot(self, n_concepts: int = 12) -> Snapshot:
         """Give the layer that is shown as a picture without scripts: as a cell's output it survives a kernel restart.

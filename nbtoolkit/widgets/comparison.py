@@ -95,7 +95,9 @@ class DictionaryComparison(anywidget.AnyWidget):
 
     def _thumbs(self, rows: list[int]) -> Answer:
         some = [self._samples[i] for i in rows]
-        return {"rows": rows, "captions": [s.caption for s in some]}, [encode.strip(some)]
+        return {"rows": rows, "captions": [s.caption for s in some], "aspects": [encode.aspect(s) for s in some]}, [
+            encode.strip(some)
+        ]
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one self-contained page, as every view does."""

@@ -20,6 +20,9 @@ COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
 METRICS = {
     "clip_score": {"label": "CLIPScore", "better": "higher", "baseline": "random words"},
     "reconstruction_error": {"label": "Reconstruction error", "better": "lower", "baseline": ""},
+    "overlap": {"label": "Word overlap", "better": "lower", "baseline": ""},
+    "active": {"label": "Pictures a concept", "better": "", "baseline": ""},
+    "naming": {"label": "Naming of known factors", "better": "higher", "baseline": ""},
 }
 
 
@@ -126,6 +129,12 @@ def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
     return buffer.getvalue()
 
 
+def aspect(sample: Sample) -> float:
+    """Width of a picture over its height; nothing is decoded."""
+    width, height = Image.open(io.BytesIO(sample.image)).size
+    return round(width / height, 4)
+
+
 def square(jpeg: bytes, size: int | None = None) -> Image.Image:
     """Cut the middle square out of a picture, and bring it to a size where one is given."""
     image = Image.open(io.BytesIO(jpeg)).convert("RGB")
@@ -143,6 +152,7 @@ def sample_facts(sample: Sample) -> dict[str, Any]:
         "captions": list(sample.captions),
         "pieces": list(sample.pieces),
         "position": sample.position,
+        "aspect": aspect(sample),
     }
 
 

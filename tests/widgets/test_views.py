@@ -111,7 +111,11 @@ def test_requests_are_answered(study):
     content, buffers = ask(w, "thumbs", rows=[0, 3, 5])
     strip = Image.open(io.BytesIO(buffers[0]))
     captions = [study.samples[i].caption for i in (0, 3, 5)]
-    assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {"rows": [0, 3, 5], "captions": captions}
+    assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {
+        "rows": [0, 3, 5],
+        "captions": captions,
+        "aspects": [1.0] * 3,
+    }
     content, buffers = ask(w, "sample", row=2)
     facts = content["data"]
     assert (
@@ -137,6 +141,65 @@ def test_only_the_layer_that_is_shown_is_in_the_first_message(study):
     }
 
 
+def test_a_lesson_goes_on_as_its_steps_are_reached(study):
+    lesson = [
+        {"say": "Go to layer 4.", "set": {"layer": 2, "concept": 0}, "check": {"layer": 4}},
+        {"say": "Select concept 3 or 5.", "check": {"concept": [3, 5]}},
+        {"say": "The end.", "set": {"layer": 1}},
+    ]
+    w = Explorer(study, layer=4, steps=lesson)
+    assert w.layer == 2 and w.progress == (0, 3)
+    w.concept = 3  # it is not asked for yet
+    assert w.progress == (0, 3)
+    w.layer = 4
+    assert w.progress == (1, 3)
+    w.concept = 4
+    w.concept = 5
+    assert w.progress == (2, 3) and w.layer == 1
+    w.step = 3  # what the page's button does
+    assert w.progress == (3, 3)
+    w.step = 0
+    assert (w.layer, w.concept) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [({"say": "x", "check": {"page": 1}}, "'page' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
+)  # fmt: skip
+def test_a_wrong_lesson_is_refused(study, step, said):
+    with pytest.raises(nbt.NbtoolkitError, match=said):
+        Explorer(study, steps=[step])
+
+
+def test_an_observers_error_is_shown_in_the_view(study):
+    w, sent = Explorer(study), []
+    w.send = lambda content, buffers=None: sent.append(content)
+    w.observe(lambda change: 1 / 0, "concept")
+    with pytest.raises(ZeroDivisionError):
+        w.concept = 3
+    assert sent == [{"kind": "failure", "text": "ZeroDivisionError: division by zero"}] and w.concept == 3
+
+
+def test_scores_are_chosen(study):
+    w = Explorer(study, metric="overlap")
+    assert w.state()["metric"] == "overlap"
+    with pytest.raises(traitlets.TraitError, match=r"metric is 'beauty'; expected one of \['', 'all', 'clip_score'"):
+        w.metric = "beauty"
+
+
+def test_a_page_says_what_it_leaves_out(study, tmp_path):
+    with pytest.warns(UserWarning, match=r"max_mb=0\.01; \d+ of \d+ are left out"):
+        Explorer(study).to_html(tmp_path / "small.html", max_mb=0.01)
+    with pytest.raises(nbt.NbtoolkitError, match="maps=True needs a model"):
+        Explorer(study).to_html(tmp_path / "maps.html", maps=True)
+
+
+def test_the_preview_can_be_left_out(study, monkeypatch):
+    assert "text/html" in Explorer(study)._repr_mimebundle_()[0]
+    monkeypatch.setattr(nbt.options, "preview", False)
+    assert "text/html" not in Explorer(study)._repr_mimebundle_()[0]
+
+
 def test_a_failing_request_is_answered_with_its_error(study, caplog):
     content, _ = ask(Explorer(study), "activations", layer=99)
     assert content["error"].startswith("NbtoolkitError: Layer 99 has no dictionary")
@@ -152,7 +215,7 @@ def test_description_matches_the_study(study):
             assert concept["words"] == study.grounding(layer).words[k]
             assert [study.samples[i].id for i in concept["exemplars"]] == study.grounding(layer).exemplars[k]
             assert sum(concept["histogram"]) == (study.dictionary(layer).activations[:, k] > 0).sum()
-    assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error"]
+    assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error", "overlap", "active"]
 
 
 def test_portrait_pictures_are_cut_to_their_middle():

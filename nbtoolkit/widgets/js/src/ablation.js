@@ -3,6 +3,7 @@
 
 import { translate } from "./words.js";
 import { freshId, h, onChange, signed } from "./dom.js";
+import { saving } from "./saving.js";
 import { conceptName, niceMax } from "./state.js";
 
 const W = 560, H = 130, LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 20;
@@ -145,7 +146,7 @@ export function ablationPane(ctx) {
     const summary = `${t`Change in nats without each layer`}: ${found.layers.map((l, j) => `${t`layer ${l}`} ${signed(own[j], 2)}`).join(", ")}`;
     chart.replaceChildren(h("figure", { class: "nbt-figure nbt-wide" },
       h("figcaption", {}, t`Change in nats without each layer` + " ", h("span", { class: "nbt-legend" }, h("i", { class: "nbt-key nbt-key-bar" }), t`this picture` + " ",
-        ...(n > 1 ? [h("i", { class: "nbt-key nbt-key-dot" }), t`mean of ${n}` + " "] : []), h("i", { class: "nbt-key nbt-key-line" }), t`a random direction`)),
+        ...(n > 1 ? [h("i", { class: "nbt-key nbt-key-dot" }), t`mean of ${n}` + " "] : []), h("i", { class: "nbt-key nbt-key-line" }), t`a random direction`), saving(t, () => chart.querySelector("svg"), "effects")),
       h("svg:svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": summary, class: "nbt-chart" }, ...ticks, ...bars, h("svg:path", { class: "nbt-baseline", d: line }),
         ...(n > 1 ? mean.map((v, j) => h("svg:circle", { class: "nbt-mean", cx: x(j), cy: y(v), r: 4 })) : []), ...labels, ...hits)));
   }

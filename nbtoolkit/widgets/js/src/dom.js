@@ -59,10 +59,10 @@ export const reason = (error) => String(error).replace(/^Error: \w+: /, "");
 
 /**
  * Fetch the pictures of rows: of the first ones at once, of the others when they are about to be seen.
- * @param {import("./types.js").Context} ctx @param {number} eager
+ * @param {import("./types.js").Context} ctx @param {number} eager @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then] called with every picture
  * @returns {(rows: HTMLElement[]) => void} to be called with the rows whenever they are new
  */
-export function lazyPictures(ctx, eager) {
+export function lazyPictures(ctx, eager, then) {
   const load = async (/** @type {HTMLElement} */ row) => {
     const tiles = /** @type {HTMLElement[]} */ ([...row.querySelectorAll(".nbt-thumb")]);
     if (!tiles.length) return;
@@ -72,6 +72,7 @@ export function lazyPictures(ctx, eager) {
         const sample = ctx.meta.samples[Number(tile.dataset.row)], thumb = thumbs.get(Number(tile.dataset.row));
         if (!sample.caption && thumb) { sample.caption = tile.title = thumb.caption; tile.setAttribute("aria-label", thumb.caption); }
         showThumb(tile, thumb);
+        if (thumb) then?.(tile, thumb);
       }
     } catch (error) {
       ctx.say(String(error));

@@ -2,8 +2,9 @@
 /** ConceptGallery: a listbox of cards, pictures and words together. */
 
 import { translate } from "./words.js";
-import { commit, freshId, h, lazyPictures, onChange, percent } from "./dom.js";
+import { commit, freshId, h, lazyPictures, onChange, percent, reason } from "./dom.js";
 import { pictureDialog } from "./dialog.js";
+import { OVERLAYS, paintTile } from "./overlay.js";
 import { barHeights, conceptName, examples, MODES, ORDERS, select } from "./state.js";
 
 const SHOWN = 8; // pictures of a card, where they are not its exemplars
@@ -20,6 +21,8 @@ export function galleryPane(ctx) {
     ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text: t`sort: ${translate(t, text)}` })));
   const mode = h("select", { class: "nbt-select", "aria-label": t`Pictures of a concept`, onchange: () => paint() },
     ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: t`show: ${translate(t, text)}` })));
+  const overlay = h("select", { class: "nbt-select", "aria-label": t`Where a concept lies in its pictures`, onchange: () => paint() },
+    ...Object.entries({ ...OVERLAYS, crop: "zoomed in on it" }).map(([value, text]) => h("option", { value, text: translate(t, text) })));
   const count = h("span", { class: "nbt-count" });
   const dialog = pictureDialog(ctx);
   const pin = h("button", { type: "button", class: "nbt-button", onclick: () => togglePin() });
@@ -29,13 +32,24 @@ export function galleryPane(ctx) {
   const actions = h("div", { class: "nbt-toolbar nbt-actions" }, label, pin, open);
   const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": t`Concepts of “${meta.token}”`, tabindex: -1 });
   const el = h("section", { class: "nbt-gallery", "aria-label": t`Concepts` },
-    h("div", { class: "nbt-toolbar" }, search, order, mode, count), actions, list, dialog.el);
+    h("div", { class: "nbt-toolbar" }, search, order, mode, source.maps ? overlay : null, count), actions, list, dialog.el);
   /** @type {Map<number, HTMLElement>} */
   const cards = new Map();
   /** @type {number[]} */
   let shown = [];
 
-  const pictures = lazyPictures(ctx, EAGER);
+  let looking = new AbortController(); // at the maps that were asked for
+  const pictures = lazyPictures(ctx, EAGER, async (tile, thumb) => {
+    if (overlay.value === "none" || !source.maps) return;
+    const how = overlay.value, { signal } = looking, k = Number(/** @type {HTMLElement} */ (tile.closest(".nbt-card")).dataset.concept);
+    try {
+      const maps = await source.maps(Number(tile.dataset.row), model.get("layer"), signal);
+      if (!signal.aborted) paintTile(tile, thumb, how, maps, k);
+    } catch (error) {
+      if (!signal.aborted) ctx.say(reason(error));
+    }
+  });
+  ctx.signal.addEventListener("abort", () => looking.abort());
   const rowsOf = (/** @type {HTMLElement | undefined} */ card) => (card?.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
 
   const concepts = () => meta.concepts[String(model.get("layer"))];
@@ -70,6 +84,8 @@ export function galleryPane(ctx) {
 
   async function paint() {
     const mine = ++turn;
+    looking.abort();
+    looking = new AbortController();
     if (mode.value !== "top") {
       try {
         const found = await source.activations(model.get("layer"));

@@ -3,6 +3,7 @@
 
 import { translate } from "./words.js";
 import { commit, format, freshId, h, onChange } from "./dom.js";
+import { saving } from "./saving.js";
 import { conceptName, niceMax } from "./state.js";
 
 const W = 300, H = 96, LEFT = 34, RIGHT = 12, TOP = 8, BOTTOM = 20;
@@ -28,6 +29,8 @@ export function layersPane(ctx) {
     h("button", { type: "button", class: "nbt-step", "aria-label": label, onclick: () => { stop(); go(at() + by); }, text: sign });
   const preview = h("p", { class: "nbt-preview", "aria-hidden": "true" });
   const show = (/** @type {number} */ layer) => { preview.textContent = layers.includes(layer) ? describe(ctx, layer) : t`Layer ${layer} is not computed.`; };
+  const metric = h("select", { class: "nbt-select nbt-metric", "aria-label": t`Score by layer`, onchange: () => commit(model, { metric: metric.value }) },
+    h("option", { value: "", text: t`main scores` }), h("option", { value: "all", text: t`all scores` }), ...meta.metrics.map((c) => h("option", { value: c.name, text: translate(t, c.label) })));
   const charts = meta.metrics.map((curve) => chart(ctx.t, curve, layers, slots, (layer) => { stop(); if (layers.includes(layer)) go(layers.indexOf(layer)); }, (layer) => show(layer ?? layers[at()])));
 
   /** @type {number | undefined} */
@@ -50,7 +53,7 @@ export function layersPane(ctx) {
   const el = h("section", { class: "nbt-layers", "aria-label": t`Layers` },
     h("div", { class: "nbt-layer-row" },
       h("label", { for: id, class: "nbt-layer-label" }, t`Layer` + " ", value, " " + t`of ${meta.n_layers}`),
-      step(t`previous layer`, "‹", -1), range, step(t`next layer`, "›", 1), layers.length > 1 ? play : null),
+      step(t`previous layer`, "‹", -1), range, step(t`next layer`, "›", 1), layers.length > 1 ? play : null, charts.length > 2 ? metric : null),
     charts.length ? h("div", { class: "nbt-charts" }, ...charts.map((c) => c.el)) : h("p", { class: "nbt-note", text: t`No scores in this study.` }),
     missing.length && source.job ? computing() : null,
     preview);
@@ -80,6 +83,12 @@ export function layersPane(ctx) {
     for (const c of charts) c.mark(place);
     show(layer);
   };
+  const choose = () => {
+    metric.value = model.get("metric");
+    charts.forEach((c, i) => { c.el.hidden = metric.value === "" ? i > 1 : metric.value !== "all" && meta.metrics[i].name !== metric.value; });
+  };
+  onChange(ctx, ["metric"], choose);
+  choose();
   onChange(ctx, ["layer"], () => {
     sync();
     ctx.say(describe(ctx, model.get("layer")));
@@ -128,14 +137,14 @@ function chart(t, curve, layers, slots, go, hover) {
   };
   const hits = slots.map((layer, slot) => h("svg:rect", { class: "nbt-hit", x: x(slot) - width / 2, y: 0, width, height: H,
     onclick: () => go(layer), onpointerenter: () => hover(layer), onpointerleave: () => hover(null) }, h("svg:title", { text: about(layer) })));
-  const better = curve.better === "lower" ? t`lower is better` : t`higher is better`;
-  const summary = `${t`${label} by layer`}, ${better}: ${points.map((p) => `${t`layer ${p.layer}`} ${format(p.value)}`).join(", ")}`;
+  const better = curve.better === "lower" ? t`lower is better` : curve.better && t`higher is better`;
+  const summary = `${t`${label} by layer`}${better && `, ${better}`}: ${points.map((p) => `${t`layer ${p.layer}`} ${format(p.value)}`).join(", ")}`;
   const svg = h("svg:svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": summary, class: "nbt-chart" },
     ...grid, cursor, h("svg:path", { class: "nbt-band", d: band }), chance.length ? h("svg:path", { class: "nbt-baseline", d: path(chance) }) : null,
     h("svg:path", { class: "nbt-line", d: path(points.map((p) => ({ slot: p.slot, v: p.value }))) }), ...dots, ...labels, ...hits);
   const current = h("strong");
   const el = h("figure", { class: "nbt-figure" },
-    h("figcaption", {}, `${label} `, current, chance.length ? h("span", { class: "nbt-legend", text: `– – ${baseline}` }) : null), svg);
+    h("figcaption", {}, `${label} `, current, chance.length ? h("span", { class: "nbt-legend", text: `– – ${baseline}` }) : null, saving(t, () => svg, curve.name)), svg);
   return {
     el,
     /** @param {number} i place of the layer among those that have a dictionary */

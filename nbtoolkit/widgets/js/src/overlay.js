@@ -39,6 +39,41 @@ export function paintMap(canvas, mode, values, height, width, zero) {
   }
 }
 
+/** The map of one concept, and where in it the score is 0. @param {import("./types.js").Maps} maps @param {number} k */
+export function mapOf({ shape: [, height, width], low, high, bytes }, k) {
+  return { values: bytes.subarray(k * height * width, (k + 1) * height * width), height, width,
+    zero: low[k] < 0 ? (255 * -low[k]) / Math.max(1e-12, high[k] - low[k]) : 0, low: low[k], high: high[k] };
+}
+
+/**
+ * Paint a concept's map over a tile that shows the middle square of a picture; "crop" shows where it is strong instead.
+ * @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {string} mode @param {import("./types.js").Maps} maps @param {number} k
+ */
+export function paintTile(tile, thumb, mode, maps, k) {
+  const { values, height, width, zero, high } = mapOf(maps, k);
+  if (!(high > 0)) return;
+  const a = thumb.aspect, [wide, tall] = a > 1 ? [a, 1] : [1, 1 / a];
+  if (mode === "crop") {
+    const strong = [...values.keys()].filter((i) => values[i] - zero > 0.5 * (255 - zero));
+    // in parts of the tile: the strong patches' box, made square
+    const at = (/** @type {number} */ v, /** @type {number} */ n, /** @type {number} */ span) => (v / n) * span - (span - 1) / 2;
+    const xs = strong.map((i) => i % width), ys = strong.map((i) => Math.floor(i / width));
+    const left = at(Math.min(...xs), width, wide), right = at(Math.max(...xs) + 1, width, wide), top = at(Math.min(...ys), height, tall), bottom = at(Math.max(...ys) + 1, height, tall);
+    const side = Math.min(1, Math.max(right - left, bottom - top)), move = (/** @type {number} */ middle) => Math.min(1 - side, Math.max(0, middle - side / 2));
+    const x = move((left + right) / 2), y = move((top + bottom) / 2);
+    tile.style.backgroundSize = `${(100 * thumb.count) / side}% ${100 / side}%`;
+    tile.style.backgroundPosition = `${share(thumb.index + x, thumb.count, side)}% ${share(y, 1, side)}%`;
+    return;
+  }
+  const canvas = overlayCanvas();
+  Object.assign(canvas.style, { width: `${100 * wide}%`, height: `${100 * tall}%`, left: `${-50 * (wide - 1)}%`, top: `${-50 * (tall - 1)}%` });
+  paintMap(canvas, mode, values, height, width, zero);
+  tile.replaceChildren(canvas);
+}
+
+/** What CSS calls a background's position, so that the part from `from` on of a strip `whole` long fills a box `side` long. @param {number} from @param {number} whole @param {number} side */
+const share = (from, whole, side) => (whole > side ? (100 * from) / (whole - side) : 50);
+
 /**
  * Where a map is strongest, in words. @param {import("./types.js").Translator} t @param {Uint8Array} values @param {number} height @param {number} width
  */

@@ -3,7 +3,8 @@
 
 import { translate } from "./words.js";
 import { commit, format, h, onChange, percent, reason, signed } from "./dom.js";
-import { describeMap, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
+import { describeMap, mapOf, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
+import { saving } from "./saving.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
 const SIDE = 1024; // pixels: what is sent of a picture that is larger
@@ -26,12 +27,15 @@ export function samplePane(ctx) {
     title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); paint(); } });
   const file = h("input", { type: "file", accept: "image/*", class: "nbt-file", onchange: () => { if (file.files?.[0]) explain(file.files[0]); file.value = ""; } });
   const own = h("label", { class: "nbt-button nbt-own" }, t`your own picture…`, file);
-  const tools = source.job ? h("div", { class: "nbt-toolbar" }, overlay, owing, own) : null;
+  const every = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`every word`, title: t`point at a word of the answer for what it means here`,
+    onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
+  const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.job ? [owing, every, own] : [])) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
   const missing = h("p", { class: "nbt-note", hidden: true, text: t`This picture is not in the page; export with a larger max_mb.` });
   const said = h("p", { class: "nbt-said" });
   const bars = h("ul", { class: "nbt-bars" });
   const barsHeading = h("h3", { class: "nbt-h" });
+  const drawing = h("div", { class: "nbt-drawing", "aria-hidden": "true" });
   const scale = h("p", { class: "nbt-note" });
   const references = h("ul", { class: "nbt-references" });
   const details = h("details", { class: "nbt-details" }, h("summary", { text: t`Captions that came with the picture` }), references);
@@ -39,7 +43,7 @@ export function samplePane(ctx) {
     h("div", { class: "nbt-sample-head" }, heading, button(t`previous picture`, "‹", -1), button(t`next picture`, "›", 1)),
     h("div", { class: "nbt-sample-body" },
       h("div", { class: "nbt-sample-picture" }, frame, tools, where, missing, h("h3", { class: "nbt-h", text: t`The model says` }), said, details),
-      h("div", { class: "nbt-sample-bars" }, barsHeading, bars, scale)));
+      h("div", { class: "nbt-sample-bars" }, h("div", { class: "nbt-bars-head" }, barsHeading, saving(t, () => barsChart(), "concepts")), bars, scale, drawing)));
   const row = () => Math.max(0, meta.samples.findIndex((s) => s.id === model.get("sample")));
   let turn = 0;
 
@@ -48,7 +52,6 @@ export function samplePane(ctx) {
     const i = row();
     const layer = model.get("layer");
     heading.textContent = t`Picture ${i + 1} of ${meta.samples.length}`;
-    barsHeading.textContent = t`What “${meta.token}” means here, layer ${layer}`;
     try {
       const [{ facts, url }, acts] = await Promise.all([sampleOf(i), source.activations(layer)]);
       if (mine !== turn) return; // a later answer is on its way
@@ -57,16 +60,53 @@ export function samplePane(ctx) {
       missing.hidden = Boolean(url);
       if (url && picture.src !== url) picture.src = url;
       picture.alt = facts.captions[0] ?? facts.caption;
-      said.replaceChildren(...facts.pieces.map((piece, k) => k === facts.position && piece ? h("mark", { text: piece }) : piece));
+      words = every.getAttribute("aria-pressed") === "true" ? await asked("words", facts.id, layer) : null;
+      if (mine !== turn) return;
+      if (words) paintPieces();
+      else said.replaceChildren(...facts.pieces.map((piece, k) => k === facts.position && piece ? h("mark", { text: piece }) : piece));
       details.hidden = !facts.captions.length;
       references.replaceChildren(...facts.captions.map((c) => h("li", { text: c })));
       const owed = owing.getAttribute("aria-pressed") === "true" ? await asked("owed", facts.id, layer) : null;
       if (mine !== turn) return;
-      paintBars(acts, i, owed);
+      study = [acts, i, owed];
+      paintWord(piece ?? words?.position ?? null);
       paintOverlay();
     } catch (error) {
       ctx.say(String(error));
     }
+  }
+
+  /** @type {any} */
+  let words = null; // every piece of the answer, taken apart
+  /** @type {number | null} */
+  let piece = null; // the one that stays, once it was clicked
+  /** @type {[import("./types.js").Activations, number, any]} */
+  let study;
+
+  /** The bars of one piece of the answer, or of the token as the study has it. @param {number | null} at */
+  function paintWord(at) {
+    const layer = model.get("layer");
+    if (!words || at === null || at === words.position) {
+      barsHeading.textContent = t`What “${meta.token}” means here, layer ${layer}`;
+      paintBars(...study);
+    } else {
+      barsHeading.textContent = t`What “${words.pieces[at].trim()}” means here, layer ${layer}`;
+      paintBars({ nConcepts: words.activations[at].length, values: new Float32Array(words.activations[at]), rest: new Float32Array([words.unexplained[at]]) }, 0);
+    }
+    said.querySelectorAll(".nbt-piece").forEach((/** @type {any} */ b, /** @type {number} */ i) => b.setAttribute("aria-pressed", String(i === at)));
+  }
+
+  function paintPieces() {
+    said.replaceChildren(...words.pieces.map((/** @type {string} */ text, /** @type {number} */ i) => h("button", { type: "button", class: "nbt-piece", text,
+      onpointerenter: () => paintWord(i), onpointerleave: () => paintWord(piece ?? words.position), onfocus: () => paintWord(i),
+      onclick: () => { piece = i; paintWord(i); paintOverlay(); } })));
+  }
+
+  /** How strongly a piece of the answer speaks of the concepts that lie at a place, 0 to 1. @param {number[]} scores of all concepts there */
+  function shadePieces(scores) {
+    const sums = words.activations.map((/** @type {number[]} */ row) => row.reduce((s, v, k) => s + Math.abs(v) * Math.max(0, scores[k]), 0));
+    const top = Math.max(...sums, 1e-30);
+    said.querySelectorAll(".nbt-piece").forEach((/** @type {any} */ b, /** @type {number} */ i) => { b.style.boxShadow = `inset 0 -${(0.5 * sums[i]) / top}em 0 color-mix(in srgb, var(--nbt-accent) 45%, transparent)`; });
   }
 
   /** @type {Map<number, Promise<{ facts: import("./types.js").Facts, url: string | null }>>} */
@@ -95,7 +135,8 @@ export function samplePane(ctx) {
       frame.hidden = false;
       missing.hidden = details.hidden = canvas.hidden = where.hidden = true;
       strange = true;
-      maps = null;
+      maps = words = null;
+      barsHeading.textContent = t`What “${meta.token}” means here, layer ${model.get("layer")}`;
       said.textContent = "…";
       bars.replaceChildren();
       const found = await source.job?.("explain", { at: model.get("layer") }, undefined, [await blob.arrayBuffer()]).answer;
@@ -132,13 +173,17 @@ export function samplePane(ctx) {
     canvas.hidden = where.hidden = strange || mode === "none" || k === null;
     if (canvas.hidden) return;
     try {
-      const found = await asked("maps", sample, layer);
+      const found = await /** @type {NonNullable<typeof source.maps>} */ (source.maps)(row(), layer);
       if (sample !== model.get("sample") || layer !== model.get("layer") || k !== model.get("concept") || mode !== overlay.value) return;
       maps = found;
-      const [, height, width] = found.shape;
-      const values = found.bytes.subarray(k * height * width, (k + 1) * height * width);
-      const low = found.low[k], high = found.high[k];
-      paintMap(canvas, mode, values, height, width, low < 0 ? (255 * -low) / Math.max(1e-12, high - low) : 0);
+      if (words && piece !== null) {
+        const { values, height, width } = ofPiece(found, words.activations[piece]);
+        paintMap(canvas, mode, values, height, width, 0);
+        where.textContent = t`Where the concepts of “${words.pieces[piece].trim()}” lie, weighted by activation: ${describeMap(t, values, height, width)}.`;
+        return;
+      }
+      const { values, height, width, zero, low, high } = mapOf(found, k);
+      paintMap(canvas, mode, values, height, width, zero);
       where.textContent = high > 0 ? t`Concept ${k} over ${height} × ${width} patches, scores from ${signed(low, 1)} to ${signed(high, 1)}: ${describeMap(t, values, height, width)}.`
         : t`Concept ${k} is nowhere in this picture (largest score ${signed(high, 1)}).`;
     } catch (error) {
@@ -156,14 +201,39 @@ export function samplePane(ctx) {
     const x = Math.min(width - 1, Math.max(0, Math.floor((width * (event.clientX - box.left)) / box.width)));
     const y = Math.min(height - 1, Math.max(0, Math.floor((height * (event.clientY - box.top)) / box.height)));
     const scores = Array.from({ length: n }, (_, k) => ({ k, value: maps.low[k] + ((maps.high[k] - maps.low[k]) * maps.bytes[(k * height + y) * width + x]) / 255 }));
-    scores.sort((a, b) => b.value - a.value);
     const concepts = meta.concepts[String(model.get("layer"))];
-    const near = scores.filter((s) => s.value > 0).slice(0, 3);
+    const near = [...scores].sort((a, b) => b.value - a.value).filter((s) => s.value > 0).slice(0, 3);
     const found = near.map((s) => `${conceptName(concepts[s.k], s.k, meta.token)} ${signed(s.value, 1)}`).join(" · ") || t`no concept`;
     where.textContent = t`Row ${y + 1}, column ${x + 1}: ${found}`;
+    if (words) shadePieces(scores.map(({ value }) => value));
     near.length && bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.classList.toggle("nbt-here", near.some((s) => String(s.k) === b.dataset.concept)));
   });
-  frame.addEventListener("pointerleave", () => { if (maps) { bars.querySelectorAll(".nbt-here").forEach((/** @type {any} */ b) => b.classList.remove("nbt-here")); paintOverlay(); } });
+  frame.addEventListener("pointerleave", () => { if (maps) { said.querySelectorAll(".nbt-piece").forEach((/** @type {any} */ b) => { b.style.boxShadow = ""; }); bars.querySelectorAll(".nbt-here").forEach((/** @type {any} */ b) => b.classList.remove("nbt-here")); paintOverlay(); } });
+
+  /** The maps of all concepts, each weighted by how much a piece of the answer holds of it. @param {import("./types.js").Maps} found @param {number[]} activations */
+  function ofPiece(found, activations) {
+    const [, height, width] = found.shape;
+    const sum = new Float64Array(height * width);
+    activations.forEach((v, k) => {
+      if (v) for (let i = 0; i < sum.length; i++) sum[i] += Math.abs(v) * Math.max(0, found.low[k] + ((found.high[k] - found.low[k]) * found.bytes[k * sum.length + i]) / 255);
+    });
+    const top = Math.max(...sum, 1e-30);
+    return { values: Uint8Array.from(sum, (v) => Math.round((255 * v) / top)), height, width };
+  }
+
+  /** The bars as a chart of their own, for a file. */
+  function barsChart() {
+    const rows = [...bars.querySelectorAll("li")], H = 22;
+    const svg = h("svg:svg", { viewBox: `0 0 460 ${30 + H * rows.length}`, class: "nbt-chart nbt-drawn" }, h("svg:text", { x: 8, y: 19, class: "nbt-drawn-title", text: barsHeading.textContent ?? "" }),
+      ...rows.flatMap((row, j) => {
+        const bar = /** @type {HTMLElement} */ (row.querySelector(".nbt-track i")), y = 30 + H * j;
+        return [h("svg:text", { x: 8, y: y + 13, text: (row.querySelector(".nbt-bar-words")?.textContent ?? "").slice(0, 40) }),
+          h("svg:rect", { x: 265, y: y + 4, height: 9, width: 1.35 * parseFloat(bar.style.width), style: { fill: getComputedStyle(bar).backgroundColor } }),
+          h("svg:text", { x: 452, y: y + 13, "text-anchor": "end", style: { textAnchor: "end" }, text: row.querySelector(".nbt-value")?.textContent ?? "" })];
+      }));
+    drawing.replaceChildren(svg); // in the page, hidden: only there it has its styles
+    return svg;
+  }
 
   /** @param {import("./types.js").Activations} acts @param {number} i @param {{ ablation: number[], gradient: number[], agreement: number | null } | null} [owed] */
   function paintBars(acts, i, owed = null) {
@@ -196,8 +266,9 @@ export function samplePane(ctx) {
     ctx.setMarks?.(marks);
   }
 
-  onChange(ctx, ["sample", "layer"], paint);
+  onChange(ctx, ["sample", "layer"], () => { piece = null; paint(); });
   onChange(ctx, ["concept"], () => {
+    piece = null; // the overlay is the concept's now
     bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.setAttribute("aria-pressed", String(b.dataset.concept === String(model.get("concept")))));
     paintOverlay();
   });

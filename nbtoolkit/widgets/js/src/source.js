@@ -49,7 +49,7 @@ export function kernelSource(model) {
       setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
       model.send({ kind: "request", id, op, args });
     });
-  /** @type {import("./types.js").Source["job"]} */
+  /** @type {NonNullable<import("./types.js").Source["job"]>} */
   const job = (op, args, progress, buffers) => {
     const id = ++last;
     const answer = new Promise((resolve, reject) => {
@@ -64,15 +64,30 @@ export function kernelSource(model) {
     return url;
   };
 
+  /** @type {Map<string, Promise<any>>} */
+  const maps = new Map();
+  const live = Boolean(model.get("_meta").live);
+
   return {
-    job: model.get("_meta").live ? job : null,
+    job: live ? job : null,
+    maps: live ? (row, layer, signal) => {
+      const key = `${layer}:${row}`;
+      if (!maps.has(key)) {
+        const { answer, cancel } = job("maps", { sample: model.get("_meta").ids[row], at: layer });
+        signal?.addEventListener("abort", cancel);
+        answer.catch(() => maps.delete(key));
+        maps.set(key, answer);
+        if (maps.size > KEEP) maps.delete([...maps.keys()][0]);
+      }
+      return /** @type {Promise<any>} */ (maps.get(key));
+    } : null,
     async thumbs(rows) {
       const missing = rows.filter((r) => !thumbs.has(r));
       if (missing.length) {
         const { data, buffers } = await request("thumbs", { rows: missing });
         const url = blob(buffers[0]);
         await decoded(url);
-        missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length, caption: data.captions[index] }));
+        missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length, caption: data.captions[index], aspect: data.aspects[index] }));
         while (urls.size > KEEP) {
           const [oldest] = urls;
           URL.revokeObjectURL(oldest);
@@ -111,7 +126,7 @@ const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 /**
  * Read what the exported page carries.
- * @param {{ activations: Record<string, any>, images: Record<string, string>, facts: any[] }} data
+ * @param {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], maps?: Record<string, any> }} data
  * @returns {import("./types.js").Source}
  */
 export function pageSource(data) {
@@ -123,11 +138,17 @@ export function pageSource(data) {
     return urls.get(row) ?? null;
   };
   return {
+    alone: true,
     job: null,
+    maps: data.maps ? async (row, layer) => {
+      const found = data.maps?.[`${layer}:${row}`];
+      if (!found) throw new Error("Of this picture the page has no maps: it has those of the exemplars of one layer.");
+      return { ...found, bytes: bytes(found.bytes) };
+    } : null,
     async thumbs(rows) {
       return new Map(rows.flatMap((row) => {
         const picture = url(row);
-        return picture ? [[row, { url: picture, index: 0, count: 1, caption: data.facts[row]?.caption ?? "" }]] : [];
+        return picture ? [[row, { url: picture, index: 0, count: 1, caption: data.facts[row]?.caption ?? "", aspect: data.facts[row]?.aspect ?? 1 }]] : [];
       }));
     },
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),

@@ -9,7 +9,8 @@
  *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
  * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
- * @typedef {{ url: string, index: number, count: number, caption: string }} Thumb
+ * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb
+ * @typedef {{ shape: number[], low: number[], high: number[], bytes: Uint8Array }} Maps where each concept lies: (n_concepts, height, width) between low and high
  *
  * What anywidget gives (and what the standalone page imitates).
  * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
@@ -22,7 +23,8 @@
  * What a pane needs: the state, its meta data, and where bulk data comes from.
  * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, arrive(f: () => void): void, t: Translator }} Context
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
- *             layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void,
+ *             layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void, alone?: boolean,
+ *             maps: null | ((row: number, layer: number, signal?: AbortSignal) => Promise<Maps>),
  *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job) }} Source
  *
  * Long work in the kernel.

@@ -4,6 +4,7 @@
 import { ablationPane } from "./ablation.js";
 import { comparisonPane } from "./comparison.js";
 import { galleryPane } from "./gallery.js";
+import { guidePane } from "./guide.js";
 import { h, onChange } from "./dom.js";
 import { layersPane } from "./layers.js";
 import { samplePane } from "./sample.js";
@@ -20,7 +21,12 @@ export function show(model, el, source) {
   const ending = new AbortController();
   const { signal } = ending;
   const live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
-  const banner = h("p", { class: "nbt-error", role: "alert", hidden: true });
+  const trouble = h("span");
+  const banner = h("p", { class: "nbt-error", role: "alert", hidden: true }, trouble,
+    h("button", { type: "button", class: "nbt-button", text: "×", "aria-label": translator(model.get("_meta").locale || navigator.language)`dismiss`, onclick: () => { banner.hidden = true; } }));
+  const warn = (/** @type {string} */ text) => { trouble.textContent = text; banner.hidden = false; };
+  const failure = (/** @type {any} */ message) => { if (message?.kind === "failure") warn(`Error: ${message.text}`); };
+  model.on("msg:custom", failure);
   const root = h("div", { class: `nbt-root nbt-${model.get("_kind")}`, "data-lm-suppress-shortcuts": "true",
     // JupyterLab acts on keys that reach it: an arrow would move its active cell
     onkeydown: (/** @type {KeyboardEvent} */ e) => { if (!(e.ctrlKey || e.metaKey || e.altKey)) e.stopPropagation(); } });
@@ -50,7 +56,7 @@ export function show(model, el, source) {
       },
       marks: /** @type {Map<number, string>} */ (new Map()),
       say: (/** @type {string} */ text) => {
-        if (text.startsWith("Error")) { banner.textContent = text; banner.hidden = false; } else live.textContent = text;
+        if (text.startsWith("Error")) warn(text); else live.textContent = text;
       },
       onMarks: (/** @type {() => void} */ f) => listeners.push(f),
       setMarks: (/** @type {Map<number, string>} */ marks) => { ctx.marks = marks; for (const f of listeners) f(); },
@@ -70,7 +76,7 @@ export function show(model, el, source) {
   onChange({ model, signal }, ["_meta"], build);
   el.classList.add("nbt");
   el.append(root);
-  return () => { painted.abort(); ending.abort(); source.close(); root.remove(); };
+  return () => { model.off("msg:custom", failure); painted.abort(); ending.abort(); source.close(); root.remove(); };
 }
 
 /**
@@ -121,7 +127,7 @@ function explorer(ctx) {
   const tabs = names.map((name) => h("button", { type: "button", class: "nbt-tab", "aria-pressed": String(name === "gallery"), text: panes[name][0],
     onclick: () => { body.dataset.tab = name; tabs.forEach((t, i) => t.setAttribute("aria-pressed", String(names[i] === name))); } }));
   onChange(ctx, ["sample"], () => tabs[1].classList.toggle("nbt-fresh", body.dataset.tab === "gallery" && model.get("sample") !== null));
-  return [head, h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...tabs), body];
+  return [...(model.get("steps")?.length ? [guidePane(ctx)] : []), head, h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...tabs), body];
 }
 
 /**

@@ -137,6 +137,13 @@ const CHINESE = {
   "picture alone": "仅图片", "where it lies": "所在位置", "its outline": "轮廓",
   "strongest": "最强", "over the range": "覆盖范围", "at random": "随机",
   "importance": "重要性", "number": "编号", "rarest first": "最少见优先", "CLIPScore": "CLIPScore",
+  "Score by layer": "各层分数", "main scores": "主要分数", "all scores": "全部分数", "save as SVG": "保存为 SVG", "save as PNG": "保存为 PNG",
+  "Start again": "重新开始", "steps done": "已完成的步骤", "Lesson": "课程", "Step {0} of {1}": "第 {0} 步，共 {1} 步", "All {0} steps done": "全部 {0} 步已完成",
+  "Done": "完成", "Next": "下一步", "dismiss": "关闭提示",
+  "Word overlap": "词语重叠", "Pictures a concept": "每个概念的图片比例", "Naming of known factors": "已知因素的命名",
+  "every word": "每个词", "point at a word of the answer for what it means here": "指向回答中的词，查看它在此处的含义",
+  "Where the concepts of “{0}” lie, weighted by activation: {1}.": "“{0}”的概念所在位置（按激活加权）：{1}。",
+  "Where a concept lies in its pictures": "概念在图片中的位置", "zoomed in on it": "放大该处",
   "Reconstruction error": "重构误差", "random words": "随机词", "": "",
 };
 

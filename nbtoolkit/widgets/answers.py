@@ -1,0 +1,77 @@
+"""What the page may ask: bulk data of the study by id, and questions to a live model."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from ..errors import Cancelled, NbtoolkitError
+from . import encode
+from .channel import Answer, Job, Operations
+
+PLAIN = ("ablate", "owed", "explain", "words")  # questions that a live model answers with plain data
+
+
+class Answers:
+    """Answers about the study of one view, and of its live model where it has one."""
+
+    def __init__(self, view: Any, live: Any) -> None:
+        self._view, self._live = view, live
+
+    def quick(self) -> Operations:
+        """What is answered at once."""
+        return {"thumbs": self._thumbs, "sample": self._sample, "activations": self._activations, "layer": self._layer}
+
+    def slow(self) -> Operations:
+        """What a model has to run for, on a thread."""
+        if self._live is None:
+            return {}
+        return {name: self._plain(name) for name in PLAIN} | {
+            "maps": self._maps,
+            "sweep": self._sweep,
+            "compute": self._compute,
+        }
+
+    def _thumbs(self, rows: list[int]) -> Answer:
+        some = [self._view._study.samples[i] for i in rows]
+        about = {"rows": rows, "captions": [s.caption for s in some], "aspects": [encode.aspect(s) for s in some]}
+        return about, [encode.strip(some)]
+
+    def _sample(self, row: int) -> Answer:
+        sample = self._view._study.samples[row]
+        return encode.sample_facts(sample), [sample.image]
+
+    def _activations(self, layer: int) -> Answer:
+        return encode.activations(self._view._study.dictionary(layer))
+
+    def _layer(self, layer: int) -> Answer:
+        return encode.one_layer(self._view._study, layer), []
+
+    def _plain(self, name: str) -> Any:
+        return lambda job, **question: (getattr(self._live, name)(**question), [])
+
+    def _maps(self, job: Job, **question: Any) -> Answer:
+        if job.cancel.is_set():  # while it waited for its turn
+            raise Cancelled("Nobody looks at this picture any more.")
+        about, pixels = self._live.maps(**question)
+        return about, [pixels]
+
+    def maps_of(self, layer: int) -> dict[str, Any]:
+        """Where the concepts of a layer lie in the exemplars of all of them: by ``layer:row``, for a page without a kernel."""
+        if self._live is None:
+            raise NbtoolkitError("maps=True needs a model; open the view with nbt.explore(study, model).")
+        study, out = self._view._study, {}
+        row = {s.id: i for i, s in enumerate(study.samples)}
+        for sample in sorted({i for group in study.grounding(layer).exemplars for i in group}):
+            about, pixels = self._live.maps(sample, at=layer)
+            out[f"{layer}:{row[sample]}"] = about | {"bytes": base64.b64encode(pixels).decode()}
+        return out
+
+    def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:
+        return self._live.sweep(samples, progress=job.progress, cancel=job.cancel, **question), []
+
+    def _compute(self, job: Job, layers: list[int]) -> Answer:
+        view = self._view
+        view._study = self._live.compute(layers, progress=job.progress, cancel=job.cancel)
+        view._meta = view._described([view.layer])
+        return {"layers": list(view._study.layers)}, []
