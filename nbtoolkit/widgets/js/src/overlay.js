@@ -4,6 +4,7 @@
 import { h } from "./dom.js";
 
 export const OVERLAYS = { none: "picture alone", heat: "where it lies", contour: "its outline" };
+const ZOOM = 0.35; // of a tile: what is zoomed in on is at least as large, or it would be a blur
 const CELL = 16; // canvas pixels a patch, for contours
 
 /** A canvas that lies over a picture. */
@@ -59,7 +60,7 @@ export function paintTile(tile, thumb, mode, maps, k) {
     const at = (/** @type {number} */ v, /** @type {number} */ n, /** @type {number} */ span) => (v / n) * span - (span - 1) / 2;
     const xs = strong.map((i) => i % width), ys = strong.map((i) => Math.floor(i / width));
     const left = at(Math.min(...xs), width, wide), right = at(Math.max(...xs) + 1, width, wide), top = at(Math.min(...ys), height, tall), bottom = at(Math.max(...ys) + 1, height, tall);
-    const side = Math.min(1, Math.max(right - left, bottom - top)), move = (/** @type {number} */ middle) => Math.min(1 - side, Math.max(0, middle - side / 2));
+    const side = Math.min(1, Math.max(ZOOM, right - left, bottom - top)), move = (/** @type {number} */ middle) => Math.min(1 - side, Math.max(0, middle - side / 2));
     const x = move((left + right) / 2), y = move((top + bottom) / 2);
     tile.style.backgroundSize = `${(100 * thumb.count) / side}% ${100 / side}%`;
     tile.style.backgroundPosition = `${share(thumb.index + x, thumb.count, side)}% ${share(y, 1, side)}%`;

@@ -35,7 +35,7 @@ export function asSvg(svg) {
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   let ground = /** @type {Element | null} */ (svg);
-  while (ground && plain(getComputedStyle(ground).backgroundColor)[1] === 0) ground = ground.parentElement;
+  while (ground && plain(getComputedStyle(ground).backgroundColor)[1] < 0.99) ground = ground.parentElement;
   copy.prepend(h("svg:rect", { width, height, fill: ground ? plain(getComputedStyle(ground).backgroundColor)[0] : "white" }));
   return new XMLSerializer().serializeToString(copy);
 }
