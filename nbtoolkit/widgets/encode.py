@@ -63,22 +63,31 @@ def _concepts(study: Study, layer: int, row: dict[str, int]) -> list[dict[str, A
     total = energy(cd)
     share = total / max(total.sum(), 1e-30)
     clip = None if scores is None else scores.per_concept.get("clip_score")
-    twin = _twins(cd, g)
+    twin, counts = _twins(cd, g), _histograms(strength)
+    active = (strength > 0).mean(0)
     out = []
     for k in range(cd.n_concepts):
-        used = strength[:, k][strength[:, k] > 0]
-        counts = np.histogram(used, bins=N_BINS, range=(0, max(float(strength.max()), 1e-30)))[0]
         out.append({"words": g.words[k], "exemplars": [row[i] for i in g.exemplars[k]], "share": round(float(share[k]), 4),
-                    "histogram": counts.tolist(), "active": round(float((strength[:, k] > 0).mean()), 4),
+                    "histogram": counts[k].tolist(), "active": round(float(active[k]), 4),
                     "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3), "twin": twin[k]})  # fmt: skip
     return out
+
+
+def _histograms(strength: np.ndarray) -> np.ndarray:
+    """Counts (n_concepts, N_BINS) of the activations that are not 0, in equal bins from 0 to the strongest of all."""
+    rows, ks = np.nonzero(strength)
+    bins = (strength[rows, ks] * (N_BINS / max(float(strength.max()), 1e-30))).astype(int).clip(max=N_BINS - 1)
+    return np.bincount(ks * N_BINS + bins, minlength=strength.shape[1] * N_BINS).reshape(-1, N_BINS)
 
 
 def _twins(cd: ConceptDictionary, g: Grounding) -> list[int | None]:
     """Of each concept the one that it nearly repeats: a cosine of at least 0.9, or more than half of its exemplars in common."""
     unit = cd.concepts / np.maximum(np.linalg.norm(cd.concepts, axis=1, keepdims=True), 1e-30)
-    shown = [set(e) for e in g.exemplars]
-    shared = np.array([[len(a & b) / max(1, len(a)) for b in shown] for a in shown])
+    column = {i: j for j, i in enumerate({i for exemplars in g.exemplars for i in exemplars})}
+    shown = np.zeros((cd.n_concepts, len(column)), np.float32)
+    for k, exemplars in enumerate(g.exemplars):
+        shown[k, [column[i] for i in exemplars]] = 1
+    shared = (shown @ shown.T) / np.maximum(1, shown.sum(1, keepdims=True))
     alike = np.maximum((unit @ unit.T) / COSINE, shared / SHARED)
     np.fill_diagonal(alike, 0)
     best = alike.argmax(1)

@@ -103,6 +103,7 @@ def main(what: str) -> None:
                     page.evaluate(UNTIL, [act.replace("N", str(i)), holds.replace("N", str(i))]) for i in range(2, 9)
                 )
 
+            page.wait_for_timeout(3000)  # of reading: the other layers come meanwhile
             page.evaluate(FRAME)
             step, card = (
                 "document.querySelector('.nbt-step').click()",

@@ -214,7 +214,10 @@ def test_description_matches_the_study(study):
         for k, concept in enumerate(meta["concepts"][str(layer)]):
             assert concept["words"] == study.grounding(layer).words[k]
             assert [study.samples[i].id for i in concept["exemplars"]] == study.grounding(layer).exemplars[k]
-            assert sum(concept["histogram"]) == (study.dictionary(layer).activations[:, k] > 0).sum()
+            V = study.dictionary(layer).activations
+            counts = np.histogram(V[:, k][V[:, k] > 0], bins=encode.N_BINS, range=(0, V.max()))[0]
+            assert np.abs(np.subtract(concept["histogram"], counts)).sum() <= 2  # one may lie on an edge
+            assert sum(concept["histogram"]) == (V[:, k] > 0).sum()
     assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error", "overlap", "active"]
 
 
