@@ -14,6 +14,7 @@ from PIL import Image
 from ..types import ConceptDictionary, Grounding, Sample, Study
 
 TILE = 112  # pixels a side of a thumbnail in a strip
+NOTHING = (160, 160, 160)  # grey, where a sample has no picture
 N_BINS = 14
 N_TOP = 6  # concepts by which a layer is told before it is shown
 COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
@@ -132,14 +133,16 @@ def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
     """One JPEG with the square middles of the pictures side by side."""
     sheet = Image.new("RGB", (size * max(1, len(samples)), size), "white")
     for i, sample in enumerate(samples):
-        sheet.paste(square(sample.image, size), (i * size, 0))
+        sheet.paste(square(sample.image, size) if sample.image else NOTHING, (i * size, 0, (i + 1) * size, size))
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
 
 
 def aspect(sample: Sample) -> float:
-    """Width of a picture over its height; nothing is decoded."""
+    """Width of a picture over its height, 1 where there is none; nothing is decoded."""
+    if not sample.image:
+        return 1.0
     width, height = Image.open(io.BytesIO(sample.image)).size
     return round(width / height, 4)
 
@@ -178,6 +181,8 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
     order = [*shown, *(i for i in range(len(study.samples)) if i not in shown)]
     budget, images = max_mb * 1e6, {}
     for i in order:
+        if not study.samples[i].image:
+            continue
         budget -= len(study.samples[i].image) * 4 / 3
         if budget < 0 and i not in shown:
             break
@@ -190,5 +195,5 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
         "activations": values,
         "images": images,
         "facts": [sample_facts(s) for s in study.samples],
-        "left_out": len(order) - len(images),
+        "left_out": sum(bool(s.image) for s in study.samples) - len(images),
     }

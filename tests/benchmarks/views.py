@@ -21,8 +21,7 @@ from playwright.sync_api import sync_playwright
 import nbtoolkit as nbt
 from nbtoolkit.types import Sample
 
-from ..browser.conftest import FLAGS, jupyterlab, write_notebook
-from ..browser.test_lab import READY, RUN
+from ..browser.conftest import FLAGS, READY, RUN, jupyterlab, write_notebook
 
 REPEATS = 7
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +31,16 @@ OVERRIDES = {
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
 
+READY = """async () => { const w = window.jupyterapp?.shell?.currentWidget; if (!w?.sessionContext) return false;
+  await w.context.ready; await w.sessionContext.ready; return w.sessionContext.session?.kernel?.status === 'idle'; }"""
+RUN = """async (i) => { const nb = window.jupyterapp.shell.currentWidget.content; nb.deselectAll(); nb.activeCellIndex = i;
+  await window.jupyterapp.commands.execute('notebook:run-cell'); }"""
+ASK = """async (code) => { const k = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const f = k.requestExecute({ code, store_history: false }); let out = '';
+  f.onIOPub = m => { if (m.header.msg_type === 'stream') out += m.content.text;
+                     if (m.header.msg_type === 'error') out += m.content.traceback.join('\\n'); };
+  await f.done; return out.trim(); }"""
+
 
 class Watched:
     """A page, with what its console said and every request that left for somewhere else."""
@@ -39,7 +50,7 @@ class Watched:
         self.page = self.context.new_page()
         self.errors, self.outside = [], []
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.on("pageerror", lambda e: self.errors.append(str(e.stack or e)))
         self.page.on(
             "request", lambda r: None if r.url.startswith((base, "blob:", "data:")) else self.outside.append(r.url)
         )
@@ -124,3 +135,32 @@ def jupyterlab(root, tmp):
                f"--LabApp.app_settings_dir={tmp}/app", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # fmt: skip
     with served(command, f"/api/status?token={token}", tmp) as base:
         yield base, token
+
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory):
+    """One JupyterLab for all tests: its address, token and folder."""
+    root = tmp_path_factory.mktemp("lab")
+    with jupyterlab(root, tmp_path_factory.mktemp("jupyter") / "home") as (base, token):
+        yield base, token, root
+
+
+@pytest.fixture
+def lab(browser, lab_server):
+    """Open a notebook in JupyterLab: ``lab(path)``; its kernel ends with the test."""
+    base, token, root = lab_server
+    with contextlib.ExitStack() as stack:
+
+        def opener(path):
+            shutil.copy(path, root)
+            watched = Watched(browser, base, viewport={"width": 1440, "height": 1100}, bypass_csp=True)
+            stack.callback(watched.context.close)
+            watched.page.goto(f"{base}/lab/tree/{path.name}?token={token}&reset")
+            watched.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+            watched.page.wait_for_function(READY, timeout=120_000, polling=250)
+            stack.callback(
+                watched.page.evaluate, "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+            )
+            return watched
+
+        yield opener

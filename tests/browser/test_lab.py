@@ -1,74 +1,17 @@
 """The first notebook in a real JupyterLab: run it, click, move the layer, read the traits back, switch the theme."""
 
-import contextlib
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from .conftest import Watched, jupyterlab, write_notebook
+from .conftest import ASK, RUN, write_notebook
 
 pytestmark = pytest.mark.browser
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_first_look.ipynb"
 PICTURES = os.environ.get("NBTOOLKIT_SCREENSHOTS")  # a folder: keep the pictures of the README
-READY = """async () => { const w = window.jupyterapp?.shell?.currentWidget; if (!w?.sessionContext) return false;
-  await w.context.ready; await w.sessionContext.ready; return w.sessionContext.session?.kernel?.status === 'idle'; }"""
-RUN = """async (i) => { const nb = window.jupyterapp.shell.currentWidget.content; nb.deselectAll(); nb.activeCellIndex = i;
-  await window.jupyterapp.commands.execute('notebook:run-cell'); }"""
-ASK = """async (code) => { const k = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const f = k.requestExecute({ code, store_history: false }); let out = '';
-  f.onIOPub = m => { if (m.header.msg_type === 'stream') out += m.content.text;
-                     if (m.header.msg_type === 'error') out += m.content.traceback.join('\\n'); };
-  await f.done; return out.trim(); }"""
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map((c) => c.model.type)"
-
-
-@pytest.fixture(scope="module")
-def lab(browser, tmp_path_factory):
-    """Open a notebook in JupyterLab: ``lab(path)``; one server for the module."""
-    root = tmp_path_factory.mktemp("lab")
-    with contextlib.ExitStack() as stack:
-        base, token = stack.enter_context(jupyterlab(root, tmp_path_factory.mktemp("jupyter") / "home"))
-
-        def opener(path):
-            shutil.copy(path, root)
-            watched = Watched(browser, base, viewport={"width": 1440, "height": 1100}, bypass_csp=True)
-            stack.callback(watched.context.close)
-            watched.page.goto(f"{base}/lab/tree/{path.name}?token={token}&reset")
-            watched.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-            watched.page.wait_for_function(READY, timeout=120_000, polling=250)
-            return watched
-
-        yield opener
-
-
-HOSTILE = """
-import dataclasses, nbtoolkit as nbt
-evil = "<img src=x onerror=document.title='owned'></script><script>document.title='owned'</script>"
-s = nbt.open_study({folder!r})
-samples = [dataclasses.replace(x, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for x in s.samples]
-groundings = {{k: nbt.Grounding([[evil, *w] for w in g.words], g.exemplars) for k, g in s.groundings.items()}}
-nbt.explore(nbt.Study(evil, s.dictionaries, groundings, samples, s.representations, s.scores, dataclasses.replace(s.source, model=evil)))
-"""
-
-
-def test_hostile_captions_are_text_in_the_live_widget(lab, study, tmp_path):
-    folder = study.save(tmp_path / "dog.study")
-    write_notebook(tmp_path / "hostile.ipynb", [HOSTILE.format(folder=str(folder)).strip()])
-    view = lab(tmp_path / "hostile.ipynb")
-    view.page.evaluate(RUN, 0)
-    view.page.locator(".nbt-said mark").wait_for(timeout=30_000)
-    assert (
-        "<img src=x" in view.page.locator(".nbt-token").inner_text()
-        and "<script>" in view.page.locator(".nbt-said").inner_text()
-    )
-    assert (
-        view.page.locator(".nbt img:not(.nbt-picture, .nbt-full), .nbt script").count() == 0
-        and view.page.title() != "owned"
-    )
-    view.clean()
 
 
 def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):

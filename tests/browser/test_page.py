@@ -1,7 +1,5 @@
 """The exported page from file://: every pane, both themes, every width, keyboard, hostile text, no request at all."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -216,22 +214,4 @@ def test_two_dictionaries_side_by_side(open_page, study, node_modules, tmp_path,
     page.get_by_role("slider").fill("1")
     assert page.locator(".nbt-pair").count() == 16
     assert page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
-    view.clean()
-
-
-def test_hostile_text_is_shown_as_text(open_page, study, tmp_path):
-    evil = "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>"
-    samples = [
-        dataclasses.replace(s, caption=evil, captions=(evil,), pieces=(evil, "dog"), position=1) for s in study.samples
-    ]
-    groundings = {k: nbt.Grounding([[evil, *w] for w in g.words], g.exemplars) for k, g in study.groundings.items()}
-    bad = nbt.Study(evil, study.dictionaries, groundings, samples, study.representations, study.scores, study.source)
-    view = open_page(nbt.explore(bad).to_html(tmp_path / "evil.html"))
-    view.page.wait_for_selector(".nbt-said mark")
-    assert evil in view.page.locator(".nbt-token").inner_text() and evil in view.page.locator(".nbt-said").inner_text()
-    assert evil in view.page.locator(".nbt-card").first.inner_text()
-    assert (
-        "owned" not in view.page.title().replace(evil, "")
-        and view.page.locator(".nbt img:not(.nbt-picture, .nbt-full)").count() == 0
-    )
     view.clean()

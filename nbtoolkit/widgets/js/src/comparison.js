@@ -35,7 +35,7 @@ export function comparisonPane(ctx) {
     const words = new Set(other?.words ?? []), shown = new Set((other?.exemplars ?? []).map((/** @type {number} */ r) => meta.samples[r].id));
     return h("div", { class: "nbt-half" },
       h("div", { class: "nbt-card-head" }, h("span", { class: "nbt-number", text: k }), c.label ? h("strong", { class: "nbt-given", text: c.label }) : null,
-        h("span", { class: "nbt-words" }, ...(c.words.length ? c.words.flatMap((/** @type {string} */ w, /** @type {number} */ i) => [i ? " · " : "", words.has(w) ? h("strong", { text: w }) : w]) : [t`(no word)`]))),
+        h("span", { class: "nbt-words" }, ...(c.words.length ? c.words.flatMap((/** @type {string} */ w, /** @type {number} */ i) => [i ? " · " : "", h(words.has(w) ? "strong" : "span", { dir: "auto", text: w })]) : [t`(no word)`]))),
       h("div", { class: "nbt-strip" }, ...c.exemplars.map((/** @type {number} */ r) => h("span", { class: `nbt-thumb nbt-waiting${shown.has(meta.samples[r].id) ? " nbt-current" : ""}`, role: "img",
         "data-row": r, title: meta.samples[r].caption, "aria-label": meta.samples[r].caption }))));
   }

@@ -110,7 +110,7 @@ export function galleryPane(ctx) {
   /** @param {import("./types.js").Concept} concept @param {number} k */
   function makeCard(concept, k) {
     const name = conceptName(concept, k, meta.token);
-    const words = concept.words.slice(0, 8).flatMap((w, i) => [i ? " · " : "", w === name ? h("strong", { text: w }) : w]);
+    const words = concept.words.slice(0, 8).flatMap((w, i) => [i ? " · " : "", h(w === name ? "strong" : "span", { dir: "auto", text: w })]); // a word's own direction ends with it
     const dead = concept.active === 0;
     const rows = mode.value === "top" || !acts ? concept.exemplars : examples(acts, k, mode.value, concept.exemplars, SHOWN);
     const given = labelOf(k);

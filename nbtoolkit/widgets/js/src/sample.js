@@ -31,8 +31,8 @@ export function samplePane(ctx) {
     onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
   const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.job ? [owing, every, own] : [])) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
-  const missing = h("p", { class: "nbt-note", hidden: true, text: t`This picture is not in the page; export with a larger max_mb.` });
-  const said = h("p", { class: "nbt-said" });
+  const missing = h("p", { class: "nbt-note", hidden: true, text: source.alone ? t`This picture is not in the page; export with a larger max_mb.` : t`The study has no picture of this sample.` });
+  const said = h("p", { class: "nbt-said", dir: "auto" });
   const bars = h("ul", { class: "nbt-bars" });
   const barsHeading = h("h3", { class: "nbt-h" });
   const drawing = h("div", { class: "nbt-drawing", "aria-hidden": "true" });

@@ -3,6 +3,7 @@
 
 import { floats } from "./state.js";
 
+export const GONE = "The kernel that this view belongs to is gone: it no longer hears of what you do here. Run the cell again.";
 const TIMEOUT = 60_000;
 const KEEP = 600; // strips kept before the oldest pictures are let go
 
@@ -41,22 +42,32 @@ export function kernelSource(model) {
   };
   model.on("msg:custom", receive);
 
+  /** @param {number} id @param {any} message @param {ArrayBuffer[]} [buffers] */
+  function send(id, message, buffers) {
+    try {
+      model.send(message, undefined, buffers);
+    } catch {
+      waiting.get(id)?.reject(new Error(GONE));
+      waiting.delete(id);
+    }
+  }
+
   /** @param {string} op @param {Record<string, any>} args @returns {Promise<{ data: any, buffers: DataView[] }>} */
   const request = (op, args) =>
     new Promise((resolve, reject) => {
       const id = ++last;
       waiting.set(id, { resolve, reject });
       setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
-      model.send({ kind: "request", id, op, args });
+      send(id, { kind: "request", id, op, args });
     });
   /** @type {NonNullable<import("./types.js").Source["job"]>} */
   const job = (op, args, progress, buffers) => {
     const id = ++last;
     const answer = new Promise((resolve, reject) => {
       waiting.set(id, { resolve: ({ data, buffers }) => resolve(buffers.length ? { ...data, bytes: pixels(buffers[0]) } : data), reject, progress });
-      model.send({ kind: "request", id, op, args }, undefined, buffers);
+      send(id, { kind: "request", id, op, args }, buffers);
     });
-    return { answer, cancel: () => model.send({ kind: "cancel", id }) };
+    return { answer, cancel: () => send(id, { kind: "cancel", id }) };
   };
   const blob = (/** @type {DataView} */ raw) => {
     const url = URL.createObjectURL(new Blob([/** @type {any} */ (raw)], { type: "image/jpeg" }));
@@ -100,7 +111,7 @@ export function kernelSource(model) {
     layer: (layer) => request("layer", { layer }).then(({ data }) => data),
     async sample(row) {
       const { data, buffers } = await request("sample", { row });
-      return { facts: data, url: blob(buffers[0]) };
+      return { facts: data, url: buffers[0]?.byteLength ? blob(buffers[0]) : null };
     },
     activations(layer) {
       if (!layers.has(layer)) {

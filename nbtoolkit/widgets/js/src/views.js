@@ -8,23 +8,26 @@ import { guidePane } from "./guide.js";
 import { h, onChange } from "./dom.js";
 import { layersPane } from "./layers.js";
 import { samplePane } from "./sample.js";
-import { translator } from "./words.js";
+import { GONE } from "./source.js";
+import { translate, translator } from "./words.js";
 
 const REST = 200; // milliseconds that the first paint has for itself
 
 /**
  * Show the view that `_kind` names.
- * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
+ * @param {import("./types.js").Model} given @param {HTMLElement} el @param {import("./types.js").Source} source
  * @returns {() => void} a function that cleans up
  */
-export function show(model, el, source) {
+export function show(given, el, source) {
+  const model = lenient(given, () => warn(GONE));
+  const say = translator(model.get("_meta").locale || navigator.language);
   const ending = new AbortController();
   const { signal } = ending;
   const live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
   const trouble = h("span");
   const banner = h("p", { class: "nbt-error", role: "alert", hidden: true }, trouble,
-    h("button", { type: "button", class: "nbt-button", text: "×", "aria-label": translator(model.get("_meta").locale || navigator.language)`dismiss`, onclick: () => { banner.hidden = true; } }));
-  const warn = (/** @type {string} */ text) => { trouble.textContent = text; banner.hidden = false; };
+    h("button", { type: "button", class: "nbt-button", text: "×", "aria-label": say`dismiss`, onclick: () => { banner.hidden = true; } }));
+  const warn = (/** @type {string} */ text) => { trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(say, GONE)}` : text; banner.hidden = false; };
   const failure = (/** @type {any} */ message) => { if (message?.kind === "failure") warn(`Error: ${message.text}`); };
   model.on("msg:custom", failure);
   const root = h("div", { class: `nbt-root nbt-${model.get("_kind")}`, "data-lm-suppress-shortcuts": "true",
@@ -77,6 +80,16 @@ export function show(model, el, source) {
   el.classList.add("nbt");
   el.append(root);
   return () => { model.off("msg:custom", failure); painted.abort(); ending.abort(); source.close(); root.remove(); };
+}
+
+/**
+ * A model that can be set after its kernel has gone; then `lost` is called.
+ * @param {import("./types.js").Model} model @param {() => void} lost @returns {import("./types.js").Model}
+ */
+function lenient(model, lost) {
+  const safe = (/** @type {() => void} */ f) => { try { f(); } catch { lost(); } };
+  return { get: (name) => model.get(name), set: (name, value) => model.set(name, value), on: (...a) => model.on(...a), off: (...a) => model.off(...a),
+    save_changes: () => safe(() => model.save_changes()), send: (...a) => safe(() => model.send(...a)) };
 }
 
 /**

@@ -141,6 +141,8 @@ const CHINESE = {
   "Start again": "重新开始", "steps done": "已完成的步骤", "Lesson": "课程", "Step {0} of {1}": "第 {0} 步，共 {1} 步", "All {0} steps done": "全部 {0} 步已完成",
   "Done": "完成", "Next": "下一步", "dismiss": "关闭提示",
   "Word overlap": "词语重叠", "Pictures a concept": "每个概念的图片比例", "Naming of known factors": "已知因素的命名",
+  "The study has no picture of this sample.": "此研究没有该样本的图片。",
+  "The kernel that this view belongs to is gone: it no longer hears of what you do here. Run the cell again.": "此视图所属的内核已不存在：它不再接收您的操作。请重新运行该单元格。",
   "every word": "每个词", "point at a word of the answer for what it means here": "指向回答中的词，查看它在此处的含义",
   "Where the concepts of “{0}” lie, weighted by activation: {1}.": "“{0}”的概念所在位置（按激活加权）：{1}。",
   "Where a concept lies in its pictures": "概念在图片中的位置", "zoomed in on it": "放大该处",

@@ -1,0 +1,163 @@
+"""What must not do harm: hostile texts, odd studies, kernels that go away, late answers, two views of one widget."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+
+from ..hostile import TEXTS, poisoned
+from .conftest import ASK, RUN, write_notebook
+
+pytestmark = pytest.mark.browser
+
+INTRUDERS = ".nbt script, .nbt iframe, .nbt img:not(.nbt-picture, .nbt-full), .nbt a, .nbt [onerror], .nbt [onmouseover], .nbt [onfocus], .nbt [autofocus]"
+
+
+def is_safe(view):
+    page = view.page
+    page.wait_for_selector(".nbt-said mark")
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => window.owned") is None and page.locator(INTRUDERS).count() == 0
+    root = page.locator(".nbt-root")
+    assert root.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1"), "a long word widens the view"
+    assert TEXTS[0] in page.locator(".nbt-token").inner_text() and TEXTS[1] in page.locator(".nbt-said").inner_text()
+    shown = page.locator(".nbt-words").all_inner_texts()
+    assert any("srcdoc=" in text for text in shown)
+    # nothing runs when it is pointed at, opened, searched for or named either
+    page.locator(".nbt-card").nth(1).hover()
+    page.locator(".nbt-card").nth(1).locator(".nbt-thumb").nth(1).dblclick()
+    page.locator(".nbt-dialog[open]").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".nbt-label").fill(TEXTS[0])
+    page.keyboard.press("Enter")
+    page.get_by_role("searchbox").fill("<img src=x")
+    page.get_by_role("button", name="next picture").click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => window.owned") is None and page.locator(INTRUDERS).count() == 0
+    view.clean()
+
+
+def test_hostile_texts_in_a_page(open_page, study, tmp_path):
+    is_safe(open_page(nbt.explore(poisoned(study)).to_html(tmp_path / "evil.html")))
+
+
+def test_hostile_texts_from_a_study_file_in_the_live_widget(lab, study, tmp_path):
+    folder = poisoned(study).save(tmp_path / "evil.study")
+    opening = f"import nbtoolkit as nbt\nview = nbt.explore(nbt.open_study({str(folder)!r}))\nview"
+    write_notebook(tmp_path / "hostile.ipynb", [opening])
+    view = lab(tmp_path / "hostile.ipynb")
+    view.page.evaluate(RUN, 0)
+    is_safe(view)
+    assert view.page.evaluate(ASK, f"print(view.labels[f'{{view.layer}}:{{view.concept}}'] == {TEXTS[0]!r})") == "True"
+
+
+def odd(study):
+    """Studies that a view may not expect, by name."""
+    row = study.layers.index(4)
+    one = {4: study.dictionaries[4]}, {4: study.groundings[4]}, {4: study.scores[4]}
+
+    def with_concepts(rows):
+        cd, g = study.dictionary(4), study.grounding(4)
+        cd = nbt.ConceptDictionary(cd.concepts[rows], cd.activations[:, rows], cd.sample_ids, 4, cd.method)
+        g = nbt.Grounding([g.words[k] for k in rows], [g.exemplars[k] for k in rows])
+        return dataclasses.replace(study, dictionaries={4: cd}, groundings={4: g}, scores={})
+
+    first = study.samples[0].id
+    cd = study.dictionary(4)
+    alone = nbt.ConceptDictionary(cd.concepts, cd.activations[:1], [first], 4, cd.method)
+    words = nbt.Grounding(study.grounding(4).words, [[first] if v > 0 else [] for v in alone.activations[0]])
+    reps = study.representations
+    single = nbt.Representations(
+        np.asarray(reps.states)[:1], [first], [reps.captions[0]], [reps.positions[0]], source=reps.source
+    )
+    return {
+        "no pictures": dataclasses.replace(study, samples=[dataclasses.replace(s, image=b"") for s in study.samples]),
+        "one layer": dataclasses.replace(study, dictionaries=one[0], groundings=one[1], scores=one[2]),
+        "one concept": with_concepts([0]),
+        "500 concepts": with_concepts([k % 8 for k in range(500)]),
+        "one sample": nbt.Study(study.token, {4: alone}, {4: words}, study.samples[:1], single, {}, study.source),
+        "_": row,
+    }
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("name", ["no pictures", "one layer", "one concept", "500 concepts", "one sample"])
+def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name, width, theme):
+    view = open_page(
+        nbt.explore(odd(study)[name]).to_html(tmp_path / "odd.html"), width=width, theme=theme, bypass_csp=True
+    )
+    view.page.locator(".nbt-card").first.wait_for()
+    assert view.page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
+    assert view.page.locator(".nbt-card").count() == {"one concept": 1, "500 concepts": 500}.get(name, 8)
+    view.clean()
+
+
+LIVE = """
+import nbtoolkit as nbt
+view = nbt.explore(nbt.open_study({folder!r}), layer=1)
+view
+"""
+WORDS = "() => [...document.querySelectorAll('.nbt-card .nbt-words')].map((e) => e.textContent)"
+
+
+def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path):
+    folder = study.save(tmp_path / "dog.study")
+    write_notebook(tmp_path / "faults.ipynb", [LIVE.format(folder=str(folder)).strip(), "view"])
+    live = lab(tmp_path / "faults.ipynb")
+    page = live.page
+    for cell in (0, 1):
+        page.evaluate(RUN, cell)
+    views = page.locator(".nbt-explorer")
+    views.nth(1).locator(".nbt-card").first.wait_for(timeout=60_000)
+
+    # two views of one widget are in step
+    views.nth(0).locator(".nbt-card").nth(2).click()
+    chosen = views.nth(0).locator('.nbt-card[aria-selected="true"]').get_attribute("data-concept")
+    views.nth(1).locator(f'.nbt-card[data-concept="{chosen}"][aria-selected="true"]').wait_for()
+    views.nth(1).get_by_role("button", name="☆ Pin").click()
+    views.nth(0).get_by_text(f"★ {chosen}").wait_for()
+
+    # a slider that is moved faster than the kernel answers ends at the last layer's words
+    page.evaluate(ASK, "import time; _old = view._channel._quick['layer']\n"
+                       "def slow(layer):\n    time.sleep(0.2); return _old(layer)\n"
+                       "view._channel._quick['layer'] = slow; view._meta = view._described([1])")  # fmt: skip
+    views.nth(0).locator(".nbt-range").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(2500)
+    expected = page.evaluate(ASK, "print(view.layer, view.study.grounding(5).words[0][:3])")
+    assert expected.startswith("5 ")
+    first = views.nth(0).locator('.nbt-card[data-concept="0"] .nbt-words').inner_text()
+    assert all(word in first for word in study.grounding(5).words[0][:3])
+    assert views.nth(1).locator(".nbt-layer-label strong").inner_text() == "5"
+
+    # an error in a callback is told in the view
+    page.evaluate(ASK, "view.observe(lambda change: {}['nothing'], 'sample')")
+    views.nth(0).get_by_role("button", name="next picture").click()
+    views.nth(0).get_by_text("Error: KeyError: 'nothing'").wait_for()
+    views.nth(0).get_by_role("button", name="dismiss").click()
+    assert views.nth(0).locator(".nbt-error").is_hidden()
+
+    # the widget is closed, then the kernel restarts: what is there can still be looked at
+    live.errors.clear()  # the callback's own
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    gone = views.nth(0).get_by_text("The kernel that this view belongs to is gone")
+    for i in range(40):  # the front end notices after a while
+        card = views.nth(0).locator(".nbt-card").nth(i % 4)
+        card.click()
+        assert card.get_attribute("aria-selected") == "true"
+        if gone.is_visible():
+            break
+        page.wait_for_timeout(250)
+    assert gone.is_visible()
+    live.clean()
+    page.evaluate(RUN, 0)
+    views.nth(0).locator(".nbt-card").first.wait_for(timeout=60_000)
+    page.evaluate(ASK, "view.close()")
+    page.wait_for_timeout(500)
+    if views.nth(0).locator(".nbt-card").count():
+        views.nth(0).locator(".nbt-card").nth(3).click()
+    live.clean()
