@@ -165,6 +165,7 @@ def sample_facts(sample: Sample) -> dict[str, Any]:
         "pieces": list(sample.pieces),
         "position": sample.position,
         "aspect": aspect(sample),
+        "pictured": bool(sample.image),
     }
 
 

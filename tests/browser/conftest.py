@@ -125,7 +125,7 @@ def served(command, ready, tmp, **variables):
 
 
 @contextlib.contextmanager
-def jupyterlab(root, tmp):
+def jupyterlab(root, tmp, **variables):
     """Serve ``root`` with JupyterLab: its address, and its token."""
     (tmp / "app").mkdir(parents=True)
     (tmp / "app" / "overrides.json").write_text(json.dumps(OVERRIDES))
@@ -133,7 +133,7 @@ def jupyterlab(root, tmp):
     command = ["jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}", "--ServerApp.port_retries=0",
                f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
                f"--LabApp.app_settings_dir={tmp}/app", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # fmt: skip
-    with served(command, f"/api/status?token={token}", tmp) as base:
+    with served(command, f"/api/status?token={token}", tmp, **variables) as base:
         yield base, token
 
 

@@ -1,11 +1,18 @@
-"""The same view in Notebook 7, Voila and marimo: it paints, and Python hears of a click."""
+"""The same view in Notebook 7, Voila and marimo, and with the lowest anywidget: it paints, and Python hears of a click."""
 
+import configparser
 import contextlib
+import os
+import re
 import secrets
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from .conftest import Watched, served, write_notebook
+from .conftest import READY, Watched, jupyterlab, served, write_notebook
+from .conftest import RUN as LAB_RUN
 
 pytestmark = pytest.mark.browser
 
@@ -76,6 +83,52 @@ def choose(page):
     page.locator('.nbt-card[aria-selected="true"]').wait_for()
     assert card.get_attribute("aria-selected") == "true"
     return int(card.get_attribute("data-concept"))
+
+
+def lowest(package):
+    """The lowest version that setup.cfg admits."""
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    (line,) = [row for row in setup["options"]["install_requires"].splitlines() if row.startswith(f"{package} ")]
+    return re.search(r">=([\d.]+)", line)[1]
+
+
+def test_the_lowest_anywidget(watch, folder, tmp_path):
+    version, old, root = lowest("anywidget"), tmp_path / "old", tmp_path / "root"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--target",
+        str(old),
+        f"anywidget=={version}",
+        "psygnal",
+    ]
+    if subprocess.run(pip, env=os.environ | {"PIP_CONSTRAINT": ""}, check=False).returncode:
+        pytest.skip(f"anywidget {version} cannot be installed here")
+    root.mkdir()
+    write_notebook(
+        root / "old.ipynb",
+        [CELL.format(folder=folder).strip(), ECHO, "import anywidget; print('anywidget', anywidget.__version__)"],
+    )
+    paths = {"PYTHONPATH": str(old), "JUPYTER_PATH": str(old / "share" / "jupyter")}
+    with jupyterlab(root, tmp_path / "home", **paths) as (base, token):
+        view = watch(base, f"/lab/tree/old.ipynb?token={token}&reset")
+        page = view.page
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.wait_for_function(READY, polling=250)
+        for cell in range(3):
+            page.evaluate(LAB_RUN, cell)
+        page.get_by_text(f"anywidget {version}").last.wait_for()
+        chosen = choose(page)
+        page.get_by_text(f"chosen {chosen}", exact=True).wait_for()
+        page.locator(".nbt-range").focus()
+        page.keyboard.press("Home")
+        page.locator(".nbt-layer-label strong").get_by_text("1", exact=True).wait_for()
+        assert ours(view) == [] and view.outside == []
 
 
 def test_notebook_7(watch, folder, tmp_path):

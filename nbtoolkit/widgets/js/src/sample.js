@@ -31,7 +31,7 @@ export function samplePane(ctx) {
     onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
   const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.job ? [owing, every, own] : [])) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
-  const missing = h("p", { class: "nbt-note", hidden: true, text: source.alone ? t`This picture is not in the page; export with a larger max_mb.` : t`The study has no picture of this sample.` });
+  const missing = h("p", { class: "nbt-note", hidden: true });
   const said = h("p", { class: "nbt-said", dir: "auto" });
   const bars = h("ul", { class: "nbt-bars" });
   const barsHeading = h("h3", { class: "nbt-h" });
@@ -58,6 +58,7 @@ export function samplePane(ctx) {
       strange = false;
       frame.hidden = !url;
       missing.hidden = Boolean(url);
+      missing.textContent = facts.pictured ? t`This picture is not in the page; export with a larger max_mb.` : t`The study has no picture of this sample.`;
       if (url && picture.src !== url) picture.src = url;
       picture.alt = facts.captions[0] ?? facts.caption;
       words = every.getAttribute("aria-pressed") === "true" ? await asked("words", facts.id, layer) : null;

@@ -7,7 +7,7 @@
  * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], slots: number[], concepts: Record<string, Concept[]>, tops: Record<string, [number, string[]][]>,
  *             metrics: Curve[], samples: { id: string, caption: string }[],
  *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
- * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number }} Facts
+ * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number, pictured: boolean, aspect: number }} Facts
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb
  * @typedef {{ shape: number[], low: number[], high: number[], bytes: Uint8Array }} Maps where each concept lies: (n_concepts, height, width) between low and high

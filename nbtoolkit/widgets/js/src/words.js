@@ -157,7 +157,8 @@ export function translator(locale) {
   const words = locale.toLowerCase().startsWith("zh") ? CHINESE : {};
   return (parts, ...values) => {
     const key = parts.reduce((text, part, i) => `${text}{${i - 1}}${part}`);
-    return (words[key] ?? key).replace(/\{(\d+)\}/g, (_, i) => String(values[Number(i)]));
+    const text = (words[key] ?? key).replace(/\{(\d+)\} (concept|picture|step)s/g, (all, i, noun) => (values[Number(i)] === 1 ? `{${i}} ${noun}` : all));
+    return text.replace(/\{(\d+)\}/g, (_, i) => String(values[Number(i)]));
   };
 }
 

@@ -20,6 +20,8 @@ test("values go where the language wants them, and are never read as text to tra
   const zh = translator("zh-CN"), en = translator("en-GB");
   assert.equal(zh`take concept ${3}, ${"{0} Close"}, out of layer ${4}`, "从第 4 层移除概念 3（{0} Close）");
   assert.equal(en`take concept ${3}, ${"snow"}, out of layer ${4}`, "take concept 3, snow, out of layer 4");
+  assert.equal(en`${1} concepts`, "1 concept");
+  assert.equal(en`${"1 pictures"} · ${11} pictures · ${1} concepts by ${"x"}`, "1 pictures · 11 pictures · 1 concept by x");
   assert.equal(translate(zh, "random words"), "随机词");
   assert.equal(translate(zh, "not in the list"), "not in the list");
 });
