@@ -175,7 +175,7 @@ class StudyView(anywidget.AnyWidget):
 
     @traitlets.validate("metric")
     def _valid_metric(self, proposal: Any) -> str:
-        known = ["", "all", *(curve["name"] for curve in self._meta["metrics"])]
+        known = ["", "all", *(curve["name"] for curve in self._meta.get("metrics", []))]
         if proposal["value"] not in known:
             raise traitlets.TraitError(f"metric is {proposal['value']!r}; expected one of {known}.")
         return str(proposal["value"])
@@ -192,6 +192,7 @@ class StudyView(anywidget.AnyWidget):
         """Close the view, and stop what it computes."""
         if hasattr(self, "_channel"):  # refused before it was made
             self._channel.close()
+            self._meta = {}  # hosts and IPython's Out keep closed widgets
         super().close()
 
     # --- outside a live notebook ------------------------------------------------------------------------

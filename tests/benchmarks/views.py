@@ -16,14 +16,17 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 import nbtoolkit as nbt
 from nbtoolkit.types import Sample
 
-from ..browser.conftest import FLAGS, READY, RUN, jupyterlab, write_notebook
+from ..browser.conftest import ASK, FLAGS, READY, RUN, jupyterlab, write_notebook
 
 REPEATS = 7
+RESIDENT = (
+    "import gc, re; gc.collect(); print(int(re.search('VmRSS:.*?([0-9]+)', open('/proc/self/status').read())[1]) / 1e3)"
+)
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # from an action to the moment at which a condition holds, looked at every frame
 UNTIL = """([act, holds]) => new Promise((done) => { const begun = performance.now(); eval(act);
@@ -64,6 +67,38 @@ def synthetic(n: int = 5000, n_layers: int = 32, k: int = 200, d: int = 16) -> n
         )
     scores = {layer: nbt.Scores({"reconstruction_error": 0.1 + layer / 100}) for layer in dictionaries}
     return nbt.Study("dog", dictionaries, groundings, samples, reps, scores)
+
+
+def memory(page: Page) -> None:
+    """What 200 layer changes and 50 views that are opened and closed leave behind, in the page (after a collection) and the kernel."""
+    devtools = page.context.new_cdp_session(page)
+
+    def used() -> tuple[float, float]:
+        page.wait_for_timeout(1500)
+        for _ in range(3):
+            devtools.send("HeapProfiler.collectGarbage")
+        heap = devtools.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+        return heap, float(page.evaluate(ASK, RESIDENT))
+
+    def told(what: str, before: tuple[float, float]) -> None:
+        after = used()
+        print(f"{what}: page {before[0]:.1f} to {after[0]:.1f} MB, kernel {before[1]:.0f} to {after[1]:.0f} MB")
+
+    steps = page.locator(".nbt-step")
+    for part in ("the first 100 layer changes", "the next 100"):
+        before = used()
+        for i in range(100):
+            steps.nth(0 if (i // 10) % 2 else 1).click()
+            page.wait_for_timeout(30)
+        told(part, before)
+    page.evaluate(ASK, "view.close()")
+    for part in ("the first 25 views opened and closed", "the next 25"):
+        before = used()
+        for _ in range(25):
+            page.evaluate(RUN, 1)
+            page.locator(".nbt-card").first.wait_for()
+            page.evaluate(ASK, "view.close()")
+        told(part, before)
 
 
 def main(what: str) -> None:
@@ -117,6 +152,7 @@ def main(what: str) -> None:
                 f"click to highlight {chosen:.0f} ms, layer to words {words:.0f} ms, to the first card's pictures {shown:.0f} ms"
             )
             print(f"scrolling the gallery: {page.evaluate(SCROLL):.0f} frames a second")
+            memory(page)
             browser.close()
 
 

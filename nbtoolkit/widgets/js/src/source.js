@@ -23,7 +23,7 @@ async function decoded(url) {
  */
 export function kernelSource(model) {
   let last = 0;
-  /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void, progress?(done: number, total: number): void }>} */
+  /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void, timer?: number, progress?(done: number, total: number): void }>} */
   const waiting = new Map();
   /** @type {Map<number, import("./types.js").Thumb>} */
   const thumbs = new Map();
@@ -37,6 +37,7 @@ export function kernelSource(model) {
     if (message?.kind === "progress") waiting.get(message.id)?.progress?.(message.done, message.total);
     if (!asker) return;
     waiting.delete(message.id);
+    clearTimeout(asker.timer);
     if (message.error) asker.reject(new Error(message.error));
     else asker.resolve({ data: message.data, buffers: buffers ?? [] });
   };
@@ -56,8 +57,8 @@ export function kernelSource(model) {
   const request = (op, args) =>
     new Promise((resolve, reject) => {
       const id = ++last;
-      waiting.set(id, { resolve, reject });
-      setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
+      const timer = window.setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
+      waiting.set(id, { resolve, reject, timer });
       send(id, { kind: "request", id, op, args });
     });
   /** @type {NonNullable<import("./types.js").Source["job"]>} */
@@ -124,6 +125,7 @@ export function kernelSource(model) {
     close() {
       model.off("msg:custom", receive);
       for (const url of urls) URL.revokeObjectURL(url);
+      for (const { timer } of waiting.values()) clearTimeout(timer);
       waiting.clear();
     },
   };

@@ -38,6 +38,7 @@ export function show(given, el, source) {
   /** Build the panes from what the study holds now; it may gain layers. */
   function build() {
     painted.abort();
+    if (!("token" in model.get("_meta"))) return; // the kernel closes the view
     painted = new AbortController();
     /** @type {(() => void)[]} */
     const listeners = [];

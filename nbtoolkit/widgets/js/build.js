@@ -1,0 +1,16 @@
+/** Build what Python serves: the widget, the script of exported pages, the style sheet. `node build.js [FOLDER/]` */
+
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { build } from "esbuild";
+
+const to = process.argv[2] ?? new URL("../static/", import.meta.url).pathname;
+const bundle = async (/** @type {string} */ from, /** @type {object} */ options) =>
+  (await build({ entryPoints: [from], bundle: true, minify: true, write: false, ...options })).outputFiles[0].text.trim();
+
+// hosts evaluate a module anew for every widget and never let go of it: only the first one runs the code, the others find it
+const code = await bundle("src/main.js", { format: "iife", globalName: "views" });
+const key = createHash("sha256").update(code).digest("hex").slice(0, 16);
+writeFileSync(`${to}nbtoolkit.js`, `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`);
+writeFileSync(`${to}standalone.js`, `${await bundle("src/standalone.js", { format: "iife" })}\n`);
+writeFileSync(`${to}nbtoolkit.css`, `${await bundle("src/style.css", {})}\n`);
