@@ -13,6 +13,7 @@ from .blocks import Blocks
 from .solvers import objective_of, sweep_codes, update_concepts
 
 Array = np.ndarray
+_CHOICE = 1000  # rows among which the first concepts are chosen
 
 
 def leading_basis(X: Array, rank: int, rng: np.random.RandomState) -> Array:
@@ -29,6 +30,7 @@ def starting_concepts(P: Array, k: int, spread: bool, rng: np.random.RandomState
     """Unit vectors to begin with, (k, r): rows of P far from each other (k-means++), or random directions."""
     U = np.empty((0, P.shape[1]))
     if spread:
+        P = P[:: max(1, len(P) // max(_CHOICE, 5 * k))]
         norms = row_norms(P)
         unit = P[norms > 0] / norms[norms > 0, None]
         if len(unit):

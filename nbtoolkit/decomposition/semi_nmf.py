@@ -181,7 +181,7 @@ class SemiNMF(Dictionary):
                 stacklevel=4,
             )
         self.objective_path_, self.n_iter_, self.n_samples_seen_ = np.array(path), len(path) - 1, X.n
-        self._finish(X, U, x2)
+        self._finish(X, U, x2, W if W.shape[1] == X.n else None)
 
     def _from_best_start(
         self, P: Array, basis: Array | None, n: int, rng: np.random.RandomState
@@ -234,13 +234,13 @@ class SemiNMF(Dictionary):
         U = U if basis is None else U @ basis
         return U / np.maximum(1.0, np.linalg.norm(U, axis=1, keepdims=True))
 
-    def _finish(self, X: Blocks, U: Array, x2: float) -> None:
+    def _finish(self, X: Blocks, U: Array, x2: float, W: Array | None) -> None:
         """Order the concepts, and state the objective of the exact codes."""
         encoder, A, fit = ExactCodes(U), np.zeros((len(U), len(U))), 0.0
         sums, largest = np.zeros(len(U)), np.zeros(len(U))
-        for _, block in X:
+        for rows, block in X:
             products = block @ U.T
-            V = encoder.solve(products - self.alpha_ / 2)
+            V = encoder.solve(products - self.alpha_ / 2, None if W is None else W[:, rows])
             A += V.T @ V
             fit += float(np.sum(V * products))
             sums += V.sum(0)

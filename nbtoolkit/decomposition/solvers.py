@@ -103,13 +103,16 @@ class ExactCodes:
             np.matmul(rows, self._U.T, out=H[start : start + _ROWS])
         return self.solve(H - lam / 2)
 
-    def solve(self, H: Array) -> Array:
-        """Codes (n, K) from H = XUᵀ − λ/2."""
+    def solve(self, H: Array, near: Array | None = None) -> Array:
+        """Codes (n, K) from H = XUᵀ − λ/2; ``near`` (K, n) are codes of a dictionary close to this one, where there are any."""
         H = H.astype(np.float64, copy=False)
         if len(H) <= _FEW:
             return self._one_by_one(H)
-        C, n_sweeps = np.ascontiguousarray(H.T, np.float32), 16 if len(self.gram) < 100 else 32
-        start = sweep_codes(C, self.gram.astype(np.float32), np.zeros_like(C), n_sweeps).T
+        C = np.ascontiguousarray(H.T, np.float32)
+        start, n_sweeps = (
+            (np.zeros_like(C), 16 if len(self.gram) < 100 else 32) if near is None else (near.astype(np.float32), 4)
+        )
+        start = sweep_codes(C, self.gram.astype(np.float32), start, n_sweeps).T
         return _pivot(H, self.gram, np.ascontiguousarray(start, np.float64), self._one_by_one)
 
     def _one_by_one(self, H: Array) -> Array:

@@ -237,12 +237,14 @@ def codes(name: str, X: np.ndarray) -> None:
 def stream(n: int, d: int = 4096, k: int = 20) -> None:
     with tempfile.TemporaryDirectory() as folder:
         mapped = np.memmap(Path(folder) / "x", np.float16, "w+", shape=(n, d))
-        basis = planted(2 * d, d, k)  # its rows, mixed anew: normal numbers for each entry would take hours
-        rng = np.random.default_rng(0)
+        base, rng = (
+            hidden_like(2 * d, d, k),
+            np.random.default_rng(0),
+        )  # its rows again and again, each with noise of its own
         for start in range(0, n, 10_000):
             part = mapped[start : start + 10_000]
-            rows = rng.integers(len(basis), size=(2, len(part)))
-            part[:] = rng.random((len(part), 1), np.float32) * basis[rows[0]] + 0.5 * basis[rows[1]]
+            noise = rng.standard_normal(part.shape, np.float32) * np.float32(3 / np.sqrt(d))
+            part[:] = base[rng.integers(len(base), size=len(part))] + noise
         buffer = np.empty((512, d), np.float32)
         read, _ = cpu(
             lambda: [np.copyto(buffer[: len(mapped[i : i + 512])], mapped[i : i + 512]) for i in range(0, n, 512)]
