@@ -133,9 +133,11 @@ def main(what: str) -> None:
             )
 
             def median(act: str, holds: str) -> float:
-                return statistics.median(
-                    page.evaluate(UNTIL, [act.replace("N", str(i)), holds.replace("N", str(i))]) for i in range(2, 9)
-                )
+                times = []
+                for i in range(2, 9):
+                    times.append(page.evaluate(UNTIL, [act.replace("N", str(i)), holds.replace("N", str(i))]))
+                    page.wait_for_timeout(500)  # what comes after what is looked at, such as the other cards' pictures
+                return statistics.median(times)
 
             page.wait_for_timeout(3000)  # of reading: the other layers come meanwhile
             page.evaluate(FRAME)

@@ -58,7 +58,8 @@ export function showThumb(el, thumb) {
 export const reason = (error) => String(error).replace(/^Error: \w+: /, "");
 
 /**
- * Fetch the pictures of rows: of the first ones at once, of the others when they are about to be seen.
+ * Fetch the pictures of rows: of the first ones at once, of the others when they are about to be seen, and again whenever
+ * they are, because pictures that were out of sight for long are let go.
  * @param {import("./types.js").Context} ctx @param {number} eager @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then] called with every picture
  * @returns {(rows: HTMLElement[]) => void} to be called with the rows whenever they are new
  */
@@ -79,12 +80,17 @@ export function lazyPictures(ctx, eager, then) {
     }
   };
   const visible = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) { visible.unobserve(target); load(/** @type {HTMLElement} */ (target)); }
-  }, { rootMargin: "300px" });
+    for (const { isIntersecting, target } of entries) if (isIntersecting) load(/** @type {HTMLElement} */ (target));
+  }, /** @type {IntersectionObserverInit} */ ({ rootMargin: "300px", scrollMargin: "300px" })); // of the page, and of the list in it
   ctx.signal.addEventListener("abort", () => visible.disconnect());
+  let turn = 0;
   return (rows) => {
+    const mine = ++turn;
     visible.disconnect();
-    rows.forEach((row, i) => { if (i < eager) load(row); else visible.observe(row); });
+    rows.forEach(async (row, i) => {
+      if (i < eager) await load(row);
+      if (mine === turn && !ctx.signal.aborted) visible.observe(row);
+    });
   };
 }
 

@@ -5,7 +5,8 @@ import { floats } from "./state.js";
 
 export const GONE = "The kernel that this view belongs to is gone: it no longer hears of what you do here. Run the cell again.";
 const TIMEOUT = 60_000;
-const KEEP = 600; // strips kept before the oldest pictures are let go
+const KEEP = 150; // strips kept before those that were shown longest ago are let go: eight tiles each, 60 MB when decoded
+const MAPS = 600; // pictures of which the maps are kept
 
 /**
  * Wait until the browser has decoded a picture: a card below the fold then shows it in its first frame, not a grey box.
@@ -89,17 +90,19 @@ export function kernelSource(model) {
         signal?.addEventListener("abort", cancel);
         answer.catch(() => maps.delete(key));
         maps.set(key, answer);
-        if (maps.size > KEEP) maps.delete([...maps.keys()][0]);
+        if (maps.size > MAPS) maps.delete([...maps.keys()][0]);
       }
       return /** @type {Promise<any>} */ (maps.get(key));
     } : null,
     async thumbs(rows) {
-      const missing = rows.filter((r) => !thumbs.has(r));
-      if (missing.length) {
+      const touch = () => { for (const url of new Set(rows.map((r) => thumbs.get(r)?.url))) if (url && urls.delete(url)) urls.add(url); };
+      for (let missing; (missing = rows.filter((r) => !thumbs.has(r))).length;) { // others may be let go meanwhile
         const { data, buffers } = await request("thumbs", { rows: missing });
         const url = blob(buffers[0]);
         await decoded(url);
-        missing.forEach((row, index) => thumbs.set(row, { url, index, count: missing.length, caption: data.captions[index], aspect: data.aspects[index] }));
+        const count = missing.length;
+        missing.forEach((row, index) => thumbs.set(row, { url, index, count, caption: data.captions[index], aspect: data.aspects[index] }));
+        touch(); // before the oldest are chosen
         while (urls.size > KEEP) {
           const [oldest] = urls;
           URL.revokeObjectURL(oldest);
@@ -107,6 +110,7 @@ export function kernelSource(model) {
           for (const [row, t] of thumbs) if (t.url === oldest) thumbs.delete(row);
         }
       }
+      touch();
       return new Map(rows.map((r) => [r, /** @type {import("./types.js").Thumb} */ (thumbs.get(r))]));
     },
     layer: (layer) => request("layer", { layer }).then(({ data }) => data),
