@@ -20,7 +20,13 @@ class Answers:
 
     def quick(self) -> Operations:
         """What is answered at once."""
-        return {"thumbs": self._thumbs, "sample": self._sample, "activations": self._activations, "layer": self._layer}
+        return {
+            "thumbs": self._thumbs,
+            "sample": self._sample,
+            "activations": self._activations,
+            "layer": self._layer,
+            "ids": self._ids,
+        }
 
     def slow(self) -> Operations:
         """What a model has to run for, on a thread."""
@@ -47,13 +53,16 @@ class Answers:
     def _layer(self, layer: int) -> Answer:
         return encode.one_layer(self._view._study, layer), []
 
+    def _ids(self) -> Answer:
+        return {"ids": [s.id for s in self._view._study.samples]}, []
+
     def _plain(self, name: str) -> Any:
         return lambda job, **question: (getattr(self._live, name)(**question), [])
 
-    def _maps(self, job: Job, **question: Any) -> Answer:
+    def _maps(self, job: Job, row: int, at: int) -> Answer:
         if job.cancel.is_set():  # while it waited for its turn
             raise Cancelled("Nobody looks at this picture any more.")
-        about, pixels = self._live.maps(**question)
+        about, pixels = self._live.maps(self._view._study.samples[row].id, at=at)
         return about, [pixels]
 
     def maps_of(self, layer: int) -> dict[str, Any]:
@@ -73,5 +82,5 @@ class Answers:
     def _compute(self, job: Job, layers: list[int]) -> Answer:
         view = self._view
         view._study = self._live.compute(layers, progress=job.progress, cancel=job.cancel)
-        view._meta = view._described([view.layer])
+        view._meta = view._described()
         return {"layers": list(view._study.layers)}, []

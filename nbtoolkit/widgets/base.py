@@ -115,7 +115,7 @@ class StudyView(anywidget.AnyWidget):
         self._channel = Channel(lambda *message: self.send(*message), self._answers.quick(), self._answers.slow())
         super().__init__(
             _kind=self.kind,
-            _meta=self._described([start]),
+            _meta=self._described(),
             layer=start,
             concept=concept,
             sample=sample,
@@ -125,8 +125,8 @@ class StudyView(anywidget.AnyWidget):
         )
         self.on_msg(self._channel.receive)
 
-    def _described(self, layers: Sequence[int] | None = None) -> dict[str, Any]:
-        return encode.describe(self._study, layers) | {
+    def _described(self) -> dict[str, Any]:
+        return encode.outline(self._study) | {
             "live": None if self._live is None else self._live.facts,
             "locale": options.locale,
         }
@@ -216,7 +216,8 @@ class StudyView(anywidget.AnyWidget):
         pathlib.Path
             The file.
         """
-        state = {"_kind": self.kind, "_meta": self._described() | {"live": None}, **self._shown()}
+        meta = self._described() | encode.content(self._study) | {"live": None}
+        state = {"_kind": self.kind, "_meta": meta, **self._shown()}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
         data = encode.embedded(self._study, max_mb)
         if maps:

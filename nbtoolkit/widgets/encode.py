@@ -27,17 +27,24 @@ METRICS = {
 }
 
 
-def describe(study: Study, layers: Sequence[int] | None = None) -> dict[str, Any]:
-    """What is drawn at once, as JSON: curves, and the concepts and captions of some layers (all where not given); no pictures."""
-    shown = {str(layer): one_layer(study, layer) for layer in (study.layers if layers is None else layers)}
+def outline(study: Study) -> dict[str, Any]:
+    """What a view opens with, as JSON: curves, and by what each layer is told. Hosts keep this message for good, so it is small."""
     first = study.dictionary(study.layers[-1])
     slots = sorted({*study.layers, *(i for i in study.representations.layers if i > 0)})
     return {
         "token": study.token, "model": short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
         "layers": list(study.layers), "slots": slots, "metrics": _curves(study), "tops": {str(layer): _top(study, layer) for layer in study.layers},
-        "ids": [s.id for s in study.samples], "concepts": {layer: one["concepts"] for layer, one in shown.items()},
-        "captions": {row: caption for one in shown.values() for row, caption in one["captions"].items()},
+        "concepts": {},
     }  # fmt: skip
+
+
+def content(study: Study) -> dict[str, Any]:
+    """What a page without a kernel needs of the samples and concepts at once: ``ids``, ``concepts`` by layer, ``captions`` by row."""
+    return {
+        "ids": [s.id for s in study.samples],
+        "concepts": {str(layer): one_layer(study, layer)["concepts"] for layer in study.layers},
+        "captions": {str(i): s.caption for i, s in enumerate(study.samples)},
+    }
 
 
 def one_layer(study: Study, layer: int) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     # a slider that is moved faster than the kernel answers ends at the last layer's words
     page.evaluate(ASK, "import time; _old = view._channel._quick['layer']\n"
                        "def slow(layer):\n    time.sleep(0.2); return _old(layer)\n"
-                       "view._channel._quick['layer'] = slow; view._meta = view._described([1])")  # fmt: skip
+                       "view._channel._quick['layer'] = slow; view._meta = view._described()")  # fmt: skip
     views.nth(0).locator(".nbt-range").focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")

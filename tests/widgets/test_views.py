@@ -129,12 +129,13 @@ def test_requests_are_answered(study):
     np.testing.assert_array_equal(np.frombuffer(rest, "<f4"), cd.unexplained)
 
 
-def test_only_the_layer_that_is_shown_is_in_the_first_message(study):
+def test_a_view_opens_with_a_small_message_and_the_rest_is_asked_for(study):
     w = Explorer(study, layer=2)
-    assert list(w._meta["concepts"]) == ["2"] and set(w._meta["tops"]) == {str(i) for i in study.layers}
+    assert w._meta["concepts"] == {} and "ids" not in w._meta and set(w._meta["tops"]) == {str(i) for i in study.layers}
+    assert len(json.dumps(w._meta)) < 10_000
+    assert ask(w, "ids")[0]["data"]["ids"] == [s.id for s in study.samples]
     content, _ = ask(w, "layer", layer=4)
-    every = encode.describe(study)
-    assert content["data"]["concepts"] == every["concepts"]["4"]
+    assert content["data"]["concepts"] == encode.content(study)["concepts"]["4"]
     shown = {i for group in study.grounding(4).exemplars for i in group}
     assert {study.samples[int(i)].id: c for i, c in content["data"]["captions"].items()} == {
         s.id: s.caption for s in study.samples if s.id in shown
@@ -207,7 +208,7 @@ def test_a_failing_request_is_answered_with_its_error(study, caplog):
 
 
 def test_description_matches_the_study(study):
-    meta = encode.describe(study)
+    meta = encode.outline(study) | encode.content(study)
     for layer in study.layers:
         shares = [c["share"] for c in meta["concepts"][str(layer)]]
         assert sum(shares) == pytest.approx(1, abs=2e-3)

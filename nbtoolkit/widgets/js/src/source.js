@@ -86,7 +86,7 @@ export function kernelSource(model) {
     maps: live ? (row, layer, signal) => {
       const key = `${layer}:${row}`;
       if (!maps.has(key)) {
-        const { answer, cancel } = job("maps", { sample: model.get("_meta").ids[row], at: layer });
+        const { answer, cancel } = job("maps", { row, at: layer });
         signal?.addEventListener("abort", cancel);
         answer.catch(() => maps.delete(key));
         maps.set(key, answer);
@@ -113,6 +113,7 @@ export function kernelSource(model) {
       touch();
       return new Map(rows.map((r) => [r, /** @type {import("./types.js").Thumb} */ (thumbs.get(r))]));
     },
+    ids: () => request("ids", {}).then(({ data }) => data.ids),
     layer: (layer) => request("layer", { layer }).then(({ data }) => data),
     async sample(row) {
       const { data, buffers } = await request("sample", { row });
@@ -168,6 +169,7 @@ export function pageSource(data) {
         return picture ? [[row, { url: picture, index: 0, count: 1, caption: data.facts[row]?.caption ?? "", aspect: data.facts[row]?.aspect ?? 1 }]] : [];
       }));
     },
+    ids: () => Promise.resolve([]), // they are in the page's meta data
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     async sample(row) {
       return { facts: data.facts[row], url: url(row) };

@@ -23,7 +23,7 @@
  * What a pane needs: the state, its meta data, and where bulk data comes from.
  * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, arrive(f: () => void): void, t: Translator }} Context
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
- *             layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void, alone?: boolean,
+ *             ids(): Promise<string[]>, layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void, alone?: boolean,
  *             maps: null | ((row: number, layer: number, signal?: AbortSignal) => Promise<Maps>),
  *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job) }} Source
  *

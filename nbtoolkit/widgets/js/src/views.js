@@ -44,11 +44,14 @@ export function show(given, el, source) {
     const listeners = [];
     const meta = whole(model.get("_meta"));
     const here = painted.signal;
-    const known = () => meta.concepts === undefined || String(model.get("layer")) in meta.concepts;
+    const known = () => meta.concepts === undefined || (meta.samples && String(model.get("layer")) in meta.concepts);
     /** @type {Map<number, Promise<void>>} */
     const coming = new Map();
+    /** @type {Promise<void> | undefined} */
+    let named;
+    const samples = () => (named ??= meta.samples ? Promise.resolve() : source.ids().then((ids) => { meta.samples = ids.map((id) => ({ id, caption: "" })); }));
     const fetchLayer = (/** @type {number} */ layer) => {
-      if (!coming.has(layer)) coming.set(layer, source.layer(layer).then((found) => learn(meta, layer, found)).catch((error) => { coming.delete(layer); throw error; }));
+      if (!coming.has(layer)) coming.set(layer, Promise.all([samples(), source.layer(layer)]).then(([, found]) => learn(meta, layer, found)).catch((error) => { coming.delete(layer); throw error; }));
       return /** @type {Promise<void>} */ (coming.get(layer));
     };
     const ctx = {
@@ -94,12 +97,12 @@ function lenient(model, lost) {
 }
 
 /**
- * The study as the panes read it; the message has the captions of some samples, and the concepts of some layers.
+ * The study as the panes read it; what the message does not have is asked for.
  * @param {any} meta @returns {any}
  */
 function whole(meta) {
-  if (!meta.ids) return meta;
-  return { ...meta, concepts: { ...meta.concepts }, samples: meta.ids.map((/** @type {string} */ id, /** @type {number} */ i) => ({ id, caption: meta.captions[i] ?? "" })) };
+  if (meta.sides) return meta; // of a comparison, complete
+  return { ...meta, concepts: { ...meta.concepts }, samples: meta.ids && meta.ids.map((/** @type {string} */ id, /** @type {number} */ i) => ({ id, caption: meta.captions[i] ?? "" })) };
 }
 
 /** @param {any} meta @param {number} layer @param {{ concepts: import("./types.js").Concept[], captions: Record<string, string> }} found */
