@@ -96,12 +96,12 @@ def _value(P: Array, U: Array, W: Array, lam: float, x2: float) -> tuple[float, 
 def polish(X: Blocks, U: Array, W: Array | None, lam: float, x2: float) -> tuple[Array, float]:
     """One exact alternation in the full space, reading X once, and by which part the new concepts lower the objective.
 
-    The codes W (K, n) are updated in place, or made and forgotten.
+    The codes W (K, n) are updated in place, at length where they are all 0; without them they are made and forgotten.
     """
     G, A, B, total = U @ U.T, np.zeros((len(U), len(U))), np.zeros(U.shape), 0.0
     for rows, block in X:
         old = np.zeros((len(U), len(block)), U.dtype) if W is None else np.ascontiguousarray(W[:, rows])
-        part = sweep_codes((block @ U.T).T - lam / 2, G, old, 3 if W is not None else 15)
+        part = sweep_codes((block @ U.T).T - lam / 2, G, old, 3 if old.any() else 12)
         if W is not None:
             W[:, rows] = part
         A += part @ part.T

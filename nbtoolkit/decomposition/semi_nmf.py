@@ -29,6 +29,7 @@ _SHORT = 15  # iterations after which several starting points are compared
 _FEW = 1000  # rows for which every one of them goes on to the end
 _LIGHT = ((40_000, 10), (100_000, 4))  # rows times concepts up to which so many are tried
 _HELD = 100_000  # rows that are iterated on in memory; more are polished and coded block by block
+_KEPT = 25_000_000  # codes that are kept between the passes over all rows
 _SMALL = 4_000_000  # numbers in X: below it threads only wait for each other
 
 
@@ -170,9 +171,11 @@ class SemiNMF(Dictionary):
         if basis is not None:
             U = U @ basis.T
         if basis is not None or len(W[0]) < X.n:
+            if W.shape[1] < X.n:  # the codes of all rows begin at 0, and are kept where they are not too many
+                W = np.zeros((k, X.n if X.n * k <= _KEPT else 0), U.dtype)
             for _ in range(_POLISH):
-                U, gain = polish(X, U, W if W.shape[1] == X.n else None, lam, x2)
-                if gain < (10 if some == X.n else 100) * self.tol:  # the next one gains about a thirtieth of it
+                U, gain = polish(X, U, W if W.size else None, lam, x2)
+                if gain < (10 if some == X.n else 300) * self.tol:  # the next one gains about a thirtieth of it
                     break
         if not converged:
             warnings.warn(

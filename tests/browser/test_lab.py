@@ -141,6 +141,23 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     page.get_by_text("patches, scores from").wait_for(timeout=20_000)
     drawn = page.evaluate(DRAWN)
     assert drawn[:2] == [8, 8] and drawn[2] > 2
+    # every word of the answer, and a word's place
+    page.get_by_role("button", name="every word").click()
+    pieces = page.locator(".nbt-piece")
+    pieces.nth(1).wait_for()
+    own = page.locator(".nbt-bars").inner_text()
+    assert (
+        pieces.nth(1).inner_text().strip() != study.token
+        and page.locator('.nbt-piece[aria-pressed="true"]').inner_text().strip() == study.token
+    )
+    pieces.nth(1).click()
+    page.get_by_text(f"What “{pieces.nth(1).inner_text().strip()}” means here").wait_for()
+    assert page.locator(".nbt-bars").inner_text() != own
+    page.get_by_text("weighted by activation").wait_for()
+    page.locator(".nbt-frame").hover()
+    page.wait_for_function("[...document.querySelectorAll('.nbt-piece')].some((e) => e.style.boxShadow)")
+    page.get_by_role("button", name="every word").click()
+    page.locator(".nbt-said mark").wait_for()
     page.locator(".nbt-frame").hover()
     page.get_by_text("Row 4, column").or_(page.get_by_text("Row 5, column")).first.wait_for()
     page.get_by_role("button", name="effect on the word").click()

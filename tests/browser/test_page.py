@@ -1,7 +1,10 @@
 """The exported page from file://: every pane, both themes, every width, keyboard, hostile text, no request at all."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.widgets import ConceptGallery, DictionaryComparison, LayerSlider, SampleAttribution
@@ -214,4 +217,75 @@ def test_two_dictionaries_side_by_side(open_page, study, node_modules, tmp_path,
     page.get_by_role("slider").fill("1")
     assert page.locator(".nbt-pair").count() == 16
     assert page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
+    view.clean()
+
+
+def test_a_lesson_goes_on_in_a_page_without_a_kernel(open_page, study, tmp_path):
+    lesson = [
+        {"say": "Go to layer 5.", "set": {"layer": 2, "concept": 0}, "check": {"layer": 5}},
+        {"say": "Select concept 3.", "check": {"concept": [3]}},
+        {"say": "That is all."},
+    ]
+    view = open_page(nbt.explore(study, steps=lesson).to_html(tmp_path / "lesson.html"))
+    page, guide = view.page, view.page.locator(".nbt-guide")
+    assert "Step 1 of 3" in guide.inner_text() and state(page, "layer") == 2
+    page.get_by_role("slider").fill("4")
+    assert "Step 2 of 3" in guide.inner_text() and "Select concept 3." in guide.inner_text()
+    page.locator('.nbt-card[data-concept="3"]').click()
+    guide.get_by_role("button", name="Done").click()
+    assert "All 3 steps done" in guide.inner_text() and state(page, "step") == 3
+    guide.get_by_role("button", name="Start again").click()
+    assert "Step 1 of 3" in guide.inner_text() and state(page, "layer") == 2
+    view.clean()
+
+
+def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
+    view = open_page(page_file)
+    page = view.page
+    page.locator(".nbt-bar").first.wait_for()
+    for button, name, kind in (
+        (".nbt-figure .nbt-save", "clip_score", "svg"),
+        (".nbt-bars-head .nbt-save", "concepts", "svg"),
+    ):
+        with page.expect_download() as found:
+            page.locator(button).first.click()
+        assert found.value.suggested_filename == f"{name}.{kind}"
+        found.value.save_as(tmp_path / name)
+        root = ElementTree.fromstring((tmp_path / name).read_text("utf-8"))
+        texts = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(texts) >= 5
+        assert all(e.get("fill") for e in root.iter("{http://www.w3.org/2000/svg}text"))
+    with page.expect_download() as found:
+        page.locator(".nbt-figure .nbt-save").nth(1).click()
+    found.value.save_as(tmp_path / "chart.png")
+    picture = Image.open(tmp_path / "chart.png")
+    assert picture.size == (900, 288) and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
+    view.clean()
+
+
+def test_scores_are_chosen(open_page, page_file):
+    page = open_page(page_file).page
+    shown = page.locator(".nbt-charts .nbt-figure:visible")
+    assert shown.count() == 2
+    chooser = page.get_by_role("combobox", name="Score by layer")
+    chooser.select_option("overlap")
+    assert shown.count() == 1 and "Word overlap" in shown.inner_text() and state(page, "metric") == "overlap"
+    chooser.select_option("all")
+    assert shown.count() == 4
+
+
+def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path):
+    view = open_page(nbt.explore(study, model, data=data, layer=4).to_html(tmp_path / "maps.html", maps=True))
+    page = view.page
+    page.get_by_role("combobox", name="Where a concept lies in its pictures").select_option("heat")
+    page.locator(".nbt-card").first.locator(".nbt-overlay").first.wait_for()
+    painted = page.locator(".nbt-card").first.locator(".nbt-overlay").count()
+    assert painted >= 4
+    page.get_by_role("combobox", name="Overlay of the selected concept").select_option("contour")
+    page.get_by_text("patches, scores from").wait_for()
+    before = page.locator(".nbt-card .nbt-thumb").first.evaluate("(e) => e.style.backgroundSize")
+    page.get_by_role("combobox", name="Where a concept lies in its pictures").select_option("crop")
+    page.wait_for_timeout(500)
+    sizes = page.locator(".nbt-card .nbt-thumb").evaluate_all("(es) => es.map((e) => e.style.backgroundSize)")
+    assert page.locator(".nbt-card .nbt-overlay").count() == 0 and len(set(sizes) - {before}) > 2
     view.clean()
