@@ -168,6 +168,18 @@ def test_a_sample_among_many_concepts_is_solved_by_the_growing_set(rng):
         assert np.abs(grown - codes._active_set(h)).max() <= 1e-9 * grown.max()
 
 
+@pytest.mark.parametrize("alpha", [1.0, "auto"])
+def test_a_nan_in_a_large_file_is_told_with_its_place(rng, tmp_path, alpha):
+    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(20_000, 250))
+    mapped[:] = rng.normal(size=mapped.shape)
+    learnt = nbt.SemiNMF(4, alpha=alpha, max_iter=20, random_state=0)
+    mapped[19_999, 11] = np.nan
+    with pytest.raises(ValueError, match="NaN at row 19999, column 11"):
+        learnt.fit(mapped)
+    with pytest.raises(ValueError, match="NaN at row 99, column 11"):
+        nbt.SemiNMF(4, random_state=0).partial_fit(mapped[:100]).partial_fit(mapped[-100:])
+
+
 def test_the_path_never_rises_and_float32_gives_the_same_concepts():
     X, _ = planted(n=900, d=300, noise=2.0)
     a = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(X)

@@ -93,7 +93,7 @@ def _value(P: Array, U: Array, W: Array, lam: float, x2: float) -> tuple[float, 
     return objective_of(A, B, U, float(W.sum(dtype=np.float64)), x2, lam), A, B
 
 
-def polish(X: Blocks, U: Array, W: Array | None, lam: float, x2: float) -> tuple[Array, float]:
+def polish(X: Blocks, U: Array, W: Array | None, lam: float) -> tuple[Array, float]:
     """One exact alternation in the full space, reading X once, and by which part the new concepts lower the objective.
 
     The codes W (K, n) are updated in place, at length where they are all 0; without them they are made and forgotten.
@@ -107,6 +107,7 @@ def polish(X: Blocks, U: Array, W: Array | None, lam: float, x2: float) -> tuple
         A += part @ part.T
         B += part @ block
         total += float(part.sum(dtype=np.float64))
+    x2 = X.norms()[0]
     before = objective_of(A, B, U, total, x2, lam)
     U = update_concepts(A, B, U.astype(np.float64)).astype(U.dtype)
     return U, 1 - objective_of(A, B, U, total, x2, lam) / max(before, 1e-300)

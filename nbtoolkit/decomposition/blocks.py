@@ -25,6 +25,25 @@ def few_plain_rows(X: Any, estimator: Any) -> bool:
     )
 
 
+def squared_norms(rows: Array, first: int = 0) -> Array:
+    """Squared norm of every row (n,), in float64; ``first`` is the number of the first one, for the error.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity, with its row and column.
+    """
+    squares = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
+    if not np.isfinite(squares).all():  # or too large for float32 when squared
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    if not np.isfinite(squares).all():
+        i = int(np.flatnonzero(~np.isfinite(squares))[0])
+        j = int(np.flatnonzero(~np.isfinite(rows[i]))[0])
+        what = "NaN" if np.isnan(rows[i, j]) else "infinity"
+        raise ValueError(f"Input X contains {what} at row {first + i}, column {j}; expected finite numbers.")
+    return squares
+
+
 class Blocks:
     """Rows of X in blocks, in one buffer: a fresh large block would cost more in page faults than in reading.
 
@@ -47,40 +66,44 @@ class Blocks:
         self.size = X.size
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self._copy = X.dtype != self.dtype or isinstance(X, np.memmap)
+        self._norms: tuple[float, float] | None = None
 
     def __iter__(self) -> Iterator[tuple[slice, Array]]:
         buffer = np.empty((min(ROWS, self.n), self.d), self.dtype) if self._copy else None
+        total, lengths = 0.0, 0.0
         for start in range(0, self.n, ROWS):
             rows = slice(start, min(start + ROWS, self.n))
-            if buffer is None:
-                yield rows, self.X[rows]
-            else:
+            part = self.X[rows]
+            if buffer is not None:
                 part = buffer[: rows.stop - start]
                 part[:] = self.X[rows]
-                yield rows, part
+            if self._norms is None:
+                squares = squared_norms(part, start)
+                total += float(squares.sum())
+                lengths += float(np.sqrt(squares).sum())
+            yield rows, part
+        if self._norms is None:
+            self._norms = total, lengths / self.n
 
     def norms(self) -> tuple[float, float]:
-        """‖X‖² and the mean norm of a row.
+        """‖X‖² and the mean norm of a row; they are made, and the rows checked, in the first pass over all rows, for whatever purpose.
 
         Raises
         ------
         ValueError
             NaN or infinity, with its row and column.
         """
-        total, lengths = 0.0, 0.0
-        for rows, block in self:
-            squares = np.einsum("ij,ij->i", block, block).astype(np.float64)
-            if not np.isfinite(squares).all():  # or too large for float32 when squared
-                squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
-            if not np.isfinite(squares).all():
-                i = int(np.flatnonzero(~np.isfinite(squares))[0])
-                j = int(np.flatnonzero(~np.isfinite(block[i]))[0])
-                raise ValueError(
-                    f"Input X contains {'NaN' if np.isnan(block[i, j]) else 'infinity'} at row {rows.start + i}, column {j}; expected finite numbers."
-                )
-            total += float(squares.sum())
-            lengths += float(np.sqrt(squares).sum())
-        return total, lengths / self.n
+        if self._norms is None:
+            for _ in self:
+                continue
+        assert self._norms is not None
+        return self._norms
+
+    def checked(self, some: Array) -> Array:
+        """Give some rows, or what was made of them, back; where they are not finite, look through all for the error."""
+        if not np.isfinite(some).all():
+            self.norms()
+        return some
 
     def take(self, rows: Array) -> Array:
         """Copy some rows, ascending: (len(rows), d)."""

@@ -124,7 +124,7 @@ class SemiNMF(Dictionary):
                 )
             self._learn(blocks)
             self._seen, self.n_samples_seen_ = (0.0, 0.0), 0
-        rows = blocks.take(np.arange(blocks.n))
+        rows = blocks.checked(blocks.take(np.arange(blocks.n)))
         V = self._encoder().of(rows, self.alpha_)
         self._seen = A, B = self._seen[0] + V.T @ V, self._seen[1] + V.T @ rows
         U = update_concepts(A, B, self.components_.astype(np.float64))
@@ -155,18 +155,17 @@ class SemiNMF(Dictionary):
 
     def _learn(self, X: Blocks) -> None:
         rng = check_random_state(self.random_state)
-        x2, mean_norm = X.norms()
-        self.alpha_ = lam = self._lambda(mean_norm)
+        self.alpha_ = lam = self._lambda(X)
         k = self.n_components
         some = X.n if X.size <= _SMALL else min(X.n, max(4096, 40 * k))
-        sample = X.take(np.arange(X.n) if some == X.n else np.sort(rng.choice(X.n, some, replace=False)))
+        sample = X.checked(X.take(np.arange(X.n) if some == X.n else np.sort(rng.choice(X.n, some, replace=False))))
         rank = k + max(44, k // 2)
         basis = None if rank >= min(X.d, some) else leading_basis(sample, rank, rng)  # (d, rank)
         P = sample if basis is None else sample @ basis
         U, W, path, converged = self._from_best_start(P, basis, X.n, rng)
         if some < X.n:
             more = np.arange(X.n) if X.n <= _HELD else np.sort(rng.choice(X.n, _HELD, replace=False))
-            P = X.project(basis, more)
+            P = X.checked(X.project(basis, more))
             U, W, path, _ = alternate(P, U, first_codes(P, U, lam, 8), lam, max(1, self.max_iter // 8), self.tol)
         if basis is not None:
             U = U @ basis.T
@@ -174,7 +173,7 @@ class SemiNMF(Dictionary):
             if W.shape[1] < X.n:  # the codes of all rows begin at 0, and are kept where they are not too many
                 W = np.zeros((k, X.n if X.n * k <= _KEPT else 0), U.dtype)
             for _ in range(_POLISH):
-                U, gain = polish(X, U, W if W.size else None, lam, x2)
+                U, gain = polish(X, U, W if W.size else None, lam)
                 if gain < (10 if some == X.n else 300) * self.tol:  # the next one gains about a thirtieth of it
                     break
         if not converged:
@@ -184,7 +183,7 @@ class SemiNMF(Dictionary):
                 stacklevel=4,
             )
         self.objective_path_, self.n_iter_, self.n_samples_seen_ = np.array(path), len(path) - 1, X.n
-        self._finish(X, U, x2, W if W.shape[1] == X.n else None)
+        self._finish(X, U, W if W.shape[1] == X.n else None)
 
     def _from_best_start(
         self, P: Array, basis: Array | None, n: int, rng: np.random.RandomState
@@ -237,7 +236,7 @@ class SemiNMF(Dictionary):
         U = U if basis is None else U @ basis
         return U / np.maximum(1.0, np.linalg.norm(U, axis=1, keepdims=True))
 
-    def _finish(self, X: Blocks, U: Array, x2: float, W: Array | None) -> None:
+    def _finish(self, X: Blocks, U: Array, W: Array | None) -> None:
         """Order the concepts, and state the objective of the exact codes."""
         encoder, A, fit = ExactCodes(U), np.zeros((len(U), len(U))), 0.0
         sums, largest = np.zeros(len(U)), np.zeros(len(U))
@@ -249,7 +248,7 @@ class SemiNMF(Dictionary):
             sums += V.sum(0)
             largest = np.maximum(largest, V.max(0))
         U64 = U.astype(np.float64)
-        error = max(0.0, x2 - 2 * fit + float(np.sum(A * (U64 @ U64.T))))
+        error = max(0.0, X.norms()[0] - 2 * fit + float(np.sum(A * (U64 @ U64.T))))
         self.objective_, self.reconstruction_err_ = error + self.alpha_ * float(sums.sum()), float(np.sqrt(error))
         self.n_dead_ = int((largest <= 0).sum())
         order = np.argsort(-sums * np.linalg.norm(U, axis=1), kind="stable")
@@ -265,7 +264,7 @@ class SemiNMF(Dictionary):
 
     # --- settings and input ----------------------------------------------------------------------------
 
-    def _lambda(self, mean_norm: float) -> float:
+    def _lambda(self, X: Blocks) -> float:
         if not (isinstance(self.n_components, int | np.integer) and self.n_components >= 1):
             raise ValueError(f"n_components is {self.n_components!r}; expected a whole number of at least 1.")
         if self.convention not in ("paper", "sklearn"):
@@ -276,7 +275,7 @@ class SemiNMF(Dictionary):
         if not auto and (isinstance(self.alpha, str) or not self.alpha >= 0):
             raise ValueError(f"alpha is {self.alpha!r}; expected a number of at least 0 or 'auto'.")
         if auto:
-            return 0.2 * mean_norm
+            return 0.2 * X.norms()[1]
         return float(self.alpha) * (2 if self.convention == "sklearn" else 1)
 
     def _blocks(self, X: Any, reset: bool) -> Blocks:
