@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,16 +84,14 @@ class Mentions:
         """Give every piece of every answer: their texts, the place of the token, and the states (n_pieces, d_model) that predict them."""
         import torch
 
-        from .models.passes import forced
-
         out, at, whole = [], self._resolve(layer), iter(self._whole)
         for inputs, before, _ in self._batches:
             ids = [list(next(whole)) for _ in before]
             with torch.inference_mode():
-                states = forced(self.model, inputs, ids, [at])[0].float().cpu().numpy()  # (longest + 1, n, d_model)
+                states = self._forced(inputs, ids, [at])[0].float().cpu().numpy()  # (longest + 1, n, d_model)
             for j, (row, prefix) in enumerate(zip(ids, before, strict=True)):
-                ends = [self.model.decode(row[: i + 1]) for i in range(len(row))]
-                pieces = [end[len(start) :] for start, end in zip(["", *ends], ends, strict=False)]
+                ends = ["", *(self.model.decode(row[: i + 1]) for i in range(len(row)))]
+                pieces = [end[len(start) :] for start, end in pairwise(ends)]
                 out.append((pieces, len(prefix), states[: len(row), j]))
         return out
 
@@ -136,17 +135,19 @@ class Mentions:
         return at_layers(self.model, [layer])[0]
 
     def _split(self, states: Any) -> list[tuple[Any, Any]]:
-        sizes = [len(ids) for _, _, ids in self._batches]
-        return list(zip(self._batches, states.split(sizes), strict=True))
+        return list(zip(self._batches, states.split([len(ids) for _, _, ids in self._batches]), strict=True))
 
     def _states(self, batch: Any, layers: Sequence[int]) -> Any:
         """States at the positions that predict the token, (n_layers_kept, n, d_model)."""
+        inputs, before, ids = batch
+        return self._forced(inputs, before, layers)[:, [len(b) for b in before], range(len(ids))]
+
+    def _forced(self, *reading: Any) -> Any:
         from .models.passes import forced
         from .models.threads import fitting_threads
 
-        inputs, before, ids = batch
         with fitting_threads(self.model.hf):
-            return forced(self.model, inputs, before, layers)[:, [len(b) for b in before], range(len(ids))]
+            return forced(self.model, *reading)
 
     def _from(self, batch: Any, layer: int, states: Any) -> Any:
         """Log-probability of the token when these states (n, d_model) are in place after a layer."""
@@ -171,8 +172,7 @@ class Mentions:
     def _log_probability(self, states: Any, ids: Sequence[int]) -> Any:
         import torch
 
-        logits = self.model.logits(states)
-        return torch.log_softmax(logits, -1)[range(len(ids)), list(ids)]
+        return torch.log_softmax(self.model.logits(states), -1)[range(len(ids)), list(ids)]
 
 
 def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequence[str] | None = None, prompt: str | None = None,

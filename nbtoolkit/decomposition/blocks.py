@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .solvers import FEW
+
 Array = np.ndarray
 ROWS = 512  # of 4,096 columns they stay in the cache between two products
-FEW = 16
 
 
 def few_plain_rows(X: Any, estimator: Any) -> bool:
@@ -52,6 +53,9 @@ class Blocks:
     X : (n, d)
         An array, possibly mapped from a file; float16 is read as float32.
 
+    measure
+        Whether the first pass over all rows also checks and measures them; see :meth:`norms`.
+
     Attributes
     ----------
     n, d, size
@@ -60,13 +64,13 @@ class Blocks:
         float32, or float64 where X is.
     """
 
-    def __init__(self, X: Array) -> None:
+    def __init__(self, X: Array, measure: bool) -> None:
         self.X = X
         self.n, self.d = X.shape
         self.size = X.size
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self._copy = X.dtype != self.dtype or isinstance(X, np.memmap)
-        self._norms: tuple[float, float] | None = None
+        self._measure, self._norms = measure, (0.0, 0.0)
 
     def __iter__(self) -> Iterator[tuple[slice, Array]]:
         buffer = np.empty((min(ROWS, self.n), self.d), self.dtype) if self._copy else None
@@ -77,13 +81,13 @@ class Blocks:
             if buffer is not None:
                 part = buffer[: rows.stop - start]
                 part[:] = self.X[rows]
-            if self._norms is None:
+            if self._measure:
                 squares = squared_norms(part, start)
                 total += float(squares.sum())
                 lengths += float(np.sqrt(squares).sum())
             yield rows, part
-        if self._norms is None:
-            self._norms = total, lengths / self.n
+        if self._measure:
+            self._norms, self._measure = (total, lengths / self.n), False
 
     def norms(self) -> tuple[float, float]:
         """‖X‖² and the mean norm of a row; they are made, and the rows checked, in the first pass over all rows, for whatever purpose.
@@ -93,10 +97,9 @@ class Blocks:
         ValueError
             NaN or infinity, with its row and column.
         """
-        if self._norms is None:
+        if self._measure:
             for _ in self:
                 continue
-        assert self._norms is not None
         return self._norms
 
     def checked(self, some: Array) -> Array:

@@ -169,7 +169,7 @@ class SemiNMF(Dictionary):
             U, W, path, _ = alternate(P, U, first_codes(P, U, lam, 8), lam, max(1, self.max_iter // 8), self.tol)
         if basis is not None:
             U = U @ basis.T
-        if basis is not None or len(W[0]) < X.n:
+        if basis is not None or W.shape[1] < X.n:
             if W.shape[1] < X.n:  # the codes of all rows begin at 0, and are kept where they are not too many
                 W = np.zeros((k, X.n if X.n * k <= _KEPT else 0), U.dtype)
             for _ in range(_POLISH):
@@ -291,4 +291,4 @@ class SemiNMF(Dictionary):
             raise ValueError(
                 f"X has {X.shape[1]} features, but SemiNMF is expecting {self.n_features_in_} features as input."
             )
-        return Blocks(X)
+        return Blocks(X, measure=reset or isinstance(X, np.memmap))  # of an array that is only encoded, all is known

@@ -19,7 +19,7 @@ _ROUNDS = 60  # of principal pivoting, before what is left is solved one by one
 _ROWS = 128  # samples whose products with the concepts are made in one go
 _MANY = 100  # concepts from which a sample's active set takes in several at a time
 _TAKEN = 8  # so many
-_FEW = 16  # samples that are solved one by one at once
+FEW = 16  # samples that are solved one by one at once
 _GATHERED = 250_000  # numbers of gathered systems at a time: they stay in the cache
 
 
@@ -80,7 +80,7 @@ class ExactCodes:
 
     A few rows are solved one by one (with G = LLᵀ and h = Ux − λ/2 it is the non-negative least squares problem
     ‖Lᵀv − L⁻¹h‖², SciPy's active-set ``nnls``), many together by block principal pivoting (Kim and Park 2011) from a
-    start by coordinate descent.
+    start by coordinate descent. With many concepts, a row's active set takes in several at a time (:func:`growing_set`).
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class ExactCodes:
     def solve(self, H: Array, near: Array | None = None) -> Array:
         """Codes (n, K) from H = XUᵀ − λ/2; ``near`` (K, n) are codes of a dictionary close to this one, where there are any."""
         H = H.astype(np.float64, copy=False)
-        if len(H) <= _FEW:
+        if len(H) <= FEW:
             return self._one_by_one(H)
         C = np.ascontiguousarray(H.T, np.float32)
         start, n_sweeps = (

@@ -39,9 +39,7 @@ class Answers:
         }
 
     def _thumbs(self, rows: list[int]) -> Answer:
-        some = [self._view._study.samples[i] for i in rows]
-        about = {"rows": rows, "captions": [s.caption for s in some], "aspects": [encode.aspect(s) for s in some]}
-        return about, [encode.strip(some)]
+        return encode.thumbs(self._view._study.samples, rows)
 
     def _sample(self, row: int) -> Answer:
         sample = self._view._study.samples[row]

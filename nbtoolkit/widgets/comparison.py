@@ -94,10 +94,7 @@ class DictionaryComparison(anywidget.AnyWidget):
                 "samples": [{"id": s.id, "caption": s.caption if i in shown else ""} for i, s in enumerate(self._samples)]}  # fmt: skip
 
     def _thumbs(self, rows: list[int]) -> Answer:
-        some = [self._samples[i] for i in rows]
-        return {"rows": rows, "captions": [s.caption for s in some], "aspects": [encode.aspect(s) for s in some]}, [
-            encode.strip(some)
-        ]
+        return encode.thumbs(self._samples, rows)
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one self-contained page, as every view does."""

@@ -40,9 +40,10 @@ def outline(study: Study) -> dict[str, Any]:
 
 def content(study: Study) -> dict[str, Any]:
     """What a page without a kernel needs of the samples and concepts at once: ``ids``, ``concepts`` by layer, ``captions`` by row."""
+    row = {s.id: i for i, s in enumerate(study.samples)}
     return {
-        "ids": [s.id for s in study.samples],
-        "concepts": {str(layer): one_layer(study, layer)["concepts"] for layer in study.layers},
+        "ids": list(row),
+        "concepts": {str(layer): _concepts(study, layer, row) for layer in study.layers},
         "captions": {str(i): s.caption for i, s in enumerate(study.samples)},
     }
 
@@ -134,6 +135,12 @@ def activations(cd: ConceptDictionary) -> tuple[dict[str, Any], list[bytes]]:
         np.ascontiguousarray(cd.activations, "<f4").tobytes(),
         np.ascontiguousarray(rest, "<f4").tobytes(),
     ]
+
+
+def thumbs(samples: Sequence[Sample], rows: list[int]) -> tuple[dict[str, Any], list[bytes]]:
+    """Thumbnails of some rows of the samples as one strip, with their captions and aspects."""
+    some = [samples[i] for i in rows]
+    return {"rows": rows, "captions": [s.caption for s in some], "aspects": [aspect(s) for s in some]}, [strip(some)]
 
 
 def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
