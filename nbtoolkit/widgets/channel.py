@@ -49,7 +49,7 @@ class Channel:
         self._pool: ThreadPoolExecutor | None = None
 
     def receive(self, _widget: Any, message: dict[str, Any], buffers: Any) -> None:
-        """Take a message of the page: a request, or ``{"kind": "cancel", "id"}``."""
+        """Take a message of the page: a request, or ``{"kind": "cancel", "id"}``; any other only tells that somebody listens."""
         kind, number = message.get("kind"), int(message.get("id", 0))
         if kind == "cancel" and number in self._jobs:
             self._jobs[number].cancel.set()

@@ -64,7 +64,7 @@ class Watched:
         )
 
     def clean(self):
-        assert self.errors == [] and self.outside == []
+        assert not self.errors + self.outside, "\n".join(self.errors + self.outside)
 
 
 @pytest.fixture

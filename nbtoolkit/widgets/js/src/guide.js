@@ -1,7 +1,7 @@
 // @ts-check
 /** Guided steps: what is said, and how far the reader is. A kernel looks at what is reached; in a page without one, this does. */
 
-import { commit, h } from "./dom.js";
+import { commit, h, onChange } from "./dom.js";
 
 /** Whether every trait has the value that is asked for, or one of a list. @param {Record<string, any>} check @param {(name: string) => any} get */
 export const holds = (check, get) => Object.keys(check).length > 0 && Object.entries(check).every(([name, wanted]) =>
@@ -32,10 +32,10 @@ export function guidePane(ctx) {
     commit(model, { step: to, ...(source.alone ? steps[to]?.set : {}) });
   }
 
-  const on = (/** @type {string} */ name, /** @type {() => void} */ f) => { model.on(`change:${name}`, f); signal.addEventListener("abort", () => model.off(`change:${name}`, f)); };
-  on("step", paint);
+  const now = { model, signal }; // whether what the layer says is there or not
+  onChange(now, ["step"], paint);
   if (source.alone) {
-    for (const name of ["layer", "concept", "sample", "metric", "labels", "pinned"]) on(name, () => {
+    onChange(now, ["layer", "concept", "sample", "metric", "labels", "pinned"], () => {
       const step = steps[model.get("step")];
       if (step && holds(step.check, (n) => model.get(n))) go(model.get("step") + 1);
     });

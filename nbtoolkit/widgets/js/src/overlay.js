@@ -40,6 +40,9 @@ export function paintMap(canvas, mode, values, height, width, zero) {
   }
 }
 
+/** The score of a concept at a patch. @param {import("./types.js").Maps} maps @param {number} k @param {number} i row × width + column */
+export const scoreAt = ({ shape: [, height, width], low, high, bytes }, k, i) => low[k] + ((high[k] - low[k]) * bytes[k * height * width + i]) / 255;
+
 /** The map of one concept, and where in it the score is 0. @param {import("./types.js").Maps} maps @param {number} k */
 export function mapOf({ shape: [, height, width], low, high, bytes }, k) {
   return { values: bytes.subarray(k * height * width, (k + 1) * height * width), height, width,

@@ -3,7 +3,7 @@
 
 import { translate } from "./words.js";
 import { commit, format, h, onChange, percent, reason, signed } from "./dom.js";
-import { describeMap, mapOf, OVERLAYS, overlayCanvas, paintMap } from "./overlay.js";
+import { describeMap, mapOf, OVERLAYS, overlayCanvas, paintMap, scoreAt } from "./overlay.js";
 import { saving } from "./saving.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
@@ -201,7 +201,7 @@ export function samplePane(ctx) {
     const box = frame.getBoundingClientRect();
     const x = Math.min(width - 1, Math.max(0, Math.floor((width * (event.clientX - box.left)) / box.width)));
     const y = Math.min(height - 1, Math.max(0, Math.floor((height * (event.clientY - box.top)) / box.height)));
-    const scores = Array.from({ length: n }, (_, k) => ({ k, value: maps.low[k] + ((maps.high[k] - maps.low[k]) * maps.bytes[(k * height + y) * width + x]) / 255 }));
+    const scores = Array.from({ length: n }, (_, k) => ({ k, value: scoreAt(maps, k, y * width + x) }));
     const concepts = meta.concepts[String(model.get("layer"))];
     const near = [...scores].sort((a, b) => b.value - a.value).filter((s) => s.value > 0).slice(0, 3);
     const found = near.map((s) => `${conceptName(concepts[s.k], s.k, meta.token)} ${signed(s.value, 1)}`).join(" · ") || t`no concept`;
@@ -216,7 +216,7 @@ export function samplePane(ctx) {
     const [, height, width] = found.shape;
     const sum = new Float64Array(height * width);
     activations.forEach((v, k) => {
-      if (v) for (let i = 0; i < sum.length; i++) sum[i] += Math.abs(v) * Math.max(0, found.low[k] + ((found.high[k] - found.low[k]) * found.bytes[k * sum.length + i]) / 255);
+      if (v) for (let i = 0; i < sum.length; i++) sum[i] += Math.abs(v) * Math.max(0, scoreAt(found, k, i));
     });
     const top = Math.max(...sum, 1e-30);
     return { values: Uint8Array.from(sum, (v) => Math.round((255 * v) / top)), height, width };

@@ -7,6 +7,7 @@ export const GONE = "The kernel that this view belongs to is gone: it no longer 
 const TIMEOUT = 60_000;
 const KEEP = 150; // strips kept before those that were shown longest ago are let go: eight tiles each, 60 MB when decoded
 const MAPS = 600; // pictures of which the maps are kept
+let last = Math.floor(Math.random() * 2 ** 48); // the last request's id: every view of a widget hears all answers, in every window
 
 /**
  * Wait until the browser has decoded a picture: a card below the fold then shows it in its first frame, not a grey box.
@@ -19,11 +20,10 @@ async function decoded(url) {
 }
 
 /**
- * Ask Python; every request has an id, so late answers find their asker.
+ * Ask Python; every request has an id of its own, so late answers find their asker.
  * @param {import("./types.js").Model} model @returns {import("./types.js").Source}
  */
 export function kernelSource(model) {
-  let last = 0;
   /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void, timer?: number, progress?(done: number, total: number): void }>} */
   const waiting = new Map();
   /** @type {Map<number, import("./types.js").Thumb>} */
@@ -33,14 +33,18 @@ export function kernelSource(model) {
   /** @type {Set<string>} */
   const urls = new Set();
 
+  /** Who asked; it waits no longer. @param {number} id */
+  const asker = (id) => {
+    const found = waiting.get(id);
+    waiting.delete(id);
+    clearTimeout(found?.timer);
+    return found;
+  };
   const receive = (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
-    const asker = message?.kind === "reply" && waiting.get(message.id);
     if (message?.kind === "progress") waiting.get(message.id)?.progress?.(message.done, message.total);
-    if (!asker) return;
-    waiting.delete(message.id);
-    clearTimeout(asker.timer);
-    if (message.error) asker.reject(new Error(message.error));
-    else asker.resolve({ data: message.data, buffers: buffers ?? [] });
+    if (message?.kind !== "reply") return;
+    if (message.error) asker(message.id)?.reject(new Error(message.error));
+    else asker(message.id)?.resolve({ data: message.data, buffers: buffers ?? [] });
   };
   model.on("msg:custom", receive);
 
@@ -49,8 +53,7 @@ export function kernelSource(model) {
     try {
       model.send(message, undefined, buffers);
     } catch {
-      waiting.get(id)?.reject(new Error(GONE));
-      waiting.delete(id);
+      asker(id)?.reject(new Error(GONE));
     }
   }
 

@@ -30,6 +30,8 @@ export function show(given, el, source) {
   const warn = (/** @type {string} */ text) => { trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(say, GONE)}` : text; banner.hidden = false; };
   const failure = (/** @type {any} */ message) => { if (message?.kind === "failure") warn(`Error: ${message.text}`); };
   model.on("msg:custom", failure);
+  const hello = () => model.send({ kind: "hello" }); // the front end tells of a restart; what is sent then fails
+  model.on("comm_live_update", hello);
   const root = h("div", { class: `nbt-root nbt-${model.get("_kind")}`, "data-lm-suppress-shortcuts": "true",
     // JupyterLab acts on keys that reach it: an arrow would move its active cell
     onkeydown: (/** @type {KeyboardEvent} */ e) => { if (!(e.ctrlKey || e.metaKey || e.altKey)) e.stopPropagation(); } });
@@ -83,7 +85,7 @@ export function show(given, el, source) {
   onChange({ model, signal }, ["_meta"], build);
   el.classList.add("nbt");
   el.append(root);
-  return () => { model.off("msg:custom", failure); painted.abort(); ending.abort(); source.close(); root.remove(); };
+  return () => { model.off("msg:custom", failure); model.off("comm_live_update", hello); painted.abort(); ending.abort(); source.close(); root.remove(); };
 }
 
 /**

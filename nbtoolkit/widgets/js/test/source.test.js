@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { GONE, kernelSource } from "../src/source.js";
+
+globalThis.window = globalThis;
+
+/** A model that keeps what is sent, and tells everything that hears it what the kernel says, as ipywidgets does. */
+function fakeModel() {
+  const sent = [], heard = new Set();
+  return { sent, get: () => ({ live: true }), on: (_, f) => heard.add(f), off: (_, f) => heard.delete(f), send: (m) => sent.push(m), say: (m) => heard.forEach((f) => f(m, [])) };
+}
+
+test("an answer reaches the view that asked, and no other view of the same widget", async () => {
+  const model = fakeModel(), a = kernelSource(model), b = kernelSource(model);
+  const answers = [a.layer(1), b.layer(2), a.layer(3)];
+  for (const { id, args } of model.sent.toReversed()) model.say({ kind: "reply", id, data: args.layer });
+  assert.deepEqual(await Promise.all(answers), [1, 2, 3]);
+  assert.equal(new Set(model.sent.map(({ id }) => id)).size, 3);
+  assert.ok(model.sent.every(({ id }) => Number.isSafeInteger(id)));
+});
+
+test("a kernel that is gone is told at once, an error of its own as it is", async () => {
+  const model = fakeModel(), source = kernelSource(model);
+  const refused = source.layer(9);
+  model.say({ kind: "reply", id: model.sent[0].id, error: "LayerError: no layer 9" });
+  await assert.rejects(refused, /LayerError: no layer 9/);
+  model.send = () => { throw new Error("Cannot send"); };
+  await assert.rejects(source.layer(1), { message: GONE });
+  source.close();
+});
