@@ -53,7 +53,6 @@ class Live:
                 f"The study was asked {study.source.prompt!r}, and the model would be asked {model.text(prompt)!r}. Give the same prompt=…"
             )
         self.model, self.study, self.prompt = model, study, prompt
-        self._samples = {s.id: s for s in study.samples}
         self._data = None if data is None else captioned(data)
         self._said: OrderedDict[str, Mentions] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
@@ -239,7 +238,7 @@ class Live:
         from .attribution import mentions
 
         if sample not in self._said:
-            given = [self._samples[sample].caption] if self.study.source.decoding == "given captions" else None
+            given = [self.study.sample(sample).caption] if self.study.source.decoding == "given captions" else None
             self._said[sample] = mentions(
                 self.model, [self._picture(sample)], self.study.token, answers=given, prompt=self.prompt
             )
@@ -264,7 +263,7 @@ class Live:
     def _picture(self, sample: str) -> Any:
         if self._data is not None:
             return next(images_by_id(self._data, [sample]))
-        return read_image({"bytes": self._samples[sample].image})
+        return read_image({"bytes": self.study.sample(sample).image})
 
 
 def explore(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -73,11 +74,22 @@ class Study:
         """Layers that have a dictionary, ascending."""
         return tuple(self.dictionaries)
 
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Id of a sample to its row, in the samples and in every dictionary."""
+        return MappingProxyType({s.id: i for i, s in enumerate(self.samples)})
+
     def _resolve(self, layer: int) -> int:
         wanted = layer + self.representations.n_layers + 1 if layer < 0 else layer
         if wanted not in self.dictionaries:
             raise NbtoolkitError(f"Layer {layer} has no dictionary in this study; it has layers {list(self.layers)}.")
         return wanted
+
+    def sample(self, id: str) -> Sample:
+        """Sample with an id."""
+        if id not in self.rows:
+            raise NbtoolkitError(f"No sample {id!r} in this study; its ids look like {self.samples[0].id!r}.")
+        return self.samples[self.rows[id]]
 
     def dictionary(self, layer: int = -1) -> ConceptDictionary:
         """Dictionary of one layer; negative indices count from the model's last layer."""

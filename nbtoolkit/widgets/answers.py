@@ -68,10 +68,9 @@ class Answers:
         if self._live is None:
             raise NbtoolkitError("maps=True needs a model; open the view with nbt.explore(study, model).")
         study, out = self._view._study, {}
-        row = {s.id: i for i, s in enumerate(study.samples)}
         for sample in sorted({i for group in study.grounding(layer).exemplars for i in group}):
             about, pixels = self._live.maps(sample, at=layer)
-            out[f"{layer}:{row[sample]}"] = about | {"bytes": base64.b64encode(pixels).decode()}
+            out[f"{layer}:{study.rows[sample]}"] = about | {"bytes": base64.b64encode(pixels).decode()}
         return out
 
     def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:

@@ -104,7 +104,6 @@ class StudyView(anywidget.AnyWidget):
                 + (f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(STATE)}.")
             )
         self._study = study
-        self._ids = {s.id: i for i, s in enumerate(study.samples)}
         start = best_layer(study) if layer is None else study.dictionary(layer).layer
         if sample is None:
             exemplars = study.grounding(start).exemplars
@@ -167,11 +166,10 @@ class StudyView(anywidget.AnyWidget):
 
     @traitlets.validate("sample")
     def _valid_sample(self, proposal: Any) -> str | None:
-        if proposal["value"] is not None and proposal["value"] not in self._ids:
-            raise traitlets.TraitError(
-                f"No sample {proposal['value']!r} in this study; its ids look like {self._study.samples[0].id!r}."
-            )
-        return proposal["value"]
+        try:
+            return None if proposal["value"] is None else self._study.sample(proposal["value"]).id
+        except NbtoolkitError as error:
+            raise traitlets.TraitError(str(error)) from None
 
     @traitlets.validate("metric")
     def _valid_metric(self, proposal: Any) -> str:
@@ -251,10 +249,9 @@ class StudyView(anywidget.AnyWidget):
     def _preview(self, n_concepts: int = 4, then: str = "Run the cell for the interactive view.") -> str:
         """Small picture without scripts, for places that run no widgets (GitHub, nbconvert)."""
         cd, g, parts = self._study.dictionary(self.layer), self._study.grounding(self.layer), []
-        row = {s.id: s for s in self._study.samples}
         order = np.argsort(-encode.energy(cd), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
-            jpeg = base64.b64encode(encode.strip([row[i] for i in g.exemplars[k][:6]], 64)).decode()
+            jpeg = base64.b64encode(encode.strip([self._study.sample(i) for i in g.exemplars[k][:6]], 64)).decode()
             label = self.labels.get(f"{self.layer}:{k}", "")
             words = html.escape(" · ".join([*([label] if label else []), *g.words[k][:5]]))
             parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')

@@ -82,8 +82,7 @@ class DictionaryComparison(anywidget.AnyWidget):
         for side, (study, layer) in enumerate(zip(self._studies, layers, strict=True)):
             cd, g = study.dictionary(layer), study.grounding(layer)
             offset = len(a.samples) if side and b is not None else 0
-            row = {s.id: i + offset for i, s in enumerate(study.samples)}
-            concepts = [{"words": list(w[:8]), "exemplars": [row[i] for i in e[:N_SHOWN]], "label": study.labels.get(f"{layer}:{k}", "")}
+            concepts = [{"words": list(w[:8]), "exemplars": [offset + study.rows[i] for i in e[:N_SHOWN]], "label": study.labels.get(f"{layer}:{k}", "")}
                         for k, (w, e) in enumerate(zip(g.words, g.exemplars, strict=True))]  # fmt: skip
             title = names[side] if names else f"“{study.token}”, layer {layer}, {cd.method}"
             sides.append({"title": title, "model": encode.short(study.source.model), "concepts": concepts})

@@ -40,19 +40,17 @@ def outline(study: Study) -> dict[str, Any]:
 
 def content(study: Study) -> dict[str, Any]:
     """What a page without a kernel needs of the samples and concepts at once: ``ids``, ``concepts`` by layer, ``captions`` by row."""
-    row = {s.id: i for i, s in enumerate(study.samples)}
     return {
-        "ids": list(row),
-        "concepts": {str(layer): _concepts(study, layer, row) for layer in study.layers},
+        "ids": list(study.rows),
+        "concepts": {str(layer): _concepts(study, layer) for layer in study.layers},
         "captions": {str(i): s.caption for i, s in enumerate(study.samples)},
     }
 
 
 def one_layer(study: Study, layer: int) -> dict[str, Any]:
     """The ``concepts`` of a layer, and the ``captions`` of their exemplars by sample row."""
-    row = {s.id: i for i, s in enumerate(study.samples)}
-    rows = sorted({row[i] for group in study.grounding(layer).exemplars for i in group})
-    return {"concepts": _concepts(study, layer, row), "captions": {str(i): study.samples[i].caption for i in rows}}
+    rows = sorted({study.rows[i] for group in study.grounding(layer).exemplars for i in group})
+    return {"concepts": _concepts(study, layer), "captions": {str(i): study.samples[i].caption for i in rows}}
 
 
 def energy(cd: ConceptDictionary) -> np.ndarray:
@@ -66,7 +64,7 @@ def _top(study: Study, layer: int) -> list[tuple[int, list[str]]]:
     return [(int(k), list(study.grounding(layer).words[k][:2])) for k in order]
 
 
-def _concepts(study: Study, layer: int, row: dict[str, int]) -> list[dict[str, Any]]:
+def _concepts(study: Study, layer: int) -> list[dict[str, Any]]:
     cd, g, scores = study.dictionary(layer), study.grounding(layer), study.scores.get(layer)
     strength = np.abs(cd.activations)
     total = energy(cd)
@@ -76,7 +74,7 @@ def _concepts(study: Study, layer: int, row: dict[str, int]) -> list[dict[str, A
     active = (strength > 0).mean(0)
     out = []
     for k in range(cd.n_concepts):
-        out.append({"words": g.words[k], "exemplars": [row[i] for i in g.exemplars[k]], "share": round(float(share[k]), 4),
+        out.append({"words": g.words[k], "exemplars": [study.rows[i] for i in g.exemplars[k]], "share": round(float(share[k]), 4),
                     "histogram": counts[k].tolist(), "active": round(float(active[k]), 4),
                     "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3), "twin": twin[k]})  # fmt: skip
     return out
@@ -191,8 +189,9 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
     dict
         ``activations`` by layer, ``facts`` and ``images`` by sample row (bytes as base64), and how many were ``left_out``.
     """
-    row = {s.id: i for i, s in enumerate(study.samples)}
-    shown = dict.fromkeys(row[i] for layer in study.layers for group in study.grounding(layer).exemplars for i in group)
+    shown = dict.fromkeys(
+        study.rows[i] for layer in study.layers for group in study.grounding(layer).exemplars for i in group
+    )
     order = [*shown, *(i for i in range(len(study.samples)) if i not in shown)]
     budget, images = max_mb * 1e6, {}
     for i in order:

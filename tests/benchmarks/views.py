@@ -35,6 +35,13 @@ SCROLL = """() => new Promise((done) => { const list = document.querySelector('.
   const go = () => { list.scrollTop += 40; frames++; performance.now() - begun < 3000 ? requestAnimationFrame(go) : done(frames / 3); }; go(); })"""
 
 
+BARE = """import anywidget
+class Bare(anywidget.AnyWidget):
+    _esm = "export default { render({ el }) { el.className = 'bare'; el.textContent = 'a word'; } }"
+view = Bare()
+view"""
+
+
 def synthetic(n: int = 5000, n_layers: int = 32, k: int = 200, d: int = 16) -> nbt.Study:
     """A study of random numbers, of the size that the views are meant for."""
     rng = np.random.default_rng(0)
@@ -92,13 +99,14 @@ def memory(page: Page) -> None:
             page.wait_for_timeout(30)
         told(part, before)
     page.evaluate(ASK, "view.close()")
-    for part in ("the first 25 views opened and closed", "the next 25"):
-        before = used()
-        for _ in range(25):
-            page.evaluate(RUN, 1)
-            page.locator(".nbt-card").first.wait_for()
-            page.evaluate(ASK, "view.close()")
-        told(part, before)
+    for what, cell, shown in (("views", 1, ".nbt-card"), ("anywidgets that show a word", 2, ".bare")):
+        for part in (f"the first 25 {what} opened and closed", "the next 25"):
+            before = used()
+            for _ in range(25):
+                page.evaluate(RUN, cell)
+                page.locator(shown).first.wait_for()
+                page.evaluate(ASK, "view.close()")
+            told(part, before)
 
 
 def main(what: str) -> None:
@@ -110,7 +118,7 @@ def main(what: str) -> None:
         opening = (
             f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
         )
-        write_notebook(root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview"])
+        write_notebook(root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview", BARE])
         with jupyterlab(root, Path(name) / "home") as (base, token), sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), headless=True, args=FLAGS)
             page = browser.new_page(viewport={"width": 1440, "height": 1100})

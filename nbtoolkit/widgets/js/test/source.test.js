@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import widget from "../src/main.js";
 import { GONE, kernelSource } from "../src/source.js";
 
 globalThis.window = globalThis;
@@ -27,4 +28,12 @@ test("a kernel that is gone is told at once, an error of its own as it is", asyn
   model.send = () => { throw new Error("Cannot send"); };
   await assert.rejects(source.layer(1), { message: GONE });
   source.close();
+});
+
+test("a closed widget, which JupyterLab keeps, keeps neither script nor study, and tells Python nothing of it", () => {
+  const state = { _esm: "script", _css: "style", _meta: { token: "dog" }, layer: 3 }, heard = {};
+  const model = { on: (name, f) => { heard[name] = f; }, set: (name, value, options) => { assert.deepEqual(options, { silent: true }); state[name] = value; } };
+  widget().initialize({ model });
+  heard.destroy();
+  assert.deepEqual(state, { _esm: "", _css: "", _meta: {}, layer: 3 });
 });
