@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import Cancelled, NbtoolkitError
+from ..errors import Cancelled, NbtoolkitError, NothingFoundError
+from ..progress import bar
 from . import encode
 from .channel import Answer, Job, Operations
 
-PLAIN = ("ablate", "owed", "explain", "words")  # questions that a live model answers with plain data
+Progress = bool | Callable[[int, int], None]
+OF_A_WORD = ("words", "owed")  # questions about the token in an answer
+PLAIN = ("ablate", "explain", *OF_A_WORD)  # questions that a live model answers with plain data
 
 
 class Answers:
@@ -63,14 +68,32 @@ class Answers:
         about, pixels = self._live.maps(self._view._study.samples[row].id, at=at)
         return about, [pixels]
 
-    def maps_of(self, layer: int) -> dict[str, Any]:
-        """Where the concepts of a layer lie in the exemplars of all of them: by ``layer:row``, for a page without a kernel."""
+    def of_exemplars(self, layers: Sequence[int], progress: Progress) -> dict[str, dict[str, Any]]:
+        """What the model tells of the exemplars of layers, for a page without a kernel.
+
+        Returns
+        -------
+        dict
+            ``maps``, ``words`` and ``owed``, each by ``layer:row``; without the pictures on which it fails to say the token.
+        """
         if self._live is None:
-            raise NbtoolkitError("maps=True needs a model; open the view with nbt.explore(study, model).")
-        study, out = self._view._study, {}
-        for sample in sorted({i for group in study.grounding(layer).exemplars for i in group}):
-            about, pixels = self._live.maps(sample, at=layer)
-            out[f"{layer}:{study.rows[sample]}"] = about | {"bytes": base64.b64encode(pixels).decode()}
+            raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
+        study = self._view._study
+        out: dict[str, dict[str, Any]] = {name: {} for name in ("maps", *OF_A_WORD)}
+        shown = [
+            (layer, i)
+            for layer in layers
+            for i in sorted({i for group in study.grounding(layer).exemplars for i in group})
+        ]
+        with bar(progress, len(shown), "exemplars") as tell:
+            for done, (layer, sample) in enumerate(shown):
+                key = f"{layer}:{study.rows[sample]}"
+                about, pixels = self._live.maps(sample, at=layer)
+                out["maps"][key] = about | {"bytes": base64.b64encode(pixels).decode()}
+                with contextlib.suppress(NothingFoundError):
+                    for name in OF_A_WORD:
+                        out[name][key] = getattr(self._live, name)(sample, at=layer)
+                tell(done + 1)
         return out
 
     def _sweep(self, job: Job, samples: list[str], **question: Any) -> Answer:

@@ -21,7 +21,7 @@ from ..errors import NbtoolkitError
 from ..settings import options
 from ..types import Study
 from . import encode
-from .answers import Answers
+from .answers import Answers, Progress
 from .channel import Channel
 from .export import page
 
@@ -195,7 +195,14 @@ class StudyView(anywidget.AnyWidget):
 
     # --- outside a live notebook ------------------------------------------------------------------------
 
-    def to_html(self, path: str | os.PathLike[str], *, max_mb: float = 20.0, maps: bool = False) -> Path:
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_mb: float = 20.0,
+        maps: bool | Sequence[int] = False,
+        progress: Progress = True,
+    ) -> Path:
         """Write one self-contained page: interactive, without a kernel, without a network, openable from ``file://``.
 
         Parameters
@@ -206,8 +213,11 @@ class StudyView(anywidget.AnyWidget):
             Budget for pictures, in MB; exemplars are always in, the other pictures as far as they fit. A warning says how
             many are not, and whether the exemplars alone are over the budget.
         maps
-            With a live model: whether the page shows where the concepts of the present layer lie in their exemplars. The
-            model runs once for each of these pictures.
+            With a live model: whether the page shows where the concepts of the layer that is shown (or of these layers) lie
+            in their exemplars, what every word of the answers means, and what the token owes to each concept. The model
+            answers once for each of these pictures, and goes on from the layer once for each concept.
+        progress
+            ``True`` for a bar while the model runs, ``False`` for none, or a function of (done, total).
 
         Returns
         -------
@@ -219,7 +229,8 @@ class StudyView(anywidget.AnyWidget):
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
         data = encode.embedded(self._study, max_mb)
         if maps:
-            data["maps"] = self._answers.maps_of(self.layer)
+            layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
+            data["told"] = self._answers.of_exemplars(layers, progress)
         size = sum(map(len, data["images"].values())) / 1e6
         if data["left_out"] or size > max_mb:
             warnings.warn(

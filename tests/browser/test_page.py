@@ -288,4 +288,24 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     page.wait_for_timeout(500)
     sizes = page.locator(".nbt-card .nbt-thumb").evaluate_all("(es) => es.map((e) => e.style.backgroundSize)")
     assert page.locator(".nbt-card .nbt-overlay").count() == 0 and len(set(sizes) - {before}) > 2
+
+    # what every word means, and what the token owes to each concept, as the live view tells it
+    live = nbt.explore(study, model, data=data, layer=4)._live
+    shown = state(page, "sample")
+    words, owed = live.words(shown, at=4), live.owed(shown, at=4)
+    page.get_by_role("button", name="every word").click()
+    page.locator(".nbt-piece").first.wait_for()
+    assert page.locator(".nbt-piece").all_inner_texts() == words["pieces"]
+    other = next(i for i in range(len(words["pieces"])) if i != words["position"])
+    page.locator(".nbt-piece").nth(other).click()
+    page.locator(".nbt-sample-bars h3", has_text=f"“{words['pieces'][other].strip()}” means here").wait_for()
+    page.get_by_role("button", name="effect on the word").click()
+    page.get_by_text("Effect on the log-probability of “dog”").wait_for()
+    strongest = int(np.argmax(np.abs(study.dictionary(4).activations[study.rows[shown]])))
+    row = page.locator(f'.nbt-bar[data-concept="{strongest}"] .nbt-owed')
+    assert f"{-owed['ablation'][strongest]:.3f}".replace("-", "−") in row.inner_text()
+
+    # of other layers the page says that it has none of this
+    page.evaluate("() => window.nbtoolkit.set('layer', 3)")
+    page.get_by_text("only for exemplars").first.wait_for()
     view.clean()

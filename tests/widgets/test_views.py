@@ -11,6 +11,7 @@ import traitlets
 from PIL import Image
 
 import nbtoolkit as nbt
+from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, encode
 
 VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
@@ -191,8 +192,27 @@ def test_scores_are_chosen(study):
 def test_a_page_says_what_it_leaves_out(study, tmp_path):
     with pytest.warns(UserWarning, match=r"max_mb=0\.01; \d+ of \d+ are left out"):
         Explorer(study).to_html(tmp_path / "small.html", max_mb=0.01)
-    with pytest.raises(nbt.NbtoolkitError, match="maps=True needs a model"):
+    with pytest.raises(nbt.NbtoolkitError, match="maps needs a model"):
         Explorer(study).to_html(tmp_path / "maps.html", maps=True)
+
+
+def test_a_page_is_made_although_the_model_is_silent_about_a_picture(study, model, data, tmp_path, monkeypatch):
+    view, layer = nbt.explore(study, model, data=data), study.layers[0]
+    shown = {i for group in study.grounding(layer).exemplars for i in group}
+    silent, words, told = min(shown), view._live.words, []
+
+    def answer(sample, *, at):
+        if sample == silent:
+            raise NothingFoundError("it does not say the token")
+        return words(sample, at=at)
+
+    monkeypatch.setattr(view._live, "words", answer)
+    path = view.to_html(tmp_path / "maps.html", maps=[layer], progress=lambda done, total: told.append((done, total)))
+    kept = json.loads(re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"), re.DOTALL)[1])["data"]["told"]
+    everything = {f"{layer}:{study.rows[i]}" for i in shown}
+    assert kept["maps"].keys() == everything
+    assert kept["words"].keys() == kept["owed"].keys() == everything - {f"{layer}:{study.rows[silent]}"}
+    assert told[-1] == (len(shown), len(shown))
 
 
 def test_the_preview_can_be_left_out(study, monkeypatch):

@@ -1,6 +1,8 @@
 // @ts-check
 /** Small helpers around the DOM. Text enters the page through `textContent` only. */
 
+import { translate } from "./words.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 let counter = 0;
 
@@ -54,8 +56,8 @@ export function showThumb(el, thumb) {
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
 }
 
-/** What an error of the kernel says, without its type. @param {unknown} error */
-export const reason = (error) => String(error).replace(/^Error: \w+: /, "");
+/** What an error says, without its type, in the reader's language where it is ours. @param {import("./types.js").Translator} t @param {unknown} error */
+export const reason = (t, error) => translate(t, String(error).replace(/^Error: (\w+: )?/, ""));
 
 /**
  * Fetch the pictures of rows: of the first ones at once, of the others when they are about to be seen, and again whenever

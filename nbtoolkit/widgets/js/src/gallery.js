@@ -46,7 +46,7 @@ export function galleryPane(ctx) {
       const maps = await source.maps(Number(tile.dataset.row), model.get("layer"), signal);
       if (!signal.aborted) paintTile(tile, thumb, how, maps, k);
     } catch (error) {
-      if (!signal.aborted) ctx.say(reason(error));
+      if (!signal.aborted) ctx.say(reason(t, error));
     }
   });
   ctx.signal.addEventListener("abort", () => looking.abort());

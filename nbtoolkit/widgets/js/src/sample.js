@@ -24,12 +24,12 @@ export function samplePane(ctx) {
   const overlay = h("select", { class: "nbt-select", "aria-label": t`Overlay of the selected concept`, onchange: () => paintOverlay() },
     ...Object.entries(OVERLAYS).map(([value, text]) => h("option", { value, text: translate(t, text) })));
   const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`effect on the word`,
-    title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); paint(); } });
+    title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
   const file = h("input", { type: "file", accept: "image/*", class: "nbt-file", onchange: () => { if (file.files?.[0]) explain(file.files[0]); file.value = ""; } });
   const own = h("label", { class: "nbt-button nbt-own" }, t`your own picture…`, file);
   const every = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`every word`, title: t`point at a word of the answer for what it means here`,
     onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
-  const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.job ? [owing, every, own] : [])) : null;
+  const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.asked ? [owing, every] : []), source.job ? own : null) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
   const missing = h("p", { class: "nbt-note", hidden: true });
   const said = h("p", { class: "nbt-said", dir: "auto" });
@@ -46,6 +46,7 @@ export function samplePane(ctx) {
       h("div", { class: "nbt-sample-bars" }, h("div", { class: "nbt-bars-head" }, barsHeading, saving(t, () => barsChart(), "concepts")), bars, scale, drawing)));
   const row = () => Math.max(0, meta.samples.findIndex((s) => s.id === model.get("sample")));
   let turn = 0;
+  let trouble = ""; // why a question about the word has no answer
 
   async function paint() {
     const mine = ++turn;
@@ -61,13 +62,14 @@ export function samplePane(ctx) {
       missing.textContent = facts.pictured ? t`This picture is not in the page; export with a larger max_mb.` : t`The study has no picture of this sample.`;
       if (url && picture.src !== url) picture.src = url;
       picture.alt = facts.captions[0] ?? facts.caption;
-      words = every.getAttribute("aria-pressed") === "true" ? await asked("words", facts.id, layer) : null;
+      trouble = "";
+      words = await asked(every, "words", i, layer);
       if (mine !== turn) return;
       if (words) paintPieces();
       else said.replaceChildren(...facts.pieces.map((piece, k) => k === facts.position && piece ? h("mark", { text: piece }) : piece));
       details.hidden = !facts.captions.length;
       references.replaceChildren(...facts.captions.map((c) => h("li", { text: c })));
-      const owed = owing.getAttribute("aria-pressed") === "true" ? await asked("owed", facts.id, layer) : null;
+      const owed = await asked(owing, "owed", i, layer);
       if (mine !== turn) return;
       study = [acts, i, owed];
       paintWord(piece ?? words?.position ?? null);
@@ -146,22 +148,19 @@ export function samplePane(ctx) {
       said.replaceChildren(found.pieces[0], h("mark", { text: found.pieces[1] }), found.pieces[2]);
       paintBars({ nConcepts: found.activations.length, values: new Float32Array(found.activations), rest: new Float32Array([found.unexplained]) }, 0);
     } catch (error) {
-      if (mine === turn) said.textContent = reason(error);
+      if (mine === turn) said.textContent = reason(t, error);
     }
   }
 
-  /** @type {Map<string, Promise<any>>} */
-  const answers = new Map();
-  /** Ask the live model once about each picture and layer. @param {string} op @param {string} sample @param {number} layer @returns {Promise<any>} */
-  function asked(op, sample, layer) {
-    const key = `${op} ${layer} ${sample}`;
-    if (!answers.has(key)) {
-      const answer = /** @type {NonNullable<typeof source.job>} */ (source.job)(op, { sample, at: layer }).answer;
-      answer.catch(() => answers.delete(key));
-      answers.set(key, answer);
-      if (answers.size > 64) answers.delete([...answers.keys()][0]);
+  /** What the model says to a question about the word, where its button is pressed. @param {HTMLElement} pressed @param {string} op @param {number} i @param {number} layer @returns {Promise<any>} */
+  async function asked(pressed, op, i, layer) {
+    if (pressed.getAttribute("aria-pressed") !== "true") return null;
+    try {
+      return await /** @type {NonNullable<typeof source.asked>} */ (source.asked)(op, i, layer, meta.samples[i].id);
+    } catch (error) {
+      trouble = reason(t, error);
+      return null;
     }
-    return /** @type {Promise<any>} */ (answers.get(key));
   }
 
   /** @type {any} */
@@ -190,7 +189,7 @@ export function samplePane(ctx) {
     } catch (error) {
       canvas.hidden = true;
       where.hidden = false;
-      where.textContent = reason(error);
+      where.textContent = reason(t, error);
     }
   }
 
@@ -264,6 +263,7 @@ export function samplePane(ctx) {
       scale.textContent += ` ${t`Effect on the log-probability of “${meta.token}”: exact, and by gradient × activation.`}`;
       if (owed.agreement !== null) scale.textContent += ` ${t`Rank correlation of the two: ${signed(owed.agreement)}.`}`;
     }
+    if (trouble) scale.textContent += ` ${trouble}`;
     ctx.setMarks?.(marks);
   }
 

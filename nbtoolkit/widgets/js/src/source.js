@@ -4,7 +4,10 @@
 import { floats } from "./state.js";
 
 export const GONE = "The kernel that this view belongs to is gone: it no longer hears of what you do here. Run the cell again.";
+export const ABSENT = "The page does not have this for this picture and layer, only for exemplars.";
+export const SILENT = "The kernel did not answer. Is it running?";
 const TIMEOUT = 60_000;
+const ANSWERS = 64; // about words, of pictures and layers
 const KEEP = 150; // strips kept before those that were shown longest ago are let go: eight tiles each, 60 MB when decoded
 const MAPS = 600; // pictures of which the maps are kept
 let last = Math.floor(Math.random() * 2 ** 48); // the last request's id: every view of a widget hears all answers, in every window
@@ -61,7 +64,7 @@ export function kernelSource(model) {
   const request = (op, args) =>
     new Promise((resolve, reject) => {
       const id = ++last;
-      const timer = window.setTimeout(() => waiting.delete(id) && reject(new Error("The kernel did not answer. Is it running?")), TIMEOUT);
+      const timer = window.setTimeout(() => waiting.delete(id) && reject(new Error(SILENT)), TIMEOUT);
       waiting.set(id, { resolve, reject, timer });
       send(id, { kind: "request", id, op, args });
     });
@@ -84,8 +87,21 @@ export function kernelSource(model) {
   const maps = new Map();
   const live = Boolean(model.get("_meta").live);
 
+  /** @type {Map<string, Promise<any>>} */
+  const answers = new Map();
+
   return {
     job: live ? job : null,
+    asked: live ? (op, row, layer, sample) => {
+      const key = `${op} ${layer}:${row}`;
+      if (!answers.has(key)) {
+        const { answer } = job(op, { sample, at: layer });
+        answer.catch(() => answers.delete(key));
+        answers.set(key, answer);
+        if (answers.size > ANSWERS) answers.delete([...answers.keys()][0]);
+      }
+      return /** @type {Promise<any>} */ (answers.get(key));
+    } : null,
     maps: live ? (row, layer, signal) => {
       const key = `${layer}:${row}`;
       if (!maps.has(key)) {
@@ -147,7 +163,7 @@ const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 /**
  * Read what the exported page carries.
- * @param {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], maps?: Record<string, any> }} data
+ * @param {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], told?: Record<string, Record<string, any>> }} data
  * @returns {import("./types.js").Source}
  */
 export function pageSource(data) {
@@ -158,14 +174,19 @@ export function pageSource(data) {
     if (!urls.has(row) && text !== undefined) urls.set(row, URL.createObjectURL(new Blob([bytes(text)], { type: "image/jpeg" })));
     return urls.get(row) ?? null;
   };
+  const told = (/** @type {string} */ op, /** @type {number} */ row, /** @type {number} */ layer) => {
+    const found = data.told?.[op][`${layer}:${row}`];
+    if (!found) throw new Error(ABSENT);
+    return found;
+  };
   return {
     alone: true,
     job: null,
-    maps: data.maps ? async (row, layer) => {
-      const found = data.maps?.[`${layer}:${row}`];
-      if (!found) throw new Error("Of this picture the page has no maps: it has those of the exemplars of one layer.");
+    maps: data.told ? async (row, layer) => {
+      const found = told("maps", row, layer);
       return { ...found, bytes: bytes(found.bytes) };
     } : null,
+    asked: data.told ? async (op, row, layer) => told(op, row, layer) : null,
     async thumbs(rows) {
       return new Map(rows.flatMap((row) => {
         const picture = url(row);

@@ -25,6 +25,7 @@
  * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
  *             ids(): Promise<string[]>, layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void, alone?: boolean,
  *             maps: null | ((row: number, layer: number, signal?: AbortSignal) => Promise<Maps>),
+ *             asked: null | ((op: string, row: number, layer: number, sample: string) => Promise<any>),
  *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job) }} Source
  *
  * Long work in the kernel.

@@ -142,6 +142,8 @@ const CHINESE = {
   "Done": "完成", "Next": "下一步", "dismiss": "关闭提示",
   "Word overlap": "词语重叠", "Pictures a concept": "每个概念的图片比例", "Naming of known factors": "已知因素的命名",
   "The study has no picture of this sample.": "此研究没有该样本的图片。",
+  "The kernel did not answer. Is it running?": "内核没有应答。它在运行吗？",
+  "The page does not have this for this picture and layer, only for exemplars.": "页面没有此图片在该层的这项内容，只有示例图片的。",
   "The kernel that this view belongs to is gone: it no longer hears of what you do here. Run the cell again.": "此视图所属的内核已不存在：它不再接收您的操作。请重新运行该单元格。",
   "every word": "每个词", "point at a word of the answer for what it means here": "指向回答中的词，查看它在此处的含义",
   "Where the concepts of “{0}” lie, weighted by activation: {1}.": "“{0}”的概念所在位置（按激活加权）：{1}。",

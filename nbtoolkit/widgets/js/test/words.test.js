@@ -4,6 +4,7 @@ import test from "node:test";
 
 import { isTranslated, translate, translator } from "../src/words.js";
 import { MODES, ORDERS } from "../src/state.js";
+import { ABSENT, GONE, SILENT } from "../src/source.js";
 import { OVERLAYS } from "../src/overlay.js";
 import { texts } from "./scan.js";
 
@@ -13,7 +14,7 @@ test("every text of the views has a Chinese translation", () => {
   const found = readdirSync(sources).filter((f) => f.endsWith(".js")).flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
   assert.ok(found.length > 100);
   assert.deepEqual(found.filter((text) => !isTranslated(text)), []);
-  assert.deepEqual([MODES, ORDERS, OVERLAYS].flatMap(Object.values).filter((text) => !isTranslated(text)), []);
+  assert.deepEqual([MODES, ORDERS, OVERLAYS, [ABSENT, GONE, SILENT]].flatMap(Object.values).filter((text) => !isTranslated(text)), []);
 });
 
 test("values go where the language wants them, and are never read as text to translate", () => {
