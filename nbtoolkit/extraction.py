@@ -115,7 +115,7 @@ def extract(model: Model, data: Any, token: str, *, layers: str | Sequence[int] 
         raise TokenError(f"where='visual' needs a word of one sub-token; {token!r} has {pieces}.")
     decoding = {"given": "given captions", "generate": "greedy"}[captions] if where != "visual" else "none"
     source = Source(model.name, model.revision, token, settings.variants, model.text(prompt), decoding, where,
-                    data=fingerprint(raw, candidates), n_candidates=len(candidates), versions=versions())  # fmt: skip
+                    data=fingerprint(raw, candidates), n_candidates=len(candidates), max_new_tokens=max_new_tokens, versions=versions())  # fmt: skip
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
     with bar(progress, len(candidates), f"reading {token!r}") as advance:
         reader = Reader(model, raw, settings, batch_size, cancel)

@@ -44,7 +44,7 @@ class Live:
     """
 
     def __init__(self, model: Model, study: Study, data: Any = None, prompt: str | None = None) -> None:
-        width, n_layers = study.dictionary(-1).concepts.shape[1], study.representations.n_layers
+        width, n_layers = study.dictionary(study.layers[-1]).concepts.shape[1], study.representations.n_layers
         if (width, n_layers) != (model.d_model, model.n_layers):
             raise NbtoolkitError(f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; "
                                  "expected the model that the study was made with.")  # fmt: skip
@@ -98,7 +98,7 @@ class Live:
                 yield
 
         with self._alone():
-            found = effect(self.said(sample), cd, change)
+            found = effect(self.said(sample), cd, change, max_new_tokens=self.study.source.max_new_tokens)
         before, after = found.log_probability
         return {"difference": found.difference, "caption": found.after, "before": before, "after": after, "layer": cd.layer, "vanished": found.vanished,
                 "appeared": found.appeared, "activations": found.activations.astype(float).tolist()}  # fmt: skip
@@ -131,13 +131,12 @@ class Live:
         NothingFoundError
             The model does not say the token about it; the message has what it says.
         """
-        from .attribution import mentions
         from .interpretation import take_apart
         from .studies import pieces
 
         cd, g, token = self.study.dictionary(at), self.study.grounding(at), self.study.token
         with self._alone():
-            said = mentions(self.model, [read_image(picture)], token, prompt=self.prompt)
+            said = self._mention(read_image(picture))
             _, states = said.read([cd.layer])
         (one,) = take_apart(cd, g, states[:, 0], ["own"], said.captions, cd.n_concepts)
         activations = {part.concept: part.activation for part in one.parts}
@@ -235,13 +234,9 @@ class Live:
         NothingFoundError
             It does not say the token, for example because the thumbnail is too small.
         """
-        from .attribution import mentions
-
         if sample not in self._said:
             given = [self.study.sample(sample).caption] if self.study.source.decoding == "given captions" else None
-            self._said[sample] = mentions(
-                self.model, [self._picture(sample)], self.study.token, answers=given, prompt=self.prompt
-            )
+            self._said[sample] = self._mention(self._picture(sample), given)
             while len(self._said) > KEEP:
                 self._said.popitem(last=False)
         self._said.move_to_end(sample)
@@ -259,6 +254,12 @@ class Live:
                 self.model, some, range(1, self.model.n_layers + 1), part=part, prompt=self.prompt
             )
         return self._means[part]
+
+    def _mention(self, picture: Any, answers: Sequence[str] | None = None) -> Mentions:
+        from .attribution import mentions
+
+        return mentions(self.model, [picture], self.study.token, answers=answers, prompt=self.prompt,
+                        max_new_tokens=self.study.source.max_new_tokens)  # fmt: skip
 
     def _picture(self, sample: str) -> Any:
         if self._data is not None:

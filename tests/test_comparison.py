@@ -71,6 +71,7 @@ def test_the_view_of_two_layers(study):
     assert values == sorted(values, reverse=True) and "layer 2" in repr(w)
     same = DictionaryComparison(study, study, layers=(3, 3))
     assert same.agreement.score.mean == pytest.approx(1) and len(same._meta["samples"]) == 2 * len(study.samples)
+    assert repr(DictionaryComparison(study)) == repr(DictionaryComparison(study, layers=(study.layers[-1],) * 2))
     with pytest.raises(nbt.NbtoolkitError, match="was given a str; expected studies"):
         DictionaryComparison(study, "other")
 

@@ -48,6 +48,17 @@ def test_heads_means_and_concepts(live, study, sample):
     assert strongest in live.ablate(sample, concept=strongest, at=4)["vanished"]
 
 
+def test_answers_are_as_long_as_those_of_the_study(model, data, tmp_path):
+    method = nbt.SemiNMF(3, random_state=0)
+    study = nbt.study(model, data, "dog", method=method, layers=[4], max_new_tokens=4, progress=False)
+    study = nbt.open_study(study.save(tmp_path / "dog.study"))
+    live, longest = Live(model, study, data), max(study.samples, key=lambda s: len(s.caption))
+    found = live.ablate(longest.id, at=4)
+    assert study.source.max_new_tokens == 4
+    assert found["caption"] == longest.caption and found["difference"] == [("same", longest.caption)]
+    assert len(live.words(longest.id, at=4)["pieces"]) == 4
+
+
 def test_every_word_of_the_answer_is_taken_apart(live, study, sample):
     found = live.words(sample, at=4)
     cd = study.dictionary(4)

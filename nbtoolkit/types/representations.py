@@ -52,6 +52,8 @@ class Source:
         Meaning of a layer index.
     data, n_candidates
         Fingerprint of the data set, and how many of its samples have the token in a caption.
+    max_new_tokens
+        Longest answer, in sub-tokens.
     versions
         Library versions.
     """
@@ -68,6 +70,7 @@ class Source:
     )
     data: str = ""
     n_candidates: int = 0
+    max_new_tokens: int = 40
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -57,7 +57,7 @@ class DictionaryComparison(anywidget.AnyWidget):
     _kind = traitlets.Unicode("comparison").tag(sync=True)
     _meta = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, a: Study, b: Study | None = None, *, layers: tuple[int, int] = (-1, -1), measure: str = "auto",
+    def __init__(self, a: Study, b: Study | None = None, *, layers: tuple[int, int] | None = None, measure: str = "auto",
                  names: tuple[str, str] | None = None, threshold: float = 0.4) -> None:  # fmt: skip
         from ..comparison import compare_dictionaries
 
@@ -67,6 +67,7 @@ class DictionaryComparison(anywidget.AnyWidget):
                     f"DictionaryComparison was given a {type(study).__name__}; expected studies, from nbt.study(…) or nbt.open_study(path)."
                 )
         self._studies = (a, a if b is None else b)
+        layers = layers or (self._studies[0].layers[-1], self._studies[1].layers[-1])
         cds = [s.dictionary(layer) for s, layer in zip(self._studies, layers, strict=True)]
         self.agreement = compare_dictionaries(*cds, measure=measure)
         self._samples = [*a.samples] if b is None else [*a.samples, *b.samples]
