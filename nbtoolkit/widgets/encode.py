@@ -34,7 +34,7 @@ def outline(study: Study) -> dict[str, Any]:
     return {
         "token": study.token, "model": short(study.source.model), "method": first.method, "n_layers": study.representations.n_layers,
         "layers": list(study.layers), "slots": slots, "metrics": _curves(study), "tops": {str(layer): _top(study, layer) for layer in study.layers},
-        "concepts": {},
+        "pictured": any(s.image for s in study.samples), "concepts": {},
     }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ export function galleryPane(ctx) {
     cards.clear();
     for (const k of shown) cards.set(k, makeCard(all[k], k));
     list.replaceChildren(...cards.values());
-    pictures([...cards.values()]);
+    if (meta.pictured) pictures([...cards.values()]);
     if (!shown.length) list.append(h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text: t`No concept matches “${state.query}”.` }));
     sync(false);
   }
@@ -135,7 +135,8 @@ export function galleryPane(ctx) {
           ...heights.map((v) => h("i", { style: { height: `${Math.round(v * 100)}%` } }))),
         h("span", { class: "nbt-share", title: t`share of all activation`, text: percent(concept.share) })),
       h("div", { class: "nbt-strip" }, ...rows.map((row) =>
-        h("span", { class: "nbt-thumb nbt-waiting", role: "img", "data-row": row, title: meta.samples[row].caption, "aria-label": meta.samples[row].caption }))));
+        h("span", { class: meta.pictured ? "nbt-thumb nbt-waiting" : "nbt-thumb nbt-worded", role: "img", "data-row": row, title: meta.samples[row].caption, "aria-label": meta.samples[row].caption, dir: "auto",
+          text: meta.pictured ? "" : meta.samples[row].caption }))));
   }
 
   /** @param {boolean} scroll */

@@ -5,7 +5,7 @@
  * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null, twin: number | null }} Concept
  * @typedef {{ name: string, label: string, better: string, baseline: string, values: (number | null)[], spread: (number | null)[], baselines: (number | null)[] }} Curve
  * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], slots: number[], concepts: Record<string, Concept[]>, tops: Record<string, [number, string[]][]>,
- *             metrics: Curve[], samples: { id: string, caption: string }[],
+ *             pictured: boolean, metrics: Curve[], samples: { id: string, caption: string }[],
  *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
  * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number, pictured: boolean, aspect: number }} Facts
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
