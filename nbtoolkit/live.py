@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import captioned, images_by_id, read_image
-from .errors import Cancelled, NbtoolkitError
+from .attribution import Mentions, contributions, mentions
+from .data import captioned, images_by_id, read_image, thumbnail
+from .errors import Cancelled, NbtoolkitError, NothingFoundError
+from .interventions import ablate, mean_contributions
 from .types import Study
 
 if TYPE_CHECKING:
-    from .attribution import Mentions
     from .models import Model
     from .widgets import Explorer
 
+OWN = 1024  # pixels: the longer side of a picture that is not the study's
 KEEP = 32  # pictures whose inputs are kept
 N_MEAN = 16  # pictures of which the means are taken
 
@@ -81,7 +83,6 @@ class Live:
             ``appeared`` (concepts of layer ``at``), and their ``activations`` before and after.
         """
         from .effects import effect
-        from .interventions import ablate
 
         cd = self.study.dictionary(at)
 
@@ -116,6 +117,10 @@ class Live:
         with self._alone():
             self.study = extend(self.study, self.model, layers, progress=progress, cancel=cancel)
         return self.study
+
+    def own(self, picture: Any) -> bytes:
+        """A picture that the study does not have (a path, PIL image or bytes) as the views show it: a JPEG."""
+        return thumbnail(read_image(picture), OWN)
 
     def explain(self, picture: Any, *, at: int) -> dict[str, Any]:
         """Take a picture apart that the study does not have.
@@ -188,8 +193,6 @@ class Live:
 
     def owed(self, sample: str, *, at: int) -> dict[str, Any]:
         """What the token's log-probability owes to each concept of a layer, in nats: ``ablation``, ``gradient``, ``agreement``."""
-        from .attribution import contributions
-
         with self._alone():
             found = contributions(self.said(sample), self.study.dictionary(at))
         agreement = float(found.agreement[0])
@@ -206,7 +209,6 @@ class Live:
             ``layers``; ``change`` and ``null`` (one list a picture about which the token is said; nats); ``samples``.
         """
         from .effects import layer_effects
-        from .errors import NothingFoundError
 
         change, null, kept = [], [], []
         layers: tuple[int, ...] = tuple(range(1, self.model.n_layers + 1))
@@ -244,8 +246,6 @@ class Live:
 
     def means(self, part: str) -> dict[int, np.ndarray]:
         """Mean contributions of every layer over some of the study's pictures; made once a part."""
-        from .interventions import mean_contributions
-
         if part not in self._means:
             some = [
                 self._picture(s.id) for s in self.study.samples[:: max(1, len(self.study.samples) // N_MEAN)][:N_MEAN]
@@ -256,8 +256,6 @@ class Live:
         return self._means[part]
 
     def _mention(self, picture: Any, answers: Sequence[str] | None = None) -> Mentions:
-        from .attribution import mentions
-
         return mentions(self.model, [picture], self.study.token, answers=answers, prompt=self.prompt,
                         max_new_tokens=self.study.source.max_new_tokens)  # fmt: skip
 

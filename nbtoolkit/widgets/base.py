@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
-import html
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-import numpy as np
 import traitlets
 
 from ..atomic import write_text
@@ -24,6 +21,7 @@ from . import encode
 from .answers import Answers, Progress
 from .channel import Channel
 from .export import page
+from .preview import Snapshot, preview
 
 STATIC = Path(__file__).parent / "static"
 STATE = ("layer", "concept", "sample", "metric", "labels", "pinned")
@@ -33,16 +31,6 @@ def asset(name: str) -> str | Path:
     """Text in production; a watched path while developing with ``ANYWIDGET_HMR=1`` (a path keeps closed widgets alive)."""
     path = STATIC / name
     return path if os.getenv("ANYWIDGET_HMR") == "1" else path.read_text("utf-8")
-
-
-class Snapshot:
-    """HTML without scripts that a notebook keeps as output."""
-
-    def __init__(self, text: str) -> None:
-        self.html = text
-
-    def _repr_html_(self) -> str:
-        return self.html
 
 
 class StudyView(anywidget.AnyWidget):
@@ -75,6 +63,7 @@ class StudyView(anywidget.AnyWidget):
     ).tag(sync=True)
     pinned = traitlets.List(traitlets.Unicode(), help='Concepts that stay on top: "layer:concept".').tag(sync=True)
 
+    _own: Any = traitlets.Bytes(None, allow_none=True, help="A picture of the reader's, as JPEG.").tag(sync=True)
     _kind = traitlets.Unicode().tag(sync=True)
     _meta = traitlets.Dict().tag(sync=True)
     kind = "explorer"
@@ -190,8 +179,33 @@ class StudyView(anywidget.AnyWidget):
         """Close the view, and stop what it computes."""
         if hasattr(self, "_channel"):  # refused before it was made
             self._channel.close()
-            self._meta = {}  # hosts and IPython's Out keep closed widgets
+            self._meta, self._own = {}, None  # hosts and IPython's Out keep closed widgets
         super().close()
+
+    def explain(self, picture: Any) -> dict[str, Any]:
+        """Take a picture apart that the study does not have, at the layer that is shown, and show it in the view.
+
+        Parameters
+        ----------
+        picture
+            A path, a PIL image or encoded bytes; sent to the page as a JPEG of at most 1,024 pixels.
+
+        Returns
+        -------
+        dict
+            As of :meth:`nbtoolkit.live.Live.explain`: ``pieces``, ``activations``, ``unexplained``.
+
+        Raises
+        ------
+        NbtoolkitError
+            The view has no model, the picture cannot be read, or the model does not say the token about it.
+        """
+        if self._live is None:
+            raise NbtoolkitError("explain needs a model; open the view with nbt.explore(study, model).")
+        jpeg = self._live.own(picture)
+        found: dict[str, Any] = self._live.explain(jpeg, at=self.layer)
+        self._own = jpeg
+        return found
 
     # --- outside a live notebook ------------------------------------------------------------------------
 
@@ -244,8 +258,8 @@ class StudyView(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        preview = {"text/html": self._preview()} if options.preview else {}
-        return data | {"text/plain": repr(self), **preview}, metadata
+        still = {"text/html": preview(self)} if options.preview else {}
+        return data | {"text/plain": repr(self), **still}, metadata
 
     def snapshot(self, n_concepts: int = 12) -> Snapshot:
         """Give the layer that is shown as a picture without scripts: as a cell's output it survives a kernel restart.
@@ -255,19 +269,7 @@ class StudyView(anywidget.AnyWidget):
         n_concepts
             How many concepts, the strongest first.
         """
-        return Snapshot(self._preview(n_concepts, "The interactive view needs its cell to be run again."))
-
-    def _preview(self, n_concepts: int = 4, then: str = "Run the cell for the interactive view.") -> str:
-        """Small picture without scripts, for places that run no widgets (GitHub, nbconvert)."""
-        cd, g, parts = self._study.dictionary(self.layer), self._study.grounding(self.layer), []
-        order = np.argsort(-encode.energy(cd), kind="stable")
-        for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
-            jpeg = base64.b64encode(encode.strip([self._study.sample(i) for i in g.exemplars[k][:6]], 64)).decode()
-            label = self.labels.get(f"{self.layer}:{k}", "")
-            words = html.escape(" · ".join([*([label] if label else []), *g.words[k][:5]]))
-            parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
-        head = html.escape(f"“{self._study.token}” at layer {self.layer}: the strongest concepts. {then}")
-        return f"<div><p>{head}</p>{''.join(parts)}</div>"
+        return Snapshot(preview(self, n_concepts, "The interactive view needs its cell to be run again."))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"

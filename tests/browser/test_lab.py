@@ -170,6 +170,21 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     assert page.locator(".nbt-bar").count() >= 1
     page.get_by_role("button", name="next picture").click()
     page.get_by_role("heading", name="Your own picture").wait_for(state="detached")
+    # the same by its path, from Python; it stays when the layer changes, and goes when another picture is chosen
+    pieces = page.evaluate(ASK, f"print(''.join(explorer.explain({str(tmp_path / 'mine.jpg')!r})['pieces']))")
+    page.get_by_role("heading", name="Your own picture").wait_for()
+    page.locator(".nbt-said", has_text=pieces).wait_for(timeout=20_000)
+    before = page.locator(".nbt-bars").inner_text()
+    page.get_by_role("button", name="previous layer").click()
+    page.wait_for_function(
+        "(before) => { const bars = document.querySelector('.nbt-bars').innerText; return bars && bars !== before; }",
+        arg=before,
+    )
+    assert page.get_by_role("heading", name="Your own picture").count() == 1
+    page.get_by_role("button", name="next layer").click()
+    page.get_by_role("button", name="next picture").click()
+    page.get_by_role("heading", name="Your own picture").wait_for(state="detached")
+    assert page.evaluate(ASK, "print(explorer._own)") == "None"
     # a layer that the study lacks is computed; and the layers play
     page.get_by_role("button", name="compute layer 3").click()
     page.locator(".nbt-computing").wait_for(state="detached", timeout=20_000)

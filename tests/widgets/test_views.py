@@ -215,6 +215,21 @@ def test_a_page_is_made_although_the_model_is_silent_about_a_picture(study, mode
     assert told[-1] == (len(shown), len(shown))
 
 
+def test_a_picture_of_ones_own_by_its_path(study, model, data, tmp_path):
+    view = nbt.explore(study, model, data=data, layer=4)
+    (tmp_path / "mine.jpg").write_bytes(study.samples[0].image)
+    found = view.explain(tmp_path / "mine.jpg")
+    assert found == view._live.explain(view._own, at=4) and found["pieces"][1].strip() == study.token
+    with pytest.raises(nbt.NbtoolkitError, match="explain needs a model"):
+        nbt.explore(study).explain(tmp_path / "mine.jpg")
+    shown = view._own
+    with pytest.raises(nbt.NbtoolkitError, match=r"missing\.jpg"):
+        view.explain(tmp_path / "missing.jpg")
+    assert view._own == shown
+    view.close()
+    assert view._own is None
+
+
 def test_the_preview_can_be_left_out(study, monkeypatch):
     assert "text/html" in Explorer(study)._repr_mimebundle_()[0]
     monkeypatch.setattr(nbt.options, "preview", False)
@@ -279,7 +294,7 @@ def test_no_caption_can_leave_its_place_in_the_page(evil, tmp_path):
 
 
 def test_the_script_free_preview_escapes_text(evil):
-    preview = nbt.explore(evil)._preview()
+    preview = nbt.explore(evil).snapshot(4)._repr_html_()
     assert "<script" not in preview and "onerror=alert" not in preview.replace("&lt;img src=x onerror=alert", "")
     assert len(preview) < 80_000
 

@@ -26,10 +26,10 @@ export function samplePane(ctx) {
   const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`effect on the word`,
     title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
   const file = h("input", { type: "file", accept: "image/*", class: "nbt-file", onchange: () => { if (file.files?.[0]) explain(file.files[0]); file.value = ""; } });
-  const own = h("label", { class: "nbt-button nbt-own" }, t`your own picture…`, file);
+  const upload = h("label", { class: "nbt-button nbt-own" }, t`your own picture…`, file);
   const every = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`every word`, title: t`point at a word of the answer for what it means here`,
     onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
-  const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.asked ? [owing, every] : []), source.job ? own : null) : null;
+  const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.asked ? [owing, every] : []), source.job ? upload : null) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
   const missing = h("p", { class: "nbt-note", hidden: true });
   const said = h("p", { class: "nbt-said", dir: "auto" });
@@ -56,7 +56,6 @@ export function samplePane(ctx) {
     try {
       const [{ facts, url }, acts] = await Promise.all([sampleOf(i), source.activations(layer)]);
       if (mine !== turn) return; // a later answer is on its way
-      strange = false;
       frame.hidden = !url;
       missing.hidden = Boolean(url);
       missing.textContent = facts.pictured ? t`This picture is not in the page; export with a larger max_mb.` : t`The study has no picture of this sample.`;
@@ -123,9 +122,12 @@ export function samplePane(ctx) {
     return /** @type {Promise<{ facts: import("./types.js").Facts, url: string | null }>} */ (recent.get(i));
   }
 
-  /** Explain a picture of the reader's: made smaller here, sent to the kernel, never stored. @param {File} picked */
+  /** @type {Blob | null} */
+  let own = null; // a picture of the reader's, which is shown: the study's maps are not of it
+  /** Explain a picture of the reader's: made smaller here, sent to the kernel, never stored. @param {Blob} picked */
   async function explain(picked) {
     const mine = ++turn;
+    own = picked;
     try {
       const bitmap = await createImageBitmap(picked);
       const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
@@ -137,7 +139,6 @@ export function samplePane(ctx) {
       picture.src = small.toDataURL("image/jpeg", 0.92);
       frame.hidden = false;
       missing.hidden = details.hidden = canvas.hidden = where.hidden = true;
-      strange = true;
       maps = words = null;
       barsHeading.textContent = t`What “${meta.token}” means here, layer ${model.get("layer")}`;
       said.textContent = "…";
@@ -165,12 +166,11 @@ export function samplePane(ctx) {
 
   /** @type {any} */
   let maps = null;
-  let strange = false; // a picture of the reader's is shown: the study's maps are not of it
   async function paintOverlay() {
     const sample = model.get("sample"), layer = model.get("layer"), k = model.get("concept");
     const mode = overlay.value;
     maps = null;
-    canvas.hidden = where.hidden = strange || mode === "none" || k === null;
+    canvas.hidden = where.hidden = own !== null || mode === "none" || k === null;
     if (canvas.hidden) return;
     try {
       const found = await /** @type {NonNullable<typeof source.maps>} */ (source.maps)(row(), layer);
@@ -267,12 +267,23 @@ export function samplePane(ctx) {
     ctx.setMarks?.(marks);
   }
 
-  onChange(ctx, ["sample", "layer"], () => { piece = null; paint(); });
+  const given = () => { // by Python
+    const bytes = source.job && model.get("_own");
+    if (bytes) explain(new Blob([bytes], { type: "image/jpeg" }));
+    return Boolean(bytes);
+  };
+  onChange(ctx, ["_own"], given);
+  onChange(ctx, ["layer"], () => { piece = null; if (own) explain(own); else paint(); });
+  onChange(ctx, ["sample"], () => {
+    piece = own = null;
+    if (model.get("_own")) commit(model, { _own: null });
+    paint();
+  });
   onChange(ctx, ["concept"], () => {
     piece = null; // the overlay is the concept's now
     bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.setAttribute("aria-pressed", String(b.dataset.concept === String(model.get("concept")))));
     paintOverlay();
   });
-  paint();
+  if (!given()) paint();
   return el;
 }
