@@ -4,7 +4,7 @@
 import { translate } from "./words.js";
 import { commit, freshId, h, lazyPictures, onChange, percent, reason } from "./dom.js";
 import { pictureDialog } from "./dialog.js";
-import { OVERLAYS, paintTile } from "./overlay.js";
+import { overlayScale, OVERLAYS, paintTile } from "./overlay.js";
 import { barHeights, conceptName, examples, MODES, ORDERS, select } from "./state.js";
 
 const SHOWN = 8; // pictures of a card, where they are not its exemplars
@@ -24,6 +24,7 @@ export function galleryPane(ctx) {
   const overlay = h("select", { class: "nbt-select", "aria-label": t`Where a concept lies in its pictures`, onchange: () => paint() },
     ...Object.entries({ ...OVERLAYS, crop: "zoomed in on it" }).map(([value, text]) => h("option", { value, text: translate(t, text) })));
   const count = h("span", { class: "nbt-count" });
+  const scale = h("p", { class: "nbt-scale" });
   const dialog = pictureDialog(ctx);
   const pin = h("button", { type: "button", class: "nbt-button", onclick: () => togglePin() });
   const open = h("button", { type: "button", class: "nbt-button", text: t`⤢ Open`, title: t`open the picture (o)`, onclick: () => openPicture() });
@@ -32,7 +33,7 @@ export function galleryPane(ctx) {
   const actions = h("div", { class: "nbt-toolbar nbt-actions" }, label, pin, open);
   const list = h("div", { role: "listbox", class: "nbt-list", id: listId, "aria-label": t`Concepts of “${meta.token}”`, tabindex: -1 });
   const el = h("section", { class: "nbt-gallery", "aria-label": t`Concepts` },
-    h("div", { class: "nbt-toolbar" }, search, order, mode, source.maps ? overlay : null, count), actions, list, dialog.el);
+    h("div", { class: "nbt-toolbar" }, search, order, mode, source.maps ? overlay : null, count), scale, actions, list, dialog.el);
   /** @type {Map<number, HTMLElement>} */
   const cards = new Map();
   /** @type {number[]} */
@@ -99,6 +100,7 @@ export function galleryPane(ctx) {
     const all = concepts();
     shown = select(all, state.query, state.order, meta.samples, Object.fromEntries(all.map((_, k) => [k, labelOf(k)])), new Set(ofLayer(model.get("pinned"))));
     count.textContent = shown.length === all.length ? t`${all.length} concepts` : t`${shown.length} of ${all.length} concepts`;
+    scale.replaceChildren(...overlayScale(t, overlay.value, t`each picture's strongest`));
     cards.clear();
     for (const k of shown) cards.set(k, makeCard(all[k], k));
     list.replaceChildren(...cards.values());

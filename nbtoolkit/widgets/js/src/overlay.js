@@ -1,7 +1,7 @@
 // @ts-check
 /** A small grid painted over a picture: heat, or the contour of its stronger half. The grid is stretched over the whole picture. */
 
-import { h } from "./dom.js";
+import { h, signed } from "./dom.js";
 
 export const OVERLAYS = { none: "picture alone", heat: "where it lies", contour: "its outline" };
 const ZOOM = 0.35; // of a tile: what is zoomed in on is at least as large, or it would be a blur
@@ -40,6 +40,17 @@ export function paintMap(canvas, mode, values, height, width, zero) {
   }
 }
 
+/**
+ * What the shades of an overlay stand for; `top` tells the strongest score.
+ * @param {import("./types.js").Translator} t @param {string} mode @param {string} top
+ * @returns {(HTMLElement | string)[]}
+ */
+export function overlayScale(t, mode, top) {
+  if (mode === "heat") return [t`0 or less`, h("i", { class: "nbt-scale-heat" }), top];
+  if (mode === "contour") return [h("i", { class: "nbt-scale-line" }), t`more than half of ${top}`];
+  return mode === "crop" ? [t`zoomed in on more than half of ${top}`] : [];
+}
+
 /** The score of a concept at a patch. @param {import("./types.js").Maps} maps @param {number} k @param {number} i row × width + column */
 export const scoreAt = ({ shape: [, height, width], low, high, bytes }, k, i) => low[k] + ((high[k] - low[k]) * bytes[k * height * width + i]) / 255;
 
@@ -54,7 +65,8 @@ export function mapOf({ shape: [, height, width], low, high, bytes }, k) {
  * @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {string} mode @param {import("./types.js").Maps} maps @param {number} k
  */
 export function paintTile(tile, thumb, mode, maps, k) {
-  const { values, height, width, zero, high } = mapOf(maps, k);
+  const { values, height, width, zero, low, high } = mapOf(maps, k);
+  tile.title = `${thumb.caption} (${signed(low, 1)} … ${signed(high, 1)})`;
   if (!(high > 0)) return;
   const a = thumb.aspect, [wide, tall] = a > 1 ? [a, 1] : [1, 1 / a];
   if (mode === "crop") {

@@ -3,7 +3,7 @@
 
 import { translate } from "./words.js";
 import { commit, format, h, onChange, percent, reason, signed } from "./dom.js";
-import { describeMap, mapOf, OVERLAYS, overlayCanvas, paintMap, scoreAt } from "./overlay.js";
+import { describeMap, mapOf, OVERLAYS, overlayCanvas, overlayScale, paintMap, scoreAt } from "./overlay.js";
 import { saving } from "./saving.js";
 import { COLOURS, conceptName, strongest } from "./state.js";
 
@@ -31,6 +31,7 @@ export function samplePane(ctx) {
     onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
   const tools = source.maps ? h("div", { class: "nbt-toolbar" }, overlay, ...(source.asked ? [owing, every] : []), source.job ? upload : null) : null;
   const where = h("p", { class: "nbt-note nbt-where", hidden: true });
+  const shades = h("p", { class: "nbt-scale" });
   const missing = h("p", { class: "nbt-note", hidden: true });
   const said = h("p", { class: "nbt-said", dir: "auto" });
   const bars = h("ul", { class: "nbt-bars" });
@@ -42,7 +43,7 @@ export function samplePane(ctx) {
   const el = h("section", { class: "nbt-sample", "aria-label": t`One picture` },
     h("div", { class: "nbt-sample-head" }, heading, button(t`previous picture`, "‹", -1), button(t`next picture`, "›", 1)),
     h("div", { class: "nbt-sample-body" },
-      h("div", { class: "nbt-sample-picture" }, frame, tools, where, missing, h("h3", { class: "nbt-h", text: t`The model says` }), said, details),
+      h("div", { class: "nbt-sample-picture" }, frame, tools, shades, where, missing, h("h3", { class: "nbt-h", text: t`The model says` }), said, details),
       h("div", { class: "nbt-sample-bars" }, h("div", { class: "nbt-bars-head" }, barsHeading, saving(t, () => barsChart(), "concepts")), bars, scale, drawing)));
   const row = () => Math.max(0, meta.samples.findIndex((s) => s.id === model.get("sample")));
   let turn = 0;
@@ -170,6 +171,7 @@ export function samplePane(ctx) {
     const sample = model.get("sample"), layer = model.get("layer"), k = model.get("concept");
     const mode = overlay.value;
     maps = null;
+    shades.replaceChildren();
     canvas.hidden = where.hidden = own !== null || mode === "none" || k === null;
     if (canvas.hidden) return;
     try {
@@ -179,11 +181,13 @@ export function samplePane(ctx) {
       if (words && piece !== null) {
         const { values, height, width } = ofPiece(found, words.activations[piece]);
         paintMap(canvas, mode, values, height, width, 0);
+        shades.replaceChildren(...overlayScale(t, mode, t`the strongest`));
         where.textContent = t`Where the concepts of “${words.pieces[piece].trim()}” lie, weighted by activation: ${describeMap(t, values, height, width)}.`;
         return;
       }
       const { values, height, width, zero, low, high } = mapOf(found, k);
       paintMap(canvas, mode, values, height, width, zero);
+      if (high > 0) shades.replaceChildren(...overlayScale(t, mode, signed(high, 1)));
       where.textContent = high > 0 ? t`Concept ${k} over ${height} × ${width} patches, scores from ${signed(low, 1)} to ${signed(high, 1)}: ${describeMap(t, values, height, width)}.`
         : t`Concept ${k} is nowhere in this picture (largest score ${signed(high, 1)}).`;
     } catch (error) {
