@@ -51,6 +51,8 @@ export function samplePane(ctx) {
 
   async function paint() {
     const mine = ++turn;
+    own = null;
+    if (model.get("_own")) commit(model, { _own: null });
     const i = row();
     const layer = model.get("layer");
     heading.textContent = t`Picture ${i + 1} of ${meta.samples.length}`;
@@ -278,11 +280,7 @@ export function samplePane(ctx) {
   };
   onChange(ctx, ["_own"], given);
   onChange(ctx, ["layer"], () => { piece = null; if (own) explain(own); else paint(); });
-  onChange(ctx, ["sample"], () => {
-    piece = own = null;
-    if (model.get("_own")) commit(model, { _own: null });
-    paint();
-  });
+  onChange(ctx, ["sample"], () => { piece = null; paint(); });
   onChange(ctx, ["concept"], () => {
     piece = null; // the overlay is the concept's now
     bars.querySelectorAll(".nbt-bar").forEach((/** @type {any} */ b) => b.setAttribute("aria-pressed", String(b.dataset.concept === String(model.get("concept")))));
