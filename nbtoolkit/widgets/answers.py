@@ -13,6 +13,7 @@ from . import encode
 from .channel import Answer, Job, Operations
 
 Progress = bool | Callable[[int, int], None]
+MESSAGE = 2_000_000  # bytes of activations in one message, at most
 OF_A_WORD = ("words", "owed")  # questions about the token in an answer
 PLAIN = ("ablate", "explain", *OF_A_WORD)  # questions that a live model answers with plain data
 
@@ -50,8 +51,9 @@ class Answers:
         sample = self._view._study.samples[row]
         return encode.sample_facts(sample), [sample.image]
 
-    def _activations(self, layer: int) -> Answer:
-        return encode.activations(self._view._study.dictionary(layer))
+    def _activations(self, layer: int, start: int = 0) -> Answer:
+        cd = self._view._study.dictionary(layer)
+        return encode.activations(cd, start, max(1, MESSAGE // (4 * cd.n_concepts)))
 
     def _layer(self, layer: int) -> Answer:
         return encode.one_layer(self._view._study, layer), []

@@ -125,14 +125,15 @@ def _round(value: float) -> float:
     return round(float(value), 4)
 
 
-def activations(cd: ConceptDictionary) -> tuple[dict[str, Any], list[bytes]]:
-    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of one layer, as float32 bytes."""
+def activations(cd: ConceptDictionary, start: int = 0, n: int | None = None) -> tuple[dict[str, Any], list[bytes]]:
+    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of ``n`` rows of one layer, as float32 bytes.
+
+    ``shape`` is that of the whole.
+    """
     rest = np.zeros(len(cd.sample_ids)) if cd.unexplained is None else cd.unexplained
-    shape = list(cd.activations.shape)
-    return {"shape": shape, "dtype": "float32"}, [
-        np.ascontiguousarray(cd.activations, "<f4").tobytes(),
-        np.ascontiguousarray(rest, "<f4").tobytes(),
-    ]
+    rows = slice(start, None if n is None else start + n)
+    parts = [np.ascontiguousarray(a[rows], "<f4").tobytes() for a in (cd.activations, rest)]
+    return {"shape": list(cd.activations.shape), "dtype": "float32"}, parts
 
 
 def thumbs(samples: Sequence[Sample], rows: list[int]) -> tuple[dict[str, Any], list[bytes]]:

@@ -130,6 +130,24 @@ def test_requests_are_answered(study):
     np.testing.assert_array_equal(np.frombuffer(rest, "<f4"), cd.unexplained)
 
 
+def test_no_message_is_long(study):
+    """Activations come in parts of 2 MB at most."""
+    n, k = 5000, 200
+    rng, ids = np.random.default_rng(0), [f"s{i}" for i in range(n)]
+    cd = nbt.ConceptDictionary(rng.normal(size=(k, 4)), rng.random((n, k)).astype(np.float32), ids, 4, "SemiNMF")
+    words = nbt.Grounding([["a"]] * k, [ids[:1]] * k)
+    samples = [dataclasses.replace(study.samples[0], id=i) for i in ids]
+    large = dataclasses.replace(study, dictionaries={4: cd}, groundings={4: words}, scores={}, samples=samples)
+    w, rows, sizes = Explorer(large), [], []
+    while sum(map(len, rows)) < n:
+        content, (values, rest) = ask(w, "activations", layer=4, start=sum(map(len, rows)))
+        rows.append(np.frombuffer(values, "<f4").reshape(-1, k))
+        sizes.append(len(values) + len(rest))
+        assert content["data"]["shape"] == [n, k] and len(rest) == 4 * len(rows[-1])
+    np.testing.assert_array_equal(np.concatenate(rows), cd.activations)
+    assert len(sizes) == 2 and max(sizes) < 2_100_000
+
+
 def test_a_view_opens_with_a_small_message_and_the_rest_is_asked_for(study):
     w = Explorer(study, layer=2)
     assert w._meta["concepts"] == {} and "ids" not in w._meta and set(w._meta["tops"]) == {str(i) for i in study.layers}

@@ -90,6 +90,19 @@ export function kernelSource(model) {
   /** @type {Map<string, Promise<any>>} */
   const answers = new Map();
 
+  /** The activations of a layer come in parts. @param {number} layer @returns {Promise<import("./types.js").Activations>} */
+  async function whole(layer) {
+    let found = null, at = 0;
+    do {
+      const { data: { shape: [n, k] }, buffers } = await request("activations", { layer, start: at });
+      found ??= { nConcepts: k, values: new Float32Array(n * k), rest: new Float32Array(n) };
+      found.values.set(floats(buffers[0]), at * k);
+      found.rest.set(floats(buffers[1]), at);
+      at += floats(buffers[1]).length;
+    } while (at < found.rest.length);
+    return found;
+  }
+
   return {
     job: live ? job : null,
     asked: live ? (op, row, layer, sample) => {
@@ -140,9 +153,9 @@ export function kernelSource(model) {
     },
     activations(layer) {
       if (!layers.has(layer)) {
-        layers.set(layer, request("activations", { layer }).then(({ data, buffers }) => ({
-          nConcepts: data.shape[1], values: floats(buffers[0]), rest: floats(buffers[1]),
-        })));
+        const coming = whole(layer);
+        coming.catch(() => layers.delete(layer)); // asked for again next time
+        layers.set(layer, coming);
       }
       return /** @type {Promise<any>} */ (layers.get(layer));
     },

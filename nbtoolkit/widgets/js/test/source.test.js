@@ -8,7 +8,7 @@ globalThis.window = globalThis;
 /** A model that keeps what is sent, and tells everything that hears it what the kernel says, as ipywidgets does. */
 function fakeModel() {
   const sent = [], heard = new Set();
-  return { sent, get: () => ({ live: true }), on: (_, f) => heard.add(f), off: (_, f) => heard.delete(f), send: (m) => sent.push(m), say: (m) => heard.forEach((f) => f(m, [])) };
+  return { sent, get: () => ({ live: true }), on: (_, f) => heard.add(f), off: (_, f) => heard.delete(f), send: (m) => sent.push(m), say: (m, buffers = []) => heard.forEach((f) => f(m, buffers)) };
 }
 
 test("an answer reaches the view that asked, and no other view of the same widget", async () => {
@@ -36,4 +36,13 @@ test("a closed widget, which JupyterLab keeps, keeps neither script nor study, a
   widget().initialize({ model });
   heard.destroy();
   assert.deepEqual(state, { _esm: "", _css: "", _meta: {}, layer: 3 });
+});
+
+test("activations come in parts, and are put together", async () => {
+  const model = fakeModel(), source = kernelSource(model);
+  const bytes = (...values) => new DataView(new Float32Array(values).buffer);
+  model.send = ({ id, args }) => queueMicrotask(() => model.answer(id, args.start));
+  model.answer = (id, start) => model.say({ kind: "reply", id, data: { shape: [3, 2] } }, start ? [bytes(5, 6), bytes(0.3)] : [bytes(1, 2, 3, 4), bytes(0.1, 0.2)]);
+  const { nConcepts, values, rest } = await source.activations(4);
+  assert.deepEqual([nConcepts, [...values], [...rest]], [2, [1, 2, 3, 4, 5, 6], [...new Float32Array([0.1, 0.2, 0.3])]]);
 });
