@@ -149,14 +149,14 @@ def main(what: str) -> None:
 
             page.wait_for_timeout(3000)  # of reading: the other layers come meanwhile
             page.evaluate(FRAME)
-            step, card = (
-                "document.querySelector('.nbt-step').click()",
-                "document.querySelector('.nbt-card')",
-            )  # the layer before
-            said = f"{card}.querySelector('.nbt-words').textContent"
+            # the layer before, or the next one from the first
+            step = (
+                "document.querySelectorAll('.nbt-step')[document.querySelector('.nbt-range').value > 0 ? 0 : 1].click()"
+            )
+            card = "document.querySelector('.nbt-card')"
             nth = "document.querySelectorAll('.nbt-card')[N]"
             chosen = median(f"{nth}.click()", f"{nth}.getAttribute('aria-selected') === 'true'")
-            words = median(f"window.was = {said}; {step}", f"{said} !== window.was")
+            words = median(f"window.was = {card}; {step}", f"{card} !== window.was")
             shown = median(step, f"{card}.querySelector('.nbt-thumb') && !{card}.querySelector('.nbt-waiting')")
             print(
                 f"click to highlight {chosen:.0f} ms, layer to words {words:.0f} ms, to the first card's pictures {shown:.0f} ms"
