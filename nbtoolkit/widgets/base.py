@@ -269,7 +269,7 @@ class StudyView(anywidget.AnyWidget):
         n_concepts
             How many concepts, the strongest first.
         """
-        return Snapshot(preview(self, n_concepts, "The interactive view needs its cell to be run again."))
+        return Snapshot(preview(self, n_concepts, 64, 82, "The interactive view needs its cell to be run again."))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"

@@ -142,13 +142,13 @@ def thumbs(samples: Sequence[Sample], rows: list[int]) -> tuple[dict[str, Any], 
     return {"rows": rows, "captions": [s.caption for s in some], "aspects": [aspect(s) for s in some]}, [strip(some)]
 
 
-def strip(samples: Sequence[Sample], size: int = TILE) -> bytes:
+def strip(samples: Sequence[Sample], size: int = TILE, quality: int = 82) -> bytes:
     """One JPEG with the square middles of the pictures side by side."""
     sheet = Image.new("RGB", (size * max(1, len(samples)), size), "white")
     for i, sample in enumerate(samples):
         sheet.paste(square(sample.image, size) if sample.image else NOTHING, (i * size, 0, (i + 1) * size, size))
     buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=82)
+    sheet.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

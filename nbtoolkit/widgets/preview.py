@@ -21,13 +21,19 @@ class Snapshot:
         return self.html
 
 
-def preview(view: Any, n_concepts: int = 4, then: str = "Run the cell for the interactive view.") -> str:
-    """HTML of the strongest concepts of the layer that a view shows, for GitHub and nbconvert."""
+def preview(
+    view: Any,
+    n_concepts: int = 4,
+    size: int = 56,
+    quality: int = 60,
+    then: str = "Run the cell for the interactive view.",
+) -> str:
+    """HTML of the strongest concepts of the layer that a view shows, for GitHub and nbconvert; IPython keeps it, so it is small."""
     study, layer = view.study, view.layer
     cd, g, parts = study.dictionary(layer), study.grounding(layer), []
     order = np.argsort(-encode.energy(cd), kind="stable")
     for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
-        jpeg = base64.b64encode(encode.strip([study.sample(i) for i in g.exemplars[k][:6]], 64)).decode()
+        jpeg = base64.b64encode(encode.strip([study.sample(i) for i in g.exemplars[k][:6]], size, quality)).decode()
         label = study.labels.get(f"{layer}:{k}", "")
         words = html.escape(" · ".join([*([label] if label else []), *g.words[k][:5]]))
         parts.append(f'<p><b>{k}</b> {words}<br><img alt="" src="data:image/jpeg;base64,{jpeg}"></p>')
