@@ -15,7 +15,7 @@ from .channel import Answer, Job, Operations
 Progress = bool | Callable[[int, int], None]
 MESSAGE = 2_000_000  # bytes of activations in one message, at most
 OF_A_WORD = ("words", "owed")  # questions about the token in an answer
-PLAIN = ("ablate", "explain", *OF_A_WORD)  # questions that a live model answers with plain data
+PLAIN = ("ablate", *OF_A_WORD)  # questions that a live model answers with plain data
 
 
 class Answers:
@@ -23,6 +23,7 @@ class Answers:
 
     def __init__(self, view: Any, live: Any) -> None:
         self._view, self._live = view, live
+        self.own: dict[int, dict[str, Any]] = {}  # what the picture that Python gave means, by layer
 
     def quick(self) -> Operations:
         """What is answered at once."""
@@ -39,6 +40,7 @@ class Answers:
         if self._live is None:
             return {}
         return {name: self._plain(name) for name in PLAIN} | {
+            "explain": self._explain,
             "maps": self._maps,
             "sweep": self._sweep,
             "compute": self._compute,
@@ -59,10 +61,17 @@ class Answers:
         return encode.one_layer(self._view._study, layer), []
 
     def _ids(self) -> Answer:
-        return {"ids": [s.id for s in self._view._study.samples]}, []
+        return {"ids": list(self._view._study.rows)}, []
 
     def _plain(self, name: str) -> Any:
         return lambda job, **question: (getattr(self._live, name)(**question), [])
+
+    def _explain(self, job: Job, at: int, picture: bytes | None = None) -> Answer:
+        if picture is not None:
+            return self._live.explain(picture, at=at), []
+        if at not in self.own:
+            self.own[at] = self._live.explain(self._view._own, at=at)
+        return self.own[at], []
 
     def _maps(self, job: Job, row: int, at: int) -> Answer:
         if job.cancel.is_set():  # while it waited for its turn
@@ -82,14 +91,10 @@ class Answers:
             raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
         study = self._view._study
         out: dict[str, dict[str, Any]] = {name: {} for name in ("maps", *OF_A_WORD)}
-        shown = [
-            (layer, i)
-            for layer in layers
-            for i in sorted({i for group in study.grounding(layer).exemplars for i in group})
-        ]
+        shown = [(layer, row) for layer in layers for row in encode.exemplar_rows(study, layer)]
         with bar(progress, len(shown), "exemplars") as tell:
-            for done, (layer, sample) in enumerate(shown):
-                key = f"{layer}:{study.rows[sample]}"
+            for done, (layer, row) in enumerate(shown):
+                key, sample = f"{layer}:{row}", study.samples[row].id
                 about, pixels = self._live.maps(sample, at=layer)
                 out["maps"][key] = about | {"bytes": base64.b64encode(pixels).decode()}
                 with contextlib.suppress(NothingFoundError):

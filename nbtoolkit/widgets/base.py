@@ -204,6 +204,7 @@ class StudyView(anywidget.AnyWidget):
             raise NbtoolkitError("explain needs a model; open the view with nbt.explore(study, model).")
         jpeg = self._live.own(picture)
         found: dict[str, Any] = self._live.explain(jpeg, at=self.layer)
+        self._answers.own = {self.layer: found}
         self._own = jpeg
         return found
 

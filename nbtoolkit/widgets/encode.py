@@ -49,8 +49,15 @@ def content(study: Study) -> dict[str, Any]:
 
 def one_layer(study: Study, layer: int) -> dict[str, Any]:
     """The ``concepts`` of a layer, and the ``captions`` of their exemplars by sample row."""
-    rows = sorted({study.rows[i] for group in study.grounding(layer).exemplars for i in group})
-    return {"concepts": _concepts(study, layer), "captions": {str(i): study.samples[i].caption for i in rows}}
+    return {
+        "concepts": _concepts(study, layer),
+        "captions": {str(i): study.samples[i].caption for i in exemplar_rows(study, layer)},
+    }
+
+
+def exemplar_rows(study: Study, layer: int) -> list[int]:
+    """Rows of the samples that stand for any concept of a layer, ascending."""
+    return sorted({study.rows[i] for group in study.grounding(layer).exemplars for i in group})
 
 
 def energy(cd: ConceptDictionary) -> np.ndarray:
@@ -190,9 +197,7 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
     dict
         ``activations`` by layer, ``facts`` and ``images`` by sample row (bytes as base64), and how many were ``left_out``.
     """
-    shown = dict.fromkeys(
-        study.rows[i] for layer in study.layers for group in study.grounding(layer).exemplars for i in group
-    )
+    shown = dict.fromkeys(i for layer in study.layers for i in exemplar_rows(study, layer))
     order = [*shown, *(i for i in range(len(study.samples)) if i not in shown)]
     budget, images = max_mb * 1e6, {}
     for i in order:

@@ -236,7 +236,12 @@ def test_a_page_is_made_although_the_model_is_silent_about_a_picture(study, mode
 def test_a_picture_of_ones_own_by_its_path(study, model, data, tmp_path):
     view = nbt.explore(study, model, data=data, layer=4)
     (tmp_path / "mine.jpg").write_bytes(study.samples[0].image)
+    asked, explain = [], view._live.explain
+    view._live.explain = lambda picture, *, at: asked.append(at) or explain(picture, at=at)
     found = view.explain(tmp_path / "mine.jpg")
+    again = [view._answers.slow()["explain"](None, at=layer)[0] for layer in (4, 3, 3)]
+    assert again[0] == found and again[1] == again[2] != found
+    assert asked == [4, 3]  # what the view asks again was not computed again
     assert found == view._live.explain(view._own, at=4) and found["pieces"][1].strip() == study.token
     with pytest.raises(nbt.NbtoolkitError, match="explain needs a model"):
         nbt.explore(study).explain(tmp_path / "mine.jpg")

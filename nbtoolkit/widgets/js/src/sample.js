@@ -25,7 +25,7 @@ export function samplePane(ctx) {
     ...Object.entries(OVERLAYS).map(([value, text]) => h("option", { value, text: translate(t, text) })));
   const owing = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`effect on the word`,
     title: t`what the word's log-probability loses without each concept, in nats`, onclick: () => { owing.setAttribute("aria-pressed", String(owing.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
-  const file = h("input", { type: "file", accept: "image/*", class: "nbt-file", onchange: () => { if (file.files?.[0]) explain(file.files[0]); file.value = ""; } });
+  const file = h("input", { type: "file", accept: "image/*", class: "nbt-file", onchange: () => { if (file.files?.[0]) explain(file.files[0], false); file.value = ""; } });
   const upload = h("label", { class: "nbt-button nbt-own" }, t`your own picture…`, file);
   const every = h("button", { type: "button", class: "nbt-button", "aria-pressed": "false", text: t`every word`, title: t`point at a word of the answer for what it means here`,
     onclick: () => { every.setAttribute("aria-pressed", String(every.getAttribute("aria-pressed") !== "true")); piece = null; paint(); } });
@@ -125,12 +125,12 @@ export function samplePane(ctx) {
     return /** @type {Promise<{ facts: import("./types.js").Facts, url: string | null }>} */ (recent.get(i));
   }
 
-  /** @type {Blob | null} */
+  /** @type {{ picked: Blob, there: boolean } | null} */
   let own = null; // a picture of the reader's, which is shown: the study's maps are not of it
-  /** Explain a picture of the reader's: made smaller here, sent to the kernel, never stored. @param {Blob} picked */
-  async function explain(picked) {
+  /** Explain a picture of the reader's: made smaller here and sent to the kernel, where it is not `there` already. @param {Blob} picked @param {boolean} there */
+  async function explain(picked, there) {
     const mine = ++turn;
-    own = picked;
+    own = { picked, there };
     try {
       const bitmap = await createImageBitmap(picked);
       const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
@@ -142,11 +142,12 @@ export function samplePane(ctx) {
       picture.src = small.toDataURL("image/jpeg", 0.92);
       frame.hidden = false;
       missing.hidden = details.hidden = canvas.hidden = where.hidden = true;
+      shades.replaceChildren();
       maps = words = null;
       barsHeading.textContent = t`What “${meta.token}” means here, layer ${model.get("layer")}`;
       said.textContent = "…";
       bars.replaceChildren();
-      const found = await source.job?.("explain", { at: model.get("layer") }, undefined, [await blob.arrayBuffer()]).answer;
+      const found = await source.job?.("explain", { at: model.get("layer") }, undefined, there ? undefined : [await blob.arrayBuffer()]).answer;
       if (mine !== turn) return;
       picture.alt = found.pieces.join("");
       said.replaceChildren(found.pieces[0], h("mark", { text: found.pieces[1] }), found.pieces[2]);
@@ -275,11 +276,11 @@ export function samplePane(ctx) {
 
   const given = () => { // by Python
     const bytes = source.job && model.get("_own");
-    if (bytes) explain(new Blob([bytes], { type: "image/jpeg" }));
+    if (bytes) explain(new Blob([bytes], { type: "image/jpeg" }), true);
     return Boolean(bytes);
   };
   onChange(ctx, ["_own"], given);
-  onChange(ctx, ["layer"], () => { piece = null; if (own) explain(own); else paint(); });
+  onChange(ctx, ["layer"], () => { piece = null; if (own) explain(own.picked, own.there); else paint(); });
   onChange(ctx, ["sample"], () => { piece = null; paint(); });
   onChange(ctx, ["concept"], () => {
     piece = null; // the overlay is the concept's now
