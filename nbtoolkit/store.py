@@ -20,7 +20,7 @@ from .atomic import map_stacked, new_folder, plain, sha256, write_json, write_st
 from .errors import StudyError
 from .types import ConceptDictionary, Grounding, Representations, Sample, Scores, Source, Study
 
-FORMAT = 1
+FORMAT = 2  # 1 named an estimator by the module it lived in; it stays readable
 
 
 def save_study(study: Study, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
@@ -117,9 +117,10 @@ def open_study(path: str | os.PathLike[str]) -> Study:
         if name not in manifest:
             raise StudyError(f"The manifest of {str(folder)!r} does not list {name!r}: this is not a whole study.")
     about = _read_json(folder, "study.json")
-    if about.get("format") != FORMAT:
+    if about.get("format") not in (1, FORMAT):
         raise StudyError(
-            f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads format {FORMAT}."
+            f"{str(folder)!r} has study format {about.get('format')!r}; this nbtoolkit reads formats 1 and {FORMAT}. "
+            "Update nbtoolkit if the format is newer."
         )
     return _assemble(folder, about)
 

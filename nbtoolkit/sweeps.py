@@ -20,6 +20,7 @@ from .errors import MethodError
 from .grounding import ground
 from .metrics import active_concepts, evaluate, explained_variance, matched_cosines
 from .metrics.testset import top_words_clip_score
+from .persist import public_name
 from .progress import bar
 from .types import ConceptDictionary, Grounding, Representations
 
@@ -191,8 +192,7 @@ def _key(
     about = [plain(r.source.__dict__) if r is not None else None for r in (reps, held)]
     ids = [list(r.sample_ids) if r is not None else None for r in (reps, held)]
     method = [
-        type(estimator).__module__,
-        type(estimator).__qualname__,
+        public_name(estimator) or f"{type(estimator).__module__}.{type(estimator).__qualname__}",
         plain({k: repr(v) for k, v in sorted(estimator.get_params().items())}),
     ]
     content = hashlib.sha256(np.ascontiguousarray(reps.layer(layer)[:64]).tobytes()).hexdigest()
