@@ -7,42 +7,78 @@ Importing this package imports no torch: names are loaded when they are first us
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOME = {
-    "load_model": "models", "check_model": "models", "load_scorer": "models", "load_data": "data",
-    "extract": "extraction", "decompose": "decomposition", "list_decompositions": "decomposition",
-    "SemiNMF": "decomposition", "LargestNorm": "decomposition", "RandomDirections": "decomposition",
-    "ground": "grounding", "WordFilter": "grounding", "options": "settings", "evaluate": "metrics", "compare": "metrics", "study": "studies", "sweep": "sweeps",
-    "interpret": "interpretation", "saliency": "interpretation", "open_study": "store", "read_xl_vlms": "interop", "explore": "live",
-    "ConceptDictionary": "types", "Grounding": "types", "Representations": "types", "Scores": "types",
-    "Source": "types", "Study": "types", "NbtoolkitError": "errors",
-}  # fmt: skip
-_MODULES = ("toy", "widgets", "types", "errors", "metrics", "interventions", "attribution", "effects")
+from ._names import lazy_names
+from .options import options as options  # an object: loaded at once, so that the module of that name cannot hide it
 
-__version__ = "0.1.0"
-__all__ = sorted([*_HOME, "toy", "widgets"])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'nbtoolkit' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return __all__
-
+__version__ = "0.2.0"
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "errors": ["NbtoolkitError"],
+        "types": ["ConceptDictionary", "Grounding", "Representations", "Scores", "Source"],
+        "data.loading": ["load_data"],
+        "models": ["check_model", "load_model", "load_scorer"],
+        "storage.study": ["Study", "open_study"],
+        "extraction": ["extract", "read_xl_vlms"],
+        "decomposition": ["LargestNorm", "RandomDirections", "SemiNMF", "decompose", "list_decompositions"],
+        "grounding": ["WordFilter", "ground"],
+        "metrics": ["compare", "evaluate"],
+        "studies": ["study", "sweep"],
+        "attribution": ["interpret", "saliency"],
+        "live": ["explore"],
+    },
+    modules=[
+        *(
+            "attribution",
+            "baselines",
+            "cli",
+            "data",
+            "decomposition",
+            "effects",
+            "errors",
+            "extraction",
+            "interventions",
+        ),
+        *(
+            "live",
+            "metrics",
+            "models",
+            "plots",
+            "reproduction",
+            "storage",
+            "studies",
+            "text",
+            "toy",
+            "types",
+            "widgets",
+        ),
+    ],
+    values=["options"],
+)
 
 if TYPE_CHECKING:
+    from . import attribution as attribution
+    from . import data as data
+    from . import decomposition as decomposition
+    from . import errors as errors
+    from . import extraction as extraction
+    from . import interventions as interventions
+    from . import live as live
+    from . import metrics as metrics
+    from . import models as models
+    from . import plots as plots
+    from . import reproduction as reproduction
+    from . import storage as storage
+    from . import studies as studies
+    from . import text as text
     from . import toy as toy
+    from . import types as types
     from . import widgets as widgets
-    from .data import load_data as load_data
+    from .attribution import interpret as interpret
+    from .attribution import saliency as saliency
+    from .data.loading import load_data as load_data
     from .decomposition import LargestNorm as LargestNorm
     from .decomposition import RandomDirections as RandomDirections
     from .decomposition import SemiNMF as SemiNMF
@@ -50,23 +86,23 @@ if TYPE_CHECKING:
     from .decomposition import list_decompositions as list_decompositions
     from .errors import NbtoolkitError as NbtoolkitError
     from .extraction import extract as extract
+    from .extraction import read_xl_vlms as read_xl_vlms
     from .grounding import WordFilter as WordFilter
     from .grounding import ground as ground
-    from .interop import read_xl_vlms as read_xl_vlms
-    from .interpretation import interpret as interpret
-    from .interpretation import saliency as saliency
+    from .interventions import effects as effects
     from .live import explore as explore
     from .metrics import compare as compare
     from .metrics import evaluate as evaluate
     from .models import check_model as check_model
     from .models import load_model as load_model
     from .models import load_scorer as load_scorer
-    from .store import open_study as open_study
+    from .storage.study import Study as Study
+    from .storage.study import open_study as open_study
+    from .studies import baselines as baselines
     from .studies import study as study
-    from .sweeps import sweep as sweep
+    from .studies import sweep as sweep
     from .types import ConceptDictionary as ConceptDictionary
     from .types import Grounding as Grounding
     from .types import Representations as Representations
     from .types import Scores as Scores
     from .types import Source as Source
-    from .types import Study as Study

@@ -1,12 +1,12 @@
-"""What nbtoolkit raises: one base class, so that ``except NbtoolkitError`` catches every refusal."""
+"""Exceptions of nbtoolkit: one base class, so that ``except NbtoolkitError`` catches every refusal."""
 
 
 class NbtoolkitError(ValueError):
-    """Something that was asked for cannot be done; the message says what was given, expected and to be done."""
+    """The request cannot be carried out; the message says what was given, what was expected and what to do."""
 
 
 class DataError(NbtoolkitError):
-    """The pictures or captions cannot be used."""
+    """The images or captions cannot be used."""
 
 
 class ModelError(NbtoolkitError):
@@ -14,11 +14,11 @@ class ModelError(NbtoolkitError):
 
 
 class TokenError(NbtoolkitError):
-    """The token of interest is not where it has to be: in the captions, or in what the model says."""
+    """The token of interest is not where it has to be: in the captions, or in the model's responses."""
 
 
 class NothingFoundError(TokenError):
-    """Pictures were read, and in none of them the token is where it was looked for."""
+    """No sample has the token at the requested position."""
 
 
 class StudyError(NbtoolkitError):
@@ -26,13 +26,23 @@ class StudyError(NbtoolkitError):
 
 
 class MethodError(NbtoolkitError):
-    """A decomposition cannot be applied to these representations."""
+    """A decomposition, metric or intervention cannot be applied to these values."""
 
 
-class Cancelled(NbtoolkitError):  # noqa: N818 - it is no fault
-    """The caller stopped a run; what was finished is kept."""
+class LayerError(NbtoolkitError):
+    """A layer index is of the wrong type, out of range, or not available."""
+
+
+class Cancelled(NbtoolkitError):  # noqa: N818 - not a fault
+    """The caller stopped a run; completed parts remain."""
 
 
 def first_line(error: BaseException) -> str:
-    """First line of an error's text, or its type where it has none: what another message can quote."""
+    """First line of an error's text, or its type where the text is empty: what another message can quote.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+    """
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,4 +1,4 @@
-"""What a concept means: words by unembedding its vector, exemplars by the activations of the samples."""
+"""Grounding of concepts: words by unembedding, exemplars by activation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import NbtoolkitError
-from .stopwords import STOP_WORDS
+from .text.stop_words import STOP_WORDS
 from .types import ConceptDictionary, Grounding
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WordFilter:
-    """Which of a concept's top tokens count as its words; settings only.
+    """Rule that decides which of a concept's top tokens count as its words.
 
     Attributes
     ----------
     name
-        Shown with the results.
+        Name of the rule, stored with the results.
     n_tokens
-        How many top tokens are looked at; ``None``: as many as ``n_words`` (the paper).
+        Number of top tokens to consider; ``None``: ``n_words`` of them (the paper).
     min_length
         Shortest word, in letters.
     stop_words
@@ -35,7 +35,7 @@ class WordFilter:
     whole_words
         Only tokens that begin a word, so no "ing".
     vocabulary
-        If given, only these words (lower case): what tells a whole word from a prefix of one.
+        If given, only these words (lower case) count: distinguishes whole words from prefixes.
     """
 
     name: str
@@ -46,7 +46,15 @@ class WordFilter:
     vocabulary: frozenset[str] | None = None
 
     def accepts(self, text: str, *, begins_word: bool) -> bool:
-        """Tell whether a decoded token counts as a word."""
+        """Whether a decoded token counts as a word.
+
+        Parameters
+        ----------
+        text
+            The decoded token.
+        begins_word
+            Whether the token begins a word.
+        """
         word = text.strip().lower()
         return (
             len(word) >= self.min_length
@@ -66,7 +74,14 @@ FILTERS = {
 
 
 def word_filter(filter: str | WordFilter, vocabulary: Collection[str] | None = None) -> WordFilter:
-    """Give a filter by name or as it is, narrowed to a vocabulary where there is one.
+    """Word filter by name, restricted to a vocabulary.
+
+    Parameters
+    ----------
+    filter
+        Name of a filter, or a filter.
+    vocabulary
+        Words that may count; None for any.
 
     Raises
     ------
@@ -81,20 +96,29 @@ def word_filter(filter: str | WordFilter, vocabulary: Collection[str] | None = N
     return rule
 
 
-def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplars: int = 5, filter: str | WordFilter = "default",
-           vocabulary: Collection[str] | None = None, norm: bool = False, centred: bool = False) -> Grounding:  # fmt: skip
-    """Ground every concept in words and pictures.
+def ground(
+    cd: ConceptDictionary,
+    model: Model,
+    *,
+    n_words: int = 15,
+    n_exemplars: int = 5,
+    filter: str | WordFilter = "default",
+    vocabulary: Collection[str] | None = None,
+    norm: bool = False,
+    centred: bool = False,
+) -> Grounding:
+    """Ground every concept in words and images.
 
     Parameters
     ----------
     cd
         A dictionary of :func:`nbtoolkit.decompose`.
     model
-        The model that the states came from (its unembedding matrix is used).
+        The model that the states came from; its unembedding matrix is used.
     n_words
-        How many top tokens of the unembedded concept are looked at; those that pass the filter are its words.
+        Number of top tokens of the unembedded concept to consider; those that pass the filter are its words.
     n_exemplars
-        How many of the most activating samples to keep.
+        Number of most activating samples per concept.
     filter
         ``"default"`` (whole words of at least three letters, no stop words), ``"paper"`` (fragments too), ``"xl-vlms"`` (the authors' code: 50
         tokens, then the first ``n_words``), ``"none"``, or a :class:`WordFilter`.
@@ -103,13 +127,18 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
     norm
         Apply the model's final norm to the concept first; the paper does not.
     centred
-        Take the mean of the dictionary's concepts away first: the words that set a concept apart from the others.
+        Subtract the mean of the dictionary's concepts first: the words that distinguish a concept from the others.
 
     Returns
     -------
     Grounding
-        ``words`` best first, ``exemplars`` strongest first (by absolute activation; samples with activation 0 do
-        not count), ``tokens`` the unfiltered list.
+        ``words`` best first, ``exemplars`` strongest first (by absolute activation; samples with activation 0 are
+        excluded), ``tokens`` the unfiltered list.
+
+    Raises
+    ------
+    NbtoolkitError
+        Unknown filter, or a model of another width.
 
     References
     ----------
@@ -141,18 +170,34 @@ def ground(cd: ConceptDictionary, model: Model, *, n_words: int = 15, n_exemplar
 
 
 def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:
-    """Ids of the samples of largest absolute activation, concept by concept, strongest first."""
+    """Ids of the samples of largest absolute activation, per concept, strongest first.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+    n
+        Number of samples per concept; with several rows per sample, each sample counts once.
+    """
     strength = np.abs(cd.activations)
     order = np.argsort(-strength, axis=0, kind="stable").T  # (n_concepts, n_samples)
-    repeated = len(set(cd.sample_ids)) < len(
-        cd.sample_ids
-    )  # with which="all" a sample has several rows; it is shown once
-    shown = order if repeated else order[:, :n]
-    return [list(dict.fromkeys(cd.sample_ids[i] for i in row if strength[i, k] > 0))[:n] for k, row in enumerate(shown)]
+    repeats = len(set(cd.sample_ids)) < len(cd.sample_ids)  # which="all": several rows per sample
+    rows = order if repeats else order[:, :n]
+    return [list(dict.fromkeys(cd.sample_ids[i] for i in row if strength[i, k] > 0))[:n] for k, row in enumerate(rows)]
 
 
 def accepted(tokenizer: Any, ids: Sequence[int], rule: WordFilter) -> list[str]:
-    """Words among token ids: lower case, in that order, those that the filter lets pass."""
+    """Words among token ids that pass a filter: lower case, in the order of the ids.
+
+    Parameters
+    ----------
+    tokenizer
+        The model's tokenizer.
+    ids
+        Token ids, best first.
+    rule
+        The filter.
+    """
     pieces = list(map(str, tokenizer.convert_ids_to_tokens(list(ids))))
     bert_like = _marks_continuations(tokenizer)
     begins = [not piece.startswith("##") if bert_like else piece[:1] in ("Ġ", "▁", " ") for piece in pieces]
@@ -162,5 +207,5 @@ def accepted(tokenizer: Any, ids: Sequence[int], rule: WordFilter) -> list[str]:
 
 @functools.lru_cache(maxsize=8)
 def _marks_continuations(tokenizer: Any) -> bool:
-    """Tell whether the tokenizer is BERT-like: it marks what continues a word, the others the space before one."""
+    """Whether the tokenizer is BERT-like: it marks continuations of a word, others mark the space before one."""
     return any(piece.startswith("##") for piece in tokenizer.get_vocab())

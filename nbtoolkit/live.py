@@ -14,7 +14,7 @@ from .attribution import Mentions, contributions, mentions
 from .data import captioned, images_by_id, read_image, thumbnail
 from .errors import Cancelled, NbtoolkitError, NothingFoundError
 from .interventions import ablate, mean_contributions
-from .types import Study
+from .storage.study import Study
 
 if TYPE_CHECKING:
     from .models import Model
@@ -137,7 +137,7 @@ class Live:
             The model does not say the token about it; the message has what it says.
         """
         from .interpretation import take_apart
-        from .studies import pieces
+        from .text.words import split_at_token as pieces
 
         cd, g, token = self.study.dictionary(at), self.study.grounding(at), self.study.token
         with self._alone():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+from tqdm.auto import tqdm
+
 
 @contextlib.contextmanager
 def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> Iterator[Callable[[int], None]]:
-    """Give a function to call with the number of items done.
+    """Give a function to call with the number of completed items.
 
     Parameters
     ----------
@@ -17,28 +19,12 @@ def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> 
     total
         Number of items.
     label
-        What is being done.
+        Text beside the bar.
     """
     if progress is True:
-        from tqdm.auto import tqdm
-
-        with tqdm(total=total, desc=label) as shown:
-            yield lambda done: shown.update(done - shown.n)
+        with tqdm(total=total, desc=label) as display:
+            yield lambda done: display.update(done - display.n)
     elif callable(progress):
         yield lambda done: progress(done, total)
     else:
         yield lambda done: None
-
-
-@contextlib.contextmanager
-def no_bars_of_datasets() -> Iterator[None]:
-    """Keep the bars of ``datasets`` out of ours while the block lasts; the caller's setting comes back."""
-    import datasets
-
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()

@@ -122,5 +122,5 @@ def test_what_cannot_be_read_is_said(model, data, said):
         mentions(model, data["image"][:1], "dog", answers=["a dog", "a dog"])
     with pytest.raises(nbt.NbtoolkitError, match=r"shape \(1, 128\); expected"):
         said.after(2)(np.zeros((1, 128)))
-    with pytest.raises(nbt.NbtoolkitError, match="no layer 9"):
+    with pytest.raises(nbt.NbtoolkitError, match="layer is 9; expected a whole number from 0 to 5"):
         said.gradient(9)

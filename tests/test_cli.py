@@ -16,7 +16,7 @@ from nbtoolkit.cli import main
 
 @pytest.fixture(autouse=True)
 def _few_scenes(monkeypatch, tmp_path):
-    monkeypatch.setattr("nbtoolkit.data._TOY_SIZE", {"train": 300})
+    monkeypatch.setattr("nbtoolkit.data.loading._TOY_SIZE", {"train": 300})
     monkeypatch.chdir(tmp_path)
 
 
@@ -77,7 +77,7 @@ def test_errors_take_one_line_and_status_2(arguments, message, capsys):
 
 
 def test_demo_serves_the_notebook_and_stops_with_its_server(tmp_path):
-    command = [sys.executable, "-c", "import nbtoolkit.data as d; d._TOY_SIZE['train'] = 200; from nbtoolkit.cli import main; main()",
+    command = [sys.executable, "-c", "import nbtoolkit.data.loading as d; d._TOY_SIZE['train'] = 200; from nbtoolkit.cli import main; main()",
                "demo", "--no-browser", "--token", "car", "--n-concepts", "3"]  # fmt: skip
     with (tmp_path / "log").open("w+") as log:
         demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit import cluster
 from nbtoolkit.errors import Cancelled
+from nbtoolkit.extraction import ReadingOptions
+from nbtoolkit.extraction.dask_cluster import ShardTask
+from nbtoolkit.extraction.options import ReadingPlan
 
 from .vision import not_inherited
 
@@ -32,7 +34,7 @@ def client():
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr("nbtoolkit.extraction.SHARD", 8)
+    monkeypatch.setattr("nbtoolkit.extraction.representations.SHARD", 8)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -116,20 +118,12 @@ def test_other_weights_on_a_worker_are_refused(model, data, tmp_path, client):
         nbt.extract(other, data, "dog", engine=client, out=tmp_path, progress=False)
 
 
-def test_a_job_is_small(model, data, tmp_path):
+def test_a_task_is_small(model, data, tmp_path):
     import pickle
 
-    job = cluster.Job(
-        "toy",
-        {"device": "auto"},
-        False,
-        str(tmp_path),
-        nbt.extract.__globals__["Settings"](("dog",), ((1,),), (0,)),
-        8,
-        "x",
-        {},
-    )
-    assert len(pickle.dumps(job)) < 2000
+    plan = ReadingPlan(("dog",), ((1,),), (0,), ReadingOptions(batch_size=8))
+    task = ShardTask("toy", {"device": "auto"}, False, str(tmp_path), plan, "x", {})
+    assert len(pickle.dumps(task)) < 2000
 
 
 @pytest.mark.usefixtures("small_shards")

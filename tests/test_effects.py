@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from nbtoolkit.effects import effect, layer_effects, word_difference
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import mentions
-from nbtoolkit.effects import effect, layer_effects, word_difference
 from nbtoolkit.interventions import ablate, mean_contributions
 
 

@@ -16,15 +16,15 @@ import nbtoolkit as nbt
 SHARD = 8
 START = """
 import os, resource, signal, sys
-import nbtoolkit as nbt, nbtoolkit.extraction
-nbtoolkit.extraction.SHARD = 8
+import nbtoolkit as nbt, nbtoolkit.extraction.representations
+nbtoolkit.extraction.representations.SHARD = 8
 model, data = nbt.load_model("toy"), nbt.load_data("toy", n=400)
 """
 
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr("nbtoolkit.extraction.SHARD", SHARD)
+    monkeypatch.setattr("nbtoolkit.extraction.representations.SHARD", SHARD)
 
 
 def run(folder, code):
@@ -42,7 +42,7 @@ def contents(folder):
 def undisturbed(model, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nbtoolkit.extraction.SHARD", SHARD)
+        patch.setattr("nbtoolkit.extraction.representations.SHARD", SHARD)
         nbt.extract(model, data, "dog", out=folder, batch_size=4, progress=False)
     return folder
 
@@ -182,7 +182,7 @@ def test_other_weights_or_other_data_are_refused(model, data, undisturbed):
 
 
 def test_the_manifest_lists_what_is_there(undisturbed):
-    from nbtoolkit.atomic import sha256
+    from nbtoolkit.storage.files import sha256
 
     manifest = json.loads((undisturbed / "manifest.json").read_text())
     assert manifest["states"] == sha256(undisturbed / "states.safetensors")
@@ -195,7 +195,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     """Shards leave memory when they are written: ten times the rows, the same peak within 10 %."""
     code = """
         import numpy as np
-        from nbtoolkit.reading import Rows
+        from nbtoolkit.extraction.reader import Rows
         from nbtoolkit.shards import ShardStore
         n = int(sys.argv[2])
         store = ShardStore(sys.argv[1], {"n": n}, range(33))

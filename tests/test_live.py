@@ -154,7 +154,7 @@ def test_the_view_answers_from_a_thread(model, study, data, sample):
         view, {"kind": "request", "id": 2, "op": "ablate", "args": {"sample": sample, "layers": [9]}}, []
     )
     wait(lambda: len(sent) == 2)
-    assert sent[0]["data"]["after"] < sent[0]["data"]["before"] and "There is no layer 9" in sent[1]["error"]
+    assert sent[0]["data"]["after"] < sent[0]["data"]["before"] and "LayerError: layers is [9]" in sent[1]["error"]
     assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy"}
     view.close()
 

@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pandas
 import pytest
+from nbtoolkit.example import noise_study
+from nbtoolkit.interpretation import Interpretation, Part
 from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit import plots
-from nbtoolkit.example import noise_study
-from nbtoolkit.interpretation import Interpretation, Part
 
 
 def texts(figure):

@@ -7,12 +7,11 @@ import pandas
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit import paper
 from nbtoolkit.cli import main
 from nbtoolkit.metrics import compare
 from nbtoolkit.models import TextEncoder
-from nbtoolkit.report import write_report
-from nbtoolkit.reproduction import SYSTEMS, reproduce
+from nbtoolkit.reproduction import SYSTEMS, published, reproduce
+from nbtoolkit.reproduction.report import write_report
 
 from .zoo.bert import tiny_bert
 
@@ -46,7 +45,7 @@ def test_every_system_is_scored_on_every_test_picture(found):
 def test_claims_are_counted_from_the_scores(found):
     claims = {text: holds for text, holds, n in found[0].claims() if n == 2}
     assert len(claims) == 11 and all(0 <= holds <= 2 for holds in claims.values())
-    assert claims["Concepts' words fit test pictures better than random words (Table 1)"] == 2
+    assert claims["Concepts' words fit test images better than random words (Table 1)"] == 2
     r = found[0]
     by_hand = sum(r.overlaps[t]["SemiNMF"] < r.overlaps[t]["KMeans"] for t in r.scores)
     assert claims["Semi-NMF's concepts share fewer words than K-Means' (Table 2)"] == by_hand
@@ -55,7 +54,7 @@ def test_claims_are_counted_from_the_scores(found):
 def test_a_second_run_computes_nothing_and_agrees(found, model, scorer, monkeypatch):
     r, cache, data, test = found
     calls = []
-    monkeypatch.setattr("nbtoolkit.sweeps.decompose", lambda *a, **k: calls.append(a))
+    monkeypatch.setattr("nbtoolkit.studies.sweeps.decompose", lambda *a, **k: calls.append(a))
     again = reproduce(model, data, test, ["dog", "bus"], scorer, n_concepts=6, sizes=[4, 6], cache=cache)
     assert not calls and again.table().equals(r.table())
 
@@ -88,15 +87,15 @@ def test_the_page_is_whole_and_runs_nothing(found, tmp_path):
 
 
 def test_the_papers_figures_are_as_recovered():
-    assert np.mean([row["SemiNMF"][0] for row in paper.TABLE_1.values()]) == pytest.approx(0.629, abs=1e-3)
-    assert np.mean([row["GT-captions"][0] for row in paper.TABLE_1.values()]) == pytest.approx(0.761, abs=1e-3)
-    assert np.mean([row["SemiNMF"] for row in paper.TABLE_2.values()]) == pytest.approx(0.129, abs=1e-3)
-    assert all(len(row) == 31 for row in paper.FIGURE_6.values())
+    assert np.mean([row["SemiNMF"][0] for row in published.TABLE_1.values()]) == pytest.approx(0.629, abs=1e-3)
+    assert np.mean([row["GT-captions"][0] for row in published.TABLE_1.values()]) == pytest.approx(0.761, abs=1e-3)
+    assert np.mean([row["SemiNMF"] for row in published.TABLE_2.values()]) == pytest.approx(0.129, abs=1e-3)
+    assert all(len(row) == 31 for row in published.FIGURE_6.values())
 
 
 def test_too_few_pictures_are_said(model, scorer):
     data, test = nbt.load_data("toy", n=60), nbt.load_data("toy", split="test", n=40)
-    with pytest.raises(nbt.NbtoolkitError, match="No word could be evaluated: .*expected at least 50"):
+    with pytest.raises(nbt.NbtoolkitError, match="No token could be evaluated: .*expected at least 50"):
         reproduce(model, data, test, ["dog"], scorer, n_concepts=20)
 
 
@@ -117,7 +116,7 @@ def test_the_command_writes_both_files(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["reproduce", "--tokens", "dog", "--n", "400", "--n-concepts", "5", "--out", "r"]) == 0
     said = capsys.readouterr().out
-    assert "Concepts' words fit test pictures better than random words" in said and "report: r/report.html" in said
+    assert "Concepts' words fit test images better than random words" in said and "report: r/report.html" in said
     assert (tmp_path / "r" / "scores.csv").exists()
     assert main(["reproduce", "--tokens", "zebra", "--n", "50", "--out", "r2"]) == 2
-    assert "No word could be evaluated" in capsys.readouterr().err
+    assert "No token could be evaluated" in capsys.readouterr().err

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 import nbtoolkit as nbt
-from nbtoolkit import reading
 from nbtoolkit.errors import Cancelled
+from nbtoolkit.extraction.options import ReadingPlan
+from nbtoolkit.extraction.reader import Reader
 from nbtoolkit.models.hooks import watching
 from nbtoolkit.models.passes import greedy as run_greedy
+from nbtoolkit.text.tokens import subtoken_variants
 
 from .test_extraction import oracle
 
@@ -44,7 +46,7 @@ def steps_of(monkeypatch):
         steps.append(keep.steps)
         return out
 
-    monkeypatch.setattr("nbtoolkit.models.passes.greedy", counting)
+    monkeypatch.setattr("nbtoolkit.extraction.reader.greedy", counting)
     return steps
 
 
@@ -65,12 +67,12 @@ def test_rows_stop_at_their_token_and_keep_the_same_states(model, data, whole, m
 
 def test_a_longer_word_does_not_stop_a_row(model, data, whole):
     """Only the piece after the token tells "dog" from "doghouse"."""
-    settings = reading.Settings(("dog",), whole.source.token_ids, (0,))
-    reader = reading.Reader(model, data, settings)
+    plan = ReadingPlan(("dog",), whole.source.token_ids, (0,), nbt.extraction.ReadingOptions())
+    reader = Reader(model, data, plan)
     ids = model.tokenizer(" a dog", add_special_tokens=False)["input_ids"]
     after = model.tokenizer(" runs", add_special_tokens=False)["input_ids"][0]
-    assert reader._said([ids]) == [False] and reader._said([[*ids, after]]) == [True]
-    assert reader._said([[*ids, after, after]]) == [False]  # it has ended already; nothing new to find
+    assert reader._contains_token([ids]) == [False] and reader._contains_token([[*ids, after]]) == [True]
+    assert reader._contains_token([[*ids, after, after]]) == [False]  # it has ended already; nothing new to find
 
 
 def test_the_state_at_the_token_reads_it_back(model, data, whole):
@@ -128,11 +130,7 @@ def test_picture_positions_that_unembed_to_the_token(model, data):
     mask = model.image_mask(inputs)
     assert mask.sum(1).unique().tolist() == [model.hf.config.image_seq_length]
     seen = [model.decode([i]).strip() for i in said[mask].unique().tolist()]
-    word = next(
-        w
-        for w in sorted(seen)
-        if len(w) > 2 and len(nbt.extract.__globals__["subtoken_variants"](model.tokenizer, w)[0]) == 1
-    )
+    word = next(w for w in sorted(seen) if len(w) > 2 and len(subtoken_variants(model.tokenizer, w)[0]) == 1)
     told_so = data.select(range(40)).map(lambda _: {"captions": [word]}, keep_in_memory=True)
     reps = nbt.extract(model, told_so, word, where="visual", progress=False, batch_size=7)
     ids = {v[0] for v in reps.source.token_ids if len(v) == 1}
@@ -161,7 +159,7 @@ def test_half_precision_is_kept_and_overflow_is_refused(model, data, whole, tmp_
 
 
 def test_states_are_mapped_from_one_file(model, data, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("nbtoolkit.extraction.SHARD", 16)
+    monkeypatch.setattr("nbtoolkit.extraction.representations.SHARD", 16)
     reps = nbt.extract(model, data, "dog", out=tmp_path, progress=False)
     assert isinstance(reps.states, np.memmap) and isinstance(reps.layer(2), np.memmap)
     assert reps.layer(2).flags.c_contiguous and not reps.layer(2).flags.writeable
@@ -189,7 +187,7 @@ class Crowded:
                 )
             return run_greedy(model, inputs, keep, stop)
 
-        monkeypatch.setattr("nbtoolkit.models.passes.greedy", tight)
+        monkeypatch.setattr("nbtoolkit.extraction.reader.greedy", tight)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
@@ -203,7 +201,7 @@ def test_memory_that_runs_out_halves_the_batch_and_is_remembered(model, data, wh
 
 def test_a_picture_that_does_not_fit_alone_is_one_clear_error(model, data, monkeypatch):
     Crowded(monkeypatch, 0)
-    with pytest.raises(nbt.NbtoolkitError, match="Memory runs out with a single picture"):
+    with pytest.raises(nbt.NbtoolkitError, match="Memory runs out with a single image"):
         nbt.extract(model, data, "dog", progress=False)
 
 
@@ -211,15 +209,15 @@ def test_other_errors_of_a_batch_are_not_mistaken_for_it(model, data, monkeypatc
     def broken(*_):
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr("nbtoolkit.models.passes.greedy", broken)
+    monkeypatch.setattr("nbtoolkit.extraction.reader.greedy", broken)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         nbt.extract(model, data, "dog", progress=False)
 
 
 def test_an_event_cancels_and_finished_shards_stay(model, data, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr("nbtoolkit.extraction.SHARD", 16)
+    monkeypatch.setattr("nbtoolkit.extraction.representations.SHARD", 16)
     cancel = threading.Event()
-    with pytest.raises(Cancelled, match="finished shards are kept"):
+    with pytest.raises(Cancelled, match="completed shards remain"):
         nbt.extract(
             model,
             data,

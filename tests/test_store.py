@@ -14,8 +14,8 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, FastICA, MiniBatchDictionaryLearning
 
 import nbtoolkit as nbt
-from nbtoolkit import persist, store
-from nbtoolkit.atomic import sha256
+from nbtoolkit.storage import encoders, study_folder
+from nbtoolkit.storage.files import sha256
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_only_estimators_of_the_table_are_built(folder, name, key):
 
 
 def test_a_class_that_the_installed_version_lacks(folder, monkeypatch):
-    monkeypatch.setitem(persist.ESTIMATORS, "sklearn.decomposition.Gone", "sklearn.decomposition")
+    monkeypatch.setitem(encoders.ESTIMATORS, "sklearn.decomposition.Gone", "sklearn.decomposition")
     rewrite(folder, lambda about: about["dictionaries"]["5"]["encoder"].update(estimator="sklearn.decomposition.Gone"))
     opened = nbt.open_study(folder)
     with pytest.raises(nbt.errors.StudyError, match="which the installed sklearn does not have"):
@@ -199,19 +199,19 @@ def test_a_future_format_is_refused(folder):
 
 
 def test_every_name_of_the_table_is_a_transformer_and_its_old_path_is_its_own():
-    for name, module in persist.ESTIMATORS.items():
+    for name, module in encoders.ESTIMATORS.items():
         kind = getattr(importlib.import_module(module), name.rpartition(".")[2])
-        assert hasattr(kind, "transform") and persist.public_name(object.__new__(kind)) == name
+        assert hasattr(kind, "transform") and encoders.public_name(object.__new__(kind)) == name
         path = f"{kind.__module__}.{kind.__name__}"
-        assert persist.FORMAT_1.get(path, name) == name
-    assert set(persist.FORMAT_1.values()) == set(persist.ESTIMATORS)
+        assert encoders.FORMAT_1.get(path, name) == name
+    assert set(encoders.FORMAT_1.values()) == set(encoders.ESTIMATORS)
 
 
 def test_a_failing_save_leaves_the_old_study(study, folder, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(store, "write_table", fail)
+    monkeypatch.setattr(study_folder, "write_table", fail)
     with pytest.raises(OSError, match="disk full"):
         study.save(folder)
     same(study, nbt.open_study(folder))

@@ -5,9 +5,9 @@ import pytest
 from sklearn.decomposition import PCA
 
 import nbtoolkit as nbt
-from nbtoolkit import baselines, sweeps
 from nbtoolkit.grounding import FILTERS
 from nbtoolkit.metrics import caption_clip_score, explained_variance, of_top_concepts, top_words_clip_score
+from nbtoolkit.studies import baselines, sweeps
 
 
 @pytest.fixture(scope="module")

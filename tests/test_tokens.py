@@ -8,10 +8,10 @@ import pytest
 import transformers as hf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbtoolkit.tokens import contains, find_token, find_tokens, frequent_words, spellings, subtoken_variants
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from nbtoolkit.errors import TokenError
-from nbtoolkit.tokens import contains, find_token, find_tokens, frequent_words, spellings, subtoken_variants
 
 CORPUS = [
     "a dog and a hotdog near a doghouse",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ..data.images import square
 from ..errors import NbtoolkitError
 from ..metrics.dictionaries import match
-from ..types import Study
-from ..widgets.encode import square
+from ..storage.study import Study
 from .style import COLOURS, check_concepts, new_figure, plain, title
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def concept_cards(
 
     Examples
     --------
-    >>> from nbtoolkit.example import noise_study
+    >>> from nbtoolkit.storage.example import noise_study
     >>> len(concept_cards(noise_study(), concepts=[0, 1], n_images=3).axes)
     6
     """
@@ -188,7 +188,7 @@ def across_layers(
 
     Examples
     --------
-    >>> from nbtoolkit.example import noise_study
+    >>> from nbtoolkit.storage.example import noise_study
     >>> len(across_layers(noise_study(), 0, n_images=2).axes)
     4
     """

@@ -1,21 +1,24 @@
-"""The data that passes between the stages: frozen dataclasses with read-only arrays.
+"""Data that passes between the stages: frozen dataclasses with read-only arrays, and the resolver of layer indices.
 
-Rows are always samples: Z (n_samples, d_model) ≈ V (n_samples, n_concepts) @ U (n_concepts, d_model), the
-transpose of the paper's notation (Parekh et al., 2024, arXiv 2406.08074).
+Rows are samples: Z (n_samples, d_model) ≈ V (n_samples, n_concepts) @ U (n_concepts, d_model), the transpose of the
+paper's notation (Parekh et al., 2024, arXiv 2406.08074).
 """
 
+from .._names import lazy_names
 from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activations_of
+from .layers import resolve_layer, resolve_layers
 from .representations import Representations, Source
-from .study import Sample, Study
+
+_, __getattr__, _ = lazy_names(__name__, {".storage.study": ["Sample", "Study"]})  # the path of release 0.1
 
 __all__ = [
     "ConceptDictionary",
     "Encoder",
     "Grounding",
     "Representations",
-    "Sample",
     "Scores",
     "Source",
-    "Study",
     "activations_of",
+    "resolve_layer",
+    "resolve_layers",
 ]

@@ -1,4 +1,4 @@
-"""A concept dictionary, what grounds it, and how good it is."""
+"""A concept dictionary, its grounding, and its scores."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ from .representations import Array, Source, check_shape, read_only
 class Encoder(Protocol):
     """A fitted scikit-learn transformer."""
 
-    def transform(self, X: Array) -> Array:  # noqa: N803 (scikit-learn's name)
-        """Give the activations of X (n, d_model)."""
+    def transform(self, X: Array) -> Array:
+        """Activations of states.
+
+        Parameters
+        ----------
+        X : (n, d_model)
+            States.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class ConceptDictionary:
-    """A learnt dictionary: its concepts, and how strongly every sample uses them.
+    """A concept dictionary: the concepts, and how strongly each sample uses them.
 
     Attributes
     ----------
     concepts : (n_concepts, d_model)
-        U, one concept a row.
+        U, one concept per row.
     activations : (n_samples, n_concepts)
         V, no unit; signed for methods that allow it.
     sample_ids : (n_samples,)
@@ -34,20 +40,20 @@ class ConceptDictionary:
     layer
         Layer whose states were decomposed.
     method, parameters
-        Name and settings of the decomposition.
+        Name and parameters of the decomposition.
     encoder
         The fitted estimator behind :meth:`encode`.
     reconstruction_error
         ‖Z − Ẑ‖² / ‖Z‖², no unit: 0 is perfect, 1 explains nothing.
     unexplained : (n_samples,)
-        ‖z − ẑ‖² / ‖z‖² of every sample, no unit.
+        ‖z − ẑ‖² / ‖z‖² per sample, no unit.
     source
         Provenance of the states.
 
     Raises
     ------
     NbtoolkitError
-        Shapes that do not fit each other.
+        Shapes that do not match.
 
     Examples
     --------
@@ -89,7 +95,12 @@ class ConceptDictionary:
         return f"ConceptDictionary of {self.source.token!r}: {self.n_concepts} concepts by {self.method} at layer {self.layer}, {len(self.sample_ids)} samples"
 
     def concept(self, k: int) -> Array:
-        """One concept, (d_model,); counted from 0.
+        """One concept, (d_model,).
+
+        Parameters
+        ----------
+        k
+            Row of the concept, counted from 0.
 
         Raises
         ------
@@ -111,7 +122,7 @@ class ConceptDictionary:
         Returns
         -------
         (n, n_concepts) array
-            For rows that were decomposed, exactly their row of ``activations``.
+            For a training row, exactly its row of ``activations``.
         """
         if self.encoder is None:
             raise NbtoolkitError(
@@ -125,26 +136,33 @@ class ConceptDictionary:
 
 
 def activations_of(encoder: Encoder, states: Array) -> Array:
-    """Activations as the paper means them: larger is closer.
+    """Activations as the paper defines them: larger is closer, (n, n_concepts).
 
-    A clustering transformer gives distances; the activation is then 1 / (1 + distance), as in the authors' code.
+    A clustering transformer returns distances; the activation is then 1 / (1 + distance), as in the authors' code.
+
+    Parameters
+    ----------
+    encoder
+        A fitted estimator.
+    states : (n, d_model)
+        States of the estimator's layer.
     """
-    out = np.asarray(encoder.transform(np.asarray(states)))
-    return 1.0 / (1.0 + out) if hasattr(encoder, "cluster_centers_") else out
+    values = np.asarray(encoder.transform(np.asarray(states)))
+    return 1.0 / (1.0 + values) if hasattr(encoder, "cluster_centers_") else values
 
 
 @dataclass(frozen=True, eq=False)
 class Grounding:
-    """What the concepts mean: words by unembedding, exemplars by activation.
+    """Grounding of concepts: words by unembedding, exemplars by activation.
 
     Attributes
     ----------
     words
-        For every concept its words that passed the filter, best first.
+        Per concept, its words that pass the filter, best first.
     exemplars
-        For every concept the ids of its most activating samples, strongest first.
+        Per concept, the ids of its most activating samples, strongest first.
     tokens
-        For every concept its top tokens before the filter.
+        Per concept, its top tokens before the filter.
     filter
         Name of the word filter.
 
@@ -177,14 +195,14 @@ class Grounding:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How good one dictionary and its grounding are.
+    """Scores of one dictionary and its grounding, by name; a single score with its uncertainty is a :class:`Score`.
 
     Attributes
     ----------
     values
         Score name to value (see :func:`nbtoolkit.evaluate` for names and units).
     spread
-        Standard deviation over concepts, for scores that have one value a concept.
+        Standard deviation over concepts, for scores with one value per concept.
     baseline
         The same score for random words on the same exemplars.
     per_concept

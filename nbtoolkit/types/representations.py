@@ -1,4 +1,4 @@
-"""Residual-stream vectors of a token, and where they come from."""
+"""Representations: residual-stream vectors at a token's position, and their provenance."""
 
 from __future__ import annotations
 
@@ -9,34 +9,63 @@ from typing import Any
 import numpy as np
 
 from ..errors import NbtoolkitError
+from .layers import resolve_layer
 
 Array = np.ndarray
 
 
 def read_only(array: Any) -> Array:
-    """Give a view of an array that refuses to be written to; one that is mapped from a file stays so."""
+    """Read-only view of an array; a memory-mapped array stays mapped.
+
+    Parameters
+    ----------
+    array : array-like
+        Any shape.
+    """
     view = (array if isinstance(array, np.memmap) else np.asarray(array)).view()
     view.flags.writeable = False
     return view
 
 
 def check_shape(what: str, array: Array, shape: tuple[int | None, ...], meaning: str) -> None:
-    """Refuse an array whose shape is not ``shape`` (``None``: any size)."""
-    fits = array.ndim == len(shape) and all(s is None or s == n for s, n in zip(shape, array.shape, strict=True))
-    if not fits:
+    """Refuse an array of another shape.
+
+    Parameters
+    ----------
+    what
+        Name of the array, for the message.
+    array : array
+        The array.
+    shape
+        Expected size of each axis; None stands for any size.
+    meaning
+        The expected shape in words, for the message.
+
+    Raises
+    ------
+    NbtoolkitError
+        The shape differs.
+    """
+    if array.ndim != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=True)):
         raise NbtoolkitError(f"{what} has shape {array.shape}; expected {meaning}.")
 
 
 def common_samples(ids: Sequence[str], others: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Find the samples that two lists of ids have in common: their places in the first, and in the second."""
-    place = {i: k for k, i in enumerate(others)}
-    rows = [k for k, i in enumerate(ids) if i in place]
-    return rows, [place[ids[k]] for k in rows]
+    """Rows of the samples that two lists of ids have in common: in the first list, and in the second.
+
+    Parameters
+    ----------
+    ids, others
+        Sample ids.
+    """
+    position = {i: k for k, i in enumerate(others)}
+    rows = [k for k, i in enumerate(ids) if i in position]
+    return rows, [position[ids[k]] for k in rows]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where representations come from: enough to compute them again.
+    """Provenance of representations: what is needed to compute them again.
 
     Attributes
     ----------
@@ -45,15 +74,15 @@ class Source:
     token, token_ids
         The word under study and the sub-token sequences that count as it.
     prompt, decoding
-        What the model was asked and how it answered (``"greedy"`` or ``"given captions"``).
+        The rendered prompt, and how the responses were made (``"greedy"`` or ``"given captions"``).
     where
         ``"predict"``: the position whose output is the token.
     layer_convention
         Meaning of a layer index.
     data, n_candidates
-        Fingerprint of the data set, and how many of its samples have the token in a caption.
+        Fingerprint of the data set, and the number of its samples with the token in a caption.
     max_new_tokens
-        Longest answer, in sub-tokens.
+        Longest response, in sub-tokens.
     versions
         Library versions.
     """
@@ -76,26 +105,26 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Representations:
-    """Residual-stream vectors at the token's position, one row a sample.
+    """Residual-stream vectors at the token's position, one row per sample.
 
     Attributes
     ----------
     states : (n_samples, n_layers + 1, d_model)
-        float32 (or float16, if extracted so); axis 1 follows ``layers``. Mapped from disk where there is a file.
+        float32 (or float16, if extracted so); axis 1 follows ``layers``. Memory-mapped where there is a file.
     sample_ids : (n_samples,)
         Ids of the samples, in the order of the rows.
     captions : (n_samples,)
-        What the model said (or the given caption).
+        Responses of the model (or the given captions).
     positions : (n_samples,)
-        Index, within the caption's sub-tokens, of the one that the state predicts.
+        Index, within the response's sub-tokens, of the one that the state predicts.
     references
-        The captions that came with the data, sample by sample.
+        Captions of the data set, per sample.
     layers
         The layer of each slice of axis 1; empty means 0 … n_layers.
     n_layers
         Number of blocks of the model; -1 means the last of ``layers``.
     skipped
-        Samples left out, id to reason: broken pictures, or the model never said the token.
+        Excluded samples, id to reason: an unreadable image, or a response without the token.
     source
         Provenance.
 
@@ -128,12 +157,12 @@ class Representations:
         for name in ("sample_ids", "captions", "positions"):
             if len(getattr(self, name)) != n:
                 raise NbtoolkitError(
-                    f"Representations.{name} has {len(getattr(self, name))} entries; expected n_samples = {n}, one a row of states."
+                    f"Representations.{name} has {len(getattr(self, name))} entries; expected n_samples = {n}, one per row of states."
                 )
         layers = tuple(int(layer) for layer in self.layers) or tuple(range(states.shape[1]))
         if len(layers) != states.shape[1]:
             raise NbtoolkitError(
-                f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one a slice of axis 1 of states."
+                f"Representations.layers names {len(layers)} layers; expected {states.shape[1]}, one per slice of axis 1 of states."
             )
         object.__setattr__(self, "states", states)
         object.__setattr__(self, "layers", layers)
@@ -150,14 +179,28 @@ class Representations:
         return f"Representations of {self.source.token!r}: {n} samples, layers {self.layers[0]}–{self.layers[-1]}, d_model {d}"
 
     def resolve(self, layer: int) -> int:
-        """Turn a layer index, negative ones counting from the end, into a stored layer; refuse others."""
-        wanted = layer + self.n_layers + 1 if layer < 0 else layer
-        if wanted not in self.layers:
-            raise NbtoolkitError(
-                f"Layer {layer} is not among the extracted layers {list(self.layers)}. Extract it with layers=[…, {layer}]."
-            )
-        return wanted
+        """Stored layer of an index; negative indices count from the model's last layer.
+
+        Parameters
+        ----------
+        layer
+            A whole number.
+
+        Raises
+        ------
+        LayerError
+            The layer was not extracted, or is not a whole number.
+        """
+        return resolve_layer(
+            layer, self.n_layers, available=self.layers, hint="Extract further layers with layers=[…]."
+        )
 
     def layer(self, layer: int) -> Array:
-        """States of one layer, (n_samples, d_model) float32; negative indices count from the last layer."""
+        """States of one layer, (n_samples, d_model) float32.
+
+        Parameters
+        ----------
+        layer
+            A whole number; negative indices count from the model's last layer.
+        """
         return read_only(self.states[:, self.layers.index(self.resolve(layer))].astype(np.float32, copy=False))

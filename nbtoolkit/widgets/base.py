@@ -16,7 +16,7 @@ import traitlets
 from ..atomic import write_text
 from ..errors import NbtoolkitError
 from ..settings import options
-from ..types import Study
+from ..storage.study import Study
 from . import encode
 from .answers import Answers, Progress
 from .channel import Channel

@@ -13,7 +13,7 @@ import traitlets
 from ..atomic import write_text
 from ..errors import NbtoolkitError
 from ..settings import options
-from ..types import Study
+from ..storage.study import Study
 from . import encode
 from .base import STATIC, asset
 from .channel import Answer, Channel

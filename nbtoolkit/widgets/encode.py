@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..types import ConceptDictionary, Grounding, Sample, Study
+from ..storage.study import Sample, Study
+from ..types import ConceptDictionary, Grounding
 
 TILE = 112  # pixels a side of a thumbnail in a strip
 NOTHING = (160, 160, 160)  # grey, where a sample has no picture

@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from ..types import Study
+from ..storage.study import Study
 from .base import STATE, StudyView
 from .guide import checked, holds
 

@@ -26,10 +26,11 @@ import transformers as hf
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from nbtoolkit.reading import Reader, Settings
+
 import nbtoolkit as nbt
 from nbtoolkit.data import captioned, raw_images, read_image
 from nbtoolkit.models.adapter import Model
-from nbtoolkit.reading import Reader, Settings
 from tests.zoo.parts import END, WORDS, Zoo, template
 
 NEW, REPEATS = 20, 5

@@ -10,8 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import nbtoolkit as nbt
 from nbtoolkit.report import write_report
+
+import nbtoolkit as nbt
 from nbtoolkit.reproduction import reproduce
 
 TOKENS = ["dog", "cat", "bear", "baby", "bus", "train", "car", "cake"]

@@ -6,12 +6,12 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from nbtoolkit.tokens import contains
 from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.models.hooks import LastPosition, watching
 from nbtoolkit.models.passes import greedy
-from nbtoolkit.tokens import contains
 
 from ..vision import why_not
 from ..zoo import FAMILIES, build

@@ -261,7 +261,7 @@ def test_the_preview_can_be_left_out(study, monkeypatch):
 
 def test_a_failing_request_is_answered_with_its_error(study, caplog):
     content, _ = ask(Explorer(study), "activations", layer=99)
-    assert content["error"].startswith("NbtoolkitError: Layer 99 has no dictionary")
+    assert content["error"].startswith("LayerError: layer is 99; expected one of the layers")
     assert "request 'activations' failed" in caplog.text
 
 

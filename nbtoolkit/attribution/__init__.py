@@ -1,0 +1,21 @@
+"""Attribution: of a token's log-probability to concepts, of a state to concepts, and of a concept to image patches."""
+
+from ..targets import Targets, mentions
+from .concept_maps import saliencies, saliency
+from .concepts import Contributions, contributions
+from .local import Interpretation, Part, interpret, interpret_states
+
+Mentions = Targets  # the name of release 0.1
+
+__all__ = [
+    "Contributions",
+    "Interpretation",
+    "Part",
+    "Targets",
+    "contributions",
+    "interpret",
+    "interpret_states",
+    "mentions",
+    "saliencies",
+    "saliency",
+]

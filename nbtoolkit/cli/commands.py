@@ -1,0 +1,199 @@
+"""The commands. What needs torch is imported when a command runs, so that ``--help`` and ``doctor`` are quick."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import NbtoolkitError
+from ..storage.study import open_study
+from .jupyterlab import need_lab, serve
+
+PACKAGE = Path(__file__).parents[1]
+NEEDED = (
+    *("nbtoolkit", "torch", "transformers", "datasets", "scikit-learn"),
+    *("anywidget", "ipywidgets", "safetensors", "pyarrow", "pillow"),
+)
+OPTIONAL = {
+    "jupyterlab": "pip install 'nbtoolkit[lab]'",
+    "distributed": "pip install 'nbtoolkit[distributed]'",
+    "torchvision": "most image processors need it: pip install torchvision, of the same kind as torch",
+}
+FILES = {
+    "front end": "widgets/static/nbtoolkit.js",
+    "toy captioner": "toy/weights/captioner/model.safetensors",
+    "toy scorer": "toy/weights/scorer/model.safetensors",
+}
+
+
+def demo(args: argparse.Namespace) -> int:
+    """``nbtoolkit demo``: study a word of the embedded world, then open JupyterLab or write a page.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments.
+    """
+    if args.html is None:
+        need_lab()
+    _quiet()
+    from .. import explore, load_data, load_model, load_scorer
+    from .. import study as make_study
+
+    out = args.out or Path(f"{args.token}.study")
+    print(f"Drawing scenes of the embedded world and asking its small LLaVA about {args.token!r} …", flush=True)
+    method = _method("SemiNMF", args.n_concepts)
+    result = make_study(load_model("toy"), load_data("toy"), args.token, method=method, scorer=load_scorer("toy"))
+    result.save(out)
+    print(f"{result!r}\nsaved in {out}", flush=True)
+    if args.html is not None:
+        path = explore(result).to_html(args.html)
+        print(f"page: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in any browser")
+        return 0
+    return serve(args.no_browser)
+
+
+def study(args: argparse.Namespace) -> int:
+    """``nbtoolkit study``: study a word of any model and data.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments.
+    """
+    _quiet()
+    from .. import explore, load_data, load_model, load_scorer
+    from .. import study as make_study
+
+    scorer = args.scorer or ("toy" if args.model == "toy" else None)
+    layers = "all" if args.layers == "all" else [_layer(part) for part in args.layers.split(",")]
+    shards = args.out.with_name(args.out.name + ".shards")
+    engine = "dask" if args.dask_address == "local" else args.dask_address
+    data = load_data(args.data, split=args.split, images=args.images, n=args.n)
+    result = make_study(
+        load_model(args.model, device=args.device, dtype=args.dtype),
+        data,
+        args.token,
+        layers=layers,
+        prompt=args.prompt,
+        engine=engine,
+        method=_method(args.method, args.n_concepts),
+        scorer=load_scorer(scorer) if scorer else None,
+        captions=args.captions,
+        batch_size=args.batch_size or "auto",
+        out=shards,
+    )
+    result.save(args.out)
+    shutil.rmtree(shards)
+    n = len(result.representations.skipped)
+    print(f"{result!r}{f'; {n} images excluded' if n else ''}\nsaved in {args.out}")
+    if args.html is not None:
+        print(f"page: {explore(result).to_html(args.html)}")
+    return 0
+
+
+def reproduce(args: argparse.Namespace) -> int:
+    """``nbtoolkit reproduce``: the paper's evaluation.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments.
+    """
+    _quiet()
+    from .. import load_data, load_model, load_scorer
+    from ..models import load_text_encoder
+    from ..reproduction import SIZES
+    from ..reproduction import reproduce as run_evaluation
+    from ..reproduction.report import write_report
+
+    start = time.perf_counter()
+    own_splits = args.test_data is None
+    options = {"n": args.n, "images": args.images}
+    data = load_data(args.data, split="train" if own_splits else None, **options)
+    test = load_data(args.test_data or args.data, split="test" if own_splits else None, **options)
+    scorer = args.scorer or ("toy" if args.model == "toy" else "openai/clip-vit-base-patch32")
+    results = run_evaluation(
+        load_model(args.model),
+        data,
+        test,
+        [t.strip() for t in args.tokens.split(",") if t.strip()],
+        load_scorer(scorer),
+        n_concepts=args.n_concepts,
+        sizes=sorted({*(k for k in SIZES if k <= 2.5 * args.n_concepts), args.n_concepts}),
+        encoder=load_text_encoder(args.text_encoder) if args.text_encoder else None,
+        cache=args.out / "cache",
+        progress=lambda stage: print(f"{time.perf_counter() - start:6.0f} s  {stage}", flush=True),
+    )
+    page, table = write_report(results, args.out, title=f"CoX-LMM on {args.model}")
+    for claim, count, n in results.claims():
+        print(f"{count:3d} of {n}  {claim}")
+    print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB); scores: {table}")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """``nbtoolkit export``: a study as an interactive page.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments.
+    """
+    from .. import explore
+
+    path = explore(open_study(args.study)).to_html(args.file, max_mb=args.max_mb)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """``nbtoolkit doctor``: list what is installed and what is missing; 2 where something needed is missing."""
+    missing = 0
+    print(f"Python          {sys.version.split()[0]}")
+    for name in (*NEEDED, *OPTIONAL):
+        try:
+            print(f"{name:15s} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing += name in NEEDED
+            print(f"{name:15s} missing; {OPTIONAL.get(name, 'pip install nbtoolkit again')}")
+    for name, file in FILES.items():
+        path = PACKAGE / file
+        missing += not path.is_file()
+        size = f"{path.stat().st_size / 1e3:.0f} kB" if path.is_file() else "missing; install nbtoolkit again"
+        print(f"{name:15s} {size}")
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        print(f"{'GPU':15s} {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none; the CPU is used'}")
+    print("Widgets need anywidget where the notebook server runs, too: on a hub, install it there.")
+    return 2 if missing else 0
+
+
+def _quiet() -> None:
+    """Hide the progress bars and warnings of transformers."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+
+
+def _method(name: str, n_concepts: int) -> Any:
+    from ..studies.sweeps import sized
+
+    if n_concepts < 1:
+        raise NbtoolkitError(f"--n-concepts is {n_concepts}; expected at least 1.")
+    return sized(name, n_concepts, 0)
+
+
+def _layer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise NbtoolkitError(f"--layers has {text!r}; expected 'all' or whole numbers separated by commas.") from None

@@ -1,0 +1,106 @@
+"""Arguments of the commands."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from . import commands
+
+TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Parser of the command line; ``args.run`` is the command's function."""
+    parser = argparse.ArgumentParser(prog="nbtoolkit", description="What does this multimodal model mean by this word?")
+    group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_demo, _study, _reproduce, _export, _doctor):
+        add(group)
+    return parser
+
+
+def _demo(group: Any) -> None:
+    demo = group.add_parser("demo", help="study a word of the embedded world and open the first notebook")
+    demo.add_argument("--token", default="dog", help=f"the word ({TOKENS.replace(',', ', ')})")
+    demo.add_argument("--n-concepts", type=int, default=20)
+    demo.add_argument("--out", type=Path, help="study folder (default: TOKEN.study)")
+    demo.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the interactive page instead of opening JupyterLab"
+    )
+    demo.add_argument("--no-browser", action="store_true", help="print JupyterLab's address and keep serving")
+    demo.set_defaults(run=commands.demo)
+
+
+def _study(group: Any) -> None:
+    study = group.add_parser("study", help="study a word of any model and data; resumes where it was stopped")
+    study.add_argument("--model", required=True, help="toy, a folder, or a Hugging Face id")
+    study.add_argument(
+        "--data",
+        required=True,
+        help="toy, a Parquet file, COCO captions (.json), a folder with captions.jsonl, or a Hugging Face id",
+    )
+    study.add_argument("--split", help="split of the data, such as train")
+    study.add_argument("--images", type=Path, help="folder of the images that a COCO file or a listing names")
+    study.add_argument("--n", type=int, help="use the first N images only")
+    study.add_argument("--token", required=True)
+    study.add_argument("--out", type=Path, required=True, help="study folder to write")
+    study.add_argument("--n-concepts", type=int, default=20)
+    study.add_argument("--method", default="SemiNMF", help="SemiNMF, PCA, KMeans, LargestNorm, …")
+    study.add_argument("--layers", default="all", help="all, or layers separated by commas, such as 1,16,-1")
+    study.add_argument(
+        "--captions",
+        choices=("generate", "given"),
+        default="generate",
+        help="let the model caption, or read the data's captions",
+    )
+    study.add_argument(
+        "--scorer", help="CLIP scorer: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)"
+    )
+    study.add_argument("--prompt", help="the question (default: what the model's family expects)")
+    study.add_argument("--batch-size", type=int)
+    study.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
+    study.add_argument(
+        "--dask-address",
+        metavar="ADDRESS",
+        help="scheduler of a Dask cluster, such as tcp://host:8786; 'local' starts workers here",
+    )
+    study.add_argument("--device", default="auto")
+    study.add_argument("--html", type=Path, metavar="FILE", help="also write the interactive page")
+    study.set_defaults(run=commands.study)
+
+
+def _reproduce(group: Any) -> None:
+    command = group.add_parser("reproduce", help="the paper's whole evaluation: a report in HTML and the scores in CSV")
+    command.add_argument("--model", default="toy", help="toy, a folder, or a Hugging Face id")
+    command.add_argument("--data", default="toy", help="data to learn from (as for study)")
+    command.add_argument("--test-data", help="data to test on (default: the test split of --data)")
+    command.add_argument("--tokens", default=TOKENS, help="the words, separated by commas")
+    command.add_argument(
+        "--scorer",
+        default=None,
+        help="CLIP scorer (default: toy for --model toy, else openai/clip-vit-base-patch32, the paper's)",
+    )
+    command.add_argument(
+        "--text-encoder", help="encoder for BERTScore, such as roberta-large, the paper's (default: none)"
+    )
+    command.add_argument("--n-concepts", type=int, default=20)
+    command.add_argument("--n", type=int, help="use the first N images of each only")
+    command.add_argument("--images", type=Path, help="folder of the images that COCO files name")
+    command.add_argument(
+        "--out", type=Path, default=Path("reproduction"), help="folder of the report; a stopped run resumes there"
+    )
+    command.set_defaults(run=commands.reproduce)
+
+
+def _export(group: Any) -> None:
+    export = group.add_parser("export", help="write a study as one self-contained interactive page")
+    export.add_argument("study", type=Path)
+    export.add_argument("file", type=Path)
+    export.add_argument("--max-mb", type=float, default=20.0, help="budget for images, in MB")
+    export.set_defaults(run=commands.export)
+
+
+def _doctor(group: Any) -> None:
+    doctor = group.add_parser("doctor", help="list what is installed and what is missing, with what to do")
+    doctor.set_defaults(run=commands.doctor)

@@ -1,0 +1,12 @@
+"""Captioned images: loading, one file per source format, and decoding. Names load on first use: ``datasets`` is slow."""
+
+from .._names import lazy_names
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "loading": ("load_data", "captioned", "images_by_id", "raw_images"),
+        ".text.words": ("vocabulary",),  # the path of release 0.1
+        "images": ("image_size", "read_image", "square", "thumbnail"),
+    },
+)

@@ -1,0 +1,201 @@
+"""Captioned images through one function, ``load_data``: the embedded world, Parquet, folders, Hugging Face data sets."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+from PIL import Image
+
+from ..errors import DataError
+from ..toy import scenes
+from .images import read_image
+from .sources.columns import find_column
+from .sources.files import open_path
+from .sources.hub import is_repository, one_split, open_repository
+
+_TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800}
+_FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv")
+
+
+def load_data(
+    source: Any,
+    *,
+    split: str | None = None,
+    image: str | None = None,
+    captions: str | None = None,
+    id: str | None = None,
+    n: int | None = None,
+    images: Any = None,
+    config: str | None = None,
+    streaming: bool = False,
+) -> datasets.Dataset:
+    """Load captioned images as a data set with the columns ``id``, ``image`` and ``captions``.
+
+    Parameters
+    ----------
+    source
+        ``"toy"`` (the embedded world); a Parquet file; a listing (``.jsonl`` or ``.csv`` with a file name and a
+        caption per line; an image may have several lines), or a folder that has one named ``captions`` or
+        ``metadata``; COCO captions (``.json``, the official format or Karpathy's); a Hugging Face id; any object of
+        ``datasets``.
+    split
+        ``"train"``, ``"test"`` or ``"heldout"`` of the embedded world; the split of a Hugging Face data set, or of a
+        Karpathy file (``"train+restval"`` joins two).
+    image, captions, id
+        Names of the columns; detected where not given. Captions may be one text or several per image.
+    n
+        Number of images to keep, from the first (for the embedded world: number of scenes to draw).
+    images
+        Folder of the images that a listing or a COCO file names; the file's own folder otherwise.
+    config
+        Configuration of a Hugging Face data set that has several.
+    streaming
+        Take the first ``n`` rows of a Hugging Face data set without downloading the rest.
+
+    Returns
+    -------
+    datasets.Dataset
+        ``id`` (text, unique), ``image`` (PIL when read), ``captions`` (list of texts), and the other columns unchanged.
+
+    Raises
+    ------
+    DataError
+        A missing file, column or split (the message lists those that exist), an empty data set, repeated ids.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> nbt.load_data("toy", split="test", n=2).column_names
+    ['id', 'image', 'captions', 'factors']
+    """
+    if isinstance(source, str) and source == "toy":
+        split = split or "train"
+        return captioned(scenes(_TOY_SIZE.get(split, 0) if n is None else n, split=split))
+    names = {"image": image, "captions": captions, "id": id}
+    if isinstance(source, str | Path):
+        folder = None if images is None else Path(images)
+        path = Path(source).expanduser()
+        if is_repository(path) or (_is_hub_id(source) and not path.exists()):
+            source = open_repository(str(source), config, split, streaming, n)
+        else:
+            source = open_path(path, names, folder, split)
+    elif split is not None and not isinstance(source, dict):
+        raise DataError(
+            f"split={split!r} was given, but a {type(source).__name__} has no splits. Select the rows first, or leave split out."
+        )
+    else:
+        source = one_split(source, split, n)
+    if not isinstance(source, datasets.Dataset):
+        raise DataError(
+            f"data is a {type(source).__name__}; expected 'toy', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset."
+        )
+    if n is not None:
+        source = source.select(range(min(n, len(source))))
+    if len(source) == 0:
+        raise DataError("The data set is empty; expected at least one image with a caption.")
+    is_listing = source.column_names == ["id", "image", "captions"]  # whatever the file called them
+    return _normalise(source, dict.fromkeys(names) if is_listing else names)
+
+
+def _is_hub_id(source: str | Path) -> bool:
+    """Whether a text looks like a Hugging Face id: one or two plain words, without the ending of a data file."""
+    if not isinstance(source, str) or Path(source).suffix in _FILES:
+        return False
+    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source) is not None
+
+
+def _normalise(data: Any, names: dict[str, str | None]) -> Any:
+    """Rename, type and order the columns."""
+    columns = _find_columns(data, names)
+    captions = data[columns["captions"]]
+    ids = [str(i) for i in data[columns["id"]]] if columns["id"] else [str(i) for i in range(len(data))]
+    if len(set(ids)) < len(ids):
+        repeated = next(i for i in ids if ids.count(i) > 1)
+        raise DataError(
+            f"The id {repeated!r} occurs more than once in column {columns['id']!r}; expected one id per image."
+        )
+    result = data.select_columns([columns["image"]])
+    if columns["image"] != "image":
+        result = result.rename_column(columns["image"], "image")
+    result = result.cast_column("image", datasets.Image())
+    texts = [[c] if isinstance(c, str) else [t for t in (c or []) if t] for c in captions]
+    feature = datasets.List(datasets.Value("string"))
+    result = result.add_column("id", ids).add_column("captions", texts, feature=feature)
+    rest = [c for c in data.column_names if c not in columns.values() and c not in result.column_names]
+    if rest:
+        result = datasets.concatenate_datasets([result, data.select_columns(rest)], axis=1)
+    return result.select_columns(["id", "image", "captions", *rest])
+
+
+def _find_columns(data: Any, names: dict[str, str | None]) -> dict[str, Any]:
+    typed = [c for c, kind in data.features.items() if isinstance(kind, datasets.Image)]
+    columns: dict[str, Any] = {}
+    for role, name in names.items():
+        by_type = role == "image" and name is None and typed
+        columns[role] = typed[0] if by_type else find_column(role, data.column_names, name)
+    for role in ("image", "captions"):
+        if columns[role] is None:
+            raise DataError(
+                f"No column of {data.column_names} looks like the {role}; name it: load_data(…, {role}='column')."
+            )
+    return columns
+
+
+def captioned(data: Any) -> Any:
+    """Data set with the columns that the stages need: unchanged where it has them, else through :func:`load_data`.
+
+    Parameters
+    ----------
+    data
+        A data set, or what :func:`load_data` takes.
+    """
+    if isinstance(data, datasets.Dataset) and len(data):
+        kinds = {name: data.features.get(name) for name in ("id", "image", "captions")}
+        text = datasets.Value("string")
+        texts = kinds["id"] == text and kinds["captions"] == datasets.List(text)
+        if texts and isinstance(kinds["image"], datasets.Image):
+            return data
+    return load_data(data)
+
+
+def raw_images(data: Any) -> Any:
+    """Data set with undecoded images, so that one unreadable file does not stop the others.
+
+    Parameters
+    ----------
+    data
+        A captioned data set.
+    """
+    return data.cast_column("image", datasets.Image(decode=False))
+
+
+def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
+    """Images of samples, decoded one at a time, in the given order.
+
+    Parameters
+    ----------
+    data
+        A captioned data set.
+    ids
+        Ids of the samples.
+    """
+    raw = raw_images(data)
+    row = {i: k for k, i in enumerate(raw["id"])}
+    return (read_image(raw[row[i]]["image"]) for i in ids)
+
+
+@contextlib.contextmanager
+def no_dataset_bars() -> Iterator[None]:
+    """Hide the progress bars of ``datasets`` while the block lasts; the caller's setting is restored."""
+    enabled = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if enabled:
+            datasets.enable_progress_bars()

@@ -1,0 +1,1 @@
+"""Sources of captioned images, one file per format."""

@@ -1,0 +1,129 @@
+"""Batches of images for a model: decoded and preprocessed in a thread, one batch ahead of the model."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..data.images import image_size, read_image
+from ..errors import Cancelled, DataError
+
+if TYPE_CHECKING:
+    from ..models import Model
+
+CANCELLED = "The extraction was cancelled; completed shards remain: call extract again with the same out= to continue."
+REFUSALS = (ValueError, TypeError, RuntimeError, IndexError, ZeroDivisionError)  # what processors raise
+
+
+@dataclass
+class Batch:
+    """A batch of preprocessed images.
+
+    Attributes
+    ----------
+    samples
+        Id and captions of each.
+    images
+        The decoded images.
+    inputs
+        The model's inputs, still on the CPU.
+    """
+
+    samples: list[dict[str, Any]]
+    images: list[Any]
+    inputs: dict[str, Any]
+
+
+def batches(
+    model: Model,
+    cells: Any,
+    prompt: str | None,
+    size: int,
+    skipped: dict[str, str],
+    cancel: threading.Event | None = None,
+) -> Iterator[Batch]:
+    """Batches of images of similar size, hence of similar length.
+
+    Parameters
+    ----------
+    model
+        The model, for its processor.
+    cells
+        Rows of a data set with undecoded images.
+    prompt
+        The question; the model's default where None.
+    size
+        Images per batch.
+    skipped
+        Receives the id of every image that cannot be read, with the reason.
+    cancel
+        When set, :class:`nbtoolkit.errors.Cancelled` is raised instead of the next batch.
+    """
+    ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
+    ahead.processor = copy.deepcopy(model.processor)
+    order = sorted(range(len(cells)), key=lambda k: image_size(cells[k]["image"]))
+    chunks = [order[i : i + size] for i in range(0, len(order), size)]
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(_load, ahead, cells, chunks[0], prompt)
+        for following in [*chunks[1:], None]:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(CANCELLED)
+            ready, broken = future.result()
+            skipped |= broken
+            if following:
+                future = thread.submit(_load, ahead, cells, following, prompt)
+            yield from ready
+
+
+def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: str | None) -> tuple[list[Batch], dict[str, str]]:
+    """Decode images and run the processor; images that fail in either are excluded, with the reason."""
+    samples, images, broken = [], [], {}
+    for k in chunk:
+        cell = cells[k]
+        try:
+            images.append(read_image(cell["image"]))
+            samples.append({"id": cell["id"], "captions": cell["captions"]})
+        except DataError as error:
+            broken[cell["id"]] = str(error)
+    try:
+        return prepare(model, samples, images, prompt), broken
+    except REFUSALS:  # some image is too small or too narrow for the processor: find which
+        fit = [k for k in range(len(samples)) if _fits(model, samples[k], images[k], prompt, broken)]
+    return prepare(model, [samples[k] for k in fit], [images[k] for k in fit], prompt), broken
+
+
+def _fits(model: Model, sample: dict[str, Any], image: Any, prompt: str | None, broken: dict[str, str]) -> bool:
+    try:
+        prepare(model, [sample], [image], prompt)
+    except REFUSALS as error:
+        broken[sample["id"]] = f"The image cannot be read by the model's processor ({type(error).__name__}: {error})."
+    return sample["id"] not in broken
+
+
+def prepare(model: Model, samples: list[dict[str, Any]], images: list[Any], prompt: str | None) -> list[Batch]:
+    """Run the processor; a family whose responses change with padding gets one batch per prompt length.
+
+    Parameters
+    ----------
+    model
+        The model, for its processor.
+    samples
+        Id and captions of each image.
+    images
+        The decoded images.
+    prompt
+        The question; the model's default where None.
+    """
+    if not samples:
+        return []
+    inputs = model.prepare(images, prompt)
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    if not model.equal_lengths or len(set(lengths)) == 1:
+        return [Batch(samples, images, inputs)]
+    groups = [[k for k, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))]
+    parts = [([samples[k] for k in g], [images[k] for k in g]) for g in groups]
+    return [Batch(rows, own, model.prepare(own, prompt)) for rows, own in parts]

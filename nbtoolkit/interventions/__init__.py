@@ -1,0 +1,19 @@
+"""Interventions: ablate, patch and steer the residual stream for as long as a ``with`` block lasts, and their effects."""
+
+from .effects import Effect, LayerEffects, effect, layer_effects, word_difference
+from .residual import ablate, mean_contributions, patch, steer
+from .vectors import concept_pair, difference_of_means
+
+__all__ = [
+    "Effect",
+    "LayerEffects",
+    "ablate",
+    "concept_pair",
+    "difference_of_means",
+    "effect",
+    "layer_effects",
+    "mean_contributions",
+    "patch",
+    "steer",
+    "word_difference",
+]

@@ -1,0 +1,310 @@
+"""Ablate, patch and steer the residual stream: context managers on plain hooks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.images import read_image
+from ..errors import MethodError
+from ..models.adapter import Model
+from ..models.anatomy import branches, head_outputs
+from ..models.hooks import entering, giving, hidden, passing_on, watching, without_slices
+from ..types import resolve_layer, resolve_layers
+
+PARTS = ("block", "attention", "mlp")
+HOW = ("skip", "zero", "mean")
+
+
+@contextlib.contextmanager
+def ablate(
+    model: Model,
+    layers: int | Sequence[int],
+    *,
+    part: str = "block",
+    how: str = "zero",
+    heads: Sequence[int] | None = None,
+    means: Mapping[int, Any] | None = None,
+    direction: Any = None,
+) -> Iterator[None]:
+    """Ablate what layers add to the residual stream.
+
+    Parameters
+    ----------
+    model
+        The model; its weights are not changed.
+    layers
+        The layers: layer l is the l-th block, 1 … n_layers; negative ones count from the last. With ``direction``, any
+        layers, 0 included.
+    part
+        ``"block"`` (all that the block adds), ``"attention"`` or ``"mlp"``.
+    how
+        ``"zero"``: nothing is added, so a block is skipped (``"skip"`` is the same). ``"mean"``: what is added is its
+        mean, the same at every position.
+    heads
+        With ``part="attention"``, only these heads, counted from 0.
+    means
+        For ``how="mean"``: layer to its mean contribution (d_model,), from :func:`mean_contributions`.
+    direction : (d_model,)
+        Instead of a part: project this direction, such as a concept, out of the states after those layers.
+
+    Raises
+    ------
+    LayerError
+        A layer that the model does not have.
+    MethodError
+        A part, head or shape that does not exist; the message lists those that do.
+    ModelError
+        The family's branches or heads cannot be found.
+
+    References
+    ----------
+    Zero and mean ablation: Wang et al., "Interpretability in the wild", ICLR 2023, section 2.1; directions: Arditi et
+    al., "Refusal in language models is mediated by a single direction", NeurIPS 2024, equation 4.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> with nbt.interventions.ablate(nbt.load_model("toy"), [2, 3], part="mlp"):
+    ...     pass
+    """
+    _check_choice(part, PARTS, "part")
+    _check_choice(how, HOW, "how")
+    if direction is not None:
+        with _project_out(model, resolve_layers(layers, model.n_layers), _vector(model, direction)):
+            yield
+        return
+    chosen = resolve_layers(layers, model.n_layers, first=1)
+    if heads is not None and part != "attention":
+        raise MethodError(f"heads is {list(heads)} with part={part!r}; heads are parts of attention: part='attention'.")
+    if how == "mean":
+        missing = [layer for layer in chosen if layer not in (means or {})]
+        if missing or heads is not None:
+            raise MethodError(
+                f"how='mean' of layers {list(chosen)} has means for {sorted(means or {})}; expected one each from "
+                "mean_contributions(model, images, layers, part=…), and no heads."
+            )
+    with contextlib.ExitStack() as stack:
+        for layer in chosen:
+            block, mean = model.blocks[layer - 1], None if how != "mean" else _vector(model, (means or {})[layer])
+            if part == "block":
+                hook: Any = block.register_forward_hook(passing_on(mean), with_kwargs=True)
+                stack.callback(hook.remove)
+            elif heads is not None:
+                stack.callback(_ablate_heads(model, block, heads).remove)
+            else:
+                for i, branch in enumerate(branches(block, part)):  # the mean is that of all of them together
+                    stack.callback(branch.register_forward_hook(giving(mean if i == 0 else None)).remove)
+        yield
+
+
+@contextlib.contextmanager
+def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None = None) -> Iterator[None]:
+    """Replace the residual stream after a layer.
+
+    Parameters
+    ----------
+    model
+        The model.
+    layer
+        0 … n_layers, or negative.
+    states : (n, positions, d_model)
+        The new states, on any device.
+    positions
+        Their positions, counted from the first position of the prompt; all of them where not given, and then the pass
+        must be as long as ``states``. Positions that a pass does not have, as in the cached steps of a generation, are
+        unchanged. One generation per block.
+
+    Raises
+    ------
+    LayerError
+        A layer that the model does not have.
+    MethodError
+        A shape that does not match; from inside the pass where only it can be checked.
+
+    References
+    ----------
+    Activation patching: Vig et al., "Investigating gender bias in language models using causal mediation analysis",
+    NeurIPS 2020, section 3; Meng et al., "Locating and editing factual associations in GPT", NeurIPS 2022, section 2.1.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> with nbt.interventions.patch(nbt.load_model("toy"), -1, np.zeros((1, 1, 128)), positions=[5]):
+    ...     pass
+    """
+    index = resolve_layer(layer, model.n_layers)
+    new = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
+    if new.ndim != 3 or new.shape[-1] != model.d_model or (positions is not None and new.shape[1] != len(positions)):
+        raise MethodError(
+            f"states has shape {tuple(new.shape)}; expected (n, {'positions' if positions is None else len(positions)}, {model.d_model})."
+        )
+    end = 0  # of the last pass
+
+    def replace(hidden: Tensor) -> Tensor:
+        nonlocal end
+        begin = end if hidden.shape[1] == 1 else 0  # a cached step continues where the last pass ended
+        end = begin + hidden.shape[1]
+        offsets = range(hidden.shape[1]) if positions is None else [p - begin for p in positions]
+        if positions is None and begin:
+            return hidden
+        if hidden.shape[0] != new.shape[0] or (positions is None and hidden.shape[1] != new.shape[1]):
+            raise MethodError(
+                f"states has shape {tuple(new.shape)}, and the pass {tuple(hidden.shape)}; expected the same images and prompt."
+            )
+        pairs = [(p, k) for k, p in enumerate(offsets) if 0 <= p < hidden.shape[1]]
+        if not pairs:
+            return hidden
+        to, of = (list(side) for side in zip(*pairs, strict=True))
+        hidden = hidden.clone()
+        hidden[:, to] = new[:, of].to(hidden.device, hidden.dtype)
+        return hidden
+
+    with _edit(model, {index: replace}):
+        yield
+
+
+@contextlib.contextmanager
+def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float = 1.0) -> Iterator[None]:
+    """Add a vector to the residual stream after layers, at every position and every step.
+
+    Parameters
+    ----------
+    model
+        The model.
+    layers
+        0 … n_layers, or negative.
+    vector : (d_model,)
+        For example of :func:`nbtoolkit.interventions.difference_of_means`, or a concept.
+    scale
+        Factor, no unit.
+
+    Raises
+    ------
+    LayerError
+        A layer that the model does not have.
+    MethodError
+        A vector of another shape, or not finite.
+
+    References
+    ----------
+    Khayatan et al., arXiv 2501.03012, section 5; Rimsky et al., "Steering Llama 2 via contrastive activation
+    addition", ACL 2024, section 3.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> with nbt.interventions.steer(nbt.load_model("toy"), 3, np.ones(128), scale=0.1):
+    ...     pass
+    """
+    v = _vector(model, vector)
+
+    def add(hidden: Tensor) -> Tensor:
+        return hidden + scale * v.to(hidden.device, hidden.dtype)
+
+    with _edit(model, dict.fromkeys(resolve_layers(layers, model.n_layers), add)):
+        yield
+
+
+def mean_contributions(
+    model: Model, images: Sequence[Any], layers: int | Sequence[int], *, part: str = "block", prompt: str | None = None
+) -> dict[int, np.ndarray]:
+    """Mean of what layers add to the stream, over all positions of a prompt with each image.
+
+    Parameters
+    ----------
+    model
+        The model.
+    images
+        Images.
+    layers
+        1 … n_layers, or negative.
+    part
+        ``"block"``, ``"attention"`` or ``"mlp"``.
+    prompt
+        The question; the model's default where None.
+
+    Returns
+    -------
+    dict
+        Layer to a vector (d_model,), for ``ablate(…, how="mean", means=…)``.
+
+    Raises
+    ------
+    LayerError
+        A layer that the model does not have.
+    MethodError
+        Another part.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> {k: v.shape for k, v in mean_contributions(nbt.load_model("toy"), nbt.load_data("toy", n=2)["image"], [2]).items()}
+    {2: (128,)}
+    """
+    _check_choice(part, PARTS, "part")
+    chosen = resolve_layers(layers, model.n_layers, first=1)
+    total = {layer: np.zeros(model.d_model) for layer in chosen}
+    n_positions = dict.fromkeys(chosen, 0)
+
+    def collect(layer: int, count: bool) -> Callable[..., None]:
+        def hook(_module: Any, args: Any, kwargs: Any, output: Any) -> None:
+            added = hidden(output) if part != "block" else hidden(output) - entering(args, kwargs)
+            total[layer] += added.double().flatten(0, -2).sum(0).cpu().numpy()
+            n_positions[layer] += count * added.shape[:-1].numel()
+
+        return hook
+
+    with contextlib.ExitStack() as stack, torch.inference_mode():
+        for layer in chosen:
+            block = model.blocks[layer - 1]
+            for i, module in enumerate([block] if part == "block" else branches(block, part)):
+                stack.callback(module.register_forward_hook(collect(layer, i == 0), with_kwargs=True).remove)
+        for image in images:  # one at a time: no padding counts
+            model.hf(**model.extend(model.encode([read_image(image)], prompt), [[]]), **model.sparing)
+    return {layer: (total[layer] / max(1, n_positions[layer])).astype(np.float32) for layer in chosen}
+
+
+def _check_choice(value: str, allowed: Sequence[str], name: str) -> None:
+    if value not in allowed:
+        raise MethodError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}.")
+
+
+def _vector(model: Model, vector: Any) -> Tensor:
+    v = vector if isinstance(vector, torch.Tensor) else torch.tensor(np.asarray(vector, np.float32))
+    if v.shape != (model.d_model,) or not bool(v.isfinite().all()):
+        raise MethodError(
+            f"The vector has shape {tuple(v.shape)}; expected ({model.d_model},) finite numbers, one per dimension of the stream."
+        )
+    return v
+
+
+def _ablate_heads(model: Model, block: Any, heads: Sequence[int]) -> Any:
+    n = model.n_heads
+    if not len(heads) or any(not 0 <= h < n for h in heads):
+        raise MethodError(f"heads is {list(heads)}; expected heads between 0 and {n - 1}.")
+    return head_outputs(block, n).register_forward_pre_hook(without_slices(n, heads))
+
+
+def _project_out(model: Model, layers: Sequence[int], direction: Tensor) -> contextlib.AbstractContextManager[None]:
+    length = float(direction.norm())
+    if length == 0:
+        raise MethodError(
+            "The direction is all zeros; expected a vector with a length, such as a concept that is not dead."
+        )
+    unit = direction / length
+
+    def project(hidden: Tensor) -> Tensor:
+        u = unit.to(hidden.device, hidden.dtype)
+        return hidden - (hidden @ u)[..., None] * u
+
+    return _edit(model, dict.fromkeys(layers, project))
+
+
+def _edit(model: Model, changes: Mapping[int, Callable[[Tensor], Tensor]]) -> contextlib.AbstractContextManager[None]:
+    return watching(model.blocks, lambda layer, hidden: changes[layer](hidden) if layer in changes else None)

@@ -1,0 +1,216 @@
+"""Results of a reproduction as one self-contained page and a table: no script, no network, every text escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas
+
+from .. import plots
+from ..metrics import Score
+from ..storage.files import write_text
+from . import published
+from .evaluation import SYSTEMS, Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } .best { font-weight: 700; } .no { opacity: .75; }
+small, .paper td { opacity: .75; } img { max-width: 100%; background: #fff; padding: .4rem; border-radius: .3rem; }
+"""
+PAGE = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
+<meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>{title}</title><style>{style}</style><h1>{title}</h1>{body}</html>"""
+
+
+def write_report(results: Reproduction, folder: Path, *, title: str) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``scores.csv``.
+
+    Parameters
+    ----------
+    results
+        Results of :func:`nbtoolkit.reproduction.reproduce`.
+    folder
+        Folder for both files.
+    title
+        Model and data, for the page's head.
+
+    Returns
+    -------
+    Path, Path
+        The page and the table.
+    """
+    page = folder / "report.html"
+    write_text(page, PAGE.format(title=escape(title), style=STYLE, body=_body(results)))
+    table = folder / "scores.csv"
+    write_text(table, results.table().to_csv(index=False))
+    return page, table
+
+
+def _body(results: Reproduction) -> str:
+    tokens = list(results.scores)
+    counts = ", ".join(f"{escape(t)} {a} / {b}" for t, (a, b) in results.samples.items())
+    parts = [
+        f"<p>{escape(results.model)}. The evaluation of CoX-LMM (Parekh et al., NeurIPS 2024, arXiv 2406.08074). "
+        f"Samples to learn from / to test on: {counts}.</p>",
+        *[f"<p class=no>{escape(t)} is left out: {escape(why)}</p>" for t, why in results.left_out.items()],
+        "<h2>Do the paper's claims hold here?</h2>",
+        _claims(results),
+        "<h2>Words of the top concept on test images (Tables 1 and 9)</h2>",
+        "<p>CLIPScore, 0 to 2.5, higher is better: mean ± standard deviation over test images, [95 % bootstrap interval "
+        "of the mean]. Bold: best of the learnt systems. GT-captions is the upper reference.</p>",
+        _scores(results.scores),
+        *_text_scores(results),
+        "<h2>Is Semi-NMF different from the others? (Table 11)</h2>",
+        "<p>p of the independent two-sided t-test, and in parentheses of the paired permutation test.</p>",
+        _p_values(results),
+        "<h2>Overlap between concepts (Tables 2 and 10)</h2>",
+        "<p>Share of words that concepts have in common, 0 to 1, lower is better.</p>",
+        _overlaps(results),
+        "<h2>Words against random words (Figure 3)</h2>",
+        _image(plots.correspondence(results.grounding)),
+        "<h2>Layers (Figure 6)</h2>",
+        _image(plots.curves(results.layers, "layer", "clip_score", random="clip_score_random")),
+        _paper_curve(),
+        "<h2>Number of concepts (Figures 11 and 12)</h2>",
+        *[
+            _image(plots.curves(results.sizes, "n_concepts", score))
+            for score in ("reconstruction_error", "test_clip_score", "overlap")
+        ],
+        "<h2>Interpreted test samples (Figures 5 and 17 to 21)</h2>",
+        *[_panel(results, t) for t in tokens],
+        "<h2>Words of every concept (Figures 13 to 16)</h2>",
+        *[_words(results, t) for t in tokens],
+        "<h2>The paper's own figures</h2>",
+        "<p><small>Another model (DePALM, layer 31 of 32) on another data set (COCO), for reference only; "
+        "the tables that could be read from the published pages.</small></p>",
+        _paper(),
+    ]
+    return "".join(parts)
+
+
+def _claims(results: Reproduction) -> str:
+    rows = [
+        [escape(text), "yes" if holds == n else "no" if not holds else "partly", f"{holds} of {n} words"]
+        for text, holds, n in results.claims()
+    ]
+    return _table(["Claim", "holds", "for"], rows)
+
+
+def _scores(scores: Mapping[str, Mapping[str, Score]]) -> str:
+    rows = []
+    for token, systems in scores.items():
+        best = max((s for s in SYSTEMS if s != "GT-captions"), key=lambda s: np.nan_to_num(systems[s].mean, nan=-1.0))
+        cells = [_score(systems[name]) for name in SYSTEMS]
+        rows.append(
+            [
+                escape(token),
+                *(f"<span class=best>{c}</span>" if n == best else c for n, c in zip(SYSTEMS, cells, strict=True)),
+            ]
+        )
+    return _table(["word", *SYSTEMS], rows)
+
+
+def _score(score: Score) -> str:
+    low, high = score.interval()
+    return (
+        f"{score.mean:.3f} ± {score.std:.2f}<br><small>[{low:.3f}, {high:.3f}]</small>" if len(score.defined) else "–"
+    )
+
+
+def _text_scores(results: Reproduction) -> list[str]:
+    if not any(results.texts.values()):
+        return ["<p><small>BERTScore: no text encoder was given (--text-encoder).</small></p>"]
+    note = (
+        "<p>BERTScore F1 of the same words with the sample's captions, at most 1, higher is better. The words are scored "
+        "as they are; the paper lets a language model write sentences of them first.</p>"
+    )
+    return [note, _scores(results.texts)]
+
+
+def _p_values(results: Reproduction) -> str:
+    names = [s for s in SYSTEMS if s != "SemiNMF"]
+    rows = [
+        [escape(t), *[f"{c.t_p:.1g} ({c.permutation_p:.1g})" if (c := tests.get(n)) else "–" for n in names]]
+        for t, tests in results.tests.items()
+    ]
+    return _table(["word", *names], rows)
+
+
+def _overlaps(results: Reproduction) -> str:
+    names = list(next(iter(results.overlaps.values())))
+    return _table(
+        ["word", *names], [[escape(t), *[f"{row[n]:.3f}" for n in names]] for t, row in results.overlaps.items()]
+    )
+
+
+def _words(results: Reproduction, token: str) -> str:
+    g = results.groundings[token]
+    rows = [[str(k), escape(", ".join(words[:5]) or "(no word passed the filter)")] for k, words in enumerate(g.words)]
+    return f"<details><summary>{escape(token)}</summary>{_table(['concept', 'words'], rows)}</details>"
+
+
+def _panel(results: Reproduction, token: str) -> str:
+    panel = results.panels[token]
+    if not any(one.parts for one in panel.interpretations):
+        return ""
+    figure = plots.local(panel.interpretations, panel.images, panel.exemplars)
+    return f"<details><summary>{escape(token)}</summary>{_image(figure)}</details>"
+
+
+def _paper() -> str:
+    systems = list(next(iter(published.TABLE_1.values())))
+    one = _table(
+        ["word", *systems],
+        [[t, *[f"{m:.3f} ± {s:.2f}" for m, s in row.values()]] for t, row in published.TABLE_1.items()],
+        "paper",
+    )
+    methods = list(next(iter(published.TABLE_2.values())))
+    two = _table(
+        ["word", *methods], [[t, *[f"{v:.3f}" for v in row.values()]] for t, row in published.TABLE_2.items()], "paper"
+    )
+    return f"<h3>Table 1: CLIPScore</h3>{one}<h3>Table 2: overlap</h3>{two}"
+
+
+def _paper_curve() -> str:
+    rows = [
+        {
+            "token": f"{token} (paper)",
+            "layer": layer,
+            "clip_score": value,
+            "clip_score_random": published.FIGURE_6_RANDOM,
+        }
+        for token, values in published.FIGURE_6.items()
+        for layer, value in enumerate(values, 1)
+    ]
+    figure = plots.curves(pandas.DataFrame(rows), "layer", "clip_score", random="clip_score_random")
+    note = "<p><small>The paper's, digitised (± 0.003): another model, another data set.</small></p>"
+    return note + _image(figure)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    cells = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
+    return (
+        f"<div class=wide><table class='{kind}'><tr>"
+        + "".join(f"<th scope=col>{escape(h)}</th>" for h in head)
+        + f"</tr>{cells}</table></div>"
+    )
+
+
+def _image(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    label: Any = "; ".join(f"{a.get_ylabel()} against {a.get_xlabel()}" for a in figure.axes if a.get_xlabel())
+    return f"<img alt=\"{escape(label)}\" src='data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'>"

@@ -1,0 +1,150 @@
+"""Fitted scikit-learn estimators as plain arrays and JSON: nothing is pickled, and only the classes of a table are imported.
+
+An estimator is stored by its public name (``"SemiNMF"``, ``"sklearn.decomposition.PCA"``), its parameters and its fitted
+attributes. :data:`ESTIMATORS` says from where each name is imported; :data:`FORMAT_1` gives the names that study format 1
+stored instead: the private modules that the classes lived in then.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import StudyError
+
+_OURS = ("SemiNMF", "LargestNorm", "RandomDirections")
+_SKLEARN = {  # public module -> class -> private module of scikit-learn 1.6 to 1.9
+    "decomposition": {
+        "PCA": "_pca", "IncrementalPCA": "_incremental_pca", "TruncatedSVD": "_truncated_svd", "FastICA": "_fastica",
+        "FactorAnalysis": "_factor_analysis", "NMF": "_nmf", "MiniBatchNMF": "_nmf", "DictionaryLearning": "_dict_learning",
+        "MiniBatchDictionaryLearning": "_dict_learning", "SparsePCA": "_sparse_pca", "MiniBatchSparsePCA": "_sparse_pca",
+    },
+    "cluster": {"KMeans": "_kmeans", "MiniBatchKMeans": "_kmeans", "BisectingKMeans": "_bisect_k_means"},
+    "random_projection": {"GaussianRandomProjection": "", "SparseRandomProjection": ""},
+}  # fmt: skip
+
+ESTIMATORS: Mapping[str, str] = dict.fromkeys(_OURS, "nbtoolkit.decomposition") | {
+    f"sklearn.{module}.{name}": f"sklearn.{module}" for module, classes in _SKLEARN.items() for name in classes
+}
+FORMAT_1: Mapping[str, str] = {
+    "nbtoolkit.decomposition.semi_nmf.SemiNMF": "SemiNMF",
+    "nbtoolkit.decomposition.baselines.LargestNorm": "LargestNorm",
+    "nbtoolkit.decomposition.baselines.RandomDirections": "RandomDirections",
+} | {
+    ".".join(filter(None, ("sklearn", module, private, name))): f"sklearn.{module}.{name}"
+    for module, classes in _SKLEARN.items()
+    for name, private in classes.items()
+}
+
+
+def public_name(estimator: Any) -> str | None:
+    """Give the name by which an estimator is stored; None for a class that is not in the table, subclasses included.
+
+    Parameters
+    ----------
+    estimator
+        A fitted or unfitted estimator.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> public_name(PCA(2)), public_name(object())
+    ('sklearn.decomposition.PCA', None)
+    """
+    kind = type(estimator)
+    package = kind.__module__.split(".")[0]
+    for name, module in ESTIMATORS.items():
+        if name.rpartition(".")[2] == kind.__name__ and module.split(".")[0] == package and _class(name) is kind:
+            return name
+    return None
+
+
+def dump_encoder(estimator: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+    """Describe a fitted estimator: JSON-ready facts, and its arrays by name.
+
+    Parameters
+    ----------
+    estimator
+        A fitted estimator, or None.
+
+    Returns
+    -------
+    (None, {})
+        Where the estimator is not in the table: it could not be built again on opening.
+    """
+    if isinstance(estimator, _LazyEncoder):
+        return estimator.description, dict(estimator.arrays)
+    name = public_name(estimator)
+    if name is None:
+        return None, {}
+    simple: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for attribute, value in vars(estimator).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+            arrays[f"encoder.{attribute}"] = value
+        elif isinstance(value, np.generic):
+            simple[attribute] = value.item()
+        elif isinstance(value, str | int | float | bool | type(None)):
+            simple[attribute] = value
+    return {"estimator": name, "attributes": simple}, arrays
+
+
+def load_encoder(description: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Build a fitted estimator again, lazily: scikit-learn is imported when it is first used.
+
+    Parameters
+    ----------
+    description
+        What :func:`dump_encoder` gave, or what study format 1 stored (``class`` in place of ``estimator``); None for a
+        dictionary without an encoder.
+    arrays
+        Arrays of one layer by name; those that begin with ``encoder.`` are the estimator's.
+    """
+    if description is None:
+        return None
+    name = description.get("estimator")
+    if name is None:
+        path = str(description.get("class"))
+        name = FORMAT_1.get(path, path)  # an unknown path is refused when the encoder is used
+    own = {k: v for k, v in arrays.items() if k.startswith("encoder.")}
+    return _LazyEncoder({"estimator": str(name), "attributes": dict(description["attributes"])}, own)
+
+
+class _LazyEncoder:
+    """Stands for an estimator until one of its attributes is needed."""
+
+    def __init__(self, description: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self.description, self.arrays, self._estimator = description, arrays, None
+
+    def _build(self) -> Any:
+        if self._estimator is None:
+            estimator: Any = object.__new__(_class(self.description["estimator"]))
+            estimator.__dict__.update(self.description["attributes"])
+            estimator.__dict__.update({k.removeprefix("encoder."): v for k, v in self.arrays.items()})
+            self._estimator = estimator
+        return self._estimator
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._build(), name)
+
+
+def _class(name: str) -> type:
+    """Import the class of a public name; nothing that is not in the table is imported."""
+    module = ESTIMATORS.get(name)
+    if module is None:
+        raise StudyError(
+            f"This study names the estimator {name!r}; expected one of {', '.join(sorted(ESTIMATORS))}. "
+            "Decompose the representations again, or open the study with the version of nbtoolkit that wrote it."
+        )
+    kind = getattr(importlib.import_module(module), name.rpartition(".")[2], None)
+    if not isinstance(kind, type):
+        raise StudyError(
+            f"This study names the estimator {name!r}, which the installed {module.split('.')[0]} does not have. "
+            "Install the version that wrote the study, or decompose the representations again."
+        )
+    return kind

@@ -1,0 +1,290 @@
+"""Sweeps: many dictionaries in one call, over tokens, layers, methods, numbers of concepts and random states, as a tidy table."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+from sklearn.base import clone
+
+from ..data.loading import images_by_id
+from ..decomposition import decompose, named, reconstruct
+from ..errors import MethodError
+from ..grounding import ground
+from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
+from ..metrics.testset import top_words_clip_score
+from ..models.adapter import Model
+from ..models.scorer import Scorer
+from ..progress import bar
+from ..storage.encoders import public_name
+from ..storage.files import plain, write_json
+from ..text.words import vocabulary
+from ..types import ConceptDictionary, Grounding, Representations, resolve_layers
+
+Tokens = Representations | Mapping[str, Representations]
+Row = dict[str, Any]
+
+
+def sweep(
+    model: Model,
+    reps: Tokens,
+    *,
+    layers: str | int | Sequence[int] = (-1,),
+    methods: Sequence[Any] = ("SemiNMF",),
+    n_concepts: Sequence[int] = (20,),
+    random_states: Sequence[int] = (0,),
+    test: Tokens | None = None,
+    data: Any = None,
+    test_data: Any = None,
+    scorer: Scorer | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[int, int], None] = True,
+) -> pandas.DataFrame:
+    """Learn and score a dictionary for every combination of settings.
+
+    Parameters
+    ----------
+    model
+        The model that the states came from (its unembedding gives the words).
+    reps
+        Representations of a token, or of several: token to representations.
+    layers
+        Layers to decompose: a layer, a list, or ``"all"``; negative ones count from the last.
+    methods
+        Names of decompositions, or scikit-learn transformers.
+    n_concepts
+        Numbers of concepts.
+    random_states
+        Seeds; methods without a random state are learnt once, and repeated in every row.
+    test
+        Representations of held-out samples, likewise: adds ``test_error`` and, with a scorer, ``test_clip_score``.
+    data, test_data, scorer
+        The data sets and a CLIP scorer, for CLIPScores; :class:`ImageEmbeddings` of a data set share their embeddings.
+    cache
+        Folder for completed rows: a sweep that was stopped, or is called again with more settings, computes what is new.
+    progress
+        Show a bar, or call ``progress(done, total)``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per combination: ``token, layer, method, n_concepts, random_state``; ``reconstruction_error`` (0 to 1),
+        ``explained_variance`` (about the mean), ``overlap``, ``active`` (concepts per sample), ``n_dead``; ``stability``
+        (matched cosine with the first random state, NaN for that one); with a scorer ``clip_score`` and
+        ``clip_score_random``; with test samples ``test_error``, and ``test_clip_score`` with ``_std, _low, _high``.
+
+    Raises
+    ------
+    MethodError
+        A setting that a method cannot take; completed rows remain in ``cache``.
+    LayerError
+        A layer that was not extracted.
+
+    References
+    ----------
+    Parekh et al. 2024, Figures 6 (layers), 11 and 12 (number of concepts).
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model = nbt.load_model("toy")
+    >>> reps = nbt.extract(model, nbt.load_data("toy", n=150), "train", progress=False)
+    >>> list(nbt.sweep(model, reps, layers=[1, -1], n_concepts=[3], progress=False)["layer"])
+    [1, 5]
+    """
+    by_token, tests = _by_token(reps), {} if test is None else _by_token(test)
+    combinations = [
+        (token, layer, *rest)
+        for token, own in by_token.items()
+        for layer in _layers(layers, own)
+        for rest in itertools.product(methods, n_concepts, random_states)
+    ]
+    embeddings, test_embeddings = _embeddings(data, scorer), _embeddings(test_data, scorer)
+    words = None
+    if data is not None:
+        words = vocabulary((data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
+    results: dict[str, tuple[Row, np.ndarray]] = {}
+    first: dict[tuple[Any, ...], str] = {}  # key of each setting's first random state
+    rows = []
+    with bar(progress, len(combinations), "dictionaries") as advance:
+        for done, (token, layer, method, k, seed) in enumerate(combinations, 1):
+            estimator = sized(method, k, seed)
+            run = _Run(model, by_token[token], tests.get(token), layer, estimator, embeddings, test_embeddings, words)
+            key = run.key()
+            if key not in results:
+                results[key] = _load(cache, key) or _save(cache, key, *run.result())
+            setting = {"token": token, "layer": layer, "method": type(estimator).__name__, "n_concepts": k}
+            row, concepts = results[key]
+            reference = first.setdefault(tuple(setting.values()), key)
+            stability = float("nan")
+            if reference != key:
+                stability = float(np.nanmean(matched_cosines(results[reference][1], concepts)))
+            rows.append({**setting, "random_state": seed, "stability": stability, **row})
+            advance(done)
+    return pandas.DataFrame(rows)
+
+
+def _layers(layers: Any, reps: Representations) -> tuple[int, ...]:
+    first = int(isinstance(layers, str))  # "all" is 1 … n_layers, as for a study
+    return resolve_layers(layers, reps.n_layers, available=reps.layers, first=first, ascending=False)
+
+
+def _by_token(reps: Tokens) -> dict[str, Representations]:
+    return {reps.source.token: reps} if isinstance(reps, Representations) else dict(reps)
+
+
+def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
+    """Clone a method; set its number of concepts, and its random state where it has one.
+
+    Parameters
+    ----------
+    method
+        Name of a decomposition, or a scikit-learn transformer; it is left as it is.
+    n_concepts
+        Number of concepts.
+    random_state
+        Seed.
+
+    Raises
+    ------
+    MethodError
+        Unknown name, or a number of concepts below 1.
+    """
+    estimator = named(method) if isinstance(method, str) else clone(method)
+    parameters = estimator.get_params()
+    size = "n_clusters" if "n_clusters" in parameters else "n_components"
+    if not (isinstance(n_concepts, int | np.integer) and n_concepts >= 1):
+        raise MethodError(f"n_concepts is {n_concepts!r}; expected a whole number of at least 1.")
+    seed = {"random_state": random_state} if "random_state" in parameters else {}
+    return estimator.set_params(**{size: int(n_concepts)}, **seed)
+
+
+class ImageEmbeddings:
+    """Embeddings of a data set's images by sample id, each computed once, and of texts by the same scorer.
+
+    Parameters
+    ----------
+    data
+        A captioned data set.
+    scorer
+        The scorer.
+    """
+
+    def __init__(self, data: Any, scorer: Scorer) -> None:
+        self.data, self.scorer = data, scorer
+        self.texts = scorer.texts
+        self._by_id: dict[str, np.ndarray] = {}
+
+    def __call__(self, ids: Sequence[str]) -> np.ndarray:
+        """Unit embeddings of the images of samples, (n, d).
+
+        Parameters
+        ----------
+        ids
+            Ids of the samples.
+        """
+        new = [i for i in dict.fromkeys(ids) if i not in self._by_id]
+        if new:
+            self._by_id |= dict(zip(new, self.scorer.images(images_by_id(self.data, new)), strict=True))
+        return np.stack([self._by_id[i] for i in ids])
+
+
+def _embeddings(data: Any, scorer: Scorer | None) -> ImageEmbeddings | None:
+    """Embeddings of a data set: those that were given, new ones, or None without a scorer."""
+    if isinstance(data, ImageEmbeddings):
+        return data
+    return None if data is None or scorer is None else ImageEmbeddings(data, scorer)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One dictionary of a sweep, and all that its row depends on."""
+
+    model: Model
+    reps: Representations
+    test: Representations | None
+    layer: int
+    estimator: Any
+    embeddings: ImageEmbeddings | None
+    test_embeddings: ImageEmbeddings | None
+    words: frozenset[str] | None
+
+    def result(self) -> tuple[Row, np.ndarray]:
+        """The scores, and the concepts."""
+        cd = decompose(self.reps, self.estimator, layer=self.layer)
+        g = ground(cd, self.model, vocabulary=self.words)
+        texts = None if self.embeddings is None else self.embeddings.texts
+        scores = evaluate(cd, g, images=self.embeddings, texts=texts)
+        rebuilt = reconstruct(cd.encoder, cd.activations)
+        row: Row = {
+            "reconstruction_error": cd.reconstruction_error,
+            "explained_variance": explained_variance(self.reps.layer(self.layer), rebuilt).mean,
+            "overlap": scores["overlap"],
+            "active": active_concepts(cd.activations).mean,
+            "n_dead": int(scores["n_dead"]),
+        }
+        if "clip_score" in scores.values:
+            row |= {"clip_score": scores["clip_score"], "clip_score_random": scores.baseline["clip_score"]}
+        if self.test is not None:
+            row |= self._test_scores(cd, g, self.test)
+        return row, cd.concepts
+
+    def _test_scores(self, cd: ConceptDictionary, g: Grounding, test: Representations) -> Row:
+        states = test.layer(self.layer)
+        activations = cd.encode(states)
+        row: Row = {"test_error": 1 - explained_variance(states, reconstruct(cd.encoder, activations)).mean}
+        if self.test_embeddings is not None:
+            images = self.test_embeddings(test.sample_ids)
+            score = top_words_clip_score(activations, g.words, images, self.test_embeddings.texts)
+            low, high = score.interval()
+            row |= {
+                "test_clip_score": score.mean,
+                "test_clip_score_std": score.std,
+                "test_clip_score_low": low,
+                "test_clip_score_high": high,
+            }
+        return row
+
+    def key(self) -> str:
+        """Hash of all that the row depends on."""
+        kind = type(self.estimator)
+        both = (self.reps, self.test)
+        everything = [
+            [plain(r.source.__dict__) if r is not None else None for r in both],
+            [list(r.sample_ids) if r is not None else None for r in both],
+            self.layer,
+            public_name(self.estimator) or f"{kind.__module__}.{kind.__qualname__}",
+            plain({k: repr(v) for k, v in sorted(self.estimator.get_params().items())}),
+            [None if images is None else images.scorer.name for images in (self.embeddings, self.test_embeddings)],
+            None if self.words is None else sorted(self.words),
+            hashlib.sha256(np.ascontiguousarray(self.reps.layer(self.layer)[:64]).tobytes()).hexdigest(),
+        ]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
+
+
+# --- completed rows --------------------------------------------------------------------------------------
+
+
+def _load(cache: str | os.PathLike[str] | None, key: str) -> tuple[Row, np.ndarray] | None:
+    if cache is None:
+        return None
+    try:
+        content = json.loads((Path(cache) / f"{key}.json").read_text("utf-8"))
+        return dict(content["row"]), np.array(content["concepts"], np.float32)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _save(cache: str | os.PathLike[str] | None, key: str, row: Row, concepts: np.ndarray) -> tuple[Row, np.ndarray]:
+    if cache is not None:
+        values = np.asarray(concepts, np.float64).round(7).tolist()
+        write_json(Path(cache) / f"{key}.json", {"row": plain(row), "concepts": values})
+    return row, concepts
