@@ -1,12 +1,13 @@
 """Scores: plain functions of arrays, words and callables; ``evaluate`` collects them for one dictionary."""
 
+from ..types import Score
 from .dictionaries import active_concepts, hoyer, matched_cosines, specificity, stability
 from .evaluation import evaluate
 from .faithfulness import Curve, c_deletion, c_insertion
 from .fit import explained_variance
 from .naming import naming
 from .overlap import overlap
-from .statistics import Comparison, Score, compare
+from .statistics import Comparison, compare
 from .testset import (
     caption_clip_score,
     captions_bert_score,

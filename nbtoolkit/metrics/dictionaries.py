@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..errors import MethodError
-from .statistics import Score
+from ..types import Score
 
 Array = np.ndarray
 

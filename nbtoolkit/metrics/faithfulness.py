@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MethodError
-from .statistics import Score
+from ..types import Score
 
 Array = np.ndarray
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .statistics import Score
+from ..types import Score
 
 
 def explained_variance(states: np.ndarray, rebuilt: np.ndarray) -> Score:

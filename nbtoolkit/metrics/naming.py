@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .statistics import Score
+from ..types import Score
 
 N_TOP = 5  # words looked at
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .statistics import Score
+from ..types import Score
 
 
 def overlap(words: Sequence[Sequence[str]]) -> Score:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import MethodError
-from .statistics import Score
+from ..types import Score
 from .texts import Embed, bert_score
 from .vision import clip_score, word_list
 

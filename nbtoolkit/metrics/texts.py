@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .statistics import Score
+from ..types import Score
 
 Array = np.ndarray
 Embed = Callable[[Sequence[str]], Sequence[tuple[Array, Array]]]

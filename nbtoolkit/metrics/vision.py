@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Grounding
-from .statistics import Score
+from ..types import Grounding, Score
 
 Embedder = Callable[[Sequence[str]], np.ndarray]
 

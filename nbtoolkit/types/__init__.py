@@ -6,6 +6,7 @@ transpose of the paper's notation (Parekh et al., 2024, arXiv 2406.08074).
 
 from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activations_of
 from .representations import Representations, Source
+from .score import Score
 from .study import Sample, Study
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Grounding",
     "Representations",
     "Sample",
+    "Score",
     "Scores",
     "Source",
     "Study",

@@ -177,14 +177,16 @@ class Grounding:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How good one dictionary and its grounding are.
+    """Scores of one dictionary and its grounding: a number per score.
+
+    :class:`nbtoolkit.types.Score` holds one score: a value per sample or concept, with mean, deviation and interval.
 
     Attributes
     ----------
     values
         Score name to value (see :func:`nbtoolkit.evaluate` for names and units).
     spread
-        Standard deviation over concepts, for scores that have one value a concept.
+        Standard deviation over concepts, for scores that have one value per concept.
     baseline
         The same score for random words on the same exemplars.
     per_concept
