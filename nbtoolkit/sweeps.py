@@ -19,7 +19,7 @@ from .decomposition import decompose, named, reconstruct
 from .errors import MethodError
 from .grounding import ground
 from .metrics import active_concepts, evaluate, explained_variance, matched_cosines
-from .metrics.testset import top_words_clip_score
+from .metrics.heldout import top_words_clip_score
 from .progress import bar
 from .types import ConceptDictionary, Grounding, Representations
 

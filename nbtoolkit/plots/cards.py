@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import NbtoolkitError
-from ..metrics.dictionaries import match
+from ..metrics import match
 from ..types import Study
 from ..widgets.encode import square
 from .style import COLOURS, check_concepts, new_figure, plain, title
