@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
+from sklearn.decomposition import NMF, PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nbtoolkit as nbt
@@ -363,9 +364,6 @@ def test_methods_by_name(reps):
 
 
 def test_refusals(reps, rng):
-    from sklearn.decomposition import NMF
-    from sklearn.preprocessing import StandardScaler
-
     few = as_reps(rng.normal(size=(5, 8)))
     with pytest.raises(
         nbt.NbtoolkitError,

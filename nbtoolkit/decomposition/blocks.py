@@ -22,6 +22,11 @@ def is_small_and_valid(X: Any, estimator: Any) -> bool:
         The input of ``transform``.
     estimator
         The fitted scikit-learn estimator.
+
+    Returns
+    -------
+    bool
+        False does not mean invalid: the array then takes the general path.
     """
     return (
         type(X) is np.ndarray

@@ -70,6 +70,11 @@ def relative_error(Z: Array, reconstruction: Array) -> float:
     Z, reconstruction : (n_samples, d_model)
         Representations and their reconstruction, in one unit; single rows (d_model,) may be given, too.
 
+    Returns
+    -------
+    float
+        0 is perfect, 1 explains nothing.
+
     Examples
     --------
     >>> relative_error(np.eye(2), np.array([[1.0, 0.0], [0.0, 0.0]]))

@@ -81,6 +81,11 @@ class Starts:
             λ, the weight of the sparsity, in the unit of P.
         rng
             Random state of the starting points.
+
+        Returns
+        -------
+        Fit
+            Concepts in the basis, and activations of the rows of P.
         """
 
         def start() -> tuple[Array, Array]:

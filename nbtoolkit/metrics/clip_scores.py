@@ -23,6 +23,11 @@ def word_list(words: Sequence[str]) -> str:
     words
         The words of a concept, best first.
 
+    Returns
+    -------
+    str
+        The text that is embedded.
+
     References
     ----------
     Parekh et al. 2024, appendix C.2.

@@ -32,6 +32,11 @@ def label(name: str) -> str:
     name
         Column or score, such as ``"clip_score"``.
 
+    Returns
+    -------
+    str
+        The label; the name without underscores where there is none.
+
     Examples
     --------
     >>> label("clip_score"), label("explained_variance")
@@ -47,6 +52,11 @@ def new_figure(width: float, height: float) -> Figure:
     ----------
     width, height
         Size in inches; at least 2.0 × 1.2.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With constrained layout, at 150 dots per inch.
     """
     width, height = max(width, 2.0), max(height, 1.2)
     rect = (0, 0, 1, 1 - 0.2 / height)  # room for the title of the first row
@@ -116,6 +126,11 @@ def plain(text: str) -> str:
     ----------
     text
         A caption or words.
+
+    Returns
+    -------
+    str
+        The text with every dollar sign escaped.
 
     Examples
     --------
