@@ -1,4 +1,4 @@
-"""Two dictionaries: planted matches are found, chance is told, and the view shows both sides."""
+"""Two dictionaries: planted matches are recovered, against their null, and the view shows both sides."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit.comparison import compare_dictionaries
+from nbtoolkit.metrics import compare_dictionaries
 from nbtoolkit.widgets import DictionaryComparison
 
 
@@ -28,16 +28,16 @@ def planted(rng):
 
 
 @pytest.mark.parametrize("measure", ["cosine", "activation"])
-def test_planted_matches_are_found(planted, measure):
+def test_planted_matches_are_recovered(planted, measure):
     a, b, order, _ = planted
-    found = compare_dictionaries(a, b, measure=measure)
-    assert [order[j] for j in found.partners] == list(range(6))
-    assert (found.values[1:] > 0.99).all() and found.values[0] < 0.5
-    assert found.null.mean < 0.35 < found.score.mean and found.similarity.shape == (6, 6)
-    np.testing.assert_allclose(found.similarity[np.arange(6), found.partners], found.values, atol=1e-12)
+    agreement = compare_dictionaries(a, b, measure=measure)
+    assert [order[j] for j in agreement.partners] == list(range(6))
+    assert (agreement.values[1:] > 0.99).all() and agreement.values[0] < 0.5
+    assert agreement.null.mean < 0.35 < agreement.score.mean and agreement.similarity.shape == (6, 6)
+    np.testing.assert_allclose(agreement.similarity[np.arange(6), agreement.partners], agreement.values, atol=1e-12)
 
 
-def test_correlation_is_numpys(planted):
+def test_activation_similarity_equals_numpys_correlation(planted):
     a, b, _, _ = planted
     expected = np.corrcoef(a.activations.T, b.activations.T)[:6, 6:]
     np.testing.assert_allclose(compare_dictionaries(a, b, measure="activation").similarity, expected, atol=1e-5)
@@ -51,7 +51,7 @@ def test_the_measure_suits_the_dictionaries(planted):
     assert (compare_dictionaries(a, dead).values == 0).all()
 
 
-def test_what_cannot_be_compared_is_said(planted):
+def test_refusals(planted):
     a, b, _, _ = planted
     narrow = nbt.ConceptDictionary(b.concepts[:, :7], b.activations, b.sample_ids, 3, "SemiNMF")
     with pytest.raises(nbt.NbtoolkitError, match="widths 300 and 7; expected one width. Use measure='activation'"):

@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
+from sklearn.decomposition import NMF, PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning, sparse_encode
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nbtoolkit as nbt
-from nbtoolkit.decomposition.solvers import (
-    ExactCodes,
-    exact_codes,
-    growing_set,
-    objective,
-    sweep_codes,
-    update_concepts,
-)
+from nbtoolkit.decomposition.exact import ExactEncoder, block_active_set, exact_activations
+from nbtoolkit.decomposition.solvers import coordinate_descent, objective, update_concepts
 
 METHODS = [nbt.SemiNMF(6, random_state=0), nbt.LargestNorm(6), nbt.RandomDirections(6, random_state=0), PCA(6), KMeans(6, random_state=0, n_init=1),
            FastICA(6, random_state=0, max_iter=2000, tol=1e-3),
@@ -60,7 +55,7 @@ check(nbt.{0!r})
 
 
 @parametrize_with_checks([nbt.SemiNMF(2), nbt.LargestNorm(2), nbt.RandomDirections(2)])
-def test_scikit_learn_accepts_our_estimators(estimator, check):
+def test_estimators_pass_the_checks_of_scikit_learn(estimator, check):
     if check.func.__name__ == "check_array_api_input":  # needs a setting that SciPy reads when it is imported
         code = WITH_OTHER_ARRAYS.format(estimator)
         subprocess.run([sys.executable, "-c", code], env=os.environ | {"SCIPY_ARRAY_API": "1"}, check=True)
@@ -75,7 +70,7 @@ def test_a_planted_dictionary_is_recovered(d, seed):
     assert matched_cosine(nbt.SemiNMF(12, alpha=0.5, random_state=seed).fit(X).components_, U) >= 0.98
 
 
-def test_noise_costs_little():
+def test_a_planted_dictionary_is_recovered_from_noise():
     X, U = planted(noise=1.0)
     assert matched_cosine(nbt.SemiNMF(12, alpha=5, random_state=0).fit(X).components_, U) >= 0.95
 
@@ -92,18 +87,18 @@ def test_constraints_and_attributes():
     assert (np.diff(energy) <= 1e-9).all()
 
 
-def test_codes_equal_scikit_learns_lasso():
+def test_activations_equal_scikit_learns_lasso():
     X, U = planted(noise=2.0)
-    ours = exact_codes(X, U, 3.0)
+    ours = exact_activations(X, U, 3.0)
     theirs = sparse_encode(
         X, U, algorithm="lasso_cd", alpha=1.5, positive=True, max_iter=100_000
     )  # their loss is halved
     assert np.abs(ours - theirs).max() <= 1e-4 * theirs.max()
 
 
-def test_codes_satisfy_the_optimality_conditions(rng):
+def test_activations_satisfy_the_optimality_conditions(rng):
     X, U = rng.normal(size=(40, 10)), rng.normal(size=(7, 10))
-    V = exact_codes(X, U, 0.8)
+    V = exact_activations(X, U, 0.8)
     gradient = 2 * (V @ U - X) @ U.T + 0.8
     assert (gradient >= -1e-8).all() and np.abs(gradient * V).max() < 1e-8
 
@@ -111,8 +106,8 @@ def test_codes_satisfy_the_optimality_conditions(rng):
 def test_repeated_concepts_are_solved(rng):
     X, U = rng.normal(size=(20, 6)), rng.normal(size=(3, 6))
     twice = np.concatenate([U, U])
-    assert objective(X, exact_codes(X, twice, 0.5), twice, 0.5) == pytest.approx(
-        objective(X, exact_codes(X, U, 0.5), U, 0.5), rel=1e-6
+    assert objective(X, exact_activations(X, twice, 0.5), twice, 0.5) == pytest.approx(
+        objective(X, exact_activations(X, U, 0.5), U, 0.5), rel=1e-6
     )
 
 
@@ -128,7 +123,7 @@ def test_objective_is_no_higher_than_scikit_learns():
         random_state=0,
         max_iter=300,
     ).fit(X)
-    reached = objective(X, exact_codes(X, theirs.components_, 4.0), theirs.components_, 4.0)
+    reached = objective(X, exact_activations(X, theirs.components_, 4.0), theirs.components_, 4.0)
     assert min(nbt.SemiNMF(12, alpha=4.0, random_state=s).fit(X).objective_ for s in range(3)) <= reached * (1 + 1e-3)
 
 
@@ -138,18 +133,18 @@ def test_block_updates_never_raise_the_objective(rng):
     W = np.zeros((5, 50))
     value = objective(X, W.T, U, 0.7)
     for _ in range(30):
-        sweep_codes(U @ X.T - 0.35, U @ U.T, W, 1)
-        after_codes = objective(X, W.T, U, 0.7)
+        coordinate_descent(U @ X.T - 0.35, U @ U.T, W, 1)
+        after_activations = objective(X, W.T, U, 0.7)
         update_concepts(W @ W.T, W @ X, U)
         after_concepts = objective(X, W.T, U, 0.7)
-        assert after_concepts <= after_codes * (1 + 1e-12) <= value * (1 + 2e-12)
+        assert after_concepts <= after_activations * (1 + 1e-12) <= value * (1 + 2e-12)
         value = after_concepts
 
 
-def test_blocks_of_coordinates_are_the_same_sweeps(rng):
+def test_coordinate_descent_in_blocks_equals_single_coordinates(rng):
     X, U = rng.normal(size=(60, 30)), rng.normal(size=(90, 30))
     C, G = U @ X.T - 0.5, U @ U.T
-    blocked = sweep_codes(C, G, np.zeros((90, 60)), 3)
+    blocked = coordinate_descent(C, G, np.zeros((90, 60)), 3)
     W = np.zeros((90, 60))
     for _ in range(3):
         for k in range(90):
@@ -158,38 +153,38 @@ def test_blocks_of_coordinates_are_the_same_sweeps(rng):
 
 
 @pytest.mark.parametrize("k", [1, 5, 20, 50, 130])
-def test_pivoting_many_rows_equals_solving_them_one_by_one(rng, k):
+def test_pivoting_equals_solving_row_by_row(rng, k):
     X, U = rng.normal(size=(300, 80)).cumsum(1), rng.normal(size=(k, 80)) + rng.normal(size=80)
     U /= np.linalg.norm(U, axis=1, keepdims=True)
-    many = exact_codes(X, U, 0.6)
-    few = np.concatenate([exact_codes(X[i : i + 10], U, 0.6) for i in range(0, 300, 10)])
+    many = exact_activations(X, U, 0.6)
+    few = np.concatenate([exact_activations(X[i : i + 10], U, 0.6) for i in range(0, 300, 10)])
     assert np.abs(many - few).max() <= 1e-7 * few.max()
-    gradient = many @ ExactCodes(U).gram - (X @ U.T - 0.3)
+    gradient = many @ ExactEncoder(U).gram - (X @ U.T - 0.3)
     scale = np.abs(X @ U.T).max()
     assert gradient.min() >= -1e-9 * scale and np.abs(gradient * many).max() <= 1e-8 * scale * many.max()
 
 
-def test_a_sample_among_many_concepts_is_solved_by_the_growing_set(rng):
+def test_the_block_active_set_equals_the_active_set(rng):
     U = rng.normal(size=(150, 400)) + rng.normal(size=400)
     U /= np.linalg.norm(U, axis=1, keepdims=True)
     H = (
         rng.gamma(1, size=(40, 150)) * (rng.random((40, 150)) < 0.2) @ U + 0.1 * rng.normal(size=(40, 400))
     ) @ U.T - 0.2
-    codes = ExactCodes(U)
+    encoder = ExactEncoder(U)
     for h in H:
-        grown = growing_set(h, codes.gram)
-        assert grown is not None
-        assert np.abs(grown - codes._active_set(h)).max() <= 1e-9 * grown.max()
+        blockwise = block_active_set(h, encoder.gram)
+        assert blockwise is not None
+        assert np.abs(blockwise - encoder._active_set(h)).max() <= 1e-9 * blockwise.max()
 
 
 @pytest.mark.parametrize("alpha", [1.0, "auto"])
-def test_a_nan_in_a_large_file_is_told_with_its_place(rng, tmp_path, alpha):
+def test_a_nan_in_a_large_file_is_refused_with_its_position(rng, tmp_path, alpha):
     mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(20_000, 250))
     mapped[:] = rng.normal(size=mapped.shape)
-    learnt = nbt.SemiNMF(4, alpha=alpha, max_iter=20, random_state=0)
+    semi_nmf = nbt.SemiNMF(4, alpha=alpha, max_iter=20, random_state=0)
     mapped[19_999, 11] = np.nan
     with pytest.raises(ValueError, match="NaN at row 19999, column 11"):
-        learnt.fit(mapped)
+        semi_nmf.fit(mapped)
     with pytest.raises(ValueError, match="NaN at row 99, column 11"):
         nbt.SemiNMF(4, random_state=0).partial_fit(mapped[:100]).partial_fit(mapped[-100:])
 
@@ -226,15 +221,15 @@ def test_starting_points_are_compared():
 
 def test_a_file_larger_than_a_block_is_streamed(tmp_path, monkeypatch):
     """Float16 on disk, read in blocks, on a sample of the rows first: as good as all of it in memory."""
-    monkeypatch.setattr("nbtoolkit.decomposition.semi_nmf._SMALL", 100_000)
-    monkeypatch.setattr("nbtoolkit.decomposition.blocks.ROWS", 500)
+    monkeypatch.setattr("nbtoolkit.decomposition.semi_nmf._SMALL_SIZE", 100_000)
+    monkeypatch.setattr("nbtoolkit.decomposition.blocks.BLOCK_ROWS", 500)
     X, U = planted(n=9000, d=100, noise=1.0)
     mapped = np.memmap(tmp_path / "x", np.float16, "w+", shape=X.shape)
     mapped[:] = X
     streamed = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped)
     whole = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped.astype(np.float32))
-    monkeypatch.setattr("nbtoolkit.decomposition.semi_nmf._HELD", 6000)
-    flat = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped)  # codes of no more than 6,000 rows are ever held
+    monkeypatch.setattr("nbtoolkit.decomposition.semi_nmf._MAX_ROWS_IN_MEMORY", 6000)
+    flat = nbt.SemiNMF(12, alpha=3.0, random_state=0).fit(mapped)  # activations of at most 6,000 rows are in memory
     assert matched_cosine(flat.components_, U) > 0.98 and flat.objective_ <= whole.objective_ * 1.005
     assert streamed.components_.dtype == np.float32 and streamed.n_samples_seen_ == 9000
     assert matched_cosine(streamed.components_, U) > 0.98
@@ -265,7 +260,7 @@ def test_partial_fit_comes_close_to_fit():
         online.partial_fit(X[:, :5])
 
 
-def test_tensors_are_taken():
+def test_torch_tensors_are_accepted():
     torch = pytest.importorskip("torch")
     X, _ = planted(n=200)
     a = nbt.SemiNMF(5, alpha=3.0, random_state=0).fit(X)
@@ -275,14 +270,14 @@ def test_tensors_are_taken():
     assert half.components_.dtype == np.float32 and half.transform(torch.tensor(X[:2])).shape == (2, 5)
 
 
-def test_a_concept_that_nobody_uses_gets_a_second_chance():
+def test_a_dead_concept_is_replaced():
     X, U = planted(n=400)
     start = np.concatenate([U[:11], -X[:1] / np.linalg.norm(X[0])])  # the last one points away from every sample
     s = nbt.SemiNMF(12, alpha=0.5, init=start, random_state=0).fit(X)
     assert s.n_dead_ == 0 and matched_cosine(s.components_, U) > 0.98
 
 
-def test_same_seed_same_result_and_the_global_state_is_left_alone():
+def test_same_seed_same_result_and_the_global_state_is_unchanged():
     X, _ = planted(n=100)
     state = np.random.get_state()[1].copy()
     a, b = (nbt.SemiNMF(5, random_state=3).fit(X).components_ for _ in range(2))
@@ -290,7 +285,7 @@ def test_same_seed_same_result_and_the_global_state_is_left_alone():
 
 
 @pytest.mark.parametrize("init", ["random", "kmeans++"])
-def test_initialisations_and_a_given_one(init):
+def test_initialisations(init):
     X, U = planted(n=200)
     assert nbt.SemiNMF(12, alpha=0.5, init=init, random_state=0).fit(X).reconstruction_err_ < 0.2 * np.linalg.norm(X)
     assert matched_cosine(nbt.SemiNMF(12, alpha=0.5, init=U).fit(X).components_, U) > 0.999
@@ -303,7 +298,7 @@ def test_bad_settings(options, message):
         nbt.SemiNMF(**{"n_components": 3, **options}).fit(np.ones((5, 4)) + np.eye(5, 4))
 
 
-def test_a_huge_alpha_gives_zero_codes():
+def test_a_huge_alpha_gives_zero_activations():
     X, _ = planted(n=50)
     s = nbt.SemiNMF(4, alpha=1e9, random_state=0)
     assert not s.fit_transform(X).any() and s.n_dead_ == 4
@@ -351,6 +346,11 @@ def test_clustering_activations_are_larger_when_closer(reps):
     np.testing.assert_allclose(cd.activations, 1 / (1 + gaps), atol=1e-4)
 
 
+def test_every_listed_method_obeys_the_laws():
+    tested = {type(method) for method in METHODS} | {DictionaryLearning}  # MiniBatchDictionaryLearning, but slower
+    assert tested == set(nbt.list_decompositions().values())
+
+
 def test_methods_by_name(reps):
     assert nbt.decompose(reps, "LargestNorm").method == "LargestNorm"
     assert nbt.decompose(reps).parameters["n_components"] == 20
@@ -364,12 +364,10 @@ def test_methods_by_name(reps):
 
 
 def test_refusals(reps, rng):
-    from sklearn.decomposition import NMF
-    from sklearn.preprocessing import StandardScaler
-
     few = as_reps(rng.normal(size=(5, 8)))
     with pytest.raises(
-        nbt.NbtoolkitError, match="SemiNMF was asked for 20 concepts, but token 'dog' has 5 samples; expected at most 5"
+        nbt.NbtoolkitError,
+        match="The number of concepts of SemiNMF is 20, but token 'dog' has 5 samples; expected at most 5",
     ):
         nbt.decompose(few, nbt.SemiNMF(20))
     Z = rng.normal(size=(30, 8))
@@ -378,7 +376,7 @@ def test_refusals(reps, rng):
         nbt.NbtoolkitError, match=r"NaN or infinity in 1 of 30 samples \(first: 's3', row 3, column 2\)"
     ):
         nbt.decompose(as_reps(Z), nbt.SemiNMF(3))
-    with pytest.raises(nbt.NbtoolkitError, match="is constant over its 30 samples.*Choose a deeper layer"):
+    with pytest.raises(nbt.NbtoolkitError, match="is constant over its 30 samples.*Use a deeper layer"):
         nbt.decompose(as_reps(np.ones((30, 8))), nbt.SemiNMF(3))
     with pytest.raises(
         nbt.NbtoolkitError,
@@ -397,7 +395,7 @@ def test_refusals(reps, rng):
 @pytest.mark.parametrize(
     "method", ["SemiNMF", "LargestNorm", "RandomDirections", "PCA", "KMeans", "FastICA", "MiniBatchDictionaryLearning"]
 )
-def test_constant_and_empty_columns_do_no_harm(method, rng):
+def test_constant_and_zero_columns(method, rng):
     """Hidden states have dimensions that never move, and massive ones that hardly do."""
     Z = rng.normal(size=(60, 12)).astype(np.float32)
     Z[:, 3], Z[:, 7] = 0, 500
@@ -410,7 +408,7 @@ def test_constant_and_empty_columns_do_no_harm(method, rng):
     "method", [nbt.SemiNMF(1, random_state=0), PCA(1), KMeans(1, n_init=1, random_state=0), nbt.LargestNorm(1)]
 )
 def test_a_single_concept(method, reps, model):
-    """The whole way: words, exemplars, scores, and a page."""
+    """Words, exemplars and scores, too."""
     cd = nbt.decompose(reps, method, layer=-1)
     g = nbt.ground(cd, model)
     s = nbt.evaluate(cd, g)

@@ -1,8 +1,14 @@
-"""Scores on known answers."""
+"""Scores on data with known values, and the lazy table of metrics."""
+
+import pkgutil
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 
 import nbtoolkit as nbt
+from nbtoolkit import metrics
 from nbtoolkit.metrics import clip_score, explained_variance, naming, overlap, word_list
 
 
@@ -33,33 +39,59 @@ def test_naming():
     ]
     meaning = {"sunny": ("w", "sun"), "rainy": ("w", "rain"), "red": ("c", "red")}
     V = np.array([[3, 1, 0, 0], [2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0.0]])
-    named = naming(V, [["x", "sunny"], ["rainy"], ["sunny"], ["sunny"]], factors, meaning).values
-    assert named[0] == 1 and np.isnan(named[2]) and np.isnan(named[3])
-    assert named[1] == 0  # it fires on the red ones and is called rainy
+    values = naming(V, [["x", "sunny"], ["rainy"], ["sunny"], ["sunny"]], factors, meaning).values
+    assert values[0] == 1 and np.isnan(values[2]) and np.isnan(values[3])
+    assert values[1] == 0  # it separates red, and its word is rainy
     assert naming(V[:, 1:2], [["red"]], factors, meaning).values.tolist() == [1]
 
 
-def test_evaluate_with_a_planted_judge():
+def test_evaluate_with_a_planted_scorer():
     cd = nbt.ConceptDictionary(
         np.eye(2), np.array([[2.0, 0], [0, 1.0]]), ["a", "b"], 1, "SemiNMF", reconstruction_error=0.25
     )
     g = nbt.Grounding([["sun"], ["sea"]], [["a"], ["b"]])
-    where = {"a": [1.0, 0], "b": [0, 1.0], "sun": [1.0, 0], "sea": [0, 1.0]}
+    embeddings = {"a": [1.0, 0], "b": [0, 1.0], "sun": [1.0, 0], "sea": [0, 1.0]}
 
-    def look(names):
-        return np.array([where[n] for n in names])
+    def embed(names):
+        return np.array([embeddings[n] for n in names])
 
-    s = nbt.evaluate(cd, g, images=look, texts=look)
+    s = nbt.evaluate(cd, g, images=embed, texts=embed)
     assert s["clip_score"] == 2.5 and s["overlap"] == 0 and s["reconstruction_error"] == 0.25 and s["n_dead"] == 0
     assert s.per_concept["clip_score"].tolist() == [2.5, 2.5] and s.baseline["clip_score"] in (0, 1.25, 2.5)
     assert "clip_score" not in nbt.evaluate(cd, g).values
 
 
-def test_a_concept_without_words_or_pictures_has_no_clip_score():
+def test_a_concept_without_words_or_exemplars_has_no_clip_score():
     cd = nbt.ConceptDictionary(np.eye(2), np.array([[2.0, 0]]), ["a"], 1, "SemiNMF")
 
-    def look(names):
+    def embed(names):
         return np.ones((len(names), 1))
 
-    s = nbt.evaluate(cd, nbt.Grounding([["sun"], []], [["a"], []]), images=look, texts=look)
+    s = nbt.evaluate(cd, nbt.Grounding([["sun"], []], [["a"], []]), images=embed, texts=embed)
     assert np.isnan(s.per_concept["clip_score"][1]) and s["clip_score"] == 2.5 and s["n_dead"] == 1
+
+
+LIGHT = """
+import sys
+from nbtoolkit.metrics import Score, clip_score, overlap, word_list
+assert not {"sklearn", "scipy", "torch", "matplotlib"} & {name.split(".")[0] for name in sys.modules}
+from nbtoolkit.metrics import match
+assert not {"sklearn", "scipy.stats", "torch"} & set(sys.modules)
+"""
+
+
+def test_a_metric_imports_only_its_own_file():
+    subprocess.run([sys.executable, "-c", LIGHT], check=True)
+
+
+def test_every_metric_of_the_table_resolves():
+    assert dir(metrics) == metrics.__all__ and metrics.Score is nbt.types.Score
+    for name in metrics.__all__:
+        assert getattr(metrics, name).__doc__, name
+    with pytest.raises(AttributeError, match="has no attribute 'overlaps'; it has Agreement"):
+        metrics.overlaps  # noqa: B018 (the access is the test)
+
+
+def test_no_file_hides_a_metric():
+    """Importing a file sets its name on the package, which must not be the name of a function."""
+    assert not {module.name for module in pkgutil.iter_modules(metrics.__path__)} & set(metrics.__all__)

@@ -1,8 +1,9 @@
-"""Figures: what they show, that they show nothing by themselves, and refusals. They were looked at, too."""
+"""Figures: their contents and refusals, and that none opens a window."""
 
 import io
 import sys
 
+import matplotlib
 import numpy as np
 import pandas
 import pytest
@@ -18,23 +19,23 @@ def texts(figure):
     return [t.get_text() for t in figure.findobj(match=lambda a: hasattr(a, "get_text")) if t.get_text()]
 
 
-def saved(figure):
+def pixels(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer)
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
-def test_cards_show_words_and_pictures(study):
+def test_cards_have_words_and_exemplars(study):
     figure = plots.concept_cards(study, concepts=[0, 2], n_images=3)
     g = study.grounding(-1)
     assert f"0  {', '.join(g.words[0][:5])}" in texts(figure) and any(t.startswith("2  ") for t in texts(figure))
     assert sum(bool(a.images) for a in figure.axes) == sum(len(g.exemplars[k][:3]) for k in (0, 2))
-    assert saved(figure).std() > 20
+    assert pixels(figure).std() > 20
     with pytest.raises(nbt.NbtoolkitError, match=r"concepts is \[9\]; expected at least one, between 0 and 7"):
         plots.concept_cards(study, concepts=[9])
 
 
-def test_a_dead_concept_is_shown_as_dead():
+def test_a_dead_concept_is_labelled():
     s = noise_study()
     cd = s.dictionary(2)
     dead = nbt.ConceptDictionary(cd.concepts, cd.activations * [1, 0], cd.sample_ids, 2, cd.method)
@@ -43,14 +44,15 @@ def test_a_dead_concept_is_shown_as_dead():
     assert "1  dead: no sample uses it" in texts(figure) and sum(bool(a.images) for a in figure.axes) == 3
 
 
-def test_correspondence_has_a_point_a_concept_and_the_diagonal(study):
+def test_correspondence_has_a_point_per_concept(study):
     figure = plots.correspondence({"dog": study.scores[5], "again": study.scores[4]})
     (axes,) = figure.axes
     assert [len(c.get_offsets()) for c in axes.collections] == [8, 8]
     np.testing.assert_allclose(axes.collections[0].get_offsets()[:, 1], study.scores[5].per_concept["clip_score"])
     assert {"dog", "again"} <= set(texts(figure))
     with pytest.raises(
-        nbt.NbtoolkitError, match=r"expected 'clip_score' and 'clip_score_random' \(evaluate with a judge\)"
+        nbt.NbtoolkitError,
+        match=r"of 'dog' are \[\]; expected 'clip_score' and 'clip_score_random'. Evaluate with a scorer",
     ):
         plots.correspondence({"dog": nbt.Scores({"overlap": 0.1})})
 
@@ -65,13 +67,13 @@ def test_curves_are_means_with_bands():
         }
     )
     figure = plots.curves(table, "layer", "clip_score", random="r")
-    dog, cat, chance = figure.axes[0].lines
+    dog, cat, null = figure.axes[0].lines
     assert (
         dog.get_ydata().tolist() == [2, 5]
         and cat.get_ydata().tolist() == [0, 3]
-        and chance.get_ydata().tolist() == [0.5, 0.5]
+        and null.get_ydata().tolist() == [0.5, 0.5]
     )
-    with pytest.raises(nbt.NbtoolkitError, match="The table has no column 'bleu'; it has"):
+    with pytest.raises(nbt.NbtoolkitError, match="The table has no column 'bleu'; expected one of"):
         plots.curves(table, "layer", "bleu")
 
 
@@ -80,31 +82,34 @@ def test_local_panels_and_captions_that_look_like_formulas():
     one = Interpretation("a", r"costs $5 and \\frac", parts, 0.1)
     figure = plots.local([one], [Image.new("RGB", (20, 10))], {s.id: s.image for s in noise_study().samples})
     widths = sorted(p.get_width() for a in figure.axes for p in a.patches)
-    assert widths == [0.5, 1.0] and saved(figure).size
-    with pytest.raises(nbt.NbtoolkitError, match="0 interpretations with 0 concepts and 1 pictures"):
+    assert widths == [0.5, 1.0] and pixels(figure).size
+    with pytest.raises(
+        nbt.NbtoolkitError,
+        match="The number of interpretations is 0, with 0 concepts, and that of images 1; expected one",
+    ):
         plots.local([], [Image.new("RGB", (2, 2))], {})
 
 
-def test_saliency_leaves_the_picture_alone_where_the_concept_is_not():
+def test_the_heat_map_is_transparent_where_the_concept_is_absent():
     image = Image.new("RGB", (40, 40), (90, 120, 60))
     grid = np.zeros((1, 4, 4))
     grid[0, 0, 0] = 2.0
     figure = plots.saliency_map([image], [grid], titles=["here"])
     heat = figure.axes[1].images[1]
     assert heat.get_alpha()[0, 0] == pytest.approx(0.85) and heat.get_alpha()[1:].max() == 0 and "here" in texts(figure)
-    with pytest.raises(nbt.NbtoolkitError, match="1 pictures and 2 maps"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match="The number of images is 1 and that of maps 2; expected one map per image"
+    ):
         plots.saliency_map([image], [grid, grid])
 
 
-def test_a_concept_is_followed_through_the_layers(study):
+def test_a_concept_across_layers(study):
     figure = plots.across_layers(study, 0, layers=[2, 5], n_images=2)
     lines = [t for t in texts(figure) if t.startswith("layer ")]
     assert len(lines) == 2 and lines[1] == "layer 5: " + ", ".join(study.grounding(5).words[0][:5])
 
 
-def test_no_figure_is_kept_or_shown():
-    import matplotlib
-
+def test_figures_open_no_window():
     plots.concept_cards(noise_study())
     if "matplotlib.pyplot" in sys.modules:
         import matplotlib.pyplot as plt

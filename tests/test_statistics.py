@@ -1,4 +1,4 @@
-"""Scores with their uncertainty, and metrics on known answers."""
+"""Scores with their uncertainty, and metrics on data with known values."""
 
 from collections import defaultdict
 
@@ -32,7 +32,7 @@ TEXTS = [
 ]
 
 
-def test_a_score_knows_its_mean_spread_and_interval(rng):
+def test_mean_deviation_and_interval_of_a_score(rng):
     values = rng.normal(3, 2, 400)
     score = Score(values, "x")
     low, high = score.interval()
@@ -50,12 +50,12 @@ def test_undefined_values_do_not_count():
     assert Score([2.0, 2.0]).interval() == (2.0, 2.0) and np.isnan(Score([]).mean)
 
 
-def test_comparison_is_scipys_t_test_and_an_exact_permutation_test(rng):
+def test_comparison_equals_scipys_t_test_and_the_permutation_test(rng):
     a, b = rng.normal(0.4, 1, 30), rng.normal(0, 1, 30)
-    found = compare(Score(a), Score(b))
-    assert (found.t, found.t_p) == pytest.approx(tuple(stats.ttest_ind(a, b)))
-    assert found.difference == pytest.approx(a.mean() - b.mean())
-    assert found.permutation_p == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.03)
+    comparison = compare(Score(a), Score(b))
+    assert (comparison.t, comparison.t_p) == pytest.approx(tuple(stats.ttest_ind(a, b)))
+    assert comparison.difference == pytest.approx(a.mean() - b.mean())
+    assert comparison.permutation_p == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.03)
     assert np.isnan(compare(Score(a), Score(b[:20])).permutation_p)
     with pytest.raises(nbt.NbtoolkitError, match="has 1 defined values; expected at least 2"):
         compare(Score([1.0, np.nan]), Score(b))
@@ -72,15 +72,17 @@ def test_sparsity():
     V = np.array([[1.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], [-2, 0, 0, 1]])
     assert active_concepts(V).values.tolist() == [1, 4, 0, 2]
     assert hoyer(V).values[:2].round(9).tolist() == [1, 0] and np.isnan(hoyer(V).values[2])
-    with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 to speak of sparsity"):
+    with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 for Hoyer's sparsity"):
         hoyer(V[:, :1])
 
 
-def test_specificity_is_the_papers():
+def test_specificity_follows_the_paper():
     V = np.array([[10.0, 0.0], [6.0, 0.0], [5.0, 0.0], [1.0, 0.0]])
     truth = np.array([[True, True], [True, True], [True, True], [False, True]])
-    found = specificity(V, truth)
-    assert found.values[0] == 1.0 and np.isnan(found.values[1])  # 5.0 is not above half of 10; a dead concept has none
+    scores = specificity(V, truth)
+    assert scores.values[0] == 1.0 and np.isnan(
+        scores.values[1]
+    )  # 5.0 is not above half of 10; a dead concept has none
     assert specificity(V, ~truth).values[0] == 0.0 and specificity(V, truth, 0.0).values[0] == 0.75
     with pytest.raises(nbt.NbtoolkitError, match=r"truth has shape \(4, 1\); expected that of the activations"):
         specificity(V, truth[:, :1])
@@ -89,9 +91,9 @@ def test_specificity_is_the_papers():
 def test_stability_of_the_same_and_of_unrelated_dictionaries(rng):
     U = rng.normal(size=(6, 200))
     shuffled = U[rng.permutation(6)] * 3.0
-    found, chance = stability([U, shuffled, U])
-    np.testing.assert_allclose(found.values, 1.0)
-    assert abs(chance.mean) < 0.2 and len(found.values) == 18
+    scores, null = stability([U, shuffled, U])
+    np.testing.assert_allclose(scores.values, 1.0)
+    assert abs(null.mean) < 0.2 and len(scores.values) == 18
     other, null = stability([U, rng.normal(size=(6, 200))])
     assert abs(other.mean - null.mean) < 0.1
     assert np.isnan(matched_cosines(U, U[:4])).sum() == 2
@@ -99,8 +101,8 @@ def test_stability_of_the_same_and_of_unrelated_dictionaries(rng):
         stability([U])
 
 
-def test_deletion_and_insertion_meet_the_models_own_log_probability(model, reps):
-    """On the embedded model: curves begin and end where they must, and concepts matter more than a random order of them."""
+def test_deletion_and_insertion_meet_the_log_probability_of_the_model(model, reps):
+    """On the embedded model: curves start and end where they must, and fall faster than in random order."""
     ids = [v[-1] for v in reps.source.token_ids]
     cd = nbt.decompose(reps, nbt.SemiNMF(8, random_state=0), layer=-1)
     Z, V, U = reps.layer(-1).astype(float), cd.activations, cd.concepts
@@ -130,7 +132,7 @@ def encoder():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_bert_score_is_the_reference_packages(encoder):
+def test_bert_score_equals_the_reference_package(encoder):
     reference = pytest.importorskip("bert_score.utils", reason="bert-score is not installed")
     bert, tokenizer = encoder
     candidates, references = ["dog, grass, running", "cat, bus", "a baby with cake", "table"], [*TEXTS[:3], "two cats"]

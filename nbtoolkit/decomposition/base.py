@@ -1,4 +1,4 @@
-"""What our estimators share."""
+"""Base class of this package's decompositions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 
 
 class Dictionary(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """A transformer whose concepts are the rows of ``components_``."""
+    """A scikit-learn transformer whose concepts are the rows of ``components_``.
+
+    A new method defines ``__init__``, ``fit`` and ``transform`` (and ``inverse_transform``, where it has a decoder) in a
+    file of its name, and gets a line in the table of ``nbtoolkit.decomposition.dictionaries``.
+
+    Attributes
+    ----------
+    components_ : (n_components, n_features)
+        The concepts, set by ``fit``.
+    """
 
     components_: np.ndarray
 

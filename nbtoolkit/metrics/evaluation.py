@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..types import ConceptDictionary, Grounding, Scores
-from .naming import naming
-from .overlap import overlap
-from .vision import correspondence
+from .clip_scores import Embedder, correspondence
+from .known_factors import naming
+from .word_overlap import overlap
+
+Array = np.ndarray
 
 
-def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[Sequence[str]], np.ndarray] | None = None,
-             texts: Callable[[Sequence[str]], np.ndarray] | None = None, factors: Sequence[Mapping[str, str]] | None = None,
-             meaning: Mapping[str, tuple[str, str]] | None = None, n_words: int = 10, random_state: int = 0) -> Scores:  # fmt: skip
-    """Score a dictionary: fit, sparsity, overlap, and with a CLIP judge how well words fit exemplars.
+def evaluate(
+    cd: ConceptDictionary,
+    grounding: Grounding,
+    *,
+    images: Embedder | None = None,
+    texts: Embedder | None = None,
+    factors: Sequence[Mapping[str, str]] | None = None,
+    meaning: Mapping[str, tuple[str, str]] | None = None,
+    n_words: int = 10,
+    random_state: int = 0,
+) -> Scores:
+    """Scores of a dictionary: reconstruction, sparsity, overlap, and with a scorer the correspondence of words and exemplars.
 
     Parameters
     ----------
     cd, grounding
         A dictionary and its grounding.
     images
-        From sample ids to unit image embeddings (n, d), for example ``lambda ids: scorer.images(pictures(ids))``.
+        From sample ids to unit image embeddings (n, d), for example ``lambda ids: scorer.images(images_of(ids))``.
     texts
         From texts to unit text embeddings (n, d).
     factors, meaning
-        Known factors of each sample and what each word names (see :func:`nbtoolkit.metrics.naming`), where there are any.
+        Known factors of each sample, and the (factor, value) that each word names, where there are any; see
+        :func:`nbtoolkit.metrics.naming`.
     n_words
-        How many of a concept's words are scored, best first (the paper scores ten and shows five).
+        Number of words per concept, best first (the paper scores ten and shows five).
     random_state
         Seed of the random words.
 
@@ -36,12 +47,14 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     -------
     Scores
         ``reconstruction_error`` ‖Z−Ẑ‖²/‖Z‖² (0 to 1, lower is better), ``overlap`` (0 to 1, lower is better),
-        ``active`` (mean share of samples that use a concept), ``n_dead``; with a judge ``clip_score`` (mean over
-        concepts of exemplars × words, 0 to 2.5) with random words as baseline; with factors ``naming`` (0 to 1).
+        ``active`` (mean share of samples that use a concept, 0 to 1), ``n_dead`` (number of concepts that no sample
+        uses); with a scorer ``clip_score`` (mean over concepts of exemplars × words, 0 to 2.5) with random words as
+        baseline; with factors ``naming`` (0 to 1).
 
     References
     ----------
-    Parekh et al. 2024, section 4 ("Evaluating concept grounding") and Figure 3.
+    Parekh et al., "A Concept-Based Explainability Framework for Large Multimodal Models", NeurIPS 2024, section 4
+    ("Evaluating concept grounding") and Figure 3.
 
     Examples
     --------
@@ -50,7 +63,7 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     0.0
     """
     grounding = Grounding([list(words[:n_words]) for words in grounding.words], grounding.exemplars)
-    per: dict[str, np.ndarray] = {
+    per_concept: dict[str, Array] = {
         "overlap": overlap(grounding.words).values,
         "active": (np.abs(cd.activations) > 0).mean(0),
     }
@@ -61,13 +74,12 @@ def evaluate(cd: ConceptDictionary, grounding: Grounding, *, images: Callable[[S
     }
     if images is not None and texts is not None:
         own, random = correspondence(grounding, images, texts, random_state=random_state)
-        per["clip_score"], per["clip_score_random"] = own.values, random.values
+        per_concept["clip_score"], per_concept["clip_score_random"] = own.values, random.values
         if len(random.defined):
             baseline["clip_score"] = random.mean
     if factors is not None and meaning is not None:
-        per["naming"] = naming(cd.activations, grounding.words, factors, meaning).values
-    for name, each in per.items():
-        if np.isfinite(each).any():
-            values[name] = float(np.nanmean(each))
-    spread = {name: float(np.nanstd(each)) for name, each in per.items() if np.isfinite(each).any()}
-    return Scores(values, spread, baseline, per)
+        per_concept["naming"] = naming(cd.activations, grounding.words, factors, meaning).values
+    defined = {name: scores for name, scores in per_concept.items() if np.isfinite(scores).any()}
+    values |= {name: float(np.nanmean(scores)) for name, scores in defined.items()}
+    spread = {name: float(np.nanstd(scores)) for name, scores in defined.items()}
+    return Scores(values, spread, baseline, per_concept)

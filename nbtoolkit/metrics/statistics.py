@@ -1,4 +1,4 @@
-"""A score with its uncertainty, and whether two scores differ."""
+"""Whether two scores differ."""
 
 from __future__ import annotations
 
@@ -6,87 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import permutation_test, ttest_ind
 
 from ..errors import MethodError
-
-Array = np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """Values of one score, one a sample (or concept), and what they say together.
-
-    Attributes
-    ----------
-    values : (n,)
-        NaN where the score is not defined.
-    name
-        What was scored.
-
-    Examples
-    --------
-    >>> Score(np.array([0.4, 0.6, 0.5]), "clip_score")
-    clip_score 0.5 ± 0.0816 [0.4, 0.6], n = 3
-    """
-
-    values: Array
-    name: str = "score"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", np.asarray(self.values, np.float64).ravel())
-
-    @property
-    def defined(self) -> Array:
-        """The values that are not NaN."""
-        return self.values[~np.isnan(self.values)]
-
-    @property
-    def mean(self) -> float:
-        """Mean over the samples for which it is defined; NaN where there is none."""
-        return float(self.defined.mean()) if len(self.defined) else float("nan")
-
-    @property
-    def std(self) -> float:
-        """Standard deviation over samples, as the paper's tables give it."""
-        return float(self.defined.std()) if len(self.defined) else float("nan")
-
-    def interval(self, level: float = 0.95, n_resamples: int = 2000, random_state: Any = 0) -> tuple[float, float]:
-        """Bootstrap interval of the mean, by percentiles.
-
-        References
-        ----------
-        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3.
-        """
-        values = self.defined
-        if len(values) < 2 or np.ptp(values) == 0:
-            return self.mean, self.mean
-        rng = np.random.default_rng(random_state)
-        means = np.concatenate(
-            [
-                values[rng.integers(0, len(values), (100, len(values)))].mean(1)
-                for _ in range(max(1, n_resamples // 100))
-            ]
-        )
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
-
-    def __repr__(self) -> str:
-        low, high = self.interval()
-        return f"{self.name} {self.mean:.3g} ± {self.std:.3g} [{low:.3g}, {high:.3g}], n = {len(self.defined)}"
+from ..types import Score
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two scores compared.
+    """Difference of two scores, with its tests.
 
     Attributes
     ----------
     difference
-        Mean of the first less mean of the second.
+        Mean of the first minus mean of the second, in the unit of the scores.
     t, t_p
-        Independent two-sided t-test, the paper's.
+        Statistic and p-value of the independent two-sided t-test, as in the paper.
     permutation_p
-        Two-sided paired permutation test on the same samples; NaN where the samples are not the same.
+        p-value of the two-sided paired permutation test on the same samples; NaN where the samples are not the same.
     """
 
     difference: float
@@ -96,23 +33,31 @@ class Comparison:
 
 
 def compare(a: Score, b: Score, *, n_resamples: int = 9999, random_state: Any = 0) -> Comparison:
-    """Tell whether two scores differ.
+    """Test whether two scores differ.
 
     Parameters
     ----------
     a, b
-        Scores; sample by sample the same ones for the paired test.
+        Scores; of the same samples in the same order for the paired test.
     n_resamples
-        Random sign flips of the paired test (all of them where there are fewer).
+        Number of random sign flips of the paired test (all of them where there are fewer).
+    random_state
+        Seed of the sign flips: an int, a ``numpy.random.Generator``, or None.
+
+    Returns
+    -------
+    Comparison
+        Difference and p-values.
 
     Raises
     ------
     MethodError
-        One of them has fewer than two defined values.
+        One of the scores has fewer than two defined values.
 
     References
     ----------
-    Parekh et al. 2024, appendix D and Table 11 (independent t-test).
+    Parekh et al., "A Concept-Based Explainability Framework for Large Multimodal Models", NeurIPS 2024, appendix D and
+    Table 11 (independent t-test).
 
     Examples
     --------
@@ -120,8 +65,6 @@ def compare(a: Score, b: Score, *, n_resamples: int = 9999, random_state: Any = 
     >>> round(compare(a, b).permutation_p, 3)
     0.008
     """
-    from scipy.stats import permutation_test, ttest_ind
-
     for score in (a, b):
         if len(score.defined) < 2:
             raise MethodError(f"{score.name} has {len(score.defined)} defined values; expected at least 2 to compare.")
@@ -129,9 +72,16 @@ def compare(a: Score, b: Score, *, n_resamples: int = 9999, random_state: Any = 
     paired = float("nan")
     if len(a.values) == len(b.values):
         both = ~np.isnan(a.values) & ~np.isnan(b.values)
-        gap = a.values[both] - b.values[both]
-        if len(gap) >= 2:
-            found = permutation_test((gap,), np.mean, permutation_type="samples", n_resamples=n_resamples,
-                                     rng=np.random.default_rng(random_state), vectorized=True)  # fmt: skip
-            paired = float(found.pvalue)
+        differences = a.values[both] - b.values[both]
+        if len(differences) >= 2:
+            paired = float(
+                permutation_test(
+                    (differences,),
+                    np.mean,
+                    permutation_type="samples",
+                    n_resamples=n_resamples,
+                    rng=np.random.default_rng(random_state),
+                    vectorized=True,
+                ).pvalue
+            )
     return Comparison(a.mean - b.mean, float(test.statistic), float(test.pvalue), paired)

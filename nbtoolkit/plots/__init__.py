@@ -1,6 +1,6 @@
-"""The paper's figures with matplotlib, from the same data that the views show; each gives the Figure and shows nothing.
+"""Figures of the paper with matplotlib, from the data that the views show; each function returns a Figure and shows nothing.
 
-Colours are those of Okabe and Ito, which people with any colour vision tell apart.
+Colours are those of Okabe and Ito, which are distinct for all kinds of colour vision.
 """
 
 from .cards import across_layers, concept_cards, local, saliency_map

@@ -1,4 +1,4 @@
-"""Figures of pictures: cards of concepts, samples taken apart, maps, a concept through the layers."""
+"""Figures of images: concept cards, interpretations of samples, heat maps, a concept across layers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from PIL import Image
 
 from ..data.images import square
 from ..errors import NbtoolkitError
-from ..metrics.dictionaries import match
+from ..metrics import match
 from ..storage.study import Study
 from .style import COLOURS, check_concepts, new_figure, plain, title
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ..interpretation import Interpretation
 
 
@@ -31,16 +32,34 @@ def concept_cards(
     n_words: int = 5,
     columns: int = 2,
 ) -> Figure:
-    """Cards of a dictionary: pictures that use a concept most, and its words (Figures 2, 4, 7, 9, 10 and 13 to 16).
+    """Cards of a dictionary: exemplars and words of each concept (Figures 2, 4, 7, 9, 10 and 13 to 16).
 
     Parameters
     ----------
-    study, layer
-        What to show.
+    study
+        The study.
+    layer
+        Layer of the dictionary; negative indices count from the last.
     concepts
-        Which concepts; all of them where not given.
-    n_images, n_words, columns
-        Pictures and words a card, and cards a row.
+        Concepts, counted from 0; all of them where not given.
+    n_images, n_words
+        Number of images and words per card.
+    columns
+        Number of cards per row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row of images per card, under its index and words.
+
+    Raises
+    ------
+    NbtoolkitError
+        A concept that the dictionary does not have.
+
+    References
+    ----------
+    Parekh et al. 2024, Figures 2, 4, 7, 9, 10 and 13 to 16.
 
     Examples
     --------
@@ -49,42 +68,58 @@ def concept_cards(
     6
     """
     cd, g = study.dictionary(layer), study.grounding(layer)
-    chosen = range(cd.n_concepts) if concepts is None else concepts
-    check_concepts(chosen, cd.n_concepts)
+    concepts = range(cd.n_concepts) if concepts is None else concepts
+    check_concepts(concepts, cd.n_concepts)
     dead = np.abs(cd.activations).max(0) <= 0
-    pictures = {s.id: s.image for s in study.samples}
-    rows = -(-len(chosen) // columns)
+    images = {s.id: s.image for s in study.samples}
+    rows = -(-len(concepts) // columns)
     figure = new_figure(columns * n_images * 0.9, rows * 1.12)
     grid = figure.subplots(rows, columns * n_images, squeeze=False)
     for axes in grid.ravel():
         axes.axis("off")
-    for n, k in enumerate(chosen):
+    for n, k in enumerate(concepts):
         row = grid[n // columns, (n % columns) * n_images : (n % columns + 1) * n_images]
-        words = (
-            "dead: no sample uses it" if dead[k] else ", ".join(g.words[k][:n_words]) or "(no word passed the filter)"
-        )
-        title(row[0], f"{k}  {words}")
+        words = ", ".join(g.words[k][:n_words]) or "(no word passed the filter)"
+        title(row[0], f"{k}  {'dead: no sample uses it' if dead[k] else words}")
         for axes, name in zip(row, g.exemplars[k][:n_images], strict=False):
-            axes.imshow(square(pictures[name]))
+            axes.imshow(square(images[name]))
     return figure
 
 
 def local(
-    found: Sequence[Interpretation],
+    interpretations: Sequence[Interpretation],
     images: Sequence[Any],
     pictures: Mapping[str, bytes],
     *,
     n_images: int = 4,
     n_words: int = 5,
 ) -> Figure:
-    """Samples taken apart: picture, bars of their strongest concepts, and each concept's card (Figures 5 and 17 to 21).
+    """Interpretations of samples: image, relative activations of its strongest concepts, and their exemplars and words.
 
     Parameters
     ----------
-    found, images
-        Interpretations of :func:`nbtoolkit.interpret`, and the pictures that they are of.
+    interpretations
+        Interpretations of :func:`nbtoolkit.interpret`, one per image.
+    images
+        The interpreted images, as PIL images or encoded bytes.
     pictures
-        Exemplar id to JPEG bytes, for example ``{s.id: s.image for s in study.samples}``.
+        Exemplar id to encoded image, for example ``{s.id: s.image for s in study.samples}``.
+    n_images, n_words
+        Number of exemplars and words per concept.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel per sample; the bars are activations relative to the sample's largest, 0 to 1.
+
+    Raises
+    ------
+    NbtoolkitError
+        No interpretation with a concept, or another number of images.
+
+    References
+    ----------
+    Parekh et al. 2024, Figures 5 and 17 to 21.
 
     Examples
     --------
@@ -93,20 +128,21 @@ def local(
     >>> len(local([one], [Image.new("RGB", (8, 8))], {}).axes) > 2
     True
     """
-    depth = max((len(one.parts) for one in found), default=0)
-    if not depth or len(found) != len(images):
+    n, depth = len(interpretations), max((len(one.parts) for one in interpretations), default=0)
+    if not depth or n != len(images):
         raise NbtoolkitError(
-            f"{len(found)} interpretations with {depth} concepts and {len(images)} pictures were given; expected as many of each."
+            f"The number of interpretations is {n}, with {depth} concepts, and that of images {len(images)}; "
+            "expected one interpretation per image, and at least one concept."
         )
-    figure = new_figure(2.6 + 0.8 * n_images, 0.9 * depth * len(found) + 0.2)
-    parts: Any = figure.subfigures(len(found), 1, squeeze=False)
-    for part, one, image in zip(parts[:, 0], found, images, strict=True):
-        grid = part.add_gridspec(depth, 2 + n_images, width_ratios=[1.6, 1.2] + [0.8] * n_images)
-        shown = part.add_subplot(grid[:, 0])
-        shown.imshow(image if isinstance(image, Image.Image) else Image.open(io.BytesIO(image)))
-        title(shown, "\n".join(textwrap.wrap(one.caption, 28)))
-        shown.axis("off")
-        bars = part.add_subplot(grid[:, 1])
+    figure = new_figure(2.6 + 0.8 * n_images, 0.9 * depth * n + 0.2)
+    panels: Any = figure.subfigures(n, 1, squeeze=False)
+    for panel, one, image in zip(panels[:, 0], interpretations, images, strict=True):
+        grid = panel.add_gridspec(depth, 2 + n_images, width_ratios=[1.6, 1.2] + [0.8] * n_images)
+        sample = panel.add_subplot(grid[:, 0])
+        sample.imshow(image if isinstance(image, Image.Image) else Image.open(io.BytesIO(image)))
+        title(sample, "\n".join(textwrap.wrap(one.caption, 28)))
+        sample.axis("off")
+        bars = panel.add_subplot(grid[:, 1])
         heights = [p.relative for p in one.parts]
         bars.barh(range(len(heights)), heights, height=0.5, color=[COLOURS[i % 8] for i in range(len(heights))])
         bars.set(xlim=(0, 1.02), ylim=(depth - 0.5, -0.5), yticks=range(len(heights)), xticks=(0, 1))
@@ -115,7 +151,7 @@ def local(
         bars.spines[["top", "right"]].set_visible(False)
         for i, p in enumerate(one.parts):
             for j in range(n_images):
-                axes = part.add_subplot(grid[i, 2 + j])
+                axes = panel.add_subplot(grid[i, 2 + j])
                 axes.axis("off")
                 if j == 0:
                     title(axes, ", ".join(p.words[:n_words]) or "(no word)", color=COLOURS[i % 8])
@@ -125,28 +161,41 @@ def local(
 
 
 def saliency_map(images: Sequence[Any], scores: Sequence[np.ndarray], *, titles: Sequence[str] = ()) -> Figure:
-    """Where a concept lies in pictures: red where it is present, blue where its opposite is; one scale for all (Figure 8).
+    """Heat maps of a concept over images: red where it is present, blue for its opposite; one scale for all (Figure 8).
 
     Parameters
     ----------
     images
-        Pictures.
+        PIL images.
     scores
-        (tiles, height, width) of :func:`nbtoolkit.saliency`, or (height, width); of several tiles the last is shown,
-        the small whole picture in most families.
+        One map per image: (tiles, height, width) of :func:`nbtoolkit.saliency`, or (height, width). Of several tiles the
+        last is drawn, the downscaled whole image in most families.
+    titles
+        Titles of the images.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The images, and below them the images with their heat maps.
+
+    Raises
+    ------
+    NbtoolkitError
+        No image, or another number of maps.
+
+    References
+    ----------
+    Parekh et al. 2024, Figure 8.
 
     Examples
     --------
     >>> len(saliency_map([Image.new("RGB", (8, 8))], [np.eye(2)]).axes)
     3
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
     grids = [np.asarray(s)[-1] if np.ndim(s) == 3 else np.asarray(s) for s in scores]
     if len(grids) != len(images) or not grids:
         raise NbtoolkitError(
-            f"{len(images)} pictures and {len(grids)} maps were given; expected as many, and at least one."
+            f"The number of images is {len(images)} and that of maps {len(grids)}; expected one map per image, and at least one."
         )
     limit = max(float(np.abs(g).max()) for g in grids) or 1.0
     figure = new_figure(1.6 * len(images) + 0.4, 3.2)
@@ -156,14 +205,14 @@ def saliency_map(images: Sequence[Any], scores: Sequence[np.ndarray], *, titles:
         for row in (0, 1):
             axes[row, i].imshow(image)
             axes[row, i].axis("off")
-        strength = np.abs(grid) / limit  # where a concept is not, the picture is left alone
+        strength = np.abs(grid) / limit  # transparent where the concept is absent
         axes[1, i].imshow(
             grid, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.85 * strength, extent=(0, width, height, 0)
         )
         if i < len(titles):
             axes[0, i].set_title(plain(titles[i]), fontsize=8)
     figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes.ravel()), label="u · h", shrink=0.8
+        ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes.ravel()), label="Heat map (u · h)", shrink=0.8
     )
     return figure
 
@@ -177,14 +226,34 @@ def across_layers(
     n_images: int = 5,
     n_words: int = 5,
 ) -> Figure:
-    """A concept followed through the layers, by the activations it shares: pictures part early, words fit late (Figure 22).
+    """A concept across layers, matched by its activations: exemplars separate early, words fit late (Figure 22).
 
     Parameters
     ----------
-    study, concept, layer
-        The concept to follow.
+    study
+        The study.
+    concept
+        The concept, counted from 0.
+    layer
+        Layer of the concept; negative indices count from the last.
     layers
-        Which layers to show; all of them where not given.
+        Layers to draw; all layers of the study where not given.
+    n_images, n_words
+        Number of exemplars and words per layer.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row of exemplars per layer, under its words.
+
+    Raises
+    ------
+    NbtoolkitError
+        A concept that the dictionary does not have.
+
+    References
+    ----------
+    Parekh et al. 2024, Figure 22.
 
     Examples
     --------
@@ -192,18 +261,18 @@ def across_layers(
     >>> len(across_layers(noise_study(), 0, n_images=2).axes)
     4
     """
-    home = study.dictionary(layer)
-    check_concepts([concept], home.n_concepts)
-    shown = study.layers if layers is None else layers
-    pictures = {s.id: s.image for s in study.samples}
-    figure = new_figure(0.9 * n_images + 0.6, 1.15 * len(shown))
-    grid = figure.subplots(len(shown), n_images, squeeze=False)
-    for row, at in zip(grid, shown, strict=True):
+    reference = study.dictionary(layer)
+    check_concepts([concept], reference.n_concepts)
+    layers = study.layers if layers is None else layers
+    images = {s.id: s.image for s in study.samples}
+    figure = new_figure(0.9 * n_images + 0.6, 1.15 * len(layers))
+    grid = figure.subplots(len(layers), n_images, squeeze=False)
+    for row, at in zip(grid, layers, strict=True):
         cd, g = study.dictionary(at), study.grounding(at)
-        k = concept if cd is home else int(match(home.activations.T, cd.activations.T)[0][concept])
+        k = concept if cd is reference else int(match(reference.activations.T, cd.activations.T)[0][concept])
         for axes in row:
             axes.axis("off")
         title(row[0], f"layer {cd.layer}: " + (", ".join(g.words[k][:n_words]) if k >= 0 else "no partner"))
         for axes, name in zip(row, g.exemplars[k][:n_images] if k >= 0 else [], strict=False):
-            axes.imshow(square(pictures[name]))
+            axes.imshow(square(images[name]))
     return figure

@@ -8,6 +8,7 @@ from .._names import lazy_names
 from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activations_of
 from .layers import resolve_layer, resolve_layers
 from .representations import Representations, Source
+from .score import Score
 
 _, __getattr__, _ = lazy_names(__name__, {".storage.study": ["Sample", "Study"]})  # the path of release 0.1
 
@@ -16,6 +17,7 @@ __all__ = [
     "Encoder",
     "Grounding",
     "Representations",
+    "Score",
     "Scores",
     "Source",
     "activations_of",

@@ -195,14 +195,16 @@ class Grounding:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of one dictionary and its grounding, by name; a single score with its uncertainty is a :class:`Score`.
+    """Scores of one dictionary and its grounding: a number per score.
+
+    :class:`nbtoolkit.types.Score` holds one score: a value per sample or concept, with mean, deviation and interval.
 
     Attributes
     ----------
     values
         Score name to value (see :func:`nbtoolkit.evaluate` for names and units).
     spread
-        Standard deviation over concepts, for scores with one value per concept.
+        Standard deviation over concepts, for scores that have one value per concept.
     baseline
         The same score for random words on the same exemplars.
     per_concept

@@ -28,7 +28,8 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import nbtoolkit as nbt
-from nbtoolkit.decomposition.solvers import exact_codes, objective
+from nbtoolkit.decomposition.exact import exact_activations
+from nbtoolkit.decomposition.solvers import objective
 
 PEER = {"positive_code": True, "fit_algorithm": "cd", "transform_algorithm": "lasso_cd", "random_state": 0}
 OURS = {"alpha": 1.0, "convention": "sklearn"}
@@ -81,7 +82,7 @@ def median(run, n: int = 5) -> tuple[float, object]:
 def reached(X: np.ndarray, U: np.ndarray, alpha: float) -> float:
     """Objective of a dictionary with its exact codes, after its concepts are brought into the unit ball."""
     U = (U / np.maximum(1, np.linalg.norm(U, axis=1, keepdims=True))).astype(np.float32)
-    return objective(X, exact_codes(X, U, alpha), U, alpha)
+    return objective(X, exact_activations(X, U, alpha), U, alpha)
 
 
 @contextlib.contextmanager
@@ -168,7 +169,7 @@ def peer(name: str, X: np.ndarray, k: int) -> None:
     theirs, other = cpu(lambda: SemiNMF(k, tol=1e-5).fit(torch.from_numpy(X)))
     U = np.asarray(other[1] if isinstance(other, tuple) else other.get_dictionary())
     f, fo = (
-        float(np.square(X - exact_codes(X, u, 0.0) @ u).sum())
+        float(np.square(X - exact_activations(X, u, 0.0) @ u).sum())
         for u in (estimator.components_, U / np.linalg.norm(U, axis=1, keepdims=True))
     )
     print(f"{name} {X.shape}, K = {k}, no penalty: SemiNMF {ours:.2f} s (squared error {f:.0f}); overcomplete {theirs:.1f} s "

@@ -1,4 +1,4 @@
-"""How much the concepts of a dictionary repeat each other's words."""
+"""Overlap of the words of a dictionary's concepts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .statistics import Score
+from ..types import Score
 
 
 def overlap(words: Sequence[Sequence[str]]) -> Score:
-    """Entanglement of every concept: 1/(K−1) Σ_{l≠k} |T_l ∩ T_k| / |T_k|, 0 to 1, lower is better.
+    """Overlap of each concept's words with those of the others: 1/(K−1) Σ_{l≠k} |T_l ∩ T_k| / |T_k|.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def overlap(words: Sequence[Sequence[str]]) -> Score:
     Returns
     -------
     Score
-        A value a concept, 0 for one without words; its mean is the dictionary's overlap.
+        One value per concept, 0 to 1, no unit, lower is better; 0 for a concept without words. The mean is the overlap
+        of the dictionary.
 
     References
     ----------

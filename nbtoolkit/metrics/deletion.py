@@ -1,4 +1,4 @@
-"""Does the model need its concepts? Log-probability of the token as concepts are taken from a state, or put into it."""
+"""Deletion and insertion curves: log-probability of the token as concepts are subtracted from a state or added to it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MethodError
-from .statistics import Score
+from ..types import Score
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Log-probability of the token after every step.
+    """Log-probability of the token after each step.
 
     Attributes
     ----------
     steps : (n_concepts + 1,)
-        How many concepts were taken out or put in.
+        Number of concepts that are subtracted or added.
     values : (n_samples, n_concepts + 1)
-        In nats.
+        Log-probabilities, in nats.
     """
 
     steps: Array
@@ -30,7 +30,7 @@ class Curve:
 
     @property
     def area(self) -> Score:
-        """Mean over the steps of each sample's curve, in nats: lower is better for deletion, higher for insertion."""
+        """Mean of each sample's curve over the steps, in nats: lower is better for deletion, higher for insertion."""
         width = np.diff(self.steps) / max(1, self.steps[-1])
         return Score(((self.values[:, 1:] + self.values[:, :-1]) / 2) @ width, "area")
 
@@ -42,23 +42,30 @@ def c_deletion(
     log_probability: Callable[[Array], Array],
     order: Array | None = None,
 ) -> Curve:
-    """Take concepts out of each state, strongest first: z − Σ_{k ≤ j} v_k u_k.
+    """Deletion curve: concepts are subtracted from each state, strongest first, z − Σ_{k ≤ j} v_k u_k.
 
     Parameters
     ----------
     states : (n_samples, d_model)
         Z.
-    activations, concepts : (n_samples, n_concepts), (n_concepts, d_model)
-        V and U.
+    activations : (n_samples, n_concepts)
+        V.
+    concepts : (n_concepts, d_model)
+        U.
     log_probability
-        From states (n, d_model) to the token's log-probability (n,), in nats, as the model reads them on.
+        From states (n, d_model) to the log-probability (n,) of the token, in nats, of the forward pass from there onward.
     order : (n_samples, n_concepts)
-        Which concept goes at each step; by |v_k|‖u_k‖ where not given. A random order is the null.
+        Index of the concept at each step; by |v_k|‖u_k‖ where not given. A random order is the null.
 
     Returns
     -------
     Curve
-        It begins at the model's own log-probability.
+        It starts at the log-probability of the unchanged model.
+
+    Raises
+    ------
+    MethodError
+        Shapes that do not fit.
 
     References
     ----------
@@ -81,9 +88,34 @@ def c_insertion(
     log_probability: Callable[[Array], Array],
     order: Array | None = None,
 ) -> Curve:
-    """Put concepts into what they leave unexplained, strongest first: z − vU + Σ_{k ≤ j} v_k u_k.
+    """Insertion curve: concepts are added to the residual of each state, strongest first, z − vU + Σ_{k ≤ j} v_k u_k.
 
-    Parameters and references as for :func:`c_deletion`; the curve ends at the model's own log-probability.
+    Parameters
+    ----------
+    states : (n_samples, d_model)
+        Z.
+    activations : (n_samples, n_concepts)
+        V.
+    concepts : (n_concepts, d_model)
+        U.
+    log_probability
+        From states (n, d_model) to the log-probability (n,) of the token, in nats, as for :func:`c_deletion`.
+    order : (n_samples, n_concepts)
+        Index of the concept at each step; by |v_k|‖u_k‖ where not given. A random order is the null.
+
+    Returns
+    -------
+    Curve
+        It ends at the log-probability of the unchanged model.
+
+    Raises
+    ------
+    MethodError
+        Shapes that do not fit.
+
+    References
+    ----------
+    As for :func:`c_deletion`.
 
     Examples
     --------
@@ -91,8 +123,8 @@ def c_insertion(
     >>> c_insertion(Z, Z, U, lambda z: z.sum(1)).values.tolist()
     [[0.0, 3.0, 4.0]]
     """
-    rest = np.asarray(states, np.float64) - np.asarray(activations, np.float64) @ np.asarray(concepts, np.float64)
-    return _curve(rest, 1.0, activations, concepts, log_probability, order)
+    residual = np.asarray(states, np.float64) - np.asarray(activations, np.float64) @ np.asarray(concepts, np.float64)
+    return _curve(residual, 1.0, activations, concepts, log_probability, order)
 
 
 def _curve(
@@ -110,10 +142,10 @@ def _curve(
         )
     if order is None:
         order = np.argsort(-np.abs(V) * np.linalg.norm(U, axis=1), axis=1, kind="stable")
-    now, rows = start.copy(), np.arange(len(V))
-    values = [log_probability(now)]
+    states, rows = start.copy(), np.arange(len(V))
+    values = [log_probability(states)]
     for step in range(len(U)):
         k = order[:, step]
-        now += sign * V[rows, k, None] * U[k]
-        values.append(log_probability(now))
+        states += sign * V[rows, k, None] * U[k]
+        values.append(log_probability(states))
     return Curve(np.arange(len(U) + 1), np.stack([np.asarray(v, np.float64) for v in values], 1))

@@ -1,4 +1,4 @@
-"""BERTScore: how well words or sentences fit references, by the contextual embeddings of a text encoder."""
+"""BERTScore: similarity of words or sentences to references, by the contextual embeddings of a text encoder."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .statistics import Score
+from ..types import Score
 
 Array = np.ndarray
-Embed = Callable[[Sequence[str]], Sequence[tuple[Array, Array]]]
+TokenEmbedder = Callable[[Sequence[str]], Sequence[tuple[Array, Array]]]  # texts to (embeddings, weights) of each
 
 
 def bert_score(
-    candidates: Sequence[str], references: Sequence[Sequence[str]], embed: Embed, baseline: float = 0.0
+    candidates: Sequence[str], references: Sequence[Sequence[str]], embed: TokenEmbedder, baseline: float = 0.0
 ) -> Score:
     """BERTScore F1 of each candidate with the best of its references, at most 1, no unit.
 
     Parameters
     ----------
     candidates
-        One text a sample.
+        One text per sample.
     references
         The reference texts of each sample; the largest F1 counts.
     embed
-        From texts to (embeddings (n_tokens, d) of unit length, weights (n_tokens,)) each; tokens of weight 0, such as
-        [CLS], may be matched with but do not count. :func:`nbtoolkit.models.load_text_encoder` gives one.
+        From texts to (embeddings (n_tokens, d) of unit length, weights (n_tokens,)) of each text; tokens of weight 0,
+        such as [CLS], can be matched but do not count. :func:`nbtoolkit.models.load_text_encoder` gives one.
     baseline
-        Score of unrelated sentences, for (F1 − b) / (1 − b); 0 leaves F1 as it is.
+        b, the F1 of unrelated sentences, for (F1 − b) / (1 − b); 0 gives F1 itself.
+
+    Returns
+    -------
+    Score
+        One value per sample; NaN for a sample without references.
 
     References
     ----------
@@ -40,9 +45,9 @@ def bert_score(
     [1.0]
     """
     unique = list(dict.fromkeys([*candidates, *(r for group in references for r in group)]))
-    seen = dict(zip(unique, embed(unique), strict=True))
+    tokens = dict(zip(unique, embed(unique), strict=True))
     best = [
-        max((_f1(seen[c], seen[r]) for r in group), default=float("nan"))
+        max((_f1(tokens[c], tokens[r]) for r in group), default=float("nan"))
         for c, group in zip(candidates, references, strict=True)
     ]
     return Score((np.array(best) - baseline) / (1 - baseline), "bert_score")

@@ -1,0 +1,113 @@
+"""CLIPScore of word lists and images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..types import Grounding, Score
+
+Array = np.ndarray
+Embedder = Callable[[Sequence[str]], Array]  # from sample ids or texts to unit embeddings (n, d)
+
+_WEIGHT = 2.5  # Hessel et al. 2021, equation 1
+
+
+def word_list(words: Sequence[str]) -> str:
+    """Words as they are scored: separated by commas.
+
+    Parameters
+    ----------
+    words
+        The words of a concept, best first.
+
+    Returns
+    -------
+    str
+        The text that is embedded.
+
+    References
+    ----------
+    Parekh et al. 2024, appendix C.2.
+
+    Examples
+    --------
+    >>> word_list(["sun", "sea"])
+    'sun, sea'
+    """
+    return ", ".join(words)
+
+
+def clip_score(cosines: Array) -> Array:
+    """CLIPScore = 2.5 · max(cos, 0), 0 to 2.5, no unit.
+
+    Parameters
+    ----------
+    cosines : (…)
+        Cosines of image and text embeddings, -1 to 1.
+
+    Returns
+    -------
+    (…) array
+        One CLIPScore per cosine.
+
+    References
+    ----------
+    Hessel et al., "CLIPScore", EMNLP 2021, equation 1; Parekh et al. 2024, appendix C.2.
+
+    Examples
+    --------
+    >>> clip_score(np.array([0.4, -0.1])).tolist()
+    [1.0, 0.0]
+    """
+    return _WEIGHT * np.maximum(cosines, 0.0)
+
+
+def correspondence(
+    grounding: Grounding, images: Embedder, texts: Embedder, *, random_state: Any = 0
+) -> tuple[Score, Score]:
+    """CLIPScore of each concept's exemplars with its words, and with the same number of random words.
+
+    Parameters
+    ----------
+    grounding
+        Words and exemplars.
+    images, texts
+        From sample ids, and from texts, to unit embeddings (n, d) of a scorer.
+    random_state
+        Seed of the random words, which are drawn from the words of all concepts: an int, a
+        ``numpy.random.Generator``, or None.
+
+    Returns
+    -------
+    Score, Score
+        One value per concept, 0 to 2.5, no unit: the mean over its exemplars; NaN without words or exemplars.
+
+    References
+    ----------
+    Parekh et al., "A Concept-Based Explainability Framework for Large Multimodal Models", NeurIPS 2024, section 4
+    ("Evaluating concept grounding") and Figure 3.
+
+    Examples
+    --------
+    >>> g = Grounding([["sun"], ["sea"]], [["a"], ["b"]])
+    >>> correspondence(g, lambda ids: np.eye(2)[[ord(i) - 97 for i in ids]], lambda texts: np.eye(2))[0].values.tolist()
+    [2.5, 2.5]
+    """
+    rng = np.random.default_rng(random_state)
+    concepts = [k for k in range(len(grounding.words)) if grounding.words[k] and grounding.exemplars[k]]
+    own, random = np.full(len(grounding.words), np.nan), np.full(len(grounding.words), np.nan)
+    if concepts:
+        own_words = [grounding.words[k] for k in concepts]
+        pool = sorted({word for words in grounding.words for word in words})
+        random_words = [rng.choice(pool, min(len(pool), len(words)), replace=False).tolist() for words in own_words]
+        ids = sorted({i for k in concepts for i in grounding.exemplars[k]})
+        image_embeddings, row = images(ids), {i: r for r, i in enumerate(ids)}
+        for values, lists in ((own, own_words), (random, random_words)):
+            text_embeddings = texts([word_list(words) for words in lists])
+            for j, k in enumerate(concepts):
+                exemplars = image_embeddings[[row[i] for i in grounding.exemplars[k]]]
+                values[k] = clip_score(exemplars @ text_embeddings[j]).mean()
+    return Score(own, "clip_score"), Score(random, "clip_score of random words")
