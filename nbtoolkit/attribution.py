@@ -61,34 +61,29 @@ class Mentions:
         import torch
 
         found, kept = [], [self._resolve(layer) for layer in layers]
-        with torch.inference_mode():
-            for batch in self._batches:
-                states = self._states(batch, [*kept, self.model.n_layers])
-                found.append((self._log_probability(states[-1], batch[2]).cpu(), states[:-1].cpu()))
+        for batch in self._batches:
+            states = self._states(batch, [*kept, self.model.n_layers])
+            found.append((self._log_probability(states[-1], batch[2]).cpu(), states[:-1].cpu()))
         scores, states = zip(*found, strict=True)
         return torch.cat(scores).numpy(), torch.cat(states, 1).transpose(0, 1).numpy()
 
     def answers(self, max_new_tokens: int = 40) -> list[str]:
         """Let the model answer again, under whatever interventions are in force."""
-        import torch
-
-        from .models.checks import answer
+        from .models.generation import respond
 
         out = []
-        with torch.inference_mode():
-            for inputs, _, _ in self._batches:
-                out += [self.model.decode(row).strip() for row in answer(self.model, inputs, max_new_tokens)]
+        for inputs, _, _ in self._batches:
+            out += [self.model.decode(row).strip() for row in respond(self.model, inputs, max_new_tokens)]
         return out
 
     def words(self, layer: int) -> list[tuple[list[str], int, Array]]:
         """Give every piece of every answer: their texts, the place of the token, and the states (n_pieces, d_model) that predict them."""
-        import torch
+        from .models.generation import teacher_forced
 
         out, at, whole = [], self._resolve(layer), iter(self._whole)
         for inputs, before, _ in self._batches:
             ids = [list(next(whole)) for _ in before]
-            with torch.inference_mode():
-                states = self._forced(inputs, ids, [at])[0].float().cpu().numpy()  # (longest + 1, n, d_model)
+            states = teacher_forced(self.model, inputs, ids, [at])[0].cpu().numpy()  # (longest + 1, n, d_model)
             for j, (row, prefix) in enumerate(zip(ids, before, strict=True)):
                 ends = ["", *(self.model.decode(row[: i + 1]) for i in range(len(row)))]
                 pieces = [end[len(start) :] for start, end in pairwise(ends)]
@@ -110,8 +105,7 @@ class Mentions:
                 raise MethodError(
                     f"states has shape {tuple(new.shape)}; expected ({len(self)}, {self.model.d_model}), a row a mention."
                 )
-            with torch.inference_mode():
-                parts = [self._from(batch, at, part) for batch, part in self._split(new)]
+            parts = [self._from(batch, at, part) for batch, part in self._split(new)]
             return torch.cat(parts).cpu().numpy()
 
         return log_probability
@@ -126,7 +120,8 @@ class Mentions:
         with torch.enable_grad():
             for batch, part in self._split(torch.from_numpy(states[:, 0])):
                 leaf = part.to(self.model.device).requires_grad_()
-                out.append(torch.autograd.grad(self._from(batch, at, leaf).sum(), leaf)[0].float().cpu())
+                score = self._from(batch, at, leaf, gradient=True).sum()
+                out.append(torch.autograd.grad(score, leaf)[0].float().cpu())
         return torch.cat(out).numpy()
 
     def _resolve(self, layer: int) -> int:
@@ -137,25 +132,21 @@ class Mentions:
     def _split(self, states: Any) -> list[tuple[Any, Any]]:
         return list(zip(self._batches, states.split([len(ids) for _, _, ids in self._batches]), strict=True))
 
-    def _states(self, batch: Any, layers: Sequence[int]) -> Any:
-        """States at the positions that predict the token, (n_layers_kept, n, d_model)."""
+    def _states(self, batch: Any, layers: Sequence[int], gradient: bool = False) -> Any:
+        """States at the positions that predict the token, (len(layers), n, d_model)."""
+        from .models.generation import teacher_forced
+
         inputs, before, ids = batch
-        return self._forced(inputs, before, layers)[:, [len(b) for b in before], range(len(ids))]
+        states = teacher_forced(self.model, inputs, before, layers, gradient=gradient)
+        return states[:, [len(b) for b in before], range(len(ids))]
 
-    def _forced(self, *reading: Any) -> Any:
-        from .models.passes import forced
-        from .models.threads import fitting_threads
-
-        with fitting_threads(self.model.hf):
-            return forced(self.model, *reading)
-
-    def _from(self, batch: Any, layer: int, states: Any) -> Any:
+    def _from(self, batch: Any, layer: int, states: Any, gradient: bool = False) -> Any:
         """Log-probability of the token when these states (n, d_model) are in place after a layer."""
         from .models.hooks import watching
 
         _, before, ids = batch
         if layer == self.model.n_layers:
-            return self._log_probability(states, ids)
+            return self._log_probability(states, ids, gradient)
         longest = max(map(len, before))
         at = [len(b) - longest - 1 for b in before]
 
@@ -167,12 +158,12 @@ class Mentions:
             return new
 
         with watching(self.model.blocks, replace):
-            return self._log_probability(self._states(batch, [self.model.n_layers])[0], ids)
+            last = self._states(batch, [self.model.n_layers], gradient)[0]
+        return self._log_probability(last, ids, gradient)
 
-    def _log_probability(self, states: Any, ids: Sequence[int]) -> Any:
-        import torch
-
-        return torch.log_softmax(self.model.logits(states), -1)[range(len(ids)), list(ids)]
+    def _log_probability(self, states: Any, ids: Sequence[int], gradient: bool = False) -> Any:
+        logits = self.model.unembed(states, gradient=gradient)
+        return logits.log_softmax(-1)[range(len(ids)), list(ids)]
 
 
 def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequence[str] | None = None, prompt: str | None = None,
@@ -202,9 +193,7 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
     >>> len(m), m.read([-1])[1].shape
     (5, (5, 1, 128))
     """
-    import torch
-
-    from .models.checks import answer
+    from .models.generation import respond
 
     if answers is not None and len(answers) != len(images):
         raise MethodError(f"There are {len(answers)} answers for {len(images)} pictures; expected one each.")
@@ -213,19 +202,20 @@ def mentions(model: Model, images: Sequence[Any], token: str, *, answers: Sequen
     rows, captions, batches, wholes = [], [], [], []
     for start in range(0, len(images), size):
         part = [read_image(i) for i in images[start : start + size]]
-        whole = model.encode(part, prompt)
-        if answers is None:
-            with torch.inference_mode():
-                said = answer(model, whole, max_new_tokens)
-        else:
-            said = [encode_answer(model.tokenizer, a) for a in answers[start : start + size]]
+        whole = model.inputs(part, prompt)
+        texts = None if answers is None else answers[start : start + size]
+        said = (
+            respond(model, whole, max_new_tokens)
+            if texts is None
+            else [encode_answer(model.tokenizer, t) for t in texts]
+        )
         at = [find_token(ids, variants, model.tokenizer.decode) for ids in said]
         kept = [(j, k) for j, k in enumerate(at) if k is not None]
         if kept:
             rows += [start + j for j, _ in kept]
             captions += [model.decode(said[j]).strip() for j, _ in kept]
             wholes += [tuple(said[j]) for j, _ in kept]
-            inputs = whole if len(kept) == len(part) else model.encode([part[j] for j, _ in kept], prompt)
+            inputs = whole if len(kept) == len(part) else model.inputs([part[j] for j, _ in kept], prompt)
             batches.append((inputs, [said[j][:k] for j, k in kept], [said[j][k] for j, k in kept]))
     if not rows:
         example = f" The last is {model.decode(said[-1]).strip()!r}." if len(images) else ""

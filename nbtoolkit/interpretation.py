@@ -173,14 +173,11 @@ def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str |
 
 def _patches(model: Model, image: Any, layer: int, prompt: str | None) -> Array:
     """States of a picture's patches after a layer: (tiles, height, width, d_model)."""
-    import torch
+    from .models.generation import states_at
+    from .models.geometry import patch_grid
 
-    from .models.grid import patch_grid
-    from .models.passes import at_positions
-
-    with torch.inference_mode():
-        inputs = model.encode([read_image(image)], prompt)
-        (states,) = at_positions(model, inputs, [layer], model.image_mask(inputs))
+    inputs = model.inputs([read_image(image)], prompt)
+    (states,) = states_at(model, inputs, [layer], model.image_mask(inputs))
     before, shape = patch_grid(model, inputs, states.shape[1])
     grid: Array = states[0, before : before + int(np.prod(shape))].cpu().numpy().reshape(*shape, -1)
     return grid

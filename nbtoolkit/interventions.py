@@ -63,7 +63,7 @@ def ablate(model: Model, layers: int | Sequence[int], *, part: str = "block", ho
     ...     pass
     """
     from .models.anatomy import branches
-    from .models.hooks import giving, passing_on
+    from .models.hooks import constant_branch, skip_block
 
     _check(part, PARTS, "part")
     _check(how, HOW, "how")
@@ -83,13 +83,13 @@ def ablate(model: Model, layers: int | Sequence[int], *, part: str = "block", ho
         for layer in chosen:
             block, mean = model.blocks[layer - 1], None if how != "mean" else _vector(model, (means or {})[layer])
             if part == "block":
-                hook: Any = block.register_forward_hook(passing_on(mean), with_kwargs=True)
+                hook: Any = block.register_forward_hook(skip_block(mean), with_kwargs=True)
                 stack.callback(hook.remove)
             elif heads is not None:
                 stack.callback(_off(model, block, heads).remove)
             else:
                 for i, branch in enumerate(branches(block, part)):  # the mean is that of all of them together
-                    stack.callback(branch.register_forward_hook(giving(mean if i == 0 else None)).remove)
+                    stack.callback(branch.register_forward_hook(constant_branch(mean if i == 0 else None)).remove)
         yield
 
 
@@ -204,10 +204,8 @@ def mean_contributions(model: Model, images: Sequence[Any], layers: Sequence[int
     >>> {k: v.shape for k, v in mean_contributions(nbt.load_model("toy"), nbt.load_data("toy", n=2)["image"], [2]).items()}
     {2: (128,)}
     """
-    import torch
-
     from .models.anatomy import branches
-    from .models.hooks import entering, hidden
+    from .models.hooks import input_states, output_states
 
     _check(part, PARTS, "part")
     chosen = at_layers(model, layers, first=1)
@@ -216,19 +214,21 @@ def mean_contributions(model: Model, images: Sequence[Any], layers: Sequence[int
 
     def collect(layer: int, count: bool) -> Callable[..., None]:
         def hook(_module: Any, args: Any, kwargs: Any, output: Any) -> None:
-            added = hidden(output) if part != "block" else hidden(output) - entering(args, kwargs)
+            added = output_states(output)
+            if part == "block":
+                added = added - input_states(args, kwargs)
             total[layer] += added.double().flatten(0, -2).sum(0).cpu().numpy()
             n_positions[layer] += count * added.shape[:-1].numel()
 
         return hook
 
-    with contextlib.ExitStack() as stack, torch.inference_mode():
+    with contextlib.ExitStack() as stack:
         for layer in chosen:
             block = model.blocks[layer - 1]
             for i, module in enumerate([block] if part == "block" else branches(block, part)):
                 stack.callback(module.register_forward_hook(collect(layer, i == 0), with_kwargs=True).remove)
         for image in images:  # one at a time: no padding counts
-            model.hf(**model.extend(model.encode([read_image(image)], prompt), [[]]), **model.sparing)
+            model.forward(model.extend(model.inputs([read_image(image)], prompt), [[]]))
     return {layer: (total[layer] / max(1, n_positions[layer])).astype(np.float32) for layer in chosen}
 
 
@@ -266,15 +266,15 @@ def _vector(model: Model, vector: Any) -> Tensor:
 
 
 def _off(model: Model, block: Any, heads: Sequence[int]) -> Any:
-    from .models.anatomy import head_outputs
-    from .models.hooks import without_slices
+    from .models.anatomy import output_projection
+    from .models.hooks import zero_slices
 
     n = model.n_heads
     wrong = [h for h in heads if not 0 <= h < n]
     if wrong or not len(heads):
         raise MethodError(f"heads is {list(heads)}; expected heads between 0 and {n - 1}.")
 
-    return head_outputs(block, n).register_forward_pre_hook(without_slices(n, heads))
+    return output_projection(block, n).register_forward_pre_hook(zero_slices(n, heads))
 
 
 def _without(model: Model, layers: Sequence[int], direction: Tensor) -> contextlib.AbstractContextManager[None]:

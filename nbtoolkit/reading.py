@@ -98,8 +98,6 @@ class Reader:
         """Read a batch; where memory runs out, halve it, and remember the size that fits."""
         import torch
 
-        from .models.threads import fitting_threads
-
         waiting = [batch]
         while waiting:
             batch, n = waiting[0], self.batch_size
@@ -111,8 +109,7 @@ class Reader:
                 waiting[:1] = [b for part in parts for b in part]
                 continue
             try:
-                with torch.inference_mode(), fitting_threads(self.model.hf):
-                    rows = self._read(batch)
+                rows = self._read(batch)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
                     raise
@@ -176,9 +173,9 @@ class Reader:
 
     def _generated(self, batch: Batch, inputs: dict[str, Any]) -> tuple[list[list[int]], list[str], Any]:
         """Caption greedily; states (layer, step, row): step s is the position that predicts new token s."""
-        from .models.checks import until_end
+        from .models.generation import greedy
         from .models.hooks import LastPosition
-        from .models.passes import greedy
+        from .models.responses import until_end
 
         keep = LastPosition(self.settings.layers, self.settings.max_new_tokens, self._buffer)
         early = self.settings.stop_early and self.settings.which == "first"
@@ -198,27 +195,25 @@ class Reader:
 
     def _given(self, batch: Batch, inputs: dict[str, Any]) -> tuple[list[list[int]], list[str], Any]:
         """Run one pass over prompt and given captions; the same layout of states as when generating."""
-        from .models.passes import forced
+        from .models.generation import teacher_forced
 
         texts = [next(c for c in s["captions"] if contains(self.settings.words, c)) for s in batch.samples]
         ids = [encode_answer(self.model.tokenizer, t) for t in texts]
         return (
             ids,
             [self.model.decode(row).strip() for row in ids],
-            forced(self.model, inputs, ids, self.settings.layers),
+            teacher_forced(self.model, inputs, ids, self.settings.layers),
         )
 
     def _look(self, batch: Batch, inputs: dict[str, Any]) -> Rows:
         """Find, for each picture, the first of its positions whose last layer unembeds to the token (Appendix G), in two passes."""
         import torch
 
-        from .models.passes import at_positions
+        from .models.generation import states_at
 
         mask = self.model.image_mask(inputs)
         wanted = torch.tensor([v[0] for v in self.settings.variants if len(v) == 1], device=mask.device)
-        reads = at_positions(
-            self.model, inputs, [self.model.n_layers], mask
-        )  # a list over rows of (1, n_positions, d_model)
+        reads = states_at(self.model, inputs, [self.model.n_layers], mask)  # per row (1, n_positions, d_model)
         rows, picked = Rows(), torch.zeros_like(mask)
         for j, sample in enumerate(batch.samples):
             best = self.model.unembed(reads[j][0]).argmax(-1).to(mask.device)
@@ -233,6 +228,6 @@ class Reader:
                 rows.positions.append(hit)
         if rows.ids:
             rows.states = self._keep(
-                torch.cat(at_positions(self.model, inputs, self.settings.layers, picked), 1), rows.ids
+                torch.cat(states_at(self.model, inputs, self.settings.layers, picked), 1), rows.ids
             )
         return rows

@@ -77,7 +77,7 @@ def test_every_family_has_its_grid_or_says_why_not(name):
             "mllama",
             "florence-2",
         }, error
-        assert "no grid of patches" in str(error) or "no picture positions" in str(error)
+        assert "no grid of patches" in str(error) or "no image positions" in str(error)
         return
     assert found.ndim == 3 and found.shape == GRIDS.get(name, found.shape) and np.ptp(found) > 0
 

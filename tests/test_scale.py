@@ -10,8 +10,8 @@ import torch
 import nbtoolkit as nbt
 from nbtoolkit import reading
 from nbtoolkit.errors import Cancelled
+from nbtoolkit.models.generation import greedy as run_greedy
 from nbtoolkit.models.hooks import watching
-from nbtoolkit.models.passes import greedy as run_greedy
 
 from .test_extraction import oracle
 
@@ -44,7 +44,7 @@ def steps_of(monkeypatch):
         steps.append(keep.steps)
         return out
 
-    monkeypatch.setattr("nbtoolkit.models.passes.greedy", counting)
+    monkeypatch.setattr("nbtoolkit.models.generation.greedy", counting)
     return steps
 
 
@@ -189,7 +189,7 @@ class Crowded:
                 )
             return run_greedy(model, inputs, keep, stop)
 
-        monkeypatch.setattr("nbtoolkit.models.passes.greedy", tight)
+        monkeypatch.setattr("nbtoolkit.models.generation.greedy", tight)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
@@ -211,7 +211,7 @@ def test_other_errors_of_a_batch_are_not_mistaken_for_it(model, data, monkeypatc
     def broken(*_):
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr("nbtoolkit.models.passes.greedy", broken)
+    monkeypatch.setattr("nbtoolkit.models.generation.greedy", broken)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         nbt.extract(model, data, "dog", progress=False)
 

@@ -94,7 +94,7 @@ def test_a_blind_model_is_refused():
     hf, processor = tiny(LlamaConfig(**SMALL))
     with torch.no_grad():
         hf.model.multi_modal_projector.linear_2.weight.zero_()
-    with pytest.raises(nbt.NbtoolkitError, match="two different pictures give the same logits"):
+    with pytest.raises(nbt.NbtoolkitError, match="two different images give the same logits"):
         nbt.load_model(hf, processor=processor)
 
 
