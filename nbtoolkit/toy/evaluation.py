@@ -15,17 +15,27 @@ if TYPE_CHECKING:
 
 
 def caption_all(model: Model, scenes: Any, batch_size: int = 64) -> list[str]:
-    """Caption pictures greedily: one text a picture."""
-    import torch
+    """Caption images greedily.
 
-    from ..models.threads import fitting_threads
+    Parameters
+    ----------
+    model
+        The adapter of a captioner.
+    scenes
+        Rows of a data set with an ``image`` column.
+    batch_size
+        Images per batch.
 
+    Returns
+    -------
+    list of str
+        One caption per image.
+    """
     texts = []
     for start in range(0, len(scenes), batch_size):
-        inputs = model.encode(scenes[start : start + batch_size]["image"])
-        with torch.inference_mode(), fitting_threads(model.hf):
-            out = model.hf.generate(**inputs, max_new_tokens=40, do_sample=False)
-        texts += [model.decode(row).strip() for row in out[:, inputs["input_ids"].shape[1] :]]
+        inputs = model.inputs(scenes[start : start + batch_size]["image"])
+        ids = model.generate(inputs, max_new_tokens=40)
+        texts += [model.decode(row).strip() for row in ids[:, inputs["input_ids"].shape[1] :]]
     return texts
 
 
