@@ -18,7 +18,7 @@ import nbtoolkit as nbt
 from nbtoolkit.models.adapter import Model
 from nbtoolkit.models.hooks import watching
 from nbtoolkit.models.loading import check_adapter
-from nbtoolkit.toy import architecture
+from nbtoolkit.toy.training import architecture
 
 
 def tiny(text, patch_vision=True):
