@@ -45,9 +45,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "phi4_multimodal": {"vision": "model.embed_tokens_extend.image_embed.img_processor", "equal_lengths": True},
 }  # fmt: skip
 
-COMPANIONS = (
-    "token_type_ids",
-    "mm_token_type_ids",
-    "image_embeds_position_mask",
-)  # inputs with one entry per id, in every family that has them
+# inputs with one entry per id
+COMPANIONS = ("token_type_ids", "mm_token_type_ids", "image_embeds_position_mask")
+# parts of module names outside the decoder
 NOT_A_DECODER_BLOCK = ("vision", "visual", "image", "audio", "speech", "qformer", "resampler", "perceiver", "mtp")

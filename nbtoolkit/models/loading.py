@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from PIL.Image import Resampling
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMultimodalLM, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMultimodalLM
 from transformers.utils import logging
 
 from ..errors import ModelError, first_line
@@ -147,6 +147,9 @@ def load_processor(source: Any, **version: str) -> Any:
     **version
         ``revision``: a commit of the hub.
     """
+    # only here: it imports torchvision, and a torchvision that does not fit torch is a ModelError of load_model
+    from transformers import AutoProcessor
+
     processor = AutoProcessor.from_pretrained(source, **NO_REMOTE_CODE, **version)
     if getattr(processor.image_processor, "resample", None) in (Resampling.BOX, Resampling.HAMMING):
         processor = AutoProcessor.from_pretrained(source, backend="pil", **NO_REMOTE_CODE, **version)
