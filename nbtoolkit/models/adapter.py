@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
+from torch import Tensor
 
 from ..errors import ModelError
 from .anatomy import anatomy
@@ -15,10 +17,6 @@ from .families import COMPANIONS, OVERRIDES
 from .geometry import image_mask
 from .inference import inference
 from .responses import append
-
-if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
 
 PROMPT = "Describe the image in one sentence."
 
