@@ -35,11 +35,33 @@ MOVED: Mapping[str, tuple[str, ...]] = {  # path in release 0.1 -> the modules t
     "sweeps": ("studies.sweeps",),
     "tokens": ("text.words", "text.tokens"),
     "types.study": ("storage.study",),
+    "decomposition.baselines": ("decomposition",),
+    "metrics.dictionaries": ("metrics",),
+    "metrics.faithfulness": ("metrics.deletion",),
+    "metrics.fit": ("metrics.reconstruction",),
+    "metrics.testset": ("metrics.heldout",),
+    "metrics.texts": ("metrics.bert_scores",),
+    "metrics.vision": ("metrics.clip_scores",),
+    "models.encoder": ("models.scorers",),
+    "models.grid": ("models.geometry",),
+    "models.passes": ("models.generation",),
+    "models.scorer": ("models.scorers",),
+    "models.threads": ("models.inference",),
+    "toy.architecture": ("toy.training.architecture",),
+    "toy.drawing": ("toy.world.drawing",),
+    "toy.grammar": ("toy.world.grammar",),
+    "toy.loop": ("toy.training.loop",),
+    "toy.pen": ("toy.world.pen",),
+    "toy.pictures": ("toy.training.images",),
+    "toy.props": ("toy.world.props",),
+    "toy.sprites": ("toy.world.sprites",),
+    "toy.train": ("toy.training.__main__", "toy.training.train"),
 }
 
 RENAMED: Mapping[str, Mapping[str, str]] = {  # path in release 0.1 -> old name -> name now
     "interpretation": {"take_apart": "interpret_states"},
     "sweeps": {"Pictures": "ImageEmbeddings"},
+    "models.passes": {"forced": "teacher_forced", "at_positions": "states_at"},
     "tokens": {"encode_answer": "tokenize_response"},
 }
 

@@ -13,10 +13,8 @@ import torch
 from .data.images import read_image
 from .errors import MethodError, NothingFoundError
 from .models.adapter import Model
-from .models.checks import answer
+from .models.generation import respond, teacher_forced
 from .models.hooks import watching
-from .models.passes import forced
-from .models.threads import fitting_threads
 from .text.tokens import find_token, subtoken_variants, tokenize_response
 from .types import resolve_layer
 
@@ -82,11 +80,10 @@ class Targets:
         """
         chosen = [self._layer(layer) for layer in layers]
         scores, states = [], []
-        with torch.inference_mode():
-            for batch in self._batches:
-                stream = self._states(batch, [*chosen, self.model.n_layers])
-                scores.append(self._log_probability(stream[-1], batch.ids).cpu())
-                states.append(stream[:-1].cpu())
+        for batch in self._batches:
+            stream = self._states(batch, [*chosen, self.model.n_layers])
+            scores.append(self._log_probability(stream[-1], batch.ids).cpu())
+            states.append(stream[:-1].cpu())
         return torch.cat(scores).numpy(), torch.cat(states, 1).transpose(0, 1).numpy()
 
     def responses(self, max_new_tokens: int = 40) -> list[str]:
@@ -98,9 +95,8 @@ class Targets:
             Longest response, in sub-tokens.
         """
         texts = []
-        with torch.inference_mode():
-            for batch in self._batches:
-                texts += [self.model.decode(row).strip() for row in answer(self.model, batch.inputs, max_new_tokens)]
+        for batch in self._batches:
+            texts += [self.model.decode(row).strip() for row in respond(self.model, batch.inputs, max_new_tokens)]
         return texts
 
     answers = responses  # the name of release 0.1
@@ -121,8 +117,9 @@ class Targets:
         rows, index, responses = [], self._layer(layer), iter(self._responses)
         for batch in self._batches:
             ids = [list(next(responses)) for _ in batch.prefixes]
-            with torch.inference_mode():
-                states = self._forced(batch.inputs, ids, [index])[0].float().cpu().numpy()  # (longest + 1, n, d_model)
+            states = (
+                teacher_forced(self.model, batch.inputs, ids, [index])[0].cpu().numpy()
+            )  # (longest + 1, n, d_model)
             for j, (row, prefix) in enumerate(zip(ids, batch.prefixes, strict=True)):
                 ends = ["", *(self.model.decode(row[: i + 1]) for i in range(len(row)))]
                 pieces = [end[len(start) :] for start, end in pairwise(ends)]
@@ -151,8 +148,7 @@ class Targets:
                 raise MethodError(
                     f"states has shape {tuple(new.shape)}; expected ({len(self)}, {self.model.d_model}), a row per target."
                 )
-            with torch.inference_mode():
-                parts = [self._continue(batch, index, part) for batch, part in self._split(new)]
+            parts = [self._continue(batch, index, part) for batch, part in self._split(new)]
             return torch.cat(parts).cpu().numpy()
 
         return log_probability
@@ -173,7 +169,7 @@ class Targets:
         with torch.enable_grad():
             for batch, part in self._split(torch.from_numpy(states[:, 0])):
                 leaf = part.to(self.model.device).requires_grad_()
-                score = self._continue(batch, index, leaf).sum()
+                score = self._continue(batch, index, leaf, gradient=True).sum()
                 gradients.append(torch.autograd.grad(score, leaf)[0].float().cpu())
         return torch.cat(gradients).numpy()
 
@@ -183,19 +179,16 @@ class Targets:
     def _split(self, states: Any) -> list[tuple[_Batch, Any]]:
         return list(zip(self._batches, states.split([len(batch.ids) for batch in self._batches]), strict=True))
 
-    def _states(self, batch: _Batch, layers: Sequence[int]) -> Any:
+    def _states(self, batch: _Batch, layers: Sequence[int], gradient: bool = False) -> Any:
         """States at the positions that predict the token, (n_layers, n, d_model)."""
         positions = [len(prefix) for prefix in batch.prefixes]
-        return self._forced(batch.inputs, batch.prefixes, layers)[:, positions, range(len(batch.ids))]
+        states = teacher_forced(self.model, batch.inputs, batch.prefixes, layers, gradient=gradient)
+        return states[:, positions, range(len(batch.ids))]
 
-    def _forced(self, inputs: dict[str, Any], ids: Sequence[Sequence[int]], layers: Sequence[int]) -> Any:
-        with fitting_threads(self.model.hf):
-            return forced(self.model, inputs, ids, layers)
-
-    def _continue(self, batch: _Batch, layer: int, states: Any) -> Any:
+    def _continue(self, batch: _Batch, layer: int, states: Any, gradient: bool = False) -> Any:
         """Log-probability of the token when these states (n, d_model) replace the model's own after a layer."""
         if layer == self.model.n_layers:
-            return self._log_probability(states, batch.ids)
+            return self._log_probability(states, batch.ids, gradient)
         longest = max(map(len, batch.prefixes))
         positions = [len(prefix) - longest - 1 for prefix in batch.prefixes]
 
@@ -207,10 +200,12 @@ class Targets:
             return new
 
         with watching(self.model.blocks, replace):
-            return self._log_probability(self._states(batch, [self.model.n_layers])[0], batch.ids)
+            last = self._states(batch, [self.model.n_layers], gradient)[0]
+        return self._log_probability(last, batch.ids, gradient)
 
-    def _log_probability(self, states: Any, ids: Sequence[int]) -> Any:
-        return torch.log_softmax(self.model.logits(states), -1)[range(len(ids)), list(ids)]
+    def _log_probability(self, states: Any, ids: Sequence[int], gradient: bool = False) -> Any:
+        logits = self.model.unembed(states, gradient=gradient)
+        return logits.log_softmax(-1)[range(len(ids)), list(ids)]
 
 
 def mentions(
@@ -262,10 +257,9 @@ def mentions(
     responses: list[list[int]] = []
     for start in range(0, len(images), size):
         part = [read_image(i) for i in images[start : start + size]]
-        inputs = model.encode(part, prompt)
+        inputs = model.inputs(part, prompt)
         if answers is None:
-            with torch.inference_mode():
-                responses = answer(model, inputs, max_new_tokens)
+            responses = respond(model, inputs, max_new_tokens)
         else:
             responses = [tokenize_response(model.tokenizer, text) for text in answers[start : start + size]]
         positions = [find_token(ids, variants, model.tokenizer.decode) for ids in responses]
@@ -274,7 +268,7 @@ def mentions(
             rows += [start + j for j, _ in hits]
             captions += [model.decode(responses[j]).strip() for j, _ in hits]
             complete += [tuple(responses[j]) for j, _ in hits]
-            own = inputs if len(hits) == len(part) else model.encode([part[j] for j, _ in hits], prompt)
+            own = inputs if len(hits) == len(part) else model.inputs([part[j] for j, _ in hits], prompt)
             batches.append(_Batch(own, [responses[j][:k] for j, k in hits], [responses[j][k] for j, k in hits]))
     if not rows:
         example = f" The last is {model.decode(responses[-1]).strip()!r}." if len(images) else ""

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from nbtoolkit.shift import concept_pair, concept_shift, difference_of_means, t_overlap
 
 import nbtoolkit as nbt
 from nbtoolkit.models.hooks import watching
-from nbtoolkit.shift import concept_pair, concept_shift, difference_of_means, t_overlap
 
 from .models.test_zoo import load, pictures
 from .zoo import FAMILIES
@@ -77,7 +77,7 @@ def test_every_family_has_its_grid_or_says_why_not(name):
             "mllama",
             "florence-2",
         }, error
-        assert "no grid of patches" in str(error) or "no picture positions" in str(error)
+        assert "no grid of patches" in str(error) or "no image positions" in str(error)
         return
     assert found.ndim == 3 and found.shape == GRIDS.get(name, found.shape) and np.ptp(found) > 0
 

@@ -11,8 +11,8 @@ import nbtoolkit as nbt
 from nbtoolkit.errors import Cancelled
 from nbtoolkit.extraction.options import ReadingPlan
 from nbtoolkit.extraction.reader import Reader
+from nbtoolkit.models.generation import greedy as run_greedy
 from nbtoolkit.models.hooks import watching
-from nbtoolkit.models.passes import greedy as run_greedy
 from nbtoolkit.text.tokens import subtoken_variants
 
 from .test_extraction import oracle

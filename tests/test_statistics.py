@@ -20,7 +20,7 @@ from nbtoolkit.metrics import (
     specificity,
     stability,
 )
-from nbtoolkit.models.encoder import TextEncoder, load_text_encoder
+from nbtoolkit.models import TextEncoder, load_text_encoder
 
 from .zoo.bert import tiny_bert
 

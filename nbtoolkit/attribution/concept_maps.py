@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..data.images import read_image
 from ..models.adapter import Model
-from ..models.grid import patch_grid
-from ..models.passes import at_positions
+from ..models.generation import states_at
+from ..models.geometry import patch_grid
 from ..types import ConceptDictionary
 
 Array = np.ndarray
@@ -70,9 +69,8 @@ def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str |
 
 def _patch_states(model: Model, image: Any, layer: int, prompt: str | None) -> Array:
     """States of an image's patches after a layer, (tiles, height, width, d_model)."""
-    with torch.inference_mode():
-        inputs = model.encode([read_image(image)], prompt)
-        (states,) = at_positions(model, inputs, [layer], model.image_mask(inputs))
+    inputs = model.inputs([read_image(image)], prompt)
+    (states,) = states_at(model, inputs, [layer], model.image_mask(inputs))
     before, shape = patch_grid(model, inputs, states.shape[1])
     grid: Array = states[0, before : before + int(np.prod(shape))].cpu().numpy().reshape(*shape, -1)
     return grid

@@ -12,7 +12,7 @@ import datasets
 from PIL import Image
 
 from ..errors import DataError
-from ..toy import scenes
+from ..toy.world.scenes import scenes
 from .images import read_image
 from .sources.columns import find_column
 from .sources.files import open_path

@@ -11,10 +11,9 @@ import numpy as np
 import torch
 
 from ..errors import ModelError, first_line
-from ..models.checks import until_end
+from ..models.generation import greedy, states_at, teacher_forced
 from ..models.hooks import LastPosition
-from ..models.passes import at_positions, forced, greedy
-from ..models.threads import fitting_threads
+from ..models.responses import until_end
 from ..text.tokens import find_tokens, tokenize_response
 from ..text.words import contains
 from .batches import Batch, batches, prepare
@@ -113,8 +112,7 @@ class Reader:
                 waiting[:1] = [b for part in parts for b in part]
                 continue
             try:
-                with torch.inference_mode(), fitting_threads(self.model.hf):
-                    rows = self._read(batch)
+                rows = self._read(batch)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
                     raise
@@ -202,13 +200,13 @@ class Reader:
         texts = [next(c for c in s["captions"] if contains(self.plan.words, c)) for s in batch.samples]
         ids = [tokenize_response(self.model.tokenizer, t) for t in texts]
         decoded = [self.model.decode(row).strip() for row in ids]
-        return ids, decoded, forced(self.model, inputs, ids, self.plan.layers)
+        return ids, decoded, teacher_forced(self.model, inputs, ids, self.plan.layers)
 
     def _read_image_positions(self, batch: Batch, inputs: dict[str, Any]) -> Rows:
         """Per image, the first of its positions whose last layer unembeds to the token (Appendix G), in two passes."""
         mask = self.model.image_mask(inputs)
         token_ids = torch.tensor([ids[0] for ids in self.plan.token_ids if len(ids) == 1], device=mask.device)
-        last = at_positions(self.model, inputs, [self.model.n_layers], mask)  # per row: (1, n_positions, d_model)
+        last = states_at(self.model, inputs, [self.model.n_layers], mask)  # per row: (1, n_positions, d_model)
         rows, picked = Rows(), torch.zeros_like(mask)
         for j, sample in enumerate(batch.samples):
             best = self.model.unembed(last[j][0]).argmax(-1).to(mask.device)
@@ -222,6 +220,6 @@ class Reader:
                 rows.captions.append(next(c for c in sample["captions"] if contains(self.plan.words, c)))
                 rows.positions.append(hit)
         if rows.ids:
-            states = at_positions(self.model, inputs, self.plan.layers, picked)
+            states = states_at(self.model, inputs, self.plan.layers, picked)
             rows.states = self._to_host(torch.cat(states, 1), rows.ids)
         return rows

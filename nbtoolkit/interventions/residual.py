@@ -13,8 +13,8 @@ from torch import Tensor
 from ..data.images import read_image
 from ..errors import MethodError
 from ..models.adapter import Model
-from ..models.anatomy import branches, head_outputs
-from ..models.hooks import entering, giving, hidden, passing_on, watching, without_slices
+from ..models.anatomy import branches, output_projection
+from ..models.hooks import constant_branch, input_states, output_states, skip_block, watching, zero_slices
 from ..types import resolve_layer, resolve_layers
 
 PARTS = ("block", "attention", "mlp")
@@ -93,13 +93,13 @@ def ablate(
         for layer in chosen:
             block, mean = model.blocks[layer - 1], None if how != "mean" else _vector(model, (means or {})[layer])
             if part == "block":
-                hook: Any = block.register_forward_hook(passing_on(mean), with_kwargs=True)
+                hook: Any = block.register_forward_hook(skip_block(mean), with_kwargs=True)
                 stack.callback(hook.remove)
             elif heads is not None:
                 stack.callback(_ablate_heads(model, block, heads).remove)
             else:
                 for i, branch in enumerate(branches(block, part)):  # the mean is that of all of them together
-                    stack.callback(branch.register_forward_hook(giving(mean if i == 0 else None)).remove)
+                    stack.callback(branch.register_forward_hook(constant_branch(mean if i == 0 else None)).remove)
         yield
 
 
@@ -254,19 +254,21 @@ def mean_contributions(
 
     def collect(layer: int, count: bool) -> Callable[..., None]:
         def hook(_module: Any, args: Any, kwargs: Any, output: Any) -> None:
-            added = hidden(output) if part != "block" else hidden(output) - entering(args, kwargs)
+            added = output_states(output)
+            if part == "block":
+                added = added - input_states(args, kwargs)
             total[layer] += added.double().flatten(0, -2).sum(0).cpu().numpy()
             n_positions[layer] += count * added.shape[:-1].numel()
 
         return hook
 
-    with contextlib.ExitStack() as stack, torch.inference_mode():
+    with contextlib.ExitStack() as stack:
         for layer in chosen:
             block = model.blocks[layer - 1]
             for i, module in enumerate([block] if part == "block" else branches(block, part)):
                 stack.callback(module.register_forward_hook(collect(layer, i == 0), with_kwargs=True).remove)
         for image in images:  # one at a time: no padding counts
-            model.hf(**model.extend(model.encode([read_image(image)], prompt), [[]]), **model.sparing)
+            model.forward(model.extend(model.inputs([read_image(image)], prompt), [[]]))
     return {layer: (total[layer] / max(1, n_positions[layer])).astype(np.float32) for layer in chosen}
 
 
@@ -288,7 +290,7 @@ def _ablate_heads(model: Model, block: Any, heads: Sequence[int]) -> Any:
     n = model.n_heads
     if not len(heads) or any(not 0 <= h < n for h in heads):
         raise MethodError(f"heads is {list(heads)}; expected heads between 0 and {n - 1}.")
-    return head_outputs(block, n).register_forward_pre_hook(without_slices(n, heads))
+    return output_projection(block, n).register_forward_pre_hook(zero_slices(n, heads))
 
 
 def _project_out(model: Model, layers: Sequence[int], direction: Tensor) -> contextlib.AbstractContextManager[None]:

@@ -1,53 +1,61 @@
-"""One vocabulary over any Hugging Face image-text-to-text model: blocks, norm, head, eyes, prompts."""
+"""One vocabulary over any Hugging Face image-text-to-text model: blocks, norm, head, vision tower, prompts."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
 
 from ..errors import ModelError
 from .anatomy import anatomy
 from .families import COMPANIONS, OVERRIDES
-
-if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
+from .geometry import image_mask
+from .inference import inference
+from .responses import append
 
 PROMPT = "Describe the image in one sentence."
 
 
 class Model:
-    """A vision-language model behind eight members; the untouched Hugging Face module is ``hf``.
+    """A vision-language model in the vocabulary of this package; the Hugging Face module itself is ``hf``, unchanged.
 
     Parameters
     ----------
     hf, processor
-        The loaded pair.
+        A loaded model and its processor.
     name, revision
         Hub id or folder, and commit.
 
     Attributes
     ----------
     blocks
-        The decoder blocks; layer l is the raw output of block l (counted from 1).
+        The decoder blocks; layer l is the raw output of block l (counted from 1), layer 0 the input of the first.
     n_layers, n_heads, d_model
-        Number of blocks, of attention heads in each, and width of the residual stream.
+        Number of blocks, attention heads per block, and width of the residual stream.
     norm, head
-        Final norm and unembedding matrix; the logits are ``scale * head(norm(states))``, capped softly at ``softcap``
-        where the model does so (both found by :func:`nbtoolkit.models.checks.calibrate` from the model's own logits).
+        Final norm and unembedding matrix; the logits are ``scale * head(norm(states))``, soft-capped at ``softcap`` if
+        the model does so (:func:`nbtoolkit.models.checks.calibrate` finds both from the model's own logits).
     vision
         The vision tower, or None.
+    family
+        What is particular to the model's family: its row of :data:`nbtoolkit.models.families.OVERRIDES`.
+    encoder_decoder
+        Whether the text is decoded from an encoder's states.
     prompt
-        What the model is asked when nothing else is given.
+        The default prompt.
+    origin
+        Source and settings with which another process can load the model; None for a model that was passed in loaded.
     """
 
     def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "") -> None:
         self.hf, self.processor = hf.eval(), processor
         self.name, self.revision = name or type(hf).__name__, revision
-        self.origin: tuple[str, dict[str, Any]] | None = None  # how another process can load it
+        self.origin: tuple[str, dict[str, Any]] | None = None
         self.family = OVERRIDES.get(hf.config.model_type, {})
         self.prompt = str(self.family.get("prompt", PROMPT))
         _, self.blocks, self.norm, self.head, self.vision = anatomy(hf)
@@ -62,6 +70,8 @@ class Model:
                 f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected the one of AutoProcessor."
             )
         self.tokenizer.padding_side = "right" if self.encoder_decoder else "left"
+        takes = inspect.signature(hf.forward).parameters
+        self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
     @property
     def tokenizer(self) -> Any:
@@ -70,22 +80,28 @@ class Model:
 
     @property
     def device(self) -> Any:
-        """Where the inputs go."""
+        """Device of the inputs."""
         return self.hf.get_input_embeddings().weight.device
 
     @property
     def pad(self) -> int:
-        """Id that fills short rows."""
+        """Id that pads short rows."""
         ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
         return int(next(i for i in ids if i is not None))
 
     @property
     def equal_lengths(self) -> bool:
-        """Tell whether a batch must hold prompts of one length, because padding changes this family's answers."""
+        """Whether a batch must hold prompts of one length, because padding changes the responses of this family."""
         return self.encoder_decoder or bool(self.family.get("equal_lengths"))
 
     def text(self, prompt: str | None = None) -> str:
-        """Give the prompt as the model wants it: through its chat template where it has one."""
+        """Render a prompt as the model expects it: through its chat template if it has one.
+
+        Parameters
+        ----------
+        prompt
+            A question or instruction; the default prompt if None.
+        """
         words = self.prompt if prompt is None else prompt
         if getattr(self.processor, "chat_template", None):
             content = [{"type": "image"}, {"type": "text", "text": words}]
@@ -95,20 +111,43 @@ class Model:
         image = getattr(self.processor, "image_token", "<image>")
         return str(self.family.get("ask", "{image}\n{words}")).format(image=image, words=words)
 
-    def encode(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
-        """Make the model's inputs for pictures and one prompt, padded as the family wants it, on the model's device.
+    def inputs(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
+        """Make the model's inputs from images and one prompt, padded as the family requires, on the model's device.
+
+        Parameters
+        ----------
+        images
+            PIL images, one per row.
+        prompt
+            The prompt of every row; the default prompt if None.
 
         Returns
         -------
         dict
-            ``input_ids`` and ``attention_mask`` (n, positions), and what the family adds (``pixel_values`` …).
+            ``input_ids`` and ``attention_mask`` (n, positions), and the family's own inputs (``pixel_values`` …).
         """
         return self.place(self.prepare(images, prompt))
 
+    def encode(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
+        """Alias of :meth:`inputs`: its name in release 0.1.
+
+        Parameters
+        ----------
+        images, prompt
+            As for :meth:`inputs`.
+        """
+        return self.inputs(images, prompt)
+
     def prepare(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Any]:
-        """Run the processor only, on the CPU: what :meth:`encode` does before anything moves to the model's device."""
+        """Run the processor only, on the CPU: the part of :meth:`inputs` that needs no device.
+
+        Parameters
+        ----------
+        images, prompt
+            As for :meth:`inputs`.
+        """
         text, begin = self.text(prompt), self.tokenizer.bos_token
-        once = {"add_special_tokens": False} if begin and text.startswith(begin) else {}  # the template has written it
+        once = {"add_special_tokens": False} if begin and text.startswith(begin) else {}  # the template wrote it
         inputs = dict(
             self.processor(
                 images=[[im] for im in images], text=[text] * len(images), padding=True, return_tensors="pt", **once
@@ -122,96 +161,96 @@ class Model:
         return inputs
 
     def place(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Move inputs to the model's device, pictures in the model's number format."""
+        """Move inputs to the model's device, images in the model's number format.
+
+        Parameters
+        ----------
+        inputs
+            From :meth:`prepare`.
+        """
         return {k: self._move(v) for k, v in inputs.items()}
 
     def _move(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
             return type(value)(self._move(v) for v in value)
-        if not hasattr(value, "is_floating_point"):
+        if not isinstance(value, torch.Tensor):
             return value
-        return (
-            value.to(self.device, self.hf.dtype, non_blocking=True)
-            if value.is_floating_point()
-            else value.to(self.device, non_blocking=True)
-        )
+        kind = self.hf.dtype if value.is_floating_point() else value.dtype
+        return value.to(self.device, kind, non_blocking=True)
 
     def extend(self, inputs: dict[str, Any], sequences: Sequence[Sequence[int]]) -> dict[str, Any]:
-        """Append given answers to the inputs, for one teacher-forced pass.
+        """Append responses to the inputs, for one teacher-forced pass.
 
         Parameters
         ----------
         inputs
-            What :meth:`encode` gave.
+            From :meth:`inputs`.
         sequences
-            Ids of each row's answer; shorter ones are padded on the right.
+            Ids of each row's response; shorter ones are padded on the right.
 
         Returns
         -------
         dict
-            Inputs of a forward pass; the last ``longest + 1`` positions predict the answers and what follows.
+            Inputs of a forward pass; the last ``longest + 1`` positions predict the responses and what follows them.
         """
-        import torch
-
-        longest = max(map(len, sequences), default=0)
-        kind = {"dtype": torch.long, "device": inputs["input_ids"].device}
-        tail = torch.tensor([[*row, *[self.pad] * (longest - len(row))] for row in sequences], **kind).reshape(
-            len(sequences), longest
-        )
-        live = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in sequences], **kind).reshape(
-            len(sequences), longest
-        )
-        if self.encoder_decoder:
-            start = self.hf.generation_config.decoder_start_token_id
-            start = self.hf.config.get_text_config(decoder=True).decoder_start_token_id if start is None else start
-            return inputs | {"decoder_input_ids": torch.cat([torch.full((len(sequences), 1), start, **kind), tail], 1)}
-        full = inputs | {
-            "input_ids": torch.cat([inputs["input_ids"], tail], 1),
-            "attention_mask": torch.cat([inputs["attention_mask"], live], 1),
-        }
-        for name in COMPANIONS:
-            if name in inputs:
-                fill = self.family.get("fill", {}).get(name, 0)
-                full[name] = torch.cat([inputs[name], torch.full_like(tail, fill).to(inputs[name].dtype)], 1)
-        for name in self.family.get("repeat", ()):
-            if name in inputs:
-                full[name] = torch.cat(
-                    [inputs[name], inputs[name][:, -1:].expand(-1, longest, *inputs[name].shape[2:])], 1
-                )
-        return full
-
-    @property
-    def sparing(self) -> dict[str, int]:
-        """Arguments with which a forward pass computes the last position's logits only, where the model can."""
-        return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(self.hf.forward).parameters else {}
+        return append(self, inputs, sequences)
 
     def image_mask(self, inputs: dict[str, Any]) -> Tensor:
-        """Tell which positions of the residual stream are the picture's: (n, positions), true or false.
+        """Mark the positions of the residual stream that hold the image; see :func:`nbtoolkit.models.geometry.image_mask`.
 
-        Raises
-        ------
-        ModelError
-            The family shows the picture to its blocks another way (cross-attention, an encoder).
+        Parameters
+        ----------
+        inputs
+            From :meth:`inputs`.
+
+        Returns
+        -------
+        (n, positions) bool
         """
-        import torch
+        return image_mask(self, inputs)
 
-        config, ids = self.hf.config, inputs["input_ids"]
-        if "image_embeds_position_mask" in inputs:
-            return inputs["image_embeds_position_mask"].bool()
-        if self.family.get("image_key") == "prefix":
-            n = (config.vision_config.image_size // config.vision_config.patch_size) ** 2 + 1
-            ones = torch.ones(len(ids), n, dtype=torch.bool, device=ids.device)
-            return torch.cat([ones, torch.zeros_like(ids, dtype=torch.bool)], 1)
-        keys = (self.family["image_key"],) if "image_key" in self.family else ("image_token_id", "image_token_index")
-        found = next((getattr(config, k) for k in keys if k and getattr(config, k, None) is not None), None)
-        if found is None or self.encoder_decoder:
-            raise ModelError(
-                f"{self.name} has no picture positions in its decoder's stream; where='visual' needs a model that puts the picture among the words."
-            )
-        return ids == found
+    def forward(self, inputs: dict[str, Any], *, gradient: bool = False) -> Any:
+        """Run one forward pass, with the logits of the last position only where the model can restrict them.
 
-    def unembed(self, states: Any, *, norm: bool = True) -> Any:
-        """Logits of residual-stream vectors, as the model itself would read them at its last layer.
+        Parameters
+        ----------
+        inputs
+            From :meth:`extend`.
+        gradient
+            Record gradients; without, the pass runs in inference mode.
+
+        Returns
+        -------
+        transformers.utils.ModelOutput
+            The output of ``hf``.
+        """
+        with inference(self.hf, gradient=gradient):
+            return self.hf(**inputs, **self._last_logits)
+
+    def generate(self, inputs: dict[str, Any], max_new_tokens: int, **settings: Any) -> Tensor:
+        """Generate greedily, in inference mode.
+
+        Parameters
+        ----------
+        inputs
+            From :meth:`inputs`.
+        max_new_tokens
+            Length limit of a response, in tokens.
+        **settings
+            Further arguments of ``hf.generate``.
+
+        Returns
+        -------
+        (n, positions) Tensor
+            Ids as ``hf.generate`` returns them: for most families the prompt's, then the response's.
+        """
+        greedy = {"do_sample": False, "num_beams": 1, "pad_token_id": self.pad}
+        with inference(self.hf):
+            ids: Tensor = self.hf.generate(**inputs, max_new_tokens=max_new_tokens, **greedy, **settings)
+        return ids
+
+    def unembed(self, states: Any, *, norm: bool = True, gradient: bool = False) -> Any:
+        """Logits of residual-stream vectors, as the model itself computes them from its last layer.
 
         Parameters
         ----------
@@ -219,30 +258,30 @@ class Model:
             A numpy array or a torch tensor.
         norm
             Apply the final norm first. The paper grounds concepts without it (section 3.3).
+        gradient
+            Let gradients pass to ``states``, a tensor; without, the product runs in inference mode.
 
         Returns
         -------
         (…, n_vocabulary)
             float32, of the same kind as the input.
         """
-        import torch
-
-        given = isinstance(states, torch.Tensor)
-        with torch.no_grad():
-            logits = self.logits(states if given else torch.tensor(np.asarray(states)), norm=norm)
-        return logits if given else logits.cpu().numpy()
-
-    def logits(self, states: Tensor, *, norm: bool = True) -> Tensor:
-        """Do as :meth:`unembed` does, in torch, so that gradients pass."""
-        import torch
-
+        tensor = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
         weight: Any = self.head.weight
-        h = states.to(next(self.norm.parameters(), weight).device, weight.dtype)
-        logits: Tensor = self.head((self.norm(h) if norm else h).to(weight.device)).float() * self.scale
-        return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+        with inference(self.hf, gradient=gradient):
+            h = tensor.to(next(self.norm.parameters(), weight).device, weight.dtype)
+            logits: Tensor = self.head((self.norm(h) if norm else h).to(weight.device)).float() * self.scale
+            logits = self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+        return logits if tensor is states else logits.detach().cpu().numpy()
 
     def decode(self, ids: Any) -> str:
-        """Text of generated ids, without special tokens."""
+        """Text of generated ids, without special tokens.
+
+        Parameters
+        ----------
+        ids : (n,)
+            Token ids: a list, an array or a tensor.
+        """
         return str(self.tokenizer.decode(np.asarray(ids).tolist(), skip_special_tokens=True))
 
     def __repr__(self) -> str:

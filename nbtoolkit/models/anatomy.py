@@ -1,41 +1,27 @@
-"""Where a model keeps its decoder blocks, final norm, head and eyes: found from its structure, without running it."""
+"""The parts of a model: decoder blocks, final norm, head and vision tower, found from its structure without running it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from torch import nn
 
 from ..errors import ModelError
 from .families import NOT_A_DECODER_BLOCK, OVERRIDES
 
-if TYPE_CHECKING:
-    from torch import nn
-
-
-def find_blocks(hf: Any) -> tuple[str, nn.ModuleList]:
-    """Find the list of decoder blocks: of the configured length, on the shortest path, outside any vision part or encoder."""
-    from torch import nn
-
-    wanted = getattr(hf.config.get_text_config(decoder=True), "num_hidden_layers", None)
-    modules = dict(hf.named_modules())
-    found = []
-    for name, module in modules.items():
-        if not (isinstance(module, nn.ModuleList) and len(module) and any(True for _ in module[0].children())):
-            continue
-        pieces = name.lower().split(".")
-        odd = any(part in piece for part in NOT_A_DECODER_BLOCK for piece in pieces)
-        ends = [i for i, piece in enumerate(pieces) if piece == "encoder"]
-        if not odd and not any(".".join([*pieces[:i], "decoder"]) in modules for i in ends):
-            found.append((len(module) != wanted, name.count("."), name, module))
-    if not found:
-        raise ModelError(
-            f"No list of decoder blocks was found in {type(hf).__name__}; expected a language model inside."
-        )
-    _, _, name, module = min(found, key=lambda row: row[:3])
-    return name, module
-
 
 class Anatomy(NamedTuple):
-    """Where a model keeps what we need; found without running it, so it also works on the meta device."""
+    """The parts of a model; found without running it, so it also works on the meta device.
+
+    Attributes
+    ----------
+    path
+        Dotted path of the decoder blocks, from the Hugging Face model.
+    blocks, norm, head
+        Decoder blocks, final norm (the identity if there is none) and unembedding matrix.
+    vision
+        Vision tower, or None.
+    """
 
     path: str
     blocks: nn.ModuleList
@@ -45,17 +31,20 @@ class Anatomy(NamedTuple):
 
 
 def anatomy(hf: Any) -> Anatomy:
-    """Find decoder blocks, final norm, head and vision tower; a row of ``families.OVERRIDES`` says what is elsewhere.
+    """Find decoder blocks, final norm, head and vision tower; a row of ``families.OVERRIDES`` takes precedence.
+
+    Parameters
+    ----------
+    hf
+        A Hugging Face model.
 
     Raises
     ------
     ModelError
-        No decoder blocks, or no head.
+        It has no decoder blocks, or no head.
     """
-    from torch import nn
-
     row = OVERRIDES.get(hf.config.model_type, {})
-    path, blocks = (row["blocks"], hf.get_submodule(row["blocks"])) if "blocks" in row else find_blocks(hf)
+    path, blocks = (row["blocks"], hf.get_submodule(row["blocks"])) if "blocks" in row else _find_blocks(hf)
     head = hf.get_submodule(row["head"]) if "head" in row else hf.get_output_embeddings()
     if head is None:
         raise ModelError(
@@ -70,48 +59,87 @@ def anatomy(hf: Any) -> Anatomy:
     return Anatomy(path, blocks, norm, head, None if vision is hf else vision)
 
 
-# where blocks keep what they add to the stream, first match first; a family's block may have several of one kind
+def _find_blocks(hf: Any) -> tuple[str, nn.ModuleList]:
+    """Path and list of the decoder blocks: of the configured length, on the shortest path, outside vision parts and encoders."""
+    n_layers = getattr(hf.config.get_text_config(decoder=True), "num_hidden_layers", None)
+    modules = dict(hf.named_modules())
+    candidates = []
+    for name, module in modules.items():
+        if not (isinstance(module, nn.ModuleList) and len(module) and any(True for _ in module[0].children())):
+            continue
+        pieces = name.lower().split(".")
+        other = any(part in piece for part in NOT_A_DECODER_BLOCK for piece in pieces)
+        encoders = [i for i, piece in enumerate(pieces) if piece == "encoder"]
+        if not other and not any(".".join([*pieces[:i], "decoder"]) in modules for i in encoders):
+            candidates.append((len(module) != n_layers, name.count("."), name, module))
+    if not candidates:
+        raise ModelError(f"{type(hf).__name__} has no list of decoder blocks; expected a language model inside.")
+    _, _, name, module = min(candidates, key=lambda row: row[:3])
+    return name, module
+
+
+# names of the modules whose outputs a block adds to the residual stream; a block may have several of one kind
 BRANCHES = {
-    "attention": ("attention.output.dense", "self_attn", "linear_attn", "attention", "attn", "cross_attn", "encoder_attn", "crossattention.output.dense",
-                  "layer.0.SelfAttention", "layer.1.EncDecAttention"),
+    "attention": ("attention.output.dense", "self_attn", "linear_attn", "attention", "attn", "cross_attn", "encoder_attn",
+                  "crossattention.output.dense", "layer.0.SelfAttention", "layer.1.EncDecAttention"),
     "mlp": ("mlp", "feed_forward", "ffn", "block_sparse_moe", "moe", "fc2", "output.dense", "layer.2.DenseReluDense"),
 }  # fmt: skip
-OUT = ("o_proj", "out_proj", "c_proj", "dense", "attn_out", "wo", "o")
+OUTPUT_PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "attn_out", "wo", "o")
 
 
 def branches(block: nn.Module, kind: str) -> list[nn.Module]:
-    """Find the modules whose outputs are a block's attention, or its MLP: more than one where it also attends elsewhere.
+    """Find the modules whose outputs are a block's attention or its MLP: several if it also has cross-attention.
+
+    Parameters
+    ----------
+    block
+        A decoder block.
+    kind
+        ``"attention"`` or ``"mlp"``.
 
     Raises
     ------
     ModelError
-        The block has none by a name that is known.
+        The block has none under a known name.
     """
     modules = dict(block.named_modules())
-    found = [name for name in BRANCHES[kind] if name in modules]
-    outer = [n for n in found if not any(m.startswith(n + ".") for m in found)]  # the part without its own residual sum
+    names = [name for name in BRANCHES[kind] if name in modules]
+    outer = [
+        n for n in names if not any(m.startswith(n + ".") for m in names)
+    ]  # the part without a residual sum inside
     if not outer:
         raise ModelError(
-            f"{type(block).__name__} has no {kind} by a name that is known; its parts are {', '.join(n for n, _ in block.named_children())}. Use part='block'."
+            f"{type(block).__name__} has no {kind} under a known name; its parts are {', '.join(n for n, _ in block.named_children())}. Use part='block'."
         )
     return [modules[name] for name in outer]
 
 
-def head_outputs(block: nn.Module, n_heads: int) -> nn.Linear:
-    """Find the matrix that brings the heads of a block's own attention back to the stream: its input is one slice a head.
+def output_projection(block: nn.Module, n_heads: int) -> nn.Linear:
+    """Find the matrix that writes a block's attention heads to the residual stream: its input is one slice per head.
+
+    Parameters
+    ----------
+    block
+        A decoder block.
+    n_heads
+        Number of its attention heads.
 
     Raises
     ------
     ModelError
-        There is none, or its input does not divide by the heads.
+        There is none, or the size of its input is no multiple of ``n_heads``.
     """
     first = branches(block, "attention")[0]
     modules = {"": first} | dict(first.named_modules())
-    named: list[Any] = [
-        m for name, m in modules.items() if name.rpartition(".")[2] in OUT or (not name and hasattr(m, "in_features"))
+    matrices: list[Any] = [
+        m
+        for name, m in modules.items()
+        if name.rpartition(".")[2] in OUTPUT_PROJECTIONS or (not name and hasattr(m, "in_features"))
     ]
-    if not named or named[-1].in_features % n_heads:
-        raise ModelError(f"The heads of {type(first).__name__} cannot be told apart; expected an output matrix whose input divides by {n_heads} heads. "
-                         "Use part='attention' without heads.")  # fmt: skip
-    matrix: nn.Linear = named[-1]
+    if not matrices or matrices[-1].in_features % n_heads:
+        raise ModelError(
+            f"The heads of {type(first).__name__} cannot be separated; expected an output projection whose input is {n_heads} equal slices. "
+            "Use part='attention' without heads."
+        )
+    matrix: nn.Linear = matrices[-1]
     return matrix

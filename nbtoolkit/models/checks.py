@@ -1,24 +1,37 @@
-"""What must hold before a model's states mean anything; checked when it is loaded, and more of it on request."""
+"""Checks that a model's states mean what they should: the cheap ones when it is loaded, all of them on request."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
 
 from ..errors import ModelError, first_line
 from .adapter import Model
+from .generation import greedy, teacher_forced
 from .hooks import LastPosition, watching
-from .passes import forced, greedy
-from .threads import fitting_threads
+from .responses import until_end, until_placeholder
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what should hold, whether it does, by what figure, and why a model is refused where it does not."""
+    """One check of a model.
+
+    Attributes
+    ----------
+    what
+        The property that should hold.
+    ok
+        Whether it does.
+    detail
+        The figure behind it.
+    refusal
+        The reason to refuse the model if it does not hold; empty for checks that refuse no model.
+    """
 
     what: str
     ok: bool
@@ -28,7 +41,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """Checks of a model; prints as a table."""
+    """Checks of a model; prints as a table.
+
+    Attributes
+    ----------
+    model
+        The model in one line.
+    checks
+        Its checks, in order.
+    """
 
     model: str
     checks: tuple[Check, ...]
@@ -46,36 +67,48 @@ class Report:
 
 
 def calibrate(model: Model, states: Any, logits: Any) -> float:
-    """Find how the model turns its head's output into logits, and return the relative difference that remains.
+    """Set the model's ``scale`` and ``softcap`` to those that map its head's output to its own logits best.
 
     Parameters
     ----------
     model
-        Its ``scale`` and ``softcap`` are set to what fits best.
-    states, logits : (n, d_model), (n, n_vocabulary)
-        The last layer's states at some positions, and the model's own logits there.
+        The adapter, which is changed.
+    states : (n, d_model)
+        The last layer's states at some positions.
+    logits : (n, n_vocabulary)
+        The model's own logits there.
+
+    Returns
+    -------
+    float
+        The largest difference that remains, relative to the largest logit; no unit.
     """
     text = model.hf.config.get_text_config(decoder=True)
-    asked = {name: getattr(text, name, None) for name in ("logit_scale", "logits_scaling", "final_logit_softcapping")}
-    scales = [1.0, asked["logit_scale"] or 1.0, 1 / (asked["logits_scaling"] or 1.0), model.d_model**-0.5]
+    config = {name: getattr(text, name, None) for name in ("logit_scale", "logits_scaling", "final_logit_softcapping")}
+    scales = [1.0, config["logit_scale"] or 1.0, 1 / (config["logits_scaling"] or 1.0), model.d_model**-0.5]
     best = (np.inf, 1.0, 0.0)
     for scale in dict.fromkeys(scales):
-        for softcap in dict.fromkeys((0.0, float(asked["final_logit_softcapping"] or 0.0))):
+        for softcap in dict.fromkeys((0.0, float(config["final_logit_softcapping"] or 0.0))):
             model.scale, model.softcap = scale, softcap
             best = min(best, (relative_gap(model.unembed(states), logits.float()), scale, softcap))
-    remains, model.scale, model.softcap = best
-    return remains
+    gap, model.scale, model.softcap = best
+    return gap
 
 
 def check_adapter(model: Model) -> Report:
-    """Run the load-time checks on two noise pictures: two forward passes.
+    """Run the load-time checks on two noise images: two forward passes.
+
+    Parameters
+    ----------
+    model
+        The adapter; its ``scale`` and ``softcap`` are set.
 
     Raises
     ------
     ModelError
         A check fails; the message says which, and by how much.
     """
-    report = Report(model.name, tuple(_cheap(model, noise(2), None)))
+    report = Report(model.name, tuple(_load_checks(model, _noise(2), None)))
     for check in report.checks:
         if not check.ok:
             raise ModelError(f"{model.name} was refused: {check.refusal}.")
@@ -85,16 +118,18 @@ def check_adapter(model: Model) -> Report:
 def check_model(
     model: Model, images: Sequence[Any] | None = None, prompt: str | None = None, max_new_tokens: int = 8
 ) -> Report:
-    """Check everything that extraction relies on, and say by what figure each point holds.
+    """Check everything that extraction relies on, with the figure behind each check.
 
     Parameters
     ----------
     model
         A model of :func:`nbtoolkit.load_model` (load it with ``check=False`` to see why it is refused).
     images
-        At least two pictures of different sizes; noise where not given.
-    prompt, max_new_tokens
-        As for :func:`nbtoolkit.extract`.
+        At least two PIL images of different sizes; noise images if None.
+    prompt
+        The prompt; the model's default if None.
+    max_new_tokens
+        Length limit of a response, in tokens.
 
     Returns
     -------
@@ -107,131 +142,127 @@ def check_model(
     >>> nbt.check_model(nbt.load_model("toy")).ok
     True
     """
-    pictures = list(noise(3) if images is None else images)
-    checks = _cheap(model, pictures[:1] * 2 if len(pictures) < 2 else pictures[:2], prompt)
-    return Report(repr(model), (*checks, *_costly(model, pictures, prompt, max_new_tokens)))
+    samples = list(_noise(3) if images is None else images)
+    checks = _load_checks(model, samples[:1] * 2 if len(samples) < 2 else samples[:2], prompt)
+    return Report(repr(model), (*checks, *_batch_checks(model, samples, prompt, max_new_tokens)))
 
 
-def noise(n: int) -> list[Any]:
-    """Draw pictures of random blocks of colour; only the third has another size, so that two of them make an unpadded batch."""
-    from PIL import Image
+def relative_gap(a: Any, b: Any) -> float:
+    """Largest difference between two tensors, relative to the largest entry of the second; 0 for empty ones.
 
+    Parameters
+    ----------
+    a, b
+        Tensors of one shape.
+    """
+    return float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) if b.numel() else 0.0
+
+
+def _noise(n: int) -> list[Any]:
+    """Images of random blocks of colour; only the third has another size, so that two of them make an unpadded batch."""
     rng = np.random.default_rng(0)
     blocks = [Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)) for _ in range(n)]
     return [block.resize((96, 64) if i == 2 else (96, 96)) for i, block in enumerate(blocks)]
 
 
 def _tolerance(model: Model) -> float:
-    import torch
-
     return 1e-4 if model.hf.dtype == torch.float32 else 3e-2
 
 
-def _cheap(model: Model, pictures: Sequence[Any], prompt: str | None) -> list[Check]:
-    import torch
-
-    fired: dict[int, int] = {}
+def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> list[Check]:
+    counts: dict[int, int] = {}
     last: list[Any] = []
 
-    def look(layer: int, states: Any) -> None:
-        fired[layer] = fired.get(layer, 0) + 1
+    def count(layer: int, states: Any) -> None:
+        counts[layer] = counts.get(layer, 0) + 1
         if layer == model.n_layers:
             last.append(states[:, -1])
 
-    with torch.no_grad(), fitting_threads(model.hf):
-        try:
-            inputs = model.extend(model.encode(pictures, prompt), [[] for _ in pictures])
-            plain = model.hf(**inputs, **model.sparing).logits
-            with watching(model.blocks, look):
-                watched = model.hf(**inputs, **model.sparing).logits
-        except (ValueError, TypeError, RuntimeError, KeyError, IndexError, AttributeError) as error:
-            raise ModelError(f"{model.name} was refused: it cannot read two pictures with the prompt {model.text(prompt)!r} "
-                             f"({type(error).__name__}: {first_line(error)}). Give the processor that belongs to it.") from error  # fmt: skip
-    wrong = sorted(layer for layer in range(model.n_layers + 1) if fired.get(layer) != 1)
-    moved = (plain - watched).abs().max().item()
+    try:
+        inputs = model.extend(model.inputs(images, prompt), [[] for _ in images])
+        plain = model.forward(inputs).logits
+        with watching(model.blocks, count):
+            hooked = model.forward(inputs).logits
+    except (ValueError, TypeError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+        raise ModelError(
+            f"{model.name} was refused: it cannot read two images with the prompt {model.text(prompt)!r} "
+            f"({type(error).__name__}: {first_line(error)}). Give the processor that belongs to it."
+        ) from error
+    n_points = model.n_layers + 1
+    wrong = [layer for layer in range(n_points) if counts.get(layer) != 1]
+    change = (plain - hooked).abs().max().item()
     checks = [
-        Check("hooks fire once a forward pass", not wrong, f"at {model.n_layers + 1 - len(wrong)} of {model.n_layers + 1} points",
-              f"hooks at layers {wrong} fired {[fired.get(i, 0) for i in wrong]} times a forward pass; expected once"),
-        Check("a hook that only looks changes no logit", moved == 0, f"largest change {moved:.2g}",
-              f"hooks that only look change its logits by up to {moved:.2g}; expected 0"),
-    ]  # fmt: skip
+        Check(
+            "hooks fire once per forward pass",
+            not wrong,
+            f"at {n_points - len(wrong)} of {n_points} points",
+            f"hooks at layers {wrong} fired {[counts.get(i, 0) for i in wrong]} times per forward pass; expected once",
+        ),
+        Check(
+            "a hook that only reads changes no logit",
+            change == 0,
+            f"largest change {change:.2g}",
+            f"hooks that only read change its logits by up to {change:.2g}; expected 0",
+        ),
+    ]
     if last:
-        gap = calibrate(model, last[0], watched[:, -1])
-        note = (f", scale {model.scale:.3g}" if model.scale != 1 else "") + (
-            f", softcap {model.softcap:g}" if model.softcap else ""
+        checks.append(_unembedding_check(model, calibrate(model, last[0], hooked[:, -1])))
+    difference = (plain[0, -1] - plain[1, -1]).abs().max().item()
+    checks.append(
+        Check(
+            "two different images give different logits",
+            difference > 0,
+            f"largest difference {difference:.2g}",
+            "two different images give the same logits, so the image does not reach them. Check its processor and prompt",
         )
-        checks.append(Check("the last layer unembeds to the model's own logits", gap < _tolerance(model), f"relative difference {gap:.2g}{note}",
-                            f"its last layer unembeds to other logits than its own (relative difference {gap:.2g})"))  # fmt: skip
-    seen = (plain[0, -1] - plain[1, -1]).abs().max().item()
-    checks.append(Check("two different pictures give different logits", seen > 0, f"largest difference {seen:.2g}",
-                        "two different pictures give the same logits, so it does not look at them. Check its processor and prompt"))  # fmt: skip
+    )
     return checks
 
 
-def _costly(model: Model, pictures: Sequence[Any], prompt: str | None, max_new_tokens: int) -> list[Check]:
-    import torch
+def _unembedding_check(model: Model, gap: float) -> Check:
+    scale = f", scale {model.scale:.3g}" if model.scale != 1 else ""
+    softcap = f", softcap {model.softcap:g}" if model.softcap else ""
+    return Check(
+        "the last layer unembeds to the model's own logits",
+        gap < _tolerance(model),
+        f"relative difference {gap:.2g}{scale}{softcap}",
+        f"its last layer unembeds to other logits than its own (relative difference {gap:.2g})",
+    )
 
+
+def _batch_checks(model: Model, images: Sequence[Any], prompt: str | None, max_new_tokens: int) -> list[Check]:
     layers = range(model.n_layers + 1)
 
-    def caption(part: Sequence[Any]) -> tuple[Any, list[list[int]], Any]:
-        inputs, keep = model.encode(part, prompt), LastPosition(layers, max_new_tokens)
+    def caption(batch: Sequence[Any]) -> tuple[Any, list[list[int]], Any]:
+        inputs, keep = model.inputs(batch, prompt), LastPosition(layers, max_new_tokens)
         ids = greedy(model, inputs, keep)
         return inputs, ids, keep.buffer[:, : keep.steps]
 
-    with torch.inference_mode(), fitting_threads(model.hf):
-        alone = [caption([p]) for p in pictures]
-        ends = [until_end(model, ids[0]) for _, ids, _ in alone]
-        _, ids, states = caption(pictures[:2] if model.equal_lengths else pictures)
-        together = [(row, states[:, :, j]) for j, row in enumerate(ids)]
-        same = [until_end(model, row) == ends[k] for k, (row, _) in enumerate(together)]
-        apart = [
-            relative_gap(states[:, : len(ends[k])], alone[k][2][:, : len(ends[k]), 0])
-            for k, (_, states) in enumerate(together)
-            if same[k] and ends[k]
-        ]
-        read = []
-        for inputs, ids, states in alone:
-            answer = _before_placeholder(model, ids[0])
-            read.append(
-                relative_gap(forced(model, inputs, [answer], layers)[:, : len(answer), 0], states[:, : len(answer), 0])
-            )
+    single = [caption([image]) for image in images]
+    responses = [until_end(model, ids[0]) for _, ids, _ in single]
+    _, rows, states = caption(images[:2] if model.equal_lengths else images)
+    equal = [until_end(model, row) == responses[k] for k, row in enumerate(rows)]
+    batch_gaps = [
+        relative_gap(states[:, : len(responses[k]), k], single[k][2][:, : len(responses[k]), 0])
+        for k in range(len(rows))
+        if equal[k] and responses[k]
+    ]
+    forced_gaps = []
+    for inputs, ids, generated in single:
+        response = until_placeholder(model, ids[0])
+        forced = teacher_forced(model, inputs, [response], layers)
+        forced_gaps.append(relative_gap(forced[:, : len(response), 0], generated[:, : len(response), 0]))
     limit = 10 * _tolerance(model)
-    size = len(together)
     return [
-        Check("a batch captions as one by one", all(same), f"{sum(same)} of {size} captions equal"),
+        Check("batched and single captions are equal", all(equal), f"{sum(equal)} of {len(rows)} captions equal"),
         Check(
-            "a batch gives the states of one by one",
-            max(apart, default=0.0) < limit,
-            f"relative difference {max(apart, default=0.0):.2g}",
+            "batched and single states are equal",
+            max(batch_gaps, default=0.0) < limit,
+            f"relative difference {max(batch_gaps, default=0.0):.2g}",
         ),
         Check(
-            "generating gives the states of one teacher-forced pass",
-            max(read) < limit,
-            f"relative difference {max(read):.2g}",
+            "generated and teacher-forced states are equal",
+            max(forced_gaps) < limit,
+            f"relative difference {max(forced_gaps):.2g}",
         ),
     ]
-
-
-def _before_placeholder(model: Model, ids: Sequence[int]) -> list[int]:
-    """Cut an answer where the model wrote a picture's placeholder: no family reads that back."""
-    keys = ("image_token_id", "image_token_index", "image_patch_id", "video_token_id", "video_token_index")
-    never = {getattr(model.hf.config, key, None) for key in keys}
-    return list(itertools.takewhile(lambda i: i not in never, ids))
-
-
-def relative_gap(a: Any, b: Any) -> float:
-    """Largest difference, relative to the largest entry of ``b``; 0 where there is nothing to compare."""
-    return float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) if b.numel() else 0.0
-
-
-def until_end(model: Model, ids: Sequence[int]) -> list[int]:
-    """Cut generated ids at the first end or padding id."""
-    ends = model.hf.generation_config.eos_token_id
-    stop = {*(ends if isinstance(ends, list) else [ends]), model.tokenizer.eos_token_id, model.tokenizer.pad_token_id}
-    return list(ids[: next((k for k, i in enumerate(ids) if i in stop), len(ids))])
-
-
-def answer(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[list[int]]:
-    """Let the model answer greedily: the ids of each answer, up to its end."""
-    with fitting_threads(model.hf):
-        return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]

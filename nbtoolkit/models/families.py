@@ -1,17 +1,25 @@
-"""What differs between model families, as data: a row for each odd one, keyed by ``config.model_type``; the rest is detected.
+"""What differs between model families, as data: one row per family that deviates from what :mod:`.anatomy` detects.
 
-=================  =========================================================================================
-``blocks, head, vision``  dotted paths from the Hugging Face model
-``norm``           dotted path of the final norm; ``None`` where there is none
-``ask``            how a prompt is written where the processor has no chat template; ``{image}`` is the placeholder
-``prompt``         what the family is asked by default
-``equal_lengths``  padded batches give other answers (positions count the padding): batches hold one length only
-``cut_end``        the tokenizer closes the prompt with an end token, which must go before the model can go on
-``fill``           what generated positions get in an input that goes along with the ids; 0 where not said
-``repeat``         inputs whose last row is repeated for generated positions
-``patches``        false where the picture's positions are made by queries, and lie nowhere in the picture
-``image_key``      configuration key of the id at picture positions, or ``prefix`` where the model puts them in front
-=================  =========================================================================================
+Rows are keyed by ``config.model_type``. A row may hold:
+
+====================  =========================================================================================
+``blocks``            dotted path of the decoder blocks, from the Hugging Face model
+``head``              dotted path of the unembedding matrix
+``norm``              dotted path of the final norm; ``None`` if there is none
+``vision``            dotted path of the vision tower
+``ask``               format of a prompt if the processor has no chat template; ``{image}`` is the placeholder
+``prompt``            the family's default prompt
+``equal_lengths``     padding changes the responses (positions count it): batches hold prompts of one length
+``cut_end``           the tokenizer closes the prompt with an end token, which is cut before generation
+``fill``              value of generated positions, per input that runs along with the ids; 0 by default
+``repeat``            inputs whose last row is repeated for generated positions
+``patches``           false if queries (a Q-Former, a resampler) make the image positions, which are no patches then
+``image_key``         configuration key of the id at image positions, or ``prefix`` if the model prepends them
+====================  =========================================================================================
+
+To add a family, load one of its checkpoints with ``check=False`` and print ``check_model(model)``. If every check is
+ok, it needs no row. Else add a row with the keys above that correct it, and a small random model of the family to
+``tests/zoo``, whose tests hold for every family.
 """
 
 from __future__ import annotations
@@ -37,9 +45,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "phi4_multimodal": {"vision": "model.embed_tokens_extend.image_embed.img_processor", "equal_lengths": True},
 }  # fmt: skip
 
-COMPANIONS = (
-    "token_type_ids",
-    "mm_token_type_ids",
-    "image_embeds_position_mask",
-)  # one entry an id, in every family that has them
+# inputs with one entry per id
+COMPANIONS = ("token_type_ids", "mm_token_type_ids", "image_embeds_position_mask")
+# parts of module names outside the decoder
 NOT_A_DECODER_BLOCK = ("vision", "visual", "image", "audio", "speech", "qformer", "resampler", "perceiver", "mtp")

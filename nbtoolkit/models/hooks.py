@@ -1,59 +1,91 @@
-"""Plain torch hooks that read the residual stream, and are gone when the block ends."""
+"""Plain torch hooks that read and replace the residual stream; they are removed when their ``with`` block ends."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+import torch
+from torch import Tensor, nn
 
-Visitor = Callable[[int, "Tensor"], "Tensor | None"]
+Visitor = Callable[[int, Tensor], Tensor | None]
 
 
-def hidden(output: Any) -> Tensor:
-    """Give the hidden states (batch, positions, d_model) of what a block takes or returns: a tensor, or a tuple that begins with one."""
+def output_states(output: Any) -> Tensor:
+    """Hidden states (batch, positions, d_model) of what a block or branch returns.
+
+    Parameters
+    ----------
+    output
+        A tensor, or a tuple whose first item is one.
+    """
     return output[0] if isinstance(output, tuple) else output
 
 
-def entering(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
-    """Give the hidden states that a block is called with."""
+def input_states(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """Hidden states (batch, positions, d_model) that a block is called with.
+
+    Parameters
+    ----------
+    args, kwargs
+        The arguments of its call.
+    """
     states: Tensor = args[0] if args else kwargs["hidden_states"]
     return states
 
 
-def _instead(output: Any, states: Tensor) -> Any:
+def _replace(output: Any, states: Tensor) -> Any:
     return (states, *output[1:]) if isinstance(output, tuple) else states
 
 
-def passing_on(mean: Tensor | None) -> Callable[..., Any]:
-    """Make a forward hook with keyword arguments: a block returns what it was given, plus a mean where there is one."""
+def skip_block(mean: Tensor | None) -> Callable[..., Any]:
+    """Make a forward hook with keyword arguments: a block returns its input, plus a mean if one is given.
+
+    Parameters
+    ----------
+    mean : (d_model,)
+        Mean of what the block adds to the residual stream, or None.
+    """
 
     def hook(_module: Any, args: Any, kwargs: Any, output: Any) -> Any:
-        states = entering(args, kwargs)
-        return _instead(output, states if mean is None else states + mean.to(states.device, states.dtype))
+        states = input_states(args, kwargs)
+        return _replace(output, states if mean is None else states + mean.to(states.device, states.dtype))
 
     return hook
 
 
-def giving(mean: Tensor | None) -> Callable[..., Any]:
-    """Make a forward hook: a branch returns zeros, or a mean at every position."""
+def constant_branch(mean: Tensor | None) -> Callable[..., Any]:
+    """Make a forward hook: a branch returns zeros, or a mean at every position.
+
+    Parameters
+    ----------
+    mean : (d_model,)
+        Mean of what the branch adds to the residual stream, or None.
+    """
 
     def hook(_module: Any, _args: Any, output: Any) -> Any:
-        was = hidden(output)
-        nothing = was.new_zeros(was.shape)
-        return _instead(output, nothing if mean is None else nothing + mean.to(was.device, was.dtype))
+        states = output_states(output)
+        zeros = states.new_zeros(states.shape)
+        return _replace(output, zeros if mean is None else zeros + mean.to(states.device, states.dtype))
 
     return hook
 
 
-def without_slices(n: int, chosen: Sequence[int]) -> Callable[..., Any]:
-    """Make a forward pre-hook: of n equal slices of the last dimension, the chosen ones are zero."""
+def zero_slices(n: int, indices: Sequence[int]) -> Callable[..., Any]:
+    """Make a forward pre-hook: some of n equal slices of the last dimension are set to zero.
+
+    Parameters
+    ----------
+    n
+        Number of slices.
+    indices
+        The slices to set to zero, counted from 0.
+    """
 
     def hook(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x = args[0].clone()
-        x.unflatten(-1, (n, -1))[..., list(chosen), :] = 0
+        x.unflatten(-1, (n, -1))[..., list(indices), :] = 0
         return (x, *args[1:])
 
     return hook
@@ -61,24 +93,31 @@ def without_slices(n: int, chosen: Sequence[int]) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def watching(blocks: nn.ModuleList, visit: Visitor) -> Iterator[None]:
-    """Call ``visit(layer, states)`` at every point of the residual stream of each forward pass.
+    """Call ``visit(layer, states)`` at every layer of the residual stream in each forward pass.
 
-    Layer 0 is the input of block 0, layer l the raw output of block l. What ``visit`` returns, if anything,
-    replaces the states. The hooks are removed when the block ends, also by an error or an interrupt.
+    Layer 0 is the input of block 0, layer l the raw output of block l. The hooks are removed when the ``with`` block
+    ends, also by an error or an interrupt.
+
+    Parameters
+    ----------
+    blocks
+        The decoder blocks.
+    visit
+        Function of a layer and its states (batch, positions, d_model). If it returns states, they replace the model's.
     """
 
     def before(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        new = visit(0, entering(args, kwargs))
+        new = visit(0, input_states(args, kwargs))
         if new is None:
             return None
         return ((new, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": new})
 
     def after(layer: int) -> Callable[..., Any]:
         def hook(_module: Any, _args: Any, output: Any) -> Any:
-            new = visit(layer, hidden(output))
+            new = visit(layer, output_states(output))
             if new is None:
                 return None
-            return _instead(output, new)
+            return _replace(output, new)
 
         return hook
 
@@ -93,23 +132,23 @@ def watching(blocks: nn.ModuleList, visit: Visitor) -> Iterator[None]:
 
 
 class LastPosition:
-    """Keeps, for every forward pass, the last position's state at every layer.
+    """A visitor for :func:`watching` that stores the last position's states of every forward pass.
 
     Parameters
     ----------
     layers
-        Layers to keep.
+        Layers to store, 0 … n_layers.
     n_steps
-        How many forward passes there may be: with ``generate``, the number of new tokens.
-    buffer
-        One of an earlier batch to write into, if it is large enough.
+        Largest number of forward passes; in generation, the number of new tokens.
+    buffer : (len(layers), n_steps, batch, d_model)
+        The buffer of an earlier batch, written to again if it is large enough.
 
     Attributes
     ----------
-    buffer : (n_layers_kept, n_steps, batch, d_model)
-        On the model's (first) device, in float32; allocated at the first visit.
+    buffer : (len(layers), n_steps, batch, d_model)
+        float32, on the device of the first states; allocated at the first visit.
     steps
-        How many forward passes there were.
+        Number of forward passes so far.
     """
 
     def __init__(self, layers: Sequence[int], n_steps: int, buffer: Any = None) -> None:
@@ -118,9 +157,15 @@ class LastPosition:
         self.buffer: Any = buffer
 
     def __call__(self, layer: int, states: Tensor) -> None:
-        """Keep the last position of ``states`` (batch, positions, d_model)."""
-        import torch
+        """Store the last position.
 
+        Parameters
+        ----------
+        layer
+            The layer that is visited.
+        states : (batch, positions, d_model)
+            Its states.
+        """
         if layer == 0:
             self.steps += 1
         if layer in self.slot:

@@ -1,4 +1,4 @@
-"""Load a model, and refuse it with the reason where it would give wrong results later."""
+"""Load a model and check it, so that a model that would give wrong results is refused with the reason."""
 
 from __future__ import annotations
 
@@ -7,23 +7,45 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+from PIL.Image import Resampling
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMultimodalLM
+from transformers.utils import logging
+
 from ..errors import ModelError, first_line
 from .adapter import Model
 from .checks import check_adapter
 
-SAFE = {
-    "trust_remote_code": False
-}  # left unsaid, transformers asks the user, and a reflex runs what came with the weights
+# if unset, transformers asks on the terminal whether to run the Python files that came with the weights
+NO_REMOTE_CODE = {"trust_remote_code": False}
 TOY = Path(__file__).parent.parent / "toy" / "weights"
 
 
 def resolve(source: Any, part: str) -> Any:
-    """Turn the name ``"toy"`` into the folder that ships with the package; leave everything else alone."""
+    """Folder of the embedded weights for the name ``"toy"``; any other source unchanged.
+
+    Parameters
+    ----------
+    source
+        ``"toy"``, a folder, a hub id, or a loaded model.
+    part
+        ``"captioner"`` or ``"scorer"``.
+    """
     return TOY / part if isinstance(source, str) and source == "toy" else source
 
 
-def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtype: Any = "auto", check: bool = True, revision: str | None = None,
-               device_map: Any = None, quantization_config: Any = None, attn_implementation: str | None = None) -> Model:  # fmt: skip
+def load_model(
+    source: Any,
+    *,
+    processor: Any = None,
+    device: str = "auto",
+    dtype: Any = "auto",
+    check: bool = True,
+    revision: str | None = None,
+    device_map: Any = None,
+    quantization_config: Any = None,
+    attn_implementation: str | None = None,
+) -> Model:
     """Load an image-text-to-text model of Hugging Face.
 
     Parameters
@@ -31,14 +53,14 @@ def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtyp
     source
         ``"toy"`` (the embedded one), a folder, a hub id, or a loaded Hugging Face model (then give ``processor`` too).
     processor
-        The processor that belongs to a loaded model.
+        The processor of a loaded model.
     device
-        ``"auto"`` (the GPU if there is one), or a torch device; a loaded model stays where it is.
+        ``"auto"`` (the GPU if there is one), or a torch device; a loaded model stays on its device.
     dtype
         ``"auto"``: the checkpoint's own on a GPU, float32 on the CPU.
     check
-        Run the load-time checks: hooks fire once a forward pass, the last layer unembeds to the model's logits, a
-        hook that does nothing changes nothing, and two pictures give different logits. They also find the scale and
+        Run the load-time checks: hooks fire once per forward pass, the last layer unembeds to the model's logits, a
+        hook that only reads changes nothing, and two images give different logits. They also find the scale and
         soft cap of the logits. :func:`check_model` shows them, and more, as a table.
     revision, device_map, quantization_config, attn_implementation
         As for ``from_pretrained``: a commit, a model spread over several GPUs, a quantised one, an attention kernel.
@@ -46,7 +68,7 @@ def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtyp
     Returns
     -------
     Model
-        The adapter; the untouched module is at ``.hf``.
+        The adapter; the Hugging Face module is its ``hf``, unchanged.
 
     Raises
     ------
@@ -59,22 +81,16 @@ def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtyp
     >>> nbt.load_model("toy").n_layers
     5
     """
+    settings = {
+        "revision": revision,
+        "device_map": device_map,
+        "quantization_config": quantization_config,
+        "attn_implementation": attn_implementation,
+    }
     if isinstance(source, str | Path):
-        name, folder = str(source), Path(source)
-        placing = {
-            "revision": revision,
-            "device_map": device_map,
-            "quantization_config": quantization_config,
-            "attn_implementation": attn_implementation,
-        }
-        hf, processor = _from_pretrained(
-            resolve(source, "captioner"),
-            name,
-            processor,
-            device,
-            dtype,
-            {k: v for k, v in placing.items() if v is not None},
-        )
+        name = str(source)
+        given = {k: v for k, v in settings.items() if v is not None}
+        hf, processor = _from_pretrained(resolve(source, "captioner"), name, processor, device, dtype, given)
     elif processor is None:
         raise ModelError(
             f"A loaded {type(source).__name__} was given without its processor; call load_model(model, processor=processor)."
@@ -83,40 +99,37 @@ def load_model(source: Any, *, processor: Any = None, device: str = "auto", dtyp
         hf, name = source, getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "")
     if isinstance(source, str | Path):
-        where = str(folder.resolve()) if folder.exists() and name != "toy" else name
-        model.origin = where, {"device": str(device), "dtype": dtype} | placing
+        where = str(Path(source).resolve()) if Path(source).exists() and name != "toy" else name
+        model.origin = where, {"device": str(device), "dtype": dtype} | settings
     if check:
         check_adapter(model)
     return model
 
 
 def _from_pretrained(
-    source: Any, name: str, processor: Any, device: str, dtype: Any, placing: dict[str, Any]
+    source: Any, name: str, processor: Any, device: str, dtype: Any, settings: dict[str, Any]
 ) -> tuple[Any, Any]:
-    import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMultimodalLM
-
     if isinstance(source, Path) and not source.exists():
         raise ModelError(
             f"There is no folder {str(source)!r}; expected a Hugging Face model folder, a hub id, or 'toy'."
         )
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    on_cpu = str(where).startswith("cpu") and "device_map" not in placing
+    on_cpu = str(where).startswith("cpu") and "device_map" not in settings
     kind = (torch.float32 if on_cpu else "auto") if isinstance(dtype, str) and dtype == "auto" else dtype
-    version = {k: v for k, v in placing.items() if k == "revision"}
+    version = {k: v for k, v in settings.items() if k == "revision"}
     try:
-        config = AutoConfig.from_pretrained(source, **SAFE, **version)
+        config = AutoConfig.from_pretrained(source, **NO_REMOTE_CODE, **version)
     except Exception as error:
         raise ModelError(
             f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
         ) from error
-    known = type(config) in AutoModelForImageTextToText._model_mapping
+    maps_text = type(config) in AutoModelForImageTextToText._model_mapping
     try:
         with quiet(name == "toy"):
-            hf: Any = (AutoModelForImageTextToText if known else AutoModelForMultimodalLM).from_pretrained(
-                source, dtype=kind, **placing
+            hf: Any = (AutoModelForImageTextToText if maps_text else AutoModelForMultimodalLM).from_pretrained(
+                source, dtype=kind, **settings
             )
-        if not (getattr(hf, "is_quantized", False) or hasattr(hf, "hf_device_map")):  # those are where they belong
+        if not (getattr(hf, "is_quantized", False) or hasattr(hf, "hf_device_map")):  # those are placed already
             hf = hf.to(where)
         processor = processor or load_processor(source, **version)
     except Exception as error:
@@ -125,22 +138,34 @@ def _from_pretrained(
 
 
 def load_processor(source: Any, **version: str) -> Any:
-    """Load a processor that can do its own resampling: torchvision has no box and no Hamming filter, PIL has."""
-    from PIL.Image import Resampling
+    """Load a processor on a backend that has its resampling filter: torchvision lacks box and Hamming, PIL has them.
+
+    Parameters
+    ----------
+    source
+        A folder or hub id.
+    **version
+        ``revision``: a commit of the hub.
+    """
+    # only here: it imports torchvision, and a torchvision that does not fit torch is a ModelError of load_model
     from transformers import AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(source, **SAFE, **version)
+    processor = AutoProcessor.from_pretrained(source, **NO_REMOTE_CODE, **version)
     if getattr(processor.image_processor, "resample", None) in (Resampling.BOX, Resampling.HAMMING):
-        processor = AutoProcessor.from_pretrained(source, backend="pil", **SAFE, **version)
+        processor = AutoProcessor.from_pretrained(source, backend="pil", **NO_REMOTE_CODE, **version)
     return processor
 
 
 @contextlib.contextmanager
-def quiet(wanted: bool) -> Iterator[None]:
-    """Hide Hugging Face's loading bar where the weights are too small to wait for; the caller's setting comes back."""
-    from transformers.utils import logging
+def quiet(hide: bool) -> Iterator[None]:
+    """Hide Hugging Face's progress bar for weights that load at once; restore the caller's setting after the block.
 
-    hide = wanted and logging.is_progress_bar_enabled()
+    Parameters
+    ----------
+    hide
+        False leaves the bar as it is.
+    """
+    hide = hide and logging.is_progress_bar_enabled()
     if hide:
         logging.disable_progress_bar()
     try:

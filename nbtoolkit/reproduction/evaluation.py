@@ -28,7 +28,7 @@ from ..metrics import (
     top_words_clip_score,
 )
 from ..models.adapter import Model
-from ..models.scorer import Scorer
+from ..models.scorers import Scorer
 from ..studies.baselines import noise_representations, random_words
 from ..studies.sweeps import ImageEmbeddings, sized, sweep
 from ..text.words import vocabulary

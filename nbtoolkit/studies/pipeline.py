@@ -20,7 +20,7 @@ from ..extraction.options import reading_options
 from ..grounding import WordFilter, ground
 from ..metrics import evaluate
 from ..models.adapter import Model
-from ..models.scorer import Scorer
+from ..models.scorers import Scorer
 from ..progress import bar
 from ..storage.study import Sample, Study
 from ..text.words import spellings, split_at_token, vocabulary

@@ -20,9 +20,9 @@ from ..decomposition import decompose, named, reconstruct
 from ..errors import MethodError
 from ..grounding import ground
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
-from ..metrics.testset import top_words_clip_score
+from ..metrics.heldout import top_words_clip_score
 from ..models.adapter import Model
-from ..models.scorer import Scorer
+from ..models.scorers import Scorer
 from ..progress import bar
 from ..storage.encoders import public_name
 from ..storage.files import plain, write_json

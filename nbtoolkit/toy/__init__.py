@@ -1,6 +1,10 @@
-"""The embedded world: rendered, captioned scenes whose factors are known, and two small models trained on them."""
+"""The embedded world: rendered, captioned scenes with known factors, and two small models trained on them.
 
-from .grammar import FACTORS, WORDS, parse
-from .scenes import scenes
+``world`` draws and captions the scenes and imports no torch; ``training`` trains the models in ``weights``;
+``evaluation`` measures what a captioner states about its world.
+"""
+
+from .world.grammar import FACTORS, WORDS, parse
+from .world.scenes import scenes
 
 __all__ = ["FACTORS", "WORDS", "parse", "scenes"]

@@ -10,7 +10,7 @@ from .layers import resolve_layer, resolve_layers
 from .representations import Representations, Source
 from .score import Score
 
-_, __getattr__, _ = lazy_names(__name__, {".storage.study": ["Sample", "Study"]})  # the path of release 0.1
+__getattr__ = lazy_names(__name__, {".storage.study": ["Sample", "Study"]})[1]  # the path of release 0.1
 
 __all__ = [
     "ConceptDictionary",

@@ -21,7 +21,7 @@ from sklearn.model_selection import cross_val_predict
 
 import nbtoolkit as nbt
 from nbtoolkit.data import images_by_id, vocabulary
-from nbtoolkit.toy.grammar import WORDS
+from nbtoolkit.toy import WORDS
 
 K = 20
 METHODS = {"Semi-NMF": nbt.SemiNMF(K, random_state=0), "PCA": PCA(K, random_state=0), "K-Means": KMeans(K, random_state=0, n_init=4),

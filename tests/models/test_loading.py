@@ -18,7 +18,7 @@ import nbtoolkit as nbt
 from nbtoolkit.models.adapter import Model
 from nbtoolkit.models.hooks import watching
 from nbtoolkit.models.loading import check_adapter
-from nbtoolkit.toy import architecture
+from nbtoolkit.toy.training import architecture
 
 
 def tiny(text, patch_vision=True):
@@ -94,7 +94,7 @@ def test_a_blind_model_is_refused():
     hf, processor = tiny(LlamaConfig(**SMALL))
     with torch.no_grad():
         hf.model.multi_modal_projector.linear_2.weight.zero_()
-    with pytest.raises(nbt.NbtoolkitError, match="two different pictures give the same logits"):
+    with pytest.raises(nbt.NbtoolkitError, match="two different images give the same logits"):
         nbt.load_model(hf, processor=processor)
 
 

@@ -6,12 +6,12 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from nbtoolkit.tokens import contains
 from PIL import Image
 
 import nbtoolkit as nbt
+from nbtoolkit.models.generation import greedy
 from nbtoolkit.models.hooks import LastPosition, watching
-from nbtoolkit.models.passes import greedy
+from nbtoolkit.text.words import contains
 
 from ..vision import why_not
 from ..zoo import FAMILIES, build
@@ -169,7 +169,7 @@ def test_picture_positions_of_every_family():
     for name in FAMILIES:
         model = load(name)
         if model.encoder_decoder or name == "mllama":
-            with pytest.raises(nbt.NbtoolkitError, match="has no picture positions in its decoder's stream"):
+            with pytest.raises(nbt.NbtoolkitError, match="has no image positions in its decoder's residual stream"):
                 model.image_mask(model.encode(pictures(1)))
             continue
         a, b = (model.extend(model.encode([p.resize((64, 64))]), [[]]) for p in pictures(2))

@@ -1,4 +1,7 @@
-"""The embedded world: what is drawn, said and read back."""
+"""The embedded world: scenes, captions and the parser."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -6,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nbtoolkit as nbt
-from nbtoolkit.toy import grammar
-from nbtoolkit.toy.drawing import render
+from nbtoolkit.toy.world import grammar
+from nbtoolkit.toy.world.drawing import render
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -18,16 +21,21 @@ def test_parser_recovers_every_factor_of_every_caption(seed, heldout):
     assert grammar.is_heldout(factors) == heldout
 
 
-def test_no_word_means_two_things_and_every_value_can_be_said():
-    said = {(f, v) for f, v in grammar.WORDS.values()}
+def test_no_word_has_two_values_and_every_value_has_a_word():
+    pairs = {(f, v) for f, v in grammar.WORDS.values()}
     for domain in grammar.DOMAIN.values():
         for factor, values in domain.items():
-            assert {(factor, v) for v in values if v != "none"} <= said
+            assert {(factor, v) for v in values if v != "none"} <= pairs
 
 
-def test_parse_passes_over_unknown_words_and_takes_the_first_of_two():
+def test_parse_ignores_unknown_words_and_takes_the_first_of_two():
     assert nbt.toy.parse("quantum flux") == {}
     assert nbt.toy.parse("a red car, a blue car") == {"subject": "car", "colour": "red", "count": "one"}
+
+
+def test_the_world_imports_no_torch():
+    code = "import sys, nbtoolkit.toy.evaluation, nbtoolkit.toy.world.drawing; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_scenes_are_reproducible_and_splits_are_disjoint():
@@ -40,18 +48,18 @@ def test_scenes_are_reproducible_and_splits_are_disjoint():
     assert not any(grammar.is_heldout(f) for f in nbt.toy.scenes(20, 0, "train")["factors"])
 
 
-def test_every_factor_changes_the_picture():
+def test_every_factor_changes_the_image():
     base = dict(
         subject="dog", colour="brown", action="sitting", background="grass", weather="sunny", prop="ball", count="one"
     )
     changes = dict(
         subject="cat", colour="black", action="running", background="snow", weather="night", prop="hat", count="two"
     )
-    picture = np.asarray(render(base, np.random.default_rng(0)), float)
-    assert picture.shape == (128, 128, 3)
+    image = np.asarray(render(base, np.random.default_rng(0)), float)
+    assert image.shape == (128, 128, 3)
     for factor, value in changes.items():
         other = np.asarray(render(base | {factor: value}, np.random.default_rng(0)), float)
-        assert np.abs(picture - other).mean() > 1, factor
+        assert np.abs(image - other).mean() > 1, factor
 
 
 @pytest.mark.parametrize("subject", grammar.SUBJECTS)

@@ -18,14 +18,34 @@ SKINS: tuple[RGB, ...] = ((250, 214, 184), (228, 178, 136), (176, 120, 82), (116
 
 
 def shade(colour: RGB, factor: float) -> RGB:
-    """Darken (factor below 1) or lighten (above 1) a colour."""
+    """Darken or lighten a colour.
+
+    Parameters
+    ----------
+    colour
+        Red, green and blue, 0 to 255.
+    factor
+        Below 1 darkens, above 1 lightens; no unit.
+    """
     r, g, b = (int(min(255, max(0, c * factor))) for c in colour)
     return r, g, b
 
 
 @dataclass(frozen=True)
 class Pen:
-    """Draws in a unit box placed at (x, y) with size (w, h) pixels; ``flip`` mirrors left and right."""
+    """Draws in a unit box: x to the right, y down, both 0 to 1.
+
+    Parameters
+    ----------
+    draw
+        Drawing context of the whole image.
+    x, y
+        Upper left corner of the box, in pixels.
+    w, h
+        Width and height of the box, in pixels.
+    flip
+        Mirror left and right.
+    """
 
     draw: ImageDraw.ImageDraw
     x: float
@@ -41,22 +61,68 @@ class Pen:
         return max(1, round(share * self.h))
 
     def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw an ellipse around (cx, cy)."""
+        """Draw an ellipse.
+
+        Parameters
+        ----------
+        cx, cy
+            Centre, in units of the box.
+        rx, ry
+            Half its width and half its height, in units of the box.
+        fill, outline
+            Colours; no outline if None.
+        """
         (ax, ay), (bx, by) = self._at(cx - rx, cy - ry), self._at(cx + rx, cy + ry)
         self.draw.ellipse((min(ax, bx), ay, max(ax, bx), by), fill=fill, outline=outline, width=self._width(0.012))
 
     def disc(self, cx: float, cy: float, r: float, fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw a circle whose radius is a share of the box height."""
+        """Draw a circle, round in pixels whatever the shape of the box.
+
+        Parameters
+        ----------
+        cx, cy
+            Centre, in units of the box.
+        r
+            Radius, in heights of the box.
+        fill, outline
+            Colours; no outline if None.
+        """
         self.ellipse(cx, cy, r * self.h / self.w, r, fill, outline)
 
     def poly(self, points: Sequence[tuple[float, float]], fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw a filled polygon."""
+        """Draw a filled polygon.
+
+        Parameters
+        ----------
+        points
+            Its corners (x, y), in units of the box.
+        fill, outline
+            Colours; no outline if None.
+        """
         self.draw.polygon([self._at(*p) for p in points], fill=fill, outline=outline, width=self._width(0.012))
 
     def rect(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = INK) -> None:
-        """Draw a filled rectangle."""
+        """Draw a filled rectangle.
+
+        Parameters
+        ----------
+        x0, y0, x1, y1
+            Left, top, right and bottom, in units of the box.
+        fill, outline
+            Colours; no outline if None.
+        """
         self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, outline)
 
     def line(self, points: Sequence[tuple[float, float]], fill: RGB, width: float = 0.03) -> None:
-        """Draw a line whose width is a share of the box height."""
+        """Draw a line through points.
+
+        Parameters
+        ----------
+        points
+            Points (x, y), in units of the box.
+        fill
+            Colour.
+        width
+            Width of the line, in heights of the box.
+        """
         self.draw.line([self._at(*p) for p in points], fill=fill, width=self._width(width), joint="curve")

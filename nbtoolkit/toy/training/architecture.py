@@ -1,4 +1,4 @@
-"""Build the two models of the embedded world from plain Hugging Face parts: a LLaVA captioner and a CLIP scorer."""
+"""The two models of the embedded world, from Hugging Face classes: a LLaVA captioner and a CLIP scorer."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from transformers import (
 SIZE, PATCH, WIDTH = 64, 8, 128
 PAD, BOS, IMAGE, EOS = 0, 1, 2, 3
 SPECIALS = ["<pad>", "<s>", "<image>", "</s>"]
-# The captioner answers every request with a caption, so its template drops the words of the request; a caption
-# starts behind the image, which lets several captions share one image prefix in training.
+# The captioner responds to every prompt with a caption, so its template drops the prompt's words; a caption starts
+# behind the image, which lets several captions share one image prefix in training.
 CHAT_TEMPLATE = (
     "{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image>{% endif %}"
     "{% endfor %}{% endfor %}{{ bos_token }}"
@@ -41,7 +41,7 @@ def tokenizer(corpus: Iterable[str], *, close: bool = False) -> PreTrainedTokeni
     corpus
         Captions.
     close
-        Wrap every text in ``<s> … </s>``, as a CLIP text tower wants it.
+        Wrap every text in ``<s> … </s>``, as a CLIP text tower expects it.
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -59,7 +59,7 @@ def tokenizer(corpus: Iterable[str], *, close: bool = False) -> PreTrainedTokeni
 
 
 def image_processor() -> CLIPImageProcessorPil:
-    """Average 128-pixel scenes down to the 64 pixels that both models see."""
+    """Make the image processor of both models: it averages scenes of 128 pixels down to 64."""
     return CLIPImageProcessorPil(size={"height": SIZE, "width": SIZE}, resample=4, do_center_crop=False,
                                  image_mean=[0.5] * 3, image_std=[0.5] * 3, do_convert_rgb=True)  # fmt: skip
 
@@ -70,7 +70,13 @@ def _vision_config() -> CLIPVisionConfig:
 
 
 def captioner(vocab_size: int) -> LlavaForConditionalGeneration:
-    """Build the untrained captioner: about 2 million parameters, five language-model blocks of width 128."""
+    """Build the untrained captioner: about 2 million parameters, five language-model blocks of width 128.
+
+    Parameters
+    ----------
+    vocab_size
+        Number of tokens.
+    """
     text = LlamaConfig(vocab_size=vocab_size, hidden_size=WIDTH, intermediate_size=336, num_hidden_layers=5,
                        num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=256, tie_word_embeddings=False,
                        pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS)  # fmt: skip
@@ -85,7 +91,13 @@ def captioner(vocab_size: int) -> LlavaForConditionalGeneration:
 
 
 def scorer(vocab_size: int) -> CLIPModel:
-    """Build the untrained scorer: a CLIP of about 1.5 million parameters, independent of the captioner."""
+    """Build the untrained scorer: a CLIP of about 1.5 million parameters, independent of the captioner.
+
+    Parameters
+    ----------
+    vocab_size
+        Number of tokens.
+    """
     text = {"vocab_size": vocab_size, "hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 2,
             "num_attention_heads": 4, "max_position_embeddings": 48, "pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}  # fmt: skip
     config = CLIPConfig(text_config=text, vision_config=_vision_config().to_dict(), projection_dim=WIDTH)
@@ -93,7 +105,17 @@ def scorer(vocab_size: int) -> CLIPModel:
 
 
 def save(model: Any, tokens: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write a plain Hugging Face folder, weights in float16."""
+    """Write a Hugging Face folder, weights in float16.
+
+    Parameters
+    ----------
+    model
+        The captioner or the scorer.
+    tokens
+        Its tokenizer.
+    folder
+        Where to write.
+    """
     if isinstance(model, CLIPModel):
         processor: Any = CLIPProcessor(image_processor(), tokens)
     else:

@@ -1,4 +1,4 @@
-"""A training stage that survives being killed: checkpoints of weights and optimisers as safetensors, written by rename."""
+"""A training stage that resumes after an interruption: checkpoints of weights and optimisers, written atomically."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-log = logging.getLogger("nbtoolkit.toy.train")
+log = logging.getLogger("nbtoolkit.toy.training")
 
 
-def optimizers(modules: list[nn.Module], lr: float) -> list[torch.optim.Optimizer]:
+def _optimizers(modules: list[nn.Module], lr: float) -> list[torch.optim.Optimizer]:
     """Muon for hidden matrices, AdamW for everything else (embeddings, heads, norms, convolutions)."""
     named = {id(p): (n, p) for m in modules for n, p in m.named_parameters() if p.requires_grad}
     plain = re.compile(r"embed|lm_head|heads\.|projection|logit_scale")
@@ -49,10 +49,39 @@ def _restore(flat: dict[str, Tensor], modules: list[nn.Module], optims: list[tor
         optim.load_state_dict({"state": slots, "param_groups": optim.state_dict()["param_groups"]})
 
 
-def run_stage(name: str, out: Path, modules: list[nn.Module], step: Callable[[np.random.Generator], tuple[Tensor, str]],
-              *, n_steps: int, lr: float, random_state: int, save_every: int = 500) -> None:  # fmt: skip
-    """Run one stage to its end: warm-up, constant rate, linear decay over the last 40 %; resume where it stopped."""
-    optims = optimizers(modules, lr)
+def run_stage(
+    name: str,
+    out: Path,
+    modules: list[nn.Module],
+    step: Callable[[np.random.Generator], tuple[Tensor, str]],
+    *,
+    n_steps: int,
+    lr: float,
+    random_state: int,
+    save_every: int = 500,
+) -> None:
+    """Train modules for one stage, or for the rest of it; warm-up, constant rate, linear decay over the last 40 %.
+
+    Parameters
+    ----------
+    name
+        Name of the stage and of its checkpoint.
+    out
+        Folder of the run.
+    modules
+        The modules that are trained.
+    step
+        Loss of one batch and a note for the log, from a random state that depends on the step only.
+    n_steps
+        Number of steps of the whole stage.
+    lr
+        Learning rate at its plateau.
+    random_state
+        Seed.
+    save_every
+        Steps between checkpoints.
+    """
+    optims = _optimizers(modules, lr)
     checkpoint, progress = out / f"{name}.safetensors", out / f"{name}.json"
     start = 0
     if progress.exists():

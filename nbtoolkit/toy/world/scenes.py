@@ -1,4 +1,4 @@
-"""Fresh captioned scenes with known factors, as a Hugging Face data set."""
+"""Captioned scenes with known factors, as a Hugging Face data set."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError
-from .grammar import caption, sample_factors
+from ...errors import DataError
+from .drawing import render
+from .grammar import FACTORS, caption, sample_factors
 
 if TYPE_CHECKING:
     import datasets
@@ -18,14 +19,14 @@ N_CAPTIONS = 4
 
 
 def scenes(n: int, random_state: int = 0, split: str = "train") -> datasets.Dataset:
-    """Draw captioned scenes of the embedded world.
+    """Sample captioned scenes of the embedded world.
 
     Parameters
     ----------
     n
         Number of scenes.
     random_state
-        Seed; the same seed gives the same scenes, and the splits never share one.
+        Seed; the same seed gives the same scenes, and no scene is in two splits.
     split
         ``"train"`` and ``"test"`` follow the training distribution; ``"heldout"`` has only the combinations of
         subject, colour and background that training never shows (about one in seven).
@@ -33,7 +34,7 @@ def scenes(n: int, random_state: int = 0, split: str = "train") -> datasets.Data
     Returns
     -------
     datasets.Dataset
-        ``id``, ``image`` (128 × 128 pixels, RGB), ``captions`` (four a scene) and ``factors`` (subject, colour, action,
+        ``id``, ``image`` (128 × 128 pixels, RGB), ``captions`` (four per scene) and ``factors`` (subject, colour, action,
         background, weather, prop, count; weather and prop may be ``"none"``).
 
     Raises
@@ -46,14 +47,12 @@ def scenes(n: int, random_state: int = 0, split: str = "train") -> datasets.Data
     >>> scenes(1, random_state=3)[0]["factors"]["subject"]
     'car'
     """
-    import datasets
+    import datasets  # only here: it takes longer to import than all of the world
 
     if split not in SPLITS:
         raise DataError(f"split is {split!r}; expected one of {', '.join(SPLITS)}.")
     if n < 0:
         raise DataError(f"n is {n}; expected 0 or more scenes.")
-    from .drawing import render
-
     rows: dict[str, list[object]] = {"id": [], "image": [], "captions": [], "factors": []}
     for i in range(n):
         rng = np.random.default_rng([random_state, SPLITS.index(split), i])
@@ -65,6 +64,12 @@ def scenes(n: int, random_state: int = 0, split: str = "train") -> datasets.Data
         rows["captions"].append([caption(factors, rng) for _ in range(N_CAPTIONS)])
         rows["factors"].append(factors)
     text = datasets.Value("string")
-    features = datasets.Features({"id": text, "image": datasets.Image(), "captions": datasets.List(text),
-                                  "factors": dict.fromkeys(("subject", "colour", "action", "background", "weather", "prop", "count"), text)})  # fmt: skip
+    features = datasets.Features(
+        {
+            "id": text,
+            "image": datasets.Image(),
+            "captions": datasets.List(text),
+            "factors": dict.fromkeys(FACTORS, text),
+        }
+    )
     return datasets.Dataset.from_dict(rows, features=features)

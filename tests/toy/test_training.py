@@ -1,4 +1,4 @@
-"""Training: packing is exact, a killed run resumes to the same weights, a tiny run writes plain Hugging Face folders."""
+"""Training: packing is exact, an interrupted run resumes to the same weights, a tiny run writes Hugging Face folders."""
 
 import logging
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from nbtoolkit.toy import architecture, loop, pictures, train
+from nbtoolkit.toy.training import architecture, images, loop, packing, train
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +27,14 @@ def test_packed_captions_give_the_logits_of_captions_alone():
     language = model.model.language_model
     captions = [[[1, 7, 9, 3], [1, 8, 3]], [[1, 5, 3], [1, 6, 7, 8, 3]]]
     patches = torch.randn(2, 4, architecture.WIDTH)
-    pack = train.packed(captions, 4, "cpu")
+    batch = packing.pack(captions, 4, "cpu")
     embed = language.get_input_embeddings()
-    bias = torch.zeros(pack["mask"].shape).masked_fill_(~pack["mask"], torch.finfo(torch.float32).min)
+    bias = torch.zeros(batch["mask"].shape).masked_fill_(~batch["mask"], torch.finfo(torch.float32).min)
     with torch.no_grad():
         whole = language(
-            inputs_embeds=torch.cat([patches, embed(pack["ids"])], 1),
+            inputs_embeds=torch.cat([patches, embed(batch["ids"])], 1),
             attention_mask=bias,
-            position_ids=pack["positions"],
+            position_ids=batch["positions"],
         ).last_hidden_state
         for i, group in enumerate(captions):
             at = 4
@@ -49,13 +49,13 @@ def test_packed_captions_give_the_logits_of_captions_alone():
 def test_look_ahead_targets_are_uniform_over_the_content_words_to_come():
     content = torch.zeros(10, dtype=torch.bool)
     content[[7, 9]] = True
-    targets = train.look_ahead_targets([[[1, 7, 4, 9, 3]]], content, 5)
+    targets = packing.look_ahead_targets([[[1, 7, 4, 9, 3]]], content, 5)
     assert targets[0, 0].nonzero().flatten().tolist() == [7, 9] and targets[0, 0, 7] == 0.5
     assert targets[0, 1].nonzero().flatten().tolist() == [9]
     assert targets[0, 3].sum() == 0
 
 
-def test_a_killed_stage_resumes_to_the_same_weights(tmp_path):
+def test_an_interrupted_stage_resumes_to_the_same_weights(tmp_path):
     def run(folder, stop_at=None):
         torch.manual_seed(0)
         module = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.LayerNorm(6))
@@ -80,7 +80,7 @@ def test_a_killed_stage_resumes_to_the_same_weights(tmp_path):
 
 
 def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "Pool", _Here)
+    monkeypatch.setattr(images, "Pool", _Here)
     train.main(
         [
             "--out",

@@ -1,8 +1,9 @@
-"""Subjects of the embedded world, drawn in a unit box with their feet at y = 1."""
+"""Subjects of the embedded world, drawn in a unit box with their feet at y = 1: one drawing per value of the factor ``subject``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -69,56 +70,71 @@ def _tail(pen: Pen, kind: str, fur: RGB, x: float, y: float) -> None:
         pen.line(curl, shade(fur, 1.15), 0.045)
 
 
-def animal(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw a dog, cat or bear and return where its head is (for a hat)."""
-    fur, dark = colour, shade(colour, 0.72)
+_LEGS: dict[bool, tuple[tuple[float, float], ...]] = {  # x of the top and the foot of each leg
+    True: ((0.3, 0.04), (0.36, 0.2), (0.66, 0.88), (0.72, 0.99)),  # running
+    False: ((0.28, 0.28), (0.38, 0.38), (0.62, 0.62), (0.72, 0.72)),
+}
+
+
+def _sitting(pen: Pen, kind: str, fur: RGB, bulk: float, leg: float) -> tuple[float, float]:
+    _tail(pen, kind, fur, 0.27, 0.9)
+    pen.ellipse(0.44, 0.74, 0.2 * bulk, 0.25, fur)
+    pen.ellipse(0.52, 0.6, 0.14 * bulk, 0.27, fur)
+    for lx in (0.52, 0.62):
+        pen.rect(lx - leg, 0.68, lx + leg, 0.98, fur)
+    pen.ellipse(0.36, 0.92, 0.15, 0.075, shade(fur, 0.72))
+    return 0.58, 0.3
+
+
+def _sleeping(pen: Pen, kind: str, fur: RGB, bulk: float, _leg: float) -> tuple[float, float]:
+    _tail(pen, kind, fur, 0.12, 0.9)
+    pen.ellipse(0.42, 0.82, 0.36, 0.165 * min(bulk, 1.2), fur)
+    pen.ellipse(0.6, 0.94, 0.15, 0.05, shade(fur, 0.72))
+    _snooze(pen, 0.74, 0.5)
+    return 0.72, 0.8
+
+
+def _on_legs(pen: Pen, kind: str, fur: RGB, bulk: float, leg: float, *, run: bool) -> tuple[float, float]:
+    y, ry, foot_y = (0.55, 0.15 * bulk, 0.9) if run else (0.58, 0.16 * bulk, 0.98)
+    for k, (top, foot) in enumerate(_LEGS[run]):
+        tone = shade(fur, 0.72) if k % 2 else fur
+        pen.poly([(top - leg, y), (top + leg, y), (foot + leg, foot_y), (foot - leg, foot_y)], tone)
+    _tail(pen, kind, fur, 0.2, y - 0.02)
+    pen.ellipse(0.49, y, 0.31, ry, fur)
+    if kind == "bear":
+        pen.ellipse(0.56, y - 0.1, 0.2, 0.16, fur, None)
+    pen.poly([(0.62, y - 0.1), (0.74, y + 0.08), (0.86, 0.42), (0.7, 0.34)], fur, None)
+    if run:
+        _speed(pen, (0.42, 0.55, 0.68), x=0.08)
+    return 0.78, 0.36 if run else 0.34
+
+
+# action -> drawing(pen, kind, fur, bulk, half the width of a leg), which returns the middle of the head
+_POSES: Mapping[str, Callable[[Pen, str, RGB, float, float], tuple[float, float]]] = {
+    "sitting": _sitting,
+    "sleeping": _sleeping,
+    "standing": partial(_on_legs, run=False),
+    "running": partial(_on_legs, run=True),
+}
+_STRIPES = {"sitting": (0.44, 0.72), "sleeping": (0.4, 0.8), "standing": (0.48, 0.54), "running": (0.48, 0.54)}
+
+
+def _animal(pen: Pen, kind: str, action: str, fur: RGB, _rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a dog, a cat or a bear."""
     bulk = {"dog": 1.0, "cat": 0.82, "bear": 1.35}[kind]
     leg = {"dog": 0.038, "cat": 0.03, "bear": 0.06}[kind]
-    asleep = action == "sleeping"
-    if action == "sitting":
-        head = (0.58, 0.3)
-        _tail(pen, kind, fur, 0.27, 0.9)
-        pen.ellipse(0.44, 0.74, 0.2 * bulk, 0.25, fur)
-        pen.ellipse(0.52, 0.6, 0.14 * bulk, 0.27, fur)
-        for lx in (0.52, 0.62):
-            pen.rect(lx - leg, 0.68, lx + leg, 0.98, fur)
-        pen.ellipse(0.36, 0.92, 0.15, 0.075, dark)
-    elif asleep:
-        head = (0.72, 0.8)
-        _tail(pen, kind, fur, 0.12, 0.9)
-        pen.ellipse(0.42, 0.82, 0.36, 0.165 * min(bulk, 1.2), fur)
-        pen.ellipse(0.6, 0.94, 0.15, 0.05, dark)
-        _snooze(pen, 0.74, 0.5)
-    else:
-        run = action == "running"
-        by, ry = (0.55, 0.15 * bulk) if run else (0.58, 0.16 * bulk)
-        head = (0.78, 0.36 if run else 0.34)
-        feet = (((0.3, 0.04), (0.36, 0.2), (0.66, 0.88), (0.72, 0.99)) if run
-                else ((0.28, 0.28), (0.38, 0.38), (0.62, 0.62), (0.72, 0.72)))  # fmt: skip
-        foot_y = 0.9 if run else 0.98
-        for k, (top, foot) in enumerate(feet):
-            tone = dark if k % 2 else fur
-            pen.poly([(top - leg, by), (top + leg, by), (foot + leg, foot_y), (foot - leg, foot_y)], tone)
-        _tail(pen, kind, fur, 0.2, by - 0.02)
-        pen.ellipse(0.49, by, 0.31, ry, fur)
-        if kind == "bear":
-            pen.ellipse(0.56, by - 0.1, 0.2, 0.16, fur, None)
-        pen.poly([(0.62, by - 0.1), (0.74, by + 0.08), (0.86, 0.42), (0.7, 0.34)], fur, None)
-        if run:
-            _speed(pen, (0.42, 0.55, 0.68), x=0.08)
+    x, y = _POSES[action](pen, kind, fur, bulk, leg)
     if kind == "cat":  # tabby stripes
-        cx, cy = (0.44, 0.72) if action == "sitting" else ((0.4, 0.8) if asleep else (0.48, 0.54))
+        cx, cy = _STRIPES[action]
+        stripe = shade(fur, 0.5 if sum(fur) > 200 else 2.0)
         for dx in (-0.1, 0.0, 0.1):
-            pen.line(
-                [(cx + dx, cy - 0.1), (cx + dx - 0.02, cy + 0.04)], shade(fur, 0.5 if sum(fur) > 200 else 2.0), 0.03
-            )
-    _animal_head(pen, kind, fur, *head, asleep=asleep)
-    top = {"dog": 0.13, "cat": 0.14, "bear": 0.17}[kind]
-    return head[0], head[1] - top
+            pen.line([(cx + dx, cy - 0.1), (cx + dx - 0.02, cy + 0.04)], stripe, 0.03)
+    _animal_head(pen, kind, fur, x, y, asleep=action == "sleeping")
+    return x, y - {"dog": 0.13, "cat": 0.14, "bear": 0.17}[kind]
 
 
-def baby(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw a baby in clothes of the given colour and return the top of its head."""
+def _baby(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a baby in clothes of the given colour."""
     skin = SKINS[rng.integers(len(SKINS))]
     if action == "sitting":
         head = (0.5, 0.32)
@@ -173,8 +189,8 @@ def _wheels(pen: Pen, xs: Sequence[float], y: float, r: float) -> None:
         pen.disc(x, y, r * 0.45, (190, 190, 196), None)
 
 
-def vehicle(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw a bus, train or car; driving shows speed lines, full shows people behind the windows."""
+def _vehicle(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a bus, train or car; driving adds speed lines, full adds people behind the windows."""
     full, dark = action == "full", shade(colour, 0.7)
     if kind == "bus":  # one tall box, two rows of windows, a door
         pen.rect(0.03, 0.1, 0.97, 0.86, colour)
@@ -211,8 +227,8 @@ def vehicle(pen: Pen, kind: str, action: str, colour: RGB, rng: np.random.Genera
     return 0.5, 0.1
 
 
-def cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw a whole, sliced or layered cake on a plate and return the middle of its top."""
+def _cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a whole, sliced or layered cake on a plate."""
     sponge, plate = (228, 184, 116), (236, 240, 246)
     pen.ellipse(0.5, 0.92, 0.5, 0.075, plate)
     tiers = (
@@ -237,13 +253,14 @@ def cake(pen: Pen, _kind: str, action: str, colour: RGB, rng: np.random.Generato
     return 0.5, tiers[-1][2]
 
 
-DRAWERS = {
-    "dog": animal,
-    "cat": animal,
-    "bear": animal,
-    "baby": baby,
-    "bus": vehicle,
-    "train": vehicle,
-    "car": vehicle,
-    "cake": cake,
+# subject -> drawing(pen, subject, action, colour, random state), which returns where a hat sits, (x, y) in the unit box
+DRAWERS: Mapping[str, Callable[[Pen, str, str, RGB, np.random.Generator], tuple[float, float]]] = {
+    "dog": _animal,
+    "cat": _animal,
+    "bear": _animal,
+    "baby": _baby,
+    "bus": _vehicle,
+    "train": _vehicle,
+    "car": _vehicle,
+    "cake": _cake,
 }

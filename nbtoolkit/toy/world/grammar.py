@@ -1,7 +1,7 @@
-"""The language of the embedded world: which factors exist, how a caption says them, how to read them back.
+"""The language of the embedded world: its factors, the phrases that state them, and the parser of captions.
 
-Every content word belongs to exactly one (factor, value), so a caption is parsed without ambiguity:
-no "green field" beside a colour green, no "red ball", no "after dark" beside a dark dog.
+Every content word belongs to exactly one (factor, value), so a caption is parsed without ambiguity: there is no
+"green field" beside the colour green, no "red ball", no "after dark" beside a dark dog.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
 WEIGHTS = {1: (1.0,), 2: (0.65, 0.35), 3: (0.55, 0.30, 0.15)}
 OPENERS = {"one": ("a photo of", "a picture of", "there is", "this is"),
            "two": ("a photo of", "a picture of", "there are", "these are")}  # fmt: skip
-# a = action, b = background, w = weather, p = prop: what follows the noun; a leading "w" precedes it.
+# order of action, background, weather and prop behind the noun; what stands before a bar precedes the noun
 ORDERS = ("abwp", "apbw", "abpw", "bapw", "w|abp")
 _AFTER_NOUN = {"baby": ("in {}", "dressed in {}"), "cake": ("with {} frosting", "in {}"),
                **dict.fromkeys(ANIMALS, ("with {} fur", "in {}")), **dict.fromkeys(VEHICLES, ("painted {}", "in {}"))}  # fmt: skip
@@ -95,7 +95,7 @@ def _content_words() -> dict[str, tuple[str, str]]:
         for value, phrases in values.items():
             for word in (w for phrase in phrases for w in re.findall(r"\*(\w+)\*", phrase)):
                 if words.setdefault(word, (factor, value)) != (factor, value):
-                    raise AssertionError(f"{word!r} would mean two things: {words[word]} and {(factor, value)}")
+                    raise AssertionError(f"{word!r} belongs to two values: {words[word]} and {(factor, value)}")
     return words
 
 
@@ -103,59 +103,70 @@ WORDS: Mapping[str, tuple[str, str]] = _content_words()
 
 
 def parse(caption: str) -> Factors:
-    """Read back the factors that a caption states.
+    """Parse the factors that a caption states.
 
     Parameters
     ----------
     caption
-        Any text; words that the world does not know are passed over. Where two words state the same
-        factor, the first one counts.
+        Any text; words outside the vocabulary are ignored. If two words state the same factor, the first one counts.
 
     Returns
     -------
     dict
-        Factor to value; a factor that the caption does not state is absent. ``count`` is stated by the
-        number of the noun.
+        Factor to value; a factor that the caption does not state is absent. The number of the noun states ``count``.
 
     Examples
     --------
     >>> parse("a pair of brown dogs running on the beach")
     {'subject': 'dog', 'colour': 'brown', 'action': 'running', 'background': 'beach', 'count': 'two'}
     """
-    found: Factors = {}
+    factors: Factors = {}
     words = re.findall(r"[a-z]+", caption.lower())
     for word in words:
         if word in WORDS:
             factor, value = WORDS[word]
-            found.setdefault(factor, value)
-    if "subject" in found:
-        found.setdefault("count", "two" if any(w in PLURALS.values() for w in words) else "one")
-    return {f: found[f] for f in FACTORS if f in found}
+            factors.setdefault(factor, value)
+    if "subject" in factors:
+        factors.setdefault("count", "two" if any(w in PLURALS.values() for w in words) else "one")
+    return {f: factors[f] for f in FACTORS if f in factors}
 
 
 def stated(factors: Mapping[str, str]) -> Factors:
-    """Give the factors that a caption of this scene states: all but those whose value is ``"none"``."""
+    """Factors that a caption of a scene states: all but those whose value is ``"none"``.
+
+    Parameters
+    ----------
+    factors
+        Factor to value.
+    """
     return {f: factors[f] for f in FACTORS if factors[f] != "none"}
 
 
 def caption(factors: Mapping[str, str], rng: np.random.Generator) -> str:
-    """Say one scene in words, with random synonyms and a random order of its phrases.
+    """Caption a scene, with random synonyms and a random order of phrases.
+
+    Parameters
+    ----------
+    factors
+        Factor to value.
+    rng
+        Random state of synonyms and order; it is advanced.
 
     Examples
     --------
-    >>> scene = dict(subject="cat", colour="black", action="asleep", background="room", weather="none",
-    ...              prop="none", count="one") | {"action": "sleeping"}
+    >>> scene = dict(subject="cat", colour="black", action="sleeping", background="room", weather="none",
+    ...              prop="none", count="one")
     >>> parse(caption(scene, np.random.default_rng(0))) == stated(scene)
     True
     """
 
-    def say(factor: str) -> str:
+    def phrase(factor: str) -> str:
         options = PHRASES[factor].get(factors[factor], ("",))
         return options[rng.choice(len(options), p=WEIGHTS[len(options)])].replace("*", "")
 
     subject, two = factors["subject"], factors["count"] == "two"
     noun = PLURALS[subject] if two else subject
-    article, colour = (say("count") if two else "a"), say("colour")
+    article, colour = (phrase("count") if two else "a"), phrase("colour")
     if subject != "baby" and rng.random() < 0.75:
         head = f"{article} {colour} {noun}"
     else:
@@ -163,24 +174,38 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator) -> str:
         head = f"{article} {noun} {(before if rng.random() < 0.6 else after).format(colour)}"
     opener = str(rng.choice(OPENERS[factors["count"]])) + " " if rng.random() < 0.25 else ""
     order = ORDERS[rng.integers(len(ORDERS))]
-    said = {"a": say("action"), "b": say("background"), "w": say("weather"), "p": say("prop")}
+    phrases = {"a": phrase("action"), "b": phrase("background"), "w": phrase("weather"), "p": phrase("prop")}
     first, _, rest = order.rpartition("|")
-    parts = [said[first] if first else "", opener + head, *(said[letter] for letter in rest)]
+    parts = [phrases[first] if first else "", opener + head, *(phrases[letter] for letter in rest)]
     return re.sub(r"\ba (orange|emerald)\b", r"an \1", " ".join(p for p in parts if p))
 
 
 def is_heldout(factors: Mapping[str, str]) -> bool:
-    """Tell whether this subject-colour-background combination is kept out of training (one in seven)."""
+    """Tell whether a combination of subject, colour and background is held out of training (one in seven).
+
+    Parameters
+    ----------
+    factors
+        Factor to value.
+    """
     return zlib.crc32("|".join((factors["subject"], factors["colour"], factors["background"])).encode()) % 7 == 0
 
 
 def sample_factors(rng: np.random.Generator, *, heldout: bool) -> Factors:
-    """Draw the factors of one scene, uniformly within what its subject allows, from one side of the split."""
+    """Sample the factors of one scene, uniformly within the domain of its subject.
+
+    Parameters
+    ----------
+    rng
+        Random state; it is advanced.
+    heldout
+        Sample from the combinations that are held out of training, or from the others.
+    """
     while True:
         subject = SUBJECTS[rng.integers(len(SUBJECTS))]
-        drawn = {f: values[rng.integers(len(values))] for f, values in DOMAIN[subject].items()}
-        weather = "none" if drawn["background"] in INDOORS else WEATHER[rng.integers(len(WEATHER))]
+        choices = {f: values[rng.integers(len(values))] for f, values in DOMAIN[subject].items()}
+        weather = "none" if choices["background"] in INDOORS else WEATHER[rng.integers(len(WEATHER))]
         count = "two" if rng.random() < 0.25 else "one"
-        factors = {"subject": subject, **drawn, "weather": weather, "count": count}
+        factors = {"subject": subject, **choices, "weather": weather, "count": count}
         if is_heldout(factors) == heldout:
             return {f: factors[f] for f in FACTORS}

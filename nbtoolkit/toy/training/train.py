@@ -1,0 +1,263 @@
+"""Train the captioner and the scorer of the embedded world: ``python -m nbtoolkit.toy.training --out runs/toy``.
+
+Stages, each with its own checkpoint, so that an interrupted run resumes: ``render`` the training images; ``tower``
+teaches the captioner's vision tower to tell the factors apart (shape is the bottleneck, not grammar); ``captions``
+trains the whole LLaVA, four captions packed behind one shared image prefix; ``scorer`` trains an independently seeded
+CLIP. The captioner has one extra training loss, the look-ahead loss (see README.md of nbtoolkit.toy), without which so
+small a model represents the factors of a scene but does not name them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+
+from ..world import grammar
+from . import architecture
+from .images import FactorHeads, augment, factor_targets, sample_rows, training_images
+from .loop import run_stage
+from .packing import look_ahead_targets, pack
+
+LOOK_AHEAD_BLOCKS, LOOK_AHEAD_WEIGHT, CAPTIONS = (3, 4), 0.5, 4
+
+
+def _accuracies(accuracy: dict[str, float]) -> str:
+    return " ".join(f"{f}={a:.2f}" for f, a in accuracy.items())
+
+
+# --- captioner ------------------------------------------------------------------------------------------
+
+
+def train_tower(
+    model: Any,
+    images: np.ndarray,
+    factors: Sequence[grammar.Factors],
+    out: Path,
+    *,
+    n_steps: int,
+    random_state: int,
+    device: str,
+) -> None:
+    """Train tower and projector to classify the factors from the mean of the projected patches.
+
+    Parameters
+    ----------
+    model
+        The captioner.
+    images : (n_images, 64, 64, 3) uint8
+        Training images.
+    factors
+        Factor to value, per image.
+    out
+        Folder of the run.
+    n_steps
+        Number of steps, of 64 images each.
+    random_state
+        Seed.
+    device
+        A torch device.
+    """
+    heads = FactorHeads(architecture.WIDTH).to(device)
+
+    def step(rng: np.random.Generator) -> tuple[Tensor, str]:
+        rows = sample_rows(len(images), 64, rng)
+        patches = model.get_image_features(pixel_values=augment(images[rows], rng, device)).pooler_output
+        pooled = torch.stack([p.mean(0) for p in patches])  # (batch, width)
+        loss, accuracy = heads(pooled, factor_targets([factors[r] for r in rows], device))
+        return loss, _accuracies(accuracy)
+
+    modules = [model.model.vision_tower, model.model.multi_modal_projector, heads]
+    run_stage("tower", out, modules, step, n_steps=n_steps, lr=2e-3, random_state=random_state)
+
+
+def train_captions(
+    model: Any,
+    tokens: Any,
+    images: np.ndarray,
+    factors: Sequence[grammar.Factors],
+    out: Path,
+    *,
+    n_steps: int,
+    random_state: int,
+    device: str,
+) -> None:
+    """Train the whole LLaVA on captions, with the look-ahead loss at the blocks ``LOOK_AHEAD_BLOCKS``.
+
+    Parameters
+    ----------
+    model, tokens
+        The captioner and its tokenizer.
+    images, factors, out, random_state, device
+        As for :func:`train_tower`.
+    n_steps
+        Number of steps, of 32 images and four captions each.
+    """
+    language, head = model.model.language_model, model.lm_head
+    content = torch.zeros(len(tokens), dtype=torch.bool)
+    content[[tokens(" " + w, add_special_tokens=False).input_ids[0] for w in grammar.WORDS]] = True
+    embed = language.get_input_embeddings()
+
+    def step(rng: np.random.Generator) -> tuple[Tensor, str]:
+        rows = sample_rows(len(images), 32, rng)
+        texts = [[grammar.caption(factors[r], rng) for _ in range(CAPTIONS)] for r in rows]
+        # the last image position predicts a caption's first word, so each caption repeats that position's role
+        captions = [
+            [[architecture.BOS, *tokens(t, add_special_tokens=False).input_ids, architecture.EOS] for t in group]
+            for group in texts
+        ]
+        pixels = augment(images[rows], rng, device)
+        patches = torch.stack(list(model.get_image_features(pixel_values=pixels).pooler_output))
+        batch = pack(captions, patches.shape[1], device)
+        last, states = _language_pass(language, torch.cat([patches, embed(batch["ids"])], 1), batch)
+        text = slice(patches.shape[1], None)
+        nll = F.cross_entropy(head(last[:, text]).flatten(0, 1), batch["labels"].flatten(), ignore_index=-100)
+        targets = look_ahead_targets(captions, content, batch["ids"].shape[1]).to(device)
+        live = targets.sum(-1) > 0
+        losses = [F.cross_entropy(head(language.norm(s[:, text][live])), targets[live]) for s in states]
+        ahead = torch.stack(losses).mean()
+        return nll + LOOK_AHEAD_WEIGHT * ahead, f"nll {nll.item():.3f} ahead {ahead.item():.3f}"
+
+    run_stage("captions", out, [model], step, n_steps=n_steps, lr=1.5e-3, random_state=random_state)
+
+
+def _language_pass(language: Any, embeds: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Last hidden states, and those of the look-ahead blocks, of packed captions: (batch, P + T, width) each."""
+    mask = batch["mask"]
+    bias = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, torch.finfo(torch.float32).min)
+    states: list[Tensor] = []
+    hooks = [
+        language.layers[b - 1].register_forward_hook(lambda _m, _i, o: states.append(o)) for b in LOOK_AHEAD_BLOCKS
+    ]
+    last: Tensor = language(
+        inputs_embeds=embeds, attention_mask=bias, position_ids=batch["positions"], use_cache=False
+    ).last_hidden_state
+    for hook in hooks:
+        hook.remove()
+    return last, states
+
+
+# --- scorer ---------------------------------------------------------------------------------------------
+
+
+def _scorer_text(factors: grammar.Factors, rng: np.random.Generator) -> str:
+    """Give a caption, or (two times in three) a shuffled list of one to five of its content words."""
+    caption = grammar.caption(factors, rng)
+    if rng.random() < 1 / 3:
+        return caption
+    words = [w for w in caption.split() if w in grammar.WORDS]
+    rng.shuffle(words)
+    return (", " if rng.random() < 0.7 else " ").join(words[: rng.integers(1, 6)])
+
+
+def train_scorer(
+    model: Any,
+    tokens: Any,
+    images: np.ndarray,
+    factors: Sequence[grammar.Factors],
+    out: Path,
+    *,
+    n_steps: int,
+    random_state: int,
+    device: str,
+) -> None:
+    """Train the CLIP contrastively; every image of the batch that a text describes counts as its match.
+
+    Parameters
+    ----------
+    model, tokens
+        The scorer and its tokenizer.
+    images, factors, out, random_state, device
+        As for :func:`train_tower`.
+    n_steps
+        Number of steps, of 128 images each.
+    """
+    heads = FactorHeads(architecture.WIDTH).to(device)
+
+    def step(rng: np.random.Generator) -> tuple[Tensor, str]:
+        rows = sample_rows(len(images), 128, rng)
+        scenes = [factors[r] for r in rows]
+        texts = [_scorer_text(s, rng) for s in scenes]
+        stated = [{grammar.WORDS[w] for w in re.findall(r"[a-z]+", t) if w in grammar.WORDS} for t in texts]
+        true = [set(s.items()) for s in scenes]
+        match = torch.tensor([[a <= b for b in true] for a in stated], dtype=torch.float32, device=device)
+        batch = tokens(texts, padding=True, return_tensors="pt").to(device)
+        pooled = model.vision_model(pixel_values=augment(images[rows], rng, device)).pooler_output
+        image_vectors = F.normalize(model.visual_projection(pooled), dim=-1)
+        text_vectors = F.normalize(model.get_text_features(**batch).pooler_output, dim=-1)
+        logits = text_vectors @ image_vectors.T * model.logit_scale.exp().clamp(max=50)
+        by_text = F.cross_entropy(logits, match / match.sum(1, keepdim=True))
+        loss = (by_text + F.cross_entropy(logits.T, match.T / match.T.sum(1, keepdim=True))) / 2
+        extra, accuracy = heads(pooled, factor_targets(scenes, device))
+        return loss + 0.5 * extra, f"contrast {loss.item():.3f} {_accuracies(accuracy)}"
+
+    run_stage("scorer", out, [model, heads], step, n_steps=n_steps, lr=1.5e-3, random_state=random_state)
+
+
+# --- command --------------------------------------------------------------------------------------------
+
+
+def _corpus(n: int, random_state: int) -> Iterator[str]:
+    """Captions that the tokenizer is trained on."""
+    rng = np.random.default_rng([random_state, 11])
+    for _ in range(n):
+        yield grammar.caption(grammar.sample_factors(rng, heldout=False), rng)
+
+
+def _parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="python -m nbtoolkit.toy.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--out", type=Path, default=Path("runs/toy"), help="checkpoints, logs and trained models")
+    p.add_argument("--only", choices=("captioner", "scorer"), help="train one model (the two are independent)")
+    p.add_argument("--n-images", type=int, default=100_000)
+    p.add_argument("--tower-steps", type=int, default=4500)
+    p.add_argument("--caption-steps", type=int, default=2400)
+    p.add_argument("--scorer-steps", type=int, default=3500)
+    p.add_argument("--random-state", type=int, default=0)
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return p
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train the models that the run's folder lacks and write ``captioner/`` and ``scorer/`` as Hugging Face folders.
+
+    Parameters
+    ----------
+    argv
+        Arguments of the command; those of the process if None.
+    """
+    args = _parser().parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    log_file = args.out / f"{args.only or 'train'}.log"
+    handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(log_file)]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True, handlers=handlers)
+    torch.set_num_threads(args.threads)
+    seed, device = args.random_state, args.device
+    data = training_images(args.out, args.n_images, seed)
+    if args.only != "scorer":
+        torch.manual_seed(seed)
+        tokens = architecture.tokenizer(_corpus(20_000, seed))
+        model = architecture.captioner(len(tokens)).to(device)
+        train_tower(model, *data, args.out, n_steps=args.tower_steps, random_state=seed, device=device)
+        settings = {"n_steps": args.caption_steps, "random_state": seed + 1, "device": device}
+        train_captions(model, tokens, *data, args.out, **settings)
+        architecture.save(model, tokens, args.out / "captioner")
+    if args.only != "captioner":
+        torch.manual_seed(seed + 1000)
+        tokens = architecture.tokenizer(_corpus(20_000, seed + 1000), close=True)
+        clip = architecture.scorer(len(tokens)).to(device)
+        settings = {"n_steps": args.scorer_steps, "random_state": seed + 2, "device": device}
+        train_scorer(clip, tokens, *data, args.out, **settings)
+        architecture.save(clip, tokens, args.out / "scorer")
