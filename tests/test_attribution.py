@@ -103,6 +103,13 @@ def test_agreement_is_undefined_where_there_is_nothing_to_rank():
     assert np.isnan(one.agreement[0]) and one.agreement[1] == -1
 
 
+def test_two_concepts_are_too_few_to_rank():
+    """Of two, the correlation of ranks could only be -1 or 1."""
+    V = np.array([[1.0, 2.0, 0.0, 0.0], [1.0, 2.0, 3.0, 0.0]])
+    agreement = Contributions(V, V, V).agreement
+    assert np.isnan(agreement[0]) and agreement[1] == pytest.approx(1)
+
+
 def test_deletion_and_insertion_on_the_models_own_log_probability(said, reps):
     cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=3)
     plain, states = said.read([3])
