@@ -113,14 +113,6 @@ def test_stability_of_the_same_and_of_unrelated_dictionaries(rng):
         stability([U])
 
 
-def test_the_null_of_stability_mixes_the_entries_within_each_concept():
-    """Concepts of a single value each stay what they are; a concept with one entry that is not 0 gets it elsewhere."""
-    constant = np.outer([1.0, -2.0], np.ones(50))
-    np.testing.assert_allclose(stability([constant, constant])[1].values, 1)
-    single = np.eye(1, 200)
-    assert stability([single, single])[0].mean == 1 and stability([single, single])[1].mean == 0
-
-
 def test_deletion_and_insertion_meet_the_models_own_log_probability(model, reps):
     """On the embedded model: curves begin and end where they must, and concepts matter more than a random order of them."""
     ids = [v[-1] for v in reps.source.token_ids]
