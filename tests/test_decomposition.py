@@ -363,8 +363,8 @@ def test_random_directions_rebuild_by_least_squares(rng):
     Z = rng.normal(size=(40, 8)).astype(np.float32)
     cd = nbt.decompose(as_reps(Z), nbt.RandomDirections(5, random_state=0), layer=0)
     basis = np.linalg.qr(cd.concepts.T)[0]
-    left = np.square(Z - Z @ basis @ basis.T).sum(1) / np.square(Z).sum(1)
-    np.testing.assert_allclose(cd.unexplained, left, atol=1e-5)
+    residual = np.square(Z - Z @ basis @ basis.T).sum(1) / np.square(Z).sum(1)
+    np.testing.assert_allclose(cd.unexplained, residual, atol=1e-5)
 
 
 def test_methods_by_name(reps):

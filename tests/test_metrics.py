@@ -77,17 +77,17 @@ def test_evaluate_scores_the_first_n_words():
     """The eleventh word is the only one that the two concepts share, and by default ten words count."""
     cd = nbt.ConceptDictionary(np.eye(2), np.eye(2), ["a", "b"], 1, "SemiNMF")
     g = nbt.Grounding([[*"abcdefghij", "shared"], [*"klmnopqrst", "shared"]], [["a"], ["b"]])
-    scored = []
+    batches = []
 
     def embed(texts):
-        scored.append(list(texts))
+        batches.append(list(texts))
         return np.ones((len(texts), 1))
 
     assert nbt.evaluate(cd, g, images=embed, texts=embed)["overlap"] == 0
-    assert scored[1] == ["a, b, c, d, e, f, g, h, i, j", "k, l, m, n, o, p, q, r, s, t"]
+    assert batches[1] == ["a, b, c, d, e, f, g, h, i, j", "k, l, m, n, o, p, q, r, s, t"]
     assert nbt.evaluate(cd, g, n_words=11)["overlap"] == pytest.approx(1 / 11)
     assert nbt.evaluate(cd, g, images=embed, texts=embed, n_words=2)["overlap"] == 0
-    assert scored[4] == ["a, b", "k, l"]
+    assert batches[4] == ["a, b", "k, l"]
 
 
 def test_clip_score_of_a_concept_is_the_mean_over_its_exemplars():

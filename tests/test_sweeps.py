@@ -1,6 +1,7 @@
 """Baselines and sweeps: always as many words as asked, nothing computed twice, the same numbers as by hand."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from sklearn.decomposition import PCA
 
 import nbtoolkit as nbt
 from nbtoolkit import baselines, sweeps
-from nbtoolkit.data import vocabulary
 from nbtoolkit.grounding import FILTERS
 from nbtoolkit.metrics import (
     active_concepts,
@@ -19,7 +19,6 @@ from nbtoolkit.metrics import (
     top_words_bert_score,
     top_words_clip_score,
 )
-from nbtoolkit.stopwords import STOP_WORDS
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +60,20 @@ def test_noise_goes_through_the_same_pipeline(model, data, reps):
 
 
 def test_random_words_are_the_top_words_of_random_directions(model, data):
-    """By hand: rank the tokens for the same directions, keep whole words of three letters, of the vocabulary if there is one."""
+    """By hand: rank the tokens for the same directions, keep the whole words of three letters that are in the vocabulary."""
     pieces = model.tokenizer.convert_ids_to_tokens(list(range(len(model.tokenizer))))
     texts = [model.tokenizer.decode([i]).strip().lower() for i in range(len(pieces))]
-    head, spoken = model.head.weight.detach().numpy(), vocabulary(data["captions"])
+    head, stop_words = model.head.weight.detach().numpy(), nbt.WordFilter("default").stop_words
+    vocabulary = set(re.findall(r"[a-z]+", " ".join(text for group in data["captions"] for text in group).lower()))
     filters = {
         "none": lambda i: texts[i].isalpha(),
-        "paper": lambda i: texts[i].isalpha() and len(texts[i]) >= 3 and texts[i] not in STOP_WORDS,
+        "paper": lambda i: texts[i].isalpha() and len(texts[i]) >= 3 and texts[i] not in stop_words,
         "default": lambda i: pieces[i][0] == "Ġ" and filters["paper"](i),
     }
     like, results = nbt.Grounding([["x"] * 12, ["x"] * 12], [["a"], ["b"]]), []
     directions = np.random.default_rng(3).normal(size=(2, model.d_model)).astype(np.float32)
     for name, accepts in filters.items():
-        for words in (None, spoken):
+        for words in (None, vocabulary):
             expected = []
             for direction in directions:
                 ranked = np.argsort(-head @ direction, kind="stable")
@@ -82,7 +82,9 @@ def test_random_words_are_the_top_words_of_random_directions(model, data):
             random = baselines.random_words(model, like, filter=name, vocabulary=words, random_state=3)
             assert random.words == expected
             results.append(random.words)
-    assert all(a != b for i, a in enumerate(results) for b in results[:i])  # no filter and no vocabulary is idle
+    assert all(
+        a != b for i, a in enumerate(results) for b in results[:i]
+    )  # each filter and the vocabulary make a difference
 
 
 def test_noise_images_are_small_and_each_its_own(data):
@@ -183,8 +185,8 @@ def test_columns_of_a_sweep_by_hand(model, reps, held):
     row = nbt.sweep(model, reps, n_concepts=[4], test=test, progress=False).iloc[0]
     cd = nbt.decompose(reps, nbt.SemiNMF(4, random_state=0))
     Z = test.layer(-1).astype(float)
-    left = np.square(Z - cd.encode(test.layer(-1)) @ cd.concepts).sum() / np.square(Z - Z.mean(0)).sum()
-    assert row.test_error == pytest.approx(left, rel=1e-4)
+    error = np.square(Z - cd.encode(test.layer(-1)) @ cd.concepts).sum() / np.square(Z - Z.mean(0)).sum()
+    assert row.test_error == pytest.approx(error, rel=1e-4)
     assert row.active == pytest.approx(active_concepts(cd.activations).mean) and row.active > 1
 
 
@@ -194,9 +196,9 @@ def test_words_of_a_sweep_occur_in_the_captions(model, data):
     reps = nbt.Representations(np.stack([x, 2 * x])[:, None], ["a", "b"], ["a dog"] * 2, [1] * 2, layers=[5])
     settings = {"methods": ["LargestNorm"], "n_concepts": [2], "progress": False}
     first = nbt.ground(nbt.decompose(reps, nbt.LargestNorm(1)), model).words[0][0]
-    for caption, shared in (("a zymurgist", 0), (f"a {first}", 1)):
+    for caption, overlap in (("a zymurgist", 0), (f"a {first}", 1)):
         captions = data.select([0]).map(lambda _, text=caption: {"captions": [text]}, keep_in_memory=True)
-        assert nbt.sweep(model, reps, data=captions, **settings)["overlap"][0] == shared
+        assert nbt.sweep(model, reps, data=captions, **settings)["overlap"][0] == overlap
     assert nbt.sweep(model, reps, **settings)["overlap"][0] == 1
 
 

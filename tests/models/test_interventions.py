@@ -188,7 +188,7 @@ def test_the_mean_of_two_attentions_is_added_once():
     (inputs,) = prompts(family)
     block = family.blocks[0]
 
-    def attended():
+    def attention():
         outputs = []
         handles = [part.register_forward_hook(lambda _m, _a, out: outputs.append(out[0]))
                    for part in (block.self_attn, block.encoder_attn)]  # fmt: skip
@@ -200,10 +200,10 @@ def test_the_mean_of_two_attentions_is_added_once():
         return outputs[0] + outputs[1]
 
     means = mean_contributions(family, pictures(1), [1], part="attention")
-    expected = attended().mean((0, 1))
+    expected = attention().mean((0, 1))
     np.testing.assert_allclose(means[1], expected.numpy(), atol=1e-6)
     with interventions.ablate(family, 1, part="attention", how="mean", means=means):
-        torch.testing.assert_close(attended(), expected.expand_as(attended()), atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(attention(), expected.expand_as(attention()), atol=1e-6, rtol=1e-5)
 
 
 def test_a_direction_is_gone_and_the_rest_is_as_it_was(family):

@@ -107,9 +107,9 @@ def test_a_head_that_is_not_the_models_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("dtype", "accepted", "refused"), [(torch.float32, 3e-5, 3e-4), (torch.bfloat16, 1e-2, 6e-2)], ids=str
+    ("dtype", "within", "beyond"), [(torch.float32, 3e-5, 3e-4), (torch.bfloat16, 1e-2, 6e-2)], ids=str
 )
-def test_the_tolerance_is_that_of_the_number_format(dtype, accepted, refused):
+def test_the_tolerance_is_that_of_the_number_format(dtype, within, beyond):
     """Logits may differ from the model's own by 1e-4 of the largest in float32, and by 3e-2 in half precision."""
     hf, processor = tiny(LlamaConfig(**SMALL))
 
@@ -123,9 +123,9 @@ def test_the_tolerance_is_that_of_the_number_format(dtype, accepted, refused):
 
     model = Model(hf.to(dtype), processor)
     norm = model.norm
-    model.norm = Scaled(norm, 1 + accepted)
+    model.norm = Scaled(norm, 1 + within)
     assert check_adapter(model).ok
-    model.norm = Scaled(norm, 1 + refused)
+    model.norm = Scaled(norm, 1 + beyond)
     with pytest.raises(nbt.NbtoolkitError, match="its last layer unembeds to other logits than its own"):
         check_adapter(model)
 
