@@ -103,6 +103,13 @@ def test_agreement_is_undefined_where_there_is_nothing_to_rank():
     assert np.isnan(one.agreement[0]) and one.agreement[1] == -1
 
 
+def test_two_concepts_are_too_few_to_rank():
+    """Of two, the correlation of ranks could only be -1 or 1."""
+    V = np.array([[1.0, 2.0, 0.0, 0.0], [1.0, 2.0, 3.0, 0.0]])
+    agreement = Contributions(V, V, V).agreement
+    assert np.isnan(agreement[0]) and agreement[1] == pytest.approx(1)
+
+
 def test_deletion_and_insertion_on_the_models_own_log_probability(said, reps):
     cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=3)
     plain, states = said.read([3])
@@ -116,9 +123,9 @@ def test_deletion_and_insertion_on_the_models_own_log_probability(said, reps):
 
 
 def test_what_cannot_be_read_is_said(model, data, said):
-    with pytest.raises(nbt.errors.NothingFoundError, match="'dog' is in none of 1 answers"):
+    with pytest.raises(nbt.errors.NothingFoundError, match="'dog' is in none of 1 responses"):
         mentions(model, data["image"][:1], "dog", answers=["a red bus"])
-    with pytest.raises(nbt.NbtoolkitError, match="2 answers for 1 pictures"):
+    with pytest.raises(nbt.NbtoolkitError, match="2 responses for 1 images"):
         mentions(model, data["image"][:1], "dog", answers=["a dog", "a dog"])
     with pytest.raises(nbt.NbtoolkitError, match=r"shape \(1, 128\); expected"):
         said.after(2)(np.zeros((1, 128)))

@@ -83,7 +83,7 @@ def test_a_killed_worker_costs_its_shard(client, model, data, tmp_path):
 @pytest.mark.usefixtures("small_shards")
 def test_cancelling_leaves_the_cluster_idle_and_shards_whole(client, model, data, tmp_path):
     cancel = threading.Event()
-    with pytest.raises(Cancelled, match="finished shards are kept"):
+    with pytest.raises(Cancelled, match="completed shards remain"):
         nbt.extract(
             model,
             data,

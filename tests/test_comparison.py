@@ -43,6 +43,17 @@ def test_activation_similarity_equals_numpys_correlation(planted):
     np.testing.assert_allclose(compare_dictionaries(a, b, measure="activation").similarity, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("measure", ["cosine", "activation"])
+def test_the_null_mixes_entries_of_each_concept_or_the_samples_of_all(rng, measure):
+    """Two equal concepts stay equal when samples are mixed for all concepts together, and part when entries are mixed."""
+    row, column = rng.normal(size=(1, 50)), rng.normal(size=(40, 1))
+    twins = nbt.ConceptDictionary(np.repeat(row, 2, 0), np.repeat(column, 2, 1), [f"s{i}" for i in range(40)], 3, "PCA")
+    null = compare_dictionaries(twins, twins, measure=measure).null
+    pairs = null.values.reshape(20, 2)  # twenty shuffles of two concepts
+    assert np.allclose(pairs[:, 0], pairs[:, 1]) is (measure == "activation")
+    assert abs(null.mean) < 0.3 and null.std > 0.05
+
+
 def test_the_measure_suits_the_dictionaries(planted):
     a, b, _, _ = planted
     deeper = nbt.ConceptDictionary(b.concepts, b.activations, b.sample_ids, 4, "SemiNMF")

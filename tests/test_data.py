@@ -88,7 +88,7 @@ def test_exif_rotation_is_applied():
 def test_damaged_pictures_are_refused():
     whole = encoded(Image.effect_noise((64, 64), 80), "JPEG")
     for broken in (whole[: len(whole) // 2], b"not a picture", "/nowhere/x.jpg", None):
-        with pytest.raises(nbt.NbtoolkitError, match="The picture cannot be read"):
+        with pytest.raises(nbt.NbtoolkitError, match="The image cannot be read"):
             read_image(broken)
 
 
@@ -183,7 +183,7 @@ def test_a_comma_too_many_is_named(folder):
 
 def test_one_id_is_one_picture(folder):
     (folder / "captions.csv").write_text("id,file_name,caption\n1,a.jpg,a dog\n1,b.jpg,a cat\n")
-    with pytest.raises(nbt.NbtoolkitError, match="line 3: the id '1' was another picture's before"):
+    with pytest.raises(nbt.NbtoolkitError, match="line 3: the id '1' stands for another image before"):
         nbt.load_data(folder)
 
 
@@ -193,7 +193,7 @@ def test_coco_captions_as_published(folder):
     (folder / "captions_val2014.json").write_text(json.dumps(content))
     data = nbt.load_data(folder / "captions_val2014.json")
     assert data["id"][:] == ["9", "7"] and data["captions"][:] == [["a dog"], ["a cat", "the cat"]]
-    with pytest.raises(nbt.NbtoolkitError, match="is COCO's own format, one split a file"):
+    with pytest.raises(nbt.NbtoolkitError, match="is COCO's own format, one split per file"):
         nbt.load_data(folder / "captions_val2014.json", split="val")
     with pytest.raises(
         nbt.NbtoolkitError, match=r"The first picture of 'captions_val2014.json' is not at .*; say where they are"
@@ -262,7 +262,7 @@ def test_a_stream_is_taken_as_far_as_asked(repository, tmp_path, monkeypatch):
     assert data["captions"][:] == [["train 0"], ["train 1"], ["train 2"]] and data[0]["image"].size == (20, 10)
     assert len(nbt.load_data(datasets.load_dataset(str(repository), streaming=True), split="test", n=9)) == 2
     assert len(nbt.load_data(str(repository), split="train", streaming=True, n=2)) == 2
-    with pytest.raises(nbt.NbtoolkitError, match="is a stream; expected n=, how many rows to take"):
+    with pytest.raises(nbt.NbtoolkitError, match="is a stream; expected n=, the number of rows to take"):
         nbt.load_data(stream)
 
 

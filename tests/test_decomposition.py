@@ -209,6 +209,13 @@ def test_both_conventions_of_alpha():
         nbt.SemiNMF(5, convention="half").fit(X)
 
 
+def test_alpha_is_a_fifth_of_the_mean_row_norm_by_default():
+    """Rows of lengths 1 and 3: their mean is 2, so λ is 0.4, also in the convention of scikit-learn."""
+    X = np.array([[1.0, 0.0], [0.0, 3.0]]).repeat(10, 0)
+    for convention in ("paper", "sklearn"):
+        assert nbt.SemiNMF(2, convention=convention, random_state=0).fit(X).alpha_ == pytest.approx(0.4)
+
+
 def test_starting_points_are_compared():
     X, _ = planted(n=300, noise=4.0)
     tries = [nbt.SemiNMF(12, alpha=4.0, random_state=s).fit(X).objective_ for s in range(4)]
@@ -349,6 +356,15 @@ def test_clustering_activations_are_larger_when_closer(reps):
 def test_every_listed_method_obeys_the_laws():
     tested = {type(method) for method in METHODS} | {DictionaryLearning}  # MiniBatchDictionaryLearning, but slower
     assert tested == set(nbt.list_decompositions().values())
+
+
+def test_random_directions_rebuild_by_least_squares(rng):
+    """Their activations are inner products, so the best that they can rebuild is the projection on their span."""
+    Z = rng.normal(size=(40, 8)).astype(np.float32)
+    cd = nbt.decompose(as_reps(Z), nbt.RandomDirections(5, random_state=0), layer=0)
+    basis = np.linalg.qr(cd.concepts.T)[0]
+    residual = np.square(Z - Z @ basis @ basis.T).sum(1) / np.square(Z).sum(1)
+    np.testing.assert_allclose(cd.unexplained, residual, atol=1e-5)
 
 
 def test_methods_by_name(reps):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nbtoolkit.effects import effect, layer_effects, word_difference
+from nbtoolkit.effects import Effect, effect, layer_effects, word_difference
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import mentions
@@ -30,6 +30,15 @@ def test_every_layer_is_what_it_is_alone(said, model):
     assert layer_effects(said, [-1], n_random=1).layers == (5,)
 
 
+def test_the_null_is_the_mean_over_four_random_directions(said, model):
+    before, changes = said.read()[0], []
+    for direction in np.random.default_rng(7).normal(size=(4, model.d_model)):
+        with ablate(model, 3, direction=direction):
+            changes.append(said.read()[0] - before)
+    null = layer_effects(said, [3], random_state=7).null
+    np.testing.assert_allclose(null[:, 0], np.mean(changes, 0), atol=1e-6)
+
+
 def test_the_mean_and_the_branches_have_effects_of_their_own(said, model, data):
     means = mean_contributions(model, data["image"][:4], [1], part="mlp")
     zero, mean = (
@@ -54,6 +63,15 @@ def test_a_concept_that_is_taken_out_vanishes(one, model, reps):
     assert strongest in found.vanished and found.activations[1][strongest] < 1e-3 * found.activations[0][strongest]
 
 
+def test_a_concept_is_used_from_a_twentieth_of_the_strongest_activation():
+    """Vanished: above 5% of the strongest before, not above it after; appeared: the reverse."""
+    activations = np.array([[1.0, 0.06, 0.04, 0.3, 0.06], [1.0, 0.04, 0.06, 0.0, 0.05]])
+    change = Effect("", "", (0.0, 0.0), activations)
+    assert change.vanished == [3, 1, 4] and change.appeared == [2]
+    stronger = Effect("", "", (0.0, 0.0), np.array([[1.0, 0.08], [2.0, 0.0]]))
+    assert stronger.vanished == []  # 0.08 is 4% of the strongest activation, which comes after the change
+
+
 def test_without_its_first_layer_the_model_says_something_else(one, model, reps):
     cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=-1)
     found = effect(one, cd, lambda: ablate(model, 1))
@@ -66,7 +84,7 @@ def test_without_its_first_layer_the_model_says_something_else(one, model, reps)
 
 def test_one_picture_at_a_time(said, model, reps):
     cd = nbt.decompose(reps, nbt.SemiNMF(3, random_state=0))
-    with pytest.raises(nbt.NbtoolkitError, match="mentions; expected that of one picture"):
+    with pytest.raises(nbt.NbtoolkitError, match="targets; expected that of one image"):
         effect(said, cd, lambda: ablate(model, 1))
 
 

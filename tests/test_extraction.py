@@ -9,8 +9,8 @@ from nbtoolkit.tokens import contains
 import nbtoolkit as nbt
 
 
-def oracle(model, image, token):
-    """States at the position that predicts the token, one picture at a time, from ``output_hidden_states``."""
+def oracle(model, image, token, later=0):
+    """States at the position that predicts the token (or later), one image at a time, from ``output_hidden_states``."""
     inputs = model.encode([image])
     with torch.inference_mode():
         out = model.hf.generate(
@@ -18,7 +18,7 @@ def oracle(model, image, token):
         )
     new = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
     at = next(i for i in range(len(new)) if contains(token, model.decode(new[: i + 1])))
-    return [h[0, -1].numpy() for h in out.hidden_states[at]], at
+    return [h[0, -1].numpy() for h in out.hidden_states[at + later]], at
 
 
 def test_hooked_states_equal_the_unbatched_oracle(model, data, reps):
@@ -30,6 +30,29 @@ def test_hooked_states_equal_the_unbatched_oracle(model, data, reps):
             np.testing.assert_allclose(reps.states[k, layer], states[layer], atol=2e-5)
         normed = model.norm(torch.tensor(reps.states[k, -1])).detach().numpy()
         np.testing.assert_allclose(normed, states[-1], atol=2e-5)
+
+
+def test_where_token_is_one_position_after_the_prediction(model, data, reps):
+    """The position that reads the token back; ``positions`` still counts the token's."""
+    row = {i: k for k, i in enumerate(data["id"])}
+    some = data.select([row[i] for i in reps.sample_ids[:3]])
+    at = nbt.extract(model, some, "dog", where="token", progress=False)
+    for k, image in enumerate(some["image"]):
+        states, position = oracle(model, image, "dog", later=1)
+        assert at.positions[k] == position
+        for layer in range(model.n_layers):
+            np.testing.assert_allclose(at.states[k, layer], states[layer], atol=2e-5)
+
+
+def test_the_first_given_caption_that_contains_the_token_is_read(model, data):
+    captions = ["a cat runs", "on the grass a dog runs", "a dog"]
+    one = data.select([0]).map(lambda _: {"captions": captions}, keep_in_memory=True)
+    reps = nbt.extract(model, one, "dog", captions="given", progress=False)
+    assert reps.captions == ("on the grass a dog runs",) and reps.references == (tuple(captions),)
+    assert (
+        model.tokenizer(captions[1], add_special_tokens=False).input_ids[reps.positions[0]]
+        == reps.source.token_ids[0][-1]
+    )
 
 
 def test_several_sub_tokens_are_read_at_the_last_one(model, data):
@@ -129,7 +152,7 @@ def test_all_pictures_broken(model):
     rows = datasets.Dataset.from_dict({"id": ["a"], "image": [{"bytes": b"x", "path": None}], "captions": [["a dog"]]}, features=datasets.Features(
         {"id": datasets.Value("string"), "image": datasets.Image(), "captions": datasets.List(datasets.Value("string"))}))  # fmt: skip
     with pytest.raises(
-        nbt.NbtoolkitError, match=r"None of the 1 pictures whose caption contains 'dog' can be read \(first: 'a'"
+        nbt.NbtoolkitError, match=r"None of the 1 images whose caption contains 'dog' can be read \(first: 'a'"
     ):
         nbt.extract(model, rows, "dog", progress=False)
 
@@ -145,7 +168,7 @@ def test_a_token_that_the_model_never_says(model, data):
     zebra = data.select(range(3)).map(lambda r: {"captions": ["a zebra"]}, keep_in_memory=True)
     with pytest.raises(
         nbt.NbtoolkitError,
-        match=r"The model never says 'zebra': 3 pictures have it in a caption, none in the model's own",
+        match=r"The model never says 'zebra': 3 images have it in a caption, no response contains it",
     ):
         nbt.extract(model, zebra, "zebra", progress=False)
 

@@ -79,7 +79,7 @@ def test_a_full_disk_is_one_clear_error_and_finished_shards_stay(model, data, un
     last = done.stderr.strip().splitlines()[-1]
     assert (
         "StudyError: Shard 2 could not be written to" in last
-        and "Finished shards are kept: make room, and call extract again" in last
+        and "Completed shards remain: make room, and call extract again" in last
     )
     names = {f.name for f in tmp_path.iterdir()}
     assert {"shard-00000.json", "shard-00001.json"} <= names and not any(

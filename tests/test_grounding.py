@@ -51,6 +51,31 @@ def test_unfiltered_and_unknown_filters(model):
         nbt.ground(cd, model, filter="nltk")
 
 
+def test_the_final_norm_is_applied_only_when_asked(model):
+    """The order of the tokens by hand: an RMS norm rescales the concept, which changes no order, and weighs its dimensions."""
+    head, weight = model.head.weight.detach().numpy(), model.norm.weight.detach().numpy()
+    concept = np.random.default_rng(1).normal(size=model.d_model).astype(np.float32)
+    plain, normed = (
+        [model.tokenizer.decode([i]) for i in np.argsort(-head @ vector)[:15]] for vector in (concept, weight * concept)
+    )
+    cd = dictionary([concept], [[1.0]])
+    assert plain != normed
+    assert nbt.ground(cd, model).tokens[0] == plain and nbt.ground(cd, model, norm=True).tokens[0] == normed
+
+
+def test_centred_concepts_lose_what_they_share(model):
+    """Two concepts that share more than sets them apart: with their mean subtracted, the difference is all there is."""
+    own, shared = [row(model, w) for w in ("grass", "night")], 3 * row(model, "dog")
+    cd = dictionary([shared + own[0], shared + own[1]], np.eye(2))
+    assert [w[0] for w in nbt.ground(cd, model).words] == ["dog", "dog"]
+    assert [w[0] for w in nbt.ground(cd, model, centred=True).words] == ["grass", "night"]
+
+
+def test_the_filter_of_xl_vlms_looks_at_fifty_tokens(model):
+    g = nbt.ground(dictionary([row(model, "grass")], [[1.0]]), model, filter="xl-vlms", n_words=4)
+    assert len(g.tokens[0]) == 50 and len(g.words[0]) == 4 and g.filter == "xl-vlms"
+
+
 def test_a_dead_concept_has_no_words(model):
     g = nbt.ground(dictionary(np.zeros((1, 128)), [[0.0]]), model)
     assert g.words == [[]] and g.exemplars == [[]]

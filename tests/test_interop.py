@@ -42,7 +42,7 @@ def test_the_documented_form_is_read_too(tmp_path):
 
 def test_a_hooked_final_norm_is_said_to_be_one(tmp_path):
     path = saved(tmp_path, features(modules=["language_model.model.norm"]))
-    with pytest.raises(nbt.NbtoolkitError, match=r"the final norm, only; say how many blocks the model has"):
+    with pytest.raises(nbt.NbtoolkitError, match=r"the final norm, only; give the number of blocks of the model"):
         nbt.read_xl_vlms(path, "dog")
     reps = nbt.read_xl_vlms(path, "dog", n_layers=32)
     assert reps.layers == (32,) and "output of the final norm" in reps.source.layer_convention
@@ -59,9 +59,9 @@ class Payload:
     ({"concepts": torch.zeros(2, 3)}, r"has \['concepts'\]; expected 'hidden_states'"),
     ([1, 2], "has list; expected 'hidden_states'"),
     (features(image=[["a"]]), "has 6 hidden states, 1 images"),
-    (features(hidden_states=[{BLOCKS[0]: torch.zeros(1, 40, 8)}] * 6), r"holds \(1, 40, 8\) at .*; expected one position a sample"),
+    (features(hidden_states=[{BLOCKS[0]: torch.zeros(1, 40, 8)}] * 6), r"holds \(1, 40, 8\) at .*; expected one position per sample"),
     (features(modules=["vision_tower"]), r"holds the modules \['vision_tower'\]; expected decoder blocks"),
-    (features(token_of_interest_mask=[torch.tensor([False])] * 6), "in none of them the token of interest was found"),
+    (features(token_of_interest_mask=[torch.tensor([False])] * 6), "none of which contains the token of interest"),
 ])  # fmt: skip
 def test_other_files_are_refused(tmp_path, content, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):

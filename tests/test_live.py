@@ -101,7 +101,7 @@ def test_a_picture_of_ones_own(live, model, study):
     assert found["unexplained"] == pytest.approx(expected.unexplained, abs=1e-4)
     for part in expected.parts:
         assert found["activations"][part.concept] == pytest.approx(part.activation, rel=1e-3)
-    with pytest.raises(nbt.errors.NothingFoundError, match=r"'dog' is in none of 1 answers. The last is '.+'. Choose"):
+    with pytest.raises(nbt.errors.NothingFoundError, match=r"'dog' is in none of 1 responses. The last is '.+'. Choose"):
         live.explain(next(p for p, c in zip(test["image"], test["captions"], strict=True) if "bus" in c[0]), at=4)
 
 

@@ -45,6 +45,13 @@ def test_naming():
     assert naming(V[:, 1:2], [["red"]], factors, meaning).values.tolist() == [1]
 
 
+def test_naming_looks_at_five_words():
+    V, factors = np.array([[1.0], [0.0]]), [{"weather": "sun"}, {"weather": "rain"}]
+    words, meaning = ["a", "b", "c", "d", "sunny"], {"sunny": ("weather", "sun")}
+    assert naming(V, [words], factors, meaning).values.tolist() == [1]
+    assert naming(V, [["x", *words]], factors, meaning).values.tolist() == [0]
+
+
 def test_evaluate_with_a_planted_scorer():
     cd = nbt.ConceptDictionary(
         np.eye(2), np.array([[2.0, 0], [0, 1.0]]), ["a", "b"], 1, "SemiNMF", reconstruction_error=0.25
@@ -95,3 +102,39 @@ def test_every_metric_of_the_table_resolves():
 def test_no_file_hides_a_metric():
     """Importing a file sets its name on the package, which must not be the name of a function."""
     assert not {module.name for module in pkgutil.iter_modules(metrics.__path__)} & set(metrics.__all__)
+
+
+def test_evaluate_scores_the_first_n_words():
+    """The eleventh word is the only one that the two concepts share, and by default ten words count."""
+    cd = nbt.ConceptDictionary(np.eye(2), np.eye(2), ["a", "b"], 1, "SemiNMF")
+    g = nbt.Grounding([[*"abcdefghij", "shared"], [*"klmnopqrst", "shared"]], [["a"], ["b"]])
+    batches = []
+
+    def embed(texts):
+        batches.append(list(texts))
+        return np.ones((len(texts), 1))
+
+    assert nbt.evaluate(cd, g, images=embed, texts=embed)["overlap"] == 0
+    assert batches[1] == ["a, b, c, d, e, f, g, h, i, j", "k, l, m, n, o, p, q, r, s, t"]
+    assert nbt.evaluate(cd, g, n_words=11)["overlap"] == pytest.approx(1 / 11)
+    assert nbt.evaluate(cd, g, images=embed, texts=embed, n_words=2)["overlap"] == 0
+    assert batches[4] == ["a, b", "k, l"]
+
+
+def test_clip_score_of_a_concept_is_the_mean_over_its_exemplars():
+    """One exemplar fits exactly, one not at all, one is opposite: cosines 1, 0 and -1, so (2.5 + 0 + 0) / 3."""
+    cd = nbt.ConceptDictionary(np.eye(1, 2), np.ones((3, 1)), ["a", "b", "c"], 1, "SemiNMF")
+    where = {"a": [1.0, 0], "b": [0, 1.0], "c": [-1.0, 0], "sun": [1.0, 0]}
+
+    def look(names):
+        return np.array([where[n] for n in names])
+
+    scores = nbt.evaluate(cd, nbt.Grounding([["sun"]], [["a", "b", "c"]]), images=look, texts=look)
+    assert scores["clip_score"] == pytest.approx(2.5 / 3) == scores.baseline["clip_score"]
+
+
+def test_active_is_the_share_of_samples_that_use_a_concept():
+    V = np.array([[2.0, 0.0], [-0.5, 0.0], [0.0, 1.0]])
+    scores = nbt.evaluate(nbt.ConceptDictionary(np.eye(2), V, "abc", 1, "PCA"), nbt.Grounding([[], []], [[], []]))
+    np.testing.assert_allclose(scores.per_concept["active"], [2 / 3, 1 / 3])
+    assert scores["active"] == pytest.approx(0.5) and scores.spread["active"] == pytest.approx(1 / 6)

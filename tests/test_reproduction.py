@@ -5,13 +5,16 @@ import re
 import numpy as np
 import pandas
 import pytest
+from scipy import stats
 
 import nbtoolkit as nbt
 from nbtoolkit.cli import main
-from nbtoolkit.metrics import compare
+from nbtoolkit.data import images_by_id
+from nbtoolkit.metrics import compare, top_words_clip_score
 from nbtoolkit.models import TextEncoder
 from nbtoolkit.reproduction import SYSTEMS, published, reproduce
 from nbtoolkit.reproduction.report import write_report
+from nbtoolkit.studies.baselines import noise_representations, random_words
 
 from .zoo.bert import tiny_bert
 
@@ -40,6 +43,32 @@ def test_every_system_is_scored_on_every_test_picture(found):
         assert r.tests[token]["GT-captions"].t_p == expected.t_p < 0.01
     assert set(r.layers["layer"]) == {1, 2, 3, 4, 5} and set(r.sizes["n_concepts"]) == {4, 6}
     assert {"test_clip_score", "test_error"} <= set(r.sizes.columns)
+
+
+def test_baselines_and_p_values_are_what_one_computes_by_hand(found, model, scorer):
+    """Random words of the captions' vocabulary; Semi-NMF of noise images; the independent t-test of the paper."""
+    r, cache, data, test = found
+    train, held = (
+        nbt.extract(model, source, "dog", progress=False, out=cache / f"dog-{name}")
+        for source, name in ((data, "train"), (test, "test"))
+    )
+    vocabulary = set(re.findall(r"[a-z]+", " ".join(text for group in data["captions"] for text in group).lower()))
+    images = scorer.images(images_by_id(test, held.sample_ids))
+    noise = noise_representations(model, data, train, progress=False)
+    own, of_noise = (nbt.decompose(reps, nbt.SemiNMF(6, random_state=0)) for reps in (train, noise))
+    g, noise_words = (nbt.ground(cd, model, vocabulary=vocabulary) for cd in (own, of_noise))
+    systems = {
+        "Rnd-Words": (own, random_words(model, g, vocabulary=vocabulary).words),
+        "Noise-Imgs": (of_noise, noise_words.words),
+        "SemiNMF": (own, g.words),
+    }
+    for name, (cd, words) in systems.items():
+        expected = top_words_clip_score(cd.encode(held.layer(-1)), words, images, scorer.texts)
+        np.testing.assert_allclose(r.scores["dog"][name].values, expected.values, atol=1e-6)
+    rows = r.table().query("token == 'dog' and metric == 'clip_score'").set_index("system")
+    for name in ("Rnd-Words", "PCA", "GT-captions"):
+        samples = [r.scores["dog"][system].defined for system in ("SemiNMF", name)]
+        assert rows.loc[name, "p"] == pytest.approx(stats.ttest_ind(*samples).pvalue)
 
 
 def test_claims_are_counted_from_the_scores(found):

@@ -104,7 +104,7 @@ def test_every_occurrence_is_a_row(model, data, whole):
     np.testing.assert_allclose(one.states, reps.states[[0, 2, 3]], atol=2e-5)
     g = nbt.ground(nbt.decompose(reps, nbt.SemiNMF(2, random_state=0)), model)
     assert all(len(set(shown)) == len(shown) for shown in g.exemplars)
-    with pytest.raises(nbt.NbtoolkitError, match="several rows a sample"):
+    with pytest.raises(nbt.NbtoolkitError, match="several rows per sample"):
         nbt.study(model, reps, "dog", progress=False)
 
 

@@ -44,6 +44,15 @@ def test_mean_deviation_and_interval_of_a_score(rng):
     assert repr(score).startswith("x 2.") and repr(score).endswith("n = 400")
 
 
+def test_an_interval_has_the_level_that_is_asked_for(rng):
+    """The mean of 400 values is nearly normal: half the interval is the normal quantile times the standard error."""
+    score = Score(rng.normal(3, 2, 400))
+    for level in (0.5, 0.9):
+        low, high = score.interval(level)
+        expected = stats.norm.ppf((1 + level) / 2) * score.std / 20
+        assert (high - low) / 2 == pytest.approx(expected, rel=0.08)
+
+
 def test_undefined_values_do_not_count():
     score = Score([1.0, np.nan, 3.0])
     assert (score.mean, len(score.defined)) == (2.0, 2) and Score([np.nan]).interval() != Score([1.0]).interval()
@@ -74,6 +83,11 @@ def test_sparsity():
     assert hoyer(V).values[:2].round(9).tolist() == [1, 0] and np.isnan(hoyer(V).values[2])
     with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 for Hoyer's sparsity"):
         hoyer(V[:, :1])
+
+
+def test_a_concept_is_active_above_a_millionth_of_the_largest_activation():
+    assert active_concepts(np.array([[1.0, -2e-6, 5e-7]])).values.tolist() == [2]
+    assert active_concepts(np.array([[1000.0, 5e-4], [1.0, 2e-3]])).values.tolist() == [1, 2]
 
 
 def test_specificity_follows_the_paper():
@@ -120,6 +134,14 @@ def test_deletion_and_insertion_meet_the_log_probability_of_the_model(model, rep
     assert out.area.mean < c_deletion(Z, V, U, log_probability, order).area.mean
     with pytest.raises(nbt.NbtoolkitError, match="do not fit; expected"):
         c_deletion(Z, V[:, :3], U, log_probability)
+
+
+def test_concepts_are_deleted_by_the_length_of_their_part_and_the_area_is_the_mean_over_steps():
+    """Parts 1 · (10, 0) and 2 · (0, 1): the first is longer, although its activation is smaller."""
+    V, U = np.array([[1.0, 2.0]]), np.array([[10.0, 0.0], [0.0, 1.0]])
+    deletion, insertion = (f(V @ U, V, U, lambda z: z.sum(1)) for f in (c_deletion, c_insertion))
+    assert deletion.values.tolist() == [[12, 2, 0]] and insertion.values.tolist() == [[0, 10, 12]]
+    assert deletion.area.values.tolist() == [(7 + 1) / 2] and insertion.area.values.tolist() == [(5 + 11) / 2]
 
 
 @pytest.fixture(scope="module")

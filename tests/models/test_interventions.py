@@ -96,6 +96,17 @@ def test_adding_and_taking_away_a_vector_gives_the_logits_back(family):
                 torch.testing.assert_close(run(family, inputs), plain, atol=1e-5 * float(plain.abs().max()), rtol=0)
 
 
+def test_steering_adds_the_vector_times_the_scale():
+    family = load("llava")
+    (inputs,) = prompts(family)
+    plain, vector = stream(family, inputs, 2), np.random.default_rng(0).normal(size=family.d_model)
+    for scale in (1.0, 0.5, -3.0):
+        with interventions.steer(family, 2, vector, scale=scale):
+            added = stream(family, inputs, 2) - plain
+        expected = scale * torch.tensor(vector, dtype=torch.float32)
+        torch.testing.assert_close(added, expected.expand_as(added), atol=1e-5, rtol=1e-4)
+
+
 def test_skipping_a_block_is_leaving_out_its_branches(family, name):
     (inputs,) = prompts(family)
     for layer in range(1, family.n_layers + 1):
@@ -158,6 +169,41 @@ def test_the_mean_is_added_at_every_position(family, name):
                 added = stream(family, inputs, 2) - stream(family, inputs, 1)
                 torch.testing.assert_close(added, torch.from_numpy(means[2]).expand_as(added), atol=1e-4, rtol=1e-4)
             assert bool(run(family, inputs).isfinite().all())
+
+
+def test_the_mean_contribution_is_over_all_positions_of_all_images():
+    """Images of different lengths: every position counts the same, not every image."""
+    family, images, added = load("pixtral"), pictures(4), []
+    for image in images:
+        inputs = family.extend(family.encode([image]), [[]])
+        added.append((stream(family, inputs, 2) - stream(family, inputs, 1))[0].numpy())
+    assert len({len(a) for a in added}) > 1
+    means = mean_contributions(family, images, [2])
+    np.testing.assert_allclose(means[2], np.concatenate(added).mean(0), atol=1e-5)
+
+
+def test_the_mean_of_two_attentions_is_added_once():
+    """Blocks of a decoder that also attends to an encoder: the mean is that of what both attentions add together."""
+    family = load("florence-2")
+    (inputs,) = prompts(family)
+    block = family.blocks[0]
+
+    def attention():
+        outputs = []
+        handles = [part.register_forward_hook(lambda _m, _a, out: outputs.append(out[0]))
+                   for part in (block.self_attn, block.encoder_attn)]  # fmt: skip
+        try:
+            run(family, inputs)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return outputs[0] + outputs[1]
+
+    means = mean_contributions(family, pictures(1), [1], part="attention")
+    expected = attention().mean((0, 1))
+    np.testing.assert_allclose(means[1], expected.numpy(), atol=1e-6)
+    with interventions.ablate(family, 1, part="attention", how="mean", means=means):
+        torch.testing.assert_close(attention(), expected.expand_as(attention()), atol=1e-6, rtol=1e-5)
 
 
 def test_a_direction_is_gone_and_the_rest_is_as_it_was(family):

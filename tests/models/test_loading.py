@@ -106,6 +106,30 @@ def test_a_head_that_is_not_the_models_is_refused():
         check_adapter(model)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "within", "beyond"), [(torch.float32, 3e-5, 3e-4), (torch.bfloat16, 1e-2, 6e-2)], ids=str
+)
+def test_the_tolerance_is_that_of_the_number_format(dtype, within, beyond):
+    """Logits may differ from the model's own by 1e-4 of the largest in float32, and by 3e-2 in half precision."""
+    hf, processor = tiny(LlamaConfig(**SMALL))
+
+    class Scaled(torch.nn.Module):
+        def __init__(self, norm, factor):
+            super().__init__()
+            self.norm, self.factor = norm, factor
+
+        def forward(self, x):
+            return self.norm(x) * self.factor
+
+    model = Model(hf.to(dtype), processor)
+    norm = model.norm
+    model.norm = Scaled(norm, 1 + within)
+    assert check_adapter(model).ok
+    model.norm = Scaled(norm, 1 + beyond)
+    with pytest.raises(nbt.NbtoolkitError, match="its last layer unembeds to other logits than its own"):
+        check_adapter(model)
+
+
 def test_blocks_that_do_not_fire_are_refused():
     hf, processor = tiny(LlamaConfig(**SMALL))
     model = Model(hf, processor)

@@ -100,6 +100,31 @@ def test_near_duplicates_name_each_other(study):
     ]
 
 
+def test_near_duplicates_have_a_cosine_above_nine_tenths(study):
+    """Concepts 0 and 1 have a cosine of 0.95, concepts 2 and 3 one of 0.85; no two share an exemplar."""
+    U = np.eye(4, 128)
+    U[1, :2], U[3, 2:4] = (0.95, np.sqrt(1 - 0.95**2)), (0.85, np.sqrt(1 - 0.85**2))
+    ids = [s.id for s in study.samples]
+    cd = nbt.ConceptDictionary(U, np.ones((len(ids), 4)), ids, 4, "PCA")
+    g = nbt.Grounding([["w"]] * 4, [[i] for i in ids[:4]])
+    content, _ = ask(
+        Explorer(dataclasses.replace(study, dictionaries={4: cd}, groundings={4: g}, scores={})), "layer", layer=4
+    )
+    assert [c["twin"] for c in content["data"]["concepts"]] == [1, 0, None, None]
+
+
+def test_the_share_of_a_concept_is_its_activation_times_its_norm(study):
+    """Totals of absolute activation 1, 2 and 1 per sample and norms 8, 1 and 2 give 8, 2 and 2 of 12."""
+    U, n = np.diag([8.0, 1.0, 2.0]) @ np.eye(3, 128), len(study.samples)
+    ids = [s.id for s in study.samples]
+    cd = nbt.ConceptDictionary(U, np.tile([1.0, -2.0, 1.0], (n, 1)), ids, 4, "PCA")
+    g = nbt.Grounding([["a"], ["b"], ["c"]], [ids[:1]] * 3)
+    view = Explorer(dataclasses.replace(study, dictionaries={4: cd}, groundings={4: g}, scores={}))
+    content, _ = ask(view, "layer", layer=4)
+    assert [c["share"] for c in content["data"]["concepts"]] == [0.6667, 0.1667, 0.1667]
+    assert [k for k, _ in view._meta["tops"]["4"]] == [0, 1, 2]
+
+
 def test_unknown_options_and_wrong_types_are_refused(study):
     with pytest.raises(TypeError, match=r"Explorer has no option 'layers'. Did you mean 'layer'\?"):
         Explorer(study, layers=3)
