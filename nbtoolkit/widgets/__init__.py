@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .comparison import DictionaryComparison
-from .views import ConceptGallery, Explorer, LayerSlider, SampleAttribution
+from .concept_gallery import ConceptGallery
+from .dictionary_comparison import DictionaryComparison
+from .explorer import Explorer
+from .layer_slider import LayerSlider
+from .sample_attribution import SampleAttribution
 
 __all__ = ["ConceptGallery", "DictionaryComparison", "Explorer", "LayerSlider", "SampleAttribution"]

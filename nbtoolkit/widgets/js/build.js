@@ -6,13 +6,17 @@ import { build } from "esbuild";
 
 const to = process.argv[2] ?? new URL("../static/", import.meta.url).pathname;
 const bundle = async (/** @type {string} */ from, /** @type {object} */ options) =>
-  (await build({ entryPoints: [from], bundle: true, minify: true, write: false, ...options })).outputFiles[0].text.trim()
+  (await build({ entryPoints: [from], bundle: true, minify: true, write: false, ...options })).outputFiles[0].text
+    .trim()
     // hosts keep the script of every view: as ASCII it takes half the memory (esbuild leaves templates as they are)
     .replace(/[^\x00-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // hosts evaluate a module anew for every widget and never let go of it: only the first one runs the code, the others find it
 const code = await bundle("src/main.js", { format: "iife", globalName: "views" });
 const key = createHash("sha256").update(code).digest("hex").slice(0, 16);
-writeFileSync(`${to}nbtoolkit.js`, `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`);
+writeFileSync(
+  `${to}nbtoolkit.js`,
+  `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`,
+);
 writeFileSync(`${to}standalone.js`, `${await bundle("src/standalone.js", { format: "iife" })}\n`);
 writeFileSync(`${to}nbtoolkit.css`, `${await bundle("src/style.css", {})}\n`);
