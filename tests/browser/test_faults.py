@@ -22,7 +22,9 @@ def is_safe(view):
     assert page.evaluate("() => window.owned") is None and page.locator(INTRUDERS).count() == 0
     root = page.locator(".nbt-root")
     assert root.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1"), "a long word widens the view"
-    assert TEXTS[0] in page.locator(".nbt-token").inner_text() and TEXTS[1] in page.locator(".nbt-response").inner_text()
+    assert (
+        TEXTS[0] in page.locator(".nbt-token").inner_text() and TEXTS[1] in page.locator(".nbt-response").inner_text()
+    )
     shown = page.locator(".nbt-words").all_inner_texts()
     assert any("srcdoc=" in text for text in shown)
     # nothing runs when it is pointed at, opened, searched for or named either

@@ -123,7 +123,12 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     )
     # the answer is the core's
     sample = page.evaluate(ASK, "print(explorer.sample)")
-    after = float(page.evaluate(ASK, f"edits = [dict(op='ablate', layers=[1])]; print(explorer._session.run('ablate', dict(sample={sample!r}, edits=edits, at=4))['after'])"))
+    after = float(
+        page.evaluate(
+            ASK,
+            f"edits = [dict(op='ablate', layers=[1])]; print(explorer._session.run('ablate', dict(sample={sample!r}, edits=edits, at=4))['after'])",
+        )
+    )
     assert f"−{abs(after):.3f})" in page.locator(".nbt-effect").inner_text()
     # another picture is asked about at once; a concept is taken out; reset
     page.get_by_role("button", name="next image").click()

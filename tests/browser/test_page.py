@@ -196,7 +196,9 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
 @pytest.mark.parametrize("pane", [ConceptGallery, LayerSlider, SampleAttribution])
 def test_every_pane_stands_alone(open_page, study, node_modules, tmp_path, pane):
     view = open_page(pane(study).to_html(tmp_path / "pane.html"), bypass_csp=True)
-    view.page.wait_for_selector({ConceptGallery: ".nbt-card", LayerSlider: ".nbt-chart", SampleAttribution: ".nbt-response mark"}[pane])
+    view.page.wait_for_selector(
+        {ConceptGallery: ".nbt-card", LayerSlider: ".nbt-chart", SampleAttribution: ".nbt-response mark"}[pane]
+    )
     assert view.axe(node_modules) == []
     view.clean()
 

@@ -6,7 +6,7 @@
 
 import { h, signed } from "./dom.js";
 
-export const OVERLAYS = { none: "no overlay", "heat map": "heat map", contour: "contour" };
+export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
 const ZOOM = 0.35; // of a tile: a smaller part would be a blur
 const CELL = 16; // canvas pixels per patch, for contours

@@ -3,7 +3,7 @@
 
 import { floats } from "./state.js";
 
-export const ABSENT = "Not in this page, which has it for exemplars only.";
+export const ABSENT = "This page has it only for exemplars.";
 
 /** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], results?: Record<string, Record<string, any>> }} PageData */
 

@@ -20,7 +20,12 @@ export class SampleOverlay extends Pane {
     this.frame = h("div", { class: "nbt-frame" }, this.image, this.canvas);
     this.scale = h("p", { class: "nbt-scale" });
     this.note = h("p", { class: "nbt-note nbt-where", hidden: true });
-    this.select = this.choice("overlay", this.t`Overlay of the selected concept`, OVERLAYS);
+    this.select = this.choice(
+      "overlay",
+      this.t`Overlay of the selected concept`,
+      OVERLAYS,
+      (text) => this.t`overlay: ${text}`,
+    );
     this.on(["overlay"], () => this.paint());
     this.frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.point(event));
     this.frame.addEventListener("pointerleave", () => this.leave());
