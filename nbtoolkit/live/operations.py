@@ -1,7 +1,7 @@
 """Operations of a live session: a registry of functions of (session, **json) that return plain data.
 
-A function with :func:`operation` above it can be asked for by its name, from Python (:meth:`nbtoolkit.live.Session.run`)
-and from a page; nothing else has to be told. Arguments are keyword-only and come from the page: typed, bounded, never a
+A function with :func:`operation` above it can be run by its name, from Python (:meth:`nbtoolkit.live.Session.run`)
+and from a page; no other place lists it. Arguments are keyword-only and come from the page: typed, bounded, never a
 path. An argument called ``progress`` or ``cancel`` is filled by the session.
 """
 

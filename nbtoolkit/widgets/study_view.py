@@ -61,13 +61,13 @@ class StudyView(View):
             )
         self._refuse_unknown(state)
         self._study, self._session = study, session
-        given = {name: value for name, value in state.items() if value is not None or name == "concept"}
-        layer = study.dictionary(given["layer"]).layer if "layer" in given else best_layer(study)
-        concept, labels = given.get("concept", 0), dict(given.get("labels", study.labels))
-        sample = given["sample"] if "sample" in given else _strongest(study, layer, concept)
+        start = {name: value for name, value in state.items() if value is not None or name == "concept"}
+        layer = study.dictionary(start["layer"]).layer if "layer" in start else best_layer(study)
+        concept, labels = start.get("concept", 0), dict(start.get("labels", study.labels))
+        sample = start["sample"] if "sample" in start else _strongest(study, layer, concept)
         self._requests = StudyRequests(self, session)
-        given |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
-        super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **given)
+        start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
+        super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
 
     def _opening(self) -> dict[str, Any]:
         """The data that the view opens with."""

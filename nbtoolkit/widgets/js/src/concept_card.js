@@ -53,7 +53,7 @@ function spoken(pane, k) {
 function head(pane, k) {
   const { t, meta } = pane;
   const concept = pane.concepts[k];
-  const [name, given] = [conceptName(concept, k, meta.token), pane.label(k)];
+  const [name, label] = [conceptName(concept, k, meta.token), pane.label(k)];
   const words = dotted(concept.words.slice(0, N_WORDS), (word) => word === name);
   const badge = (/** @type {string} */ text, /** @type {string | null} */ title) =>
     h("span", { class: "nbt-badge", title, text });
@@ -62,7 +62,7 @@ function head(pane, k) {
     "div",
     { class: "nbt-card-head" },
     h("span", { class: "nbt-number", text: pane.isPinned(k) ? `★ ${k}` : k }),
-    given ? h("strong", { class: "nbt-given", text: given }) : null,
+    label ? h("strong", { class: "nbt-given", text: label }) : null,
     h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: t`(no word)` })])),
     concept.active === 0 ? badge(t`inactive`, null) : null,
     concept.twin === null ? null : badge(t`like ${concept.twin}`, duplicate),

@@ -22,9 +22,9 @@ export function show(model, el, source) {
 }
 
 class Host {
-  /** @param {import("./types.js").Model} given @param {import("./types.js").Source} source */
-  constructor(given, source) {
-    this.model = lenient(given, () => this.warn(GONE));
+  /** @param {import("./types.js").Model} model @param {import("./types.js").Source} source */
+  constructor(model, source) {
+    this.model = lenient(model, () => this.warn(GONE));
     this.source = source;
     this.t = translator(this.model.get("_meta").locale || navigator.language);
     this.ending = new AbortController();

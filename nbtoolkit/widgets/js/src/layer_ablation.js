@@ -152,10 +152,10 @@ export class LayerAblation extends Pane {
   chips(edits, first) {
     const { t } = this;
     const [layer, k] = [this.get("layer"), this.get("concept")];
-    const shown = (/** @type {import("./edits.js").Edit} */ edit) =>
+    const hasControl = (/** @type {import("./edits.js").Edit} */ edit) =>
       edit === first || (!ofLayers(edit) && edit.layer === layer && edit.concept === k);
     return edits
-      .filter((edit) => !shown(edit))
+      .filter((edit) => !hasControl(edit))
       .map((edit) => {
         const text = ofLayers(edit)
           ? t`${translate(t, HOW[/** @type {"zero" | "mean"} */ (edit.how)])}, layers ${edit.layers.join(", ")}`

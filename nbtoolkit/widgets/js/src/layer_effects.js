@@ -19,7 +19,7 @@ export class LayerEffects extends Pane {
     super(ctx);
     const { t, meta } = this;
     this.pick = pick;
-    this.drawn = ""; // what the chart is about
+    this.current = ""; // what the chart is about
     /** @type {import("./types.js").Job | null} */
     this.job = null;
     const n = Math.min(MANY, meta.samples.length);
@@ -31,7 +31,7 @@ export class LayerEffects extends Pane {
     const tools = h("div", { class: "nbt-toolbar" }, one, many, this.progress, this.cancel);
     this.el = h("div", {}, tools, this.chart);
     ctx.signal.addEventListener("abort", () => this.job?.cancel());
-    this.on(["sample", "edits"], () => this.subject !== this.drawn && this.chart.replaceChildren());
+    this.on(["sample", "edits"], () => this.subject !== this.current && this.chart.replaceChildren());
   }
 
   /** What the effects depend on. */
@@ -79,7 +79,7 @@ export class LayerEffects extends Pane {
   /** @param {Effects} effects @param {string} key */
   draw({ layers, change, null: chance, samples }, key) {
     const { t } = this;
-    this.drawn = key;
+    this.current = key;
     if (!change.length) {
       this.chart.replaceChildren(
         h("p", { class: "nbt-note", text: t`The token is not in the response to any of these images.` }),

@@ -166,14 +166,14 @@ export class LayerSlider extends Pane {
     const shift = (/** @type {number} */ sign) =>
       values.map((v, i) => (v === null ? null : v + sign * (spread[i] ?? 0)));
     const max = niceMax(Math.max(...shift(1).map((v) => v ?? 0), ...chance.map((v) => v ?? 0)));
-    const known = meta.slots.flatMap((layer, i) =>
+    const texts = meta.slots.flatMap((layer, i) =>
       values[i] === null ? [] : [`${t`layer ${layer}`} ${format(/** @type {number} */ (values[i]))}`],
     );
     const better = curve.better === "lower" ? t`lower is better` : curve.better && t`higher is better`;
     return drawChart(t, {
       name: curve.name,
       title: label,
-      summary: `${t`${label} per layer`}${better && `, ${better}`}: ${known.join(", ")}`,
+      summary: `${t`${label} per layer`}${better && `, ${better}`}: ${texts.join(", ")}`,
       slots: meta.slots.map((layer) => ({ text: layer, absent: !layers.includes(layer) })),
       ticks: [0, max / 2, max],
       format: (v) => format(v, max < 0.1 ? 3 : max <= 1 ? 2 : 1),

@@ -1,10 +1,10 @@
 // @ts-check
-/** An image outside the study, from a file of the reader's or from Python: sent to the model, and its concepts shown. */
+/** An image outside the study, from a file of the reader's or from Python: inKernel to the model, and its concepts. */
 
 import { h, reason } from "./dom.js";
 import { Pane } from "./pane.js";
 
-const MAX_SIDE = 1024; // pixels: a larger image is scaled down before it is sent
+const MAX_SIDE = 1024; // pixels: a larger image is scaled down before it is inKernel
 const QUALITY = 0.92; // of the JPEG
 
 export class OutsideImage extends Pane {
@@ -12,8 +12,8 @@ export class OutsideImage extends Pane {
   constructor(ctx, sample) {
     super(ctx);
     this.sample = sample;
-    /** @type {{ file: Blob, sent: boolean } | null} whether the kernel has it already */
-    this.shown = null;
+    /** @type {{ file: Blob, inKernel: boolean } | null} whether the kernel has it already */
+    this.image = null;
     const input = h("input", {
       type: "file",
       accept: "image/*",
@@ -27,7 +27,7 @@ export class OutsideImage extends Pane {
   }
 
   /** Show the image that Python gave, if there is one. */
-  given() {
+  adopt() {
     const bytes = this.source.job && this.get("_image");
     if (bytes) this.show(new Blob([bytes], { type: "image/jpeg" }), true);
     return Boolean(bytes);
@@ -35,20 +35,20 @@ export class OutsideImage extends Pane {
 
   /** Go back to the study's images. */
   leave() {
-    this.shown = null;
+    this.image = null;
     if (this.get("_image")) this.commit({ _image: null });
   }
 
-  /** @param {Blob} file @param {boolean} sent */
-  show(file, sent) {
-    this.shown = { file, sent };
+  /** @param {Blob} file @param {boolean} inKernel */
+  show(file, inKernel) {
+    this.image = { file, inKernel };
     this.explain();
   }
 
   async explain() {
-    if (!this.shown) return;
+    if (!this.image) return;
     const { t, sample } = this;
-    const { file, sent } = this.shown;
+    const { file, inKernel } = this.image;
     sample.clear();
     const mine = sample.turn;
     sample.heading.textContent = t`Your image`;
@@ -56,7 +56,7 @@ export class OutsideImage extends Pane {
       const { jpeg, url } = await smaller(file);
       if (mine !== sample.turn) return;
       sample.overlay.show(url, "");
-      const buffers = sent ? undefined : [await jpeg.arrayBuffer()];
+      const buffers = inKernel ? undefined : [await jpeg.arrayBuffer()];
       const result = await this.source.job?.("explain", { at: this.get("layer") }, undefined, buffers).result;
       if (mine !== sample.turn) return;
       sample.overlay.show(url, result.pieces.join(""));

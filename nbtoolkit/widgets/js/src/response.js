@@ -17,7 +17,7 @@ export class Response extends Pane {
   }
 
   /** Whether the concepts of all tokens are needed. */
-  get wanted() {
+  get needsTokens() {
     return Boolean(this.get("all_tokens") || (this.get("token") ?? null) !== null);
   }
 

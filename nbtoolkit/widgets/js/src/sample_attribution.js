@@ -12,8 +12,8 @@ import { SampleOverlay } from "./sample_overlay.js";
 const N_SAMPLES = 32; // in memory
 
 /**
- * What is shown of the selected sample at the selected layer.
- * @typedef {{ activations: import("./types.js").Activations, row: number, tokens: import("./types.js").Tokens | null, attribution: import("./types.js").Attribution | null }} Shown
+ * The data of the selected sample at the selected layer.
+ * @typedef {{ activations: import("./types.js").Activations, row: number, tokens: import("./types.js").Tokens | null, attribution: import("./types.js").Attribution | null }} Result
  */
 
 export class SampleAttribution extends Pane {
@@ -22,8 +22,8 @@ export class SampleAttribution extends Pane {
     super(ctx);
     this.turn = 0;
     this.trouble = ""; // why a live operation has no result
-    /** @type {Shown | null} */
-    this.shown = null;
+    /** @type {Result | null} */
+    this.result = null;
     /** @type {Cache<{ facts: import("./types.js").Facts, url: string | null }>} */
     this.samples = new Cache(N_SAMPLES);
     this.bars = new ConceptBars(ctx);
@@ -32,7 +32,7 @@ export class SampleAttribution extends Pane {
     this.outside = new OutsideImage(ctx, this);
     this.build();
     this.listen();
-    if (!this.outside.given()) this.paint();
+    if (!this.outside.adopt()) this.paint();
   }
 
   build() {
@@ -55,7 +55,7 @@ export class SampleAttribution extends Pane {
     );
     const { overlay, response } = this;
     const tools = this.source.ask ? this.tools() : null;
-    const left = [
+    const parts = [
       overlay.frame,
       tools,
       overlay.scale,
@@ -65,8 +65,8 @@ export class SampleAttribution extends Pane {
       response.el,
       this.details,
     ];
-    const picture = h("div", { class: "nbt-sample-picture" }, ...left);
-    const body = h("div", { class: "nbt-sample-body" }, picture, this.bars.el);
+    const left = h("div", { class: "nbt-sample-picture" }, ...parts);
+    const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
     this.el = h("section", { class: "nbt-sample", "aria-label": t`One image` }, head, body);
   }
 
@@ -90,12 +90,12 @@ export class SampleAttribution extends Pane {
   }
 
   listen() {
-    this.on(["_image"], () => this.outside.given());
-    this.on(["layer"], () => (this.outside.shown ? this.outside.explain() : this.paint()));
+    this.on(["_image"], () => this.outside.adopt());
+    this.on(["layer"], () => (this.outside.image ? this.outside.explain() : this.paint()));
     this.on(["sample"], () => this.paint());
-    this.on(["attribution", "all_tokens"], () => this.outside.shown || this.paint());
+    this.on(["attribution", "all_tokens"], () => this.outside.image || this.paint());
     this.on(["token"], () => this.onToken());
-    this.on(["labels"], () => this.shown && !this.outside.shown && this.paintBars());
+    this.on(["labels"], () => this.result && !this.outside.image && this.paintBars());
     this.on(["concept"], () => {
       this.bars.sync();
       this.overlay.paint();
@@ -109,8 +109,8 @@ export class SampleAttribution extends Pane {
   }
 
   onToken() {
-    if (this.outside.shown) return;
-    if (this.get("token") !== null && !this.shown?.tokens) {
+    if (this.outside.image) return;
+    if (this.get("token") !== null && !this.result?.tokens) {
       this.paint();
       return;
     }
@@ -130,12 +130,12 @@ export class SampleAttribution extends Pane {
       if (mine !== this.turn) return; // a later one is on its way
       this.paintImage(facts, url);
       this.trouble = "";
-      const tokens = await this.ask(this.response.wanted, "concepts_per_token", row, layer);
+      const tokens = await this.ask(this.response.needsTokens, "concepts_per_token", row, layer);
       if (mine !== this.turn) return;
       this.response.paint(facts, tokens);
       const attribution = await this.ask(this.get("attribution"), "attribution", row, layer);
       if (mine !== this.turn) return;
-      this.shown = { activations, row, tokens, attribution };
+      this.result = { activations, row, tokens, attribution };
       this.paintBars();
       this.overlay.paint();
     } catch (error) {
@@ -156,12 +156,12 @@ export class SampleAttribution extends Pane {
   }
 
   /**
-   * Result of a live operation, where it is wanted.
-   * @param {boolean} wanted @param {string} op @param {number} row @param {number} layer
+   * Result of a live operation, where it is needed.
+   * @param {boolean} needed @param {string} op @param {number} row @param {number} layer
    * @returns {Promise<any>}
    */
-  async ask(wanted, op, row, layer) {
-    if (!wanted || !this.source.ask) return null;
+  async ask(needed, op, row, layer) {
+    if (!needed || !this.source.ask) return null;
     try {
       return await this.source.ask(op, { row, sample: this.meta.samples[row].id, layer });
     } catch (error) {
@@ -172,8 +172,8 @@ export class SampleAttribution extends Pane {
 
   /** Show the concepts of a token. @param {number | null} [at] its index; the selected one if left out */
   paintBars(at = this.get("token") ?? null) {
-    if (!this.shown) return;
-    const { activations, row, tokens, attribution } = this.shown;
+    if (!this.result) return;
+    const { activations, row, tokens, attribution } = this.result;
     const other = tokens && at !== null && at !== tokens.position && at < tokens.pieces.length;
     this.response.mark(at ?? tokens?.position ?? null);
     if (!other) {
@@ -188,7 +188,7 @@ export class SampleAttribution extends Pane {
   /** Clear everything that is about an image of the study. */
   clear() {
     this.turn++;
-    this.shown = null;
+    this.result = null;
     this.missing.hidden = this.details.hidden = true;
     this.overlay.clear();
     this.response.clear("…");

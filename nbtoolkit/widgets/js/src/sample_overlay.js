@@ -49,7 +49,7 @@ export class SampleOverlay extends Pane {
     this.clear();
     const mine = this.turn;
     const [mode, k, layer, { row }] = [this.get("overlay"), this.get("concept"), this.get("layer"), this];
-    if (!this.source.ask || this.sample.outside.shown || (mode ?? "none") === "none" || k === null) return;
+    if (!this.source.ask || this.sample.outside.image || (mode ?? "none") === "none" || k === null) return;
     try {
       const maps = await this.source.ask("concept_maps", { row, sample: this.meta.samples[row].id, layer });
       if (mine !== this.turn) return;
@@ -66,7 +66,7 @@ export class SampleOverlay extends Pane {
   /** @param {string} mode @param {import("./types.js").Maps} maps @param {number} k */
   paintMap(mode, maps, k) {
     const { t } = this;
-    const { tokens } = this.sample.shown ?? {};
+    const { tokens } = this.sample.result ?? {};
     const at = this.get("token") ?? null;
     if (tokens && at !== null && at < tokens.pieces.length) {
       const grid = weightedGrid(maps, tokens.activations[at]);

@@ -14,7 +14,7 @@ export class StudyData {
     /** @type {Map<number, Promise<void>>} */
     this.requests = new Map();
     /** @type {Promise<void> | undefined} */
-    this.named = undefined;
+    this.idsRequest = undefined;
   }
 
   /** Whether the concepts of a layer are there. @param {number} layer */
@@ -40,10 +40,10 @@ export class StudyData {
   /** Ids of the samples; their captions come with the layers. */
   samples() {
     if (this.meta.samples) return Promise.resolve();
-    this.named ??= this.source.ids().then((ids) => {
+    this.idsRequest ??= this.source.ids().then((ids) => {
       this.meta.samples = ids.map((id) => ({ id, caption: "" }));
     });
-    return this.named;
+    return this.idsRequest;
   }
 
   /** @param {number} layer @param {{ concepts: import("./types.js").Concept[], captions: Record<string, string> }} content */
