@@ -1,6 +1,5 @@
-"""Former name of :mod:`nbtoolkit.widgets.messages` and :mod:`nbtoolkit.widgets.thumbnails`."""
+"""Former home of :func:`nbtoolkit.widgets.thumbnails.square`."""
 
-from .messages import *  # noqa: F403 - an old import path hands on to the new ones
-from .thumbnails import aspect, square, strip
+from .thumbnails import square
 
-__all__ = ["aspect", "square", "strip"]
+__all__ = ["square"]

@@ -4,6 +4,16 @@
 import { CHINESE } from "./chinese.js";
 
 /**
+ * Short key of a text: FNV-1a in base 36. The bundle's table has these keys, a third as long as the texts.
+ * @param {string} text
+ */
+export function shortKey(text) {
+  let hash = 2166136261;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+  return (hash >>> 0).toString(36);
+}
+
+/**
  * The texts for a language tag: Chinese where it begins with zh, else English.
  * @param {string} locale @returns {import("./types.js").Translator}
  */
@@ -11,8 +21,9 @@ export function translator(locale) {
   const words = locale.toLowerCase().startsWith("zh") ? CHINESE : {};
   return (parts, ...values) => {
     const key = parts.reduce((text, part, i) => `${text}{${i - 1}}${part}`);
-    const text = (words[key] ?? key).replace(/\{(\d+)\} (concept|image|step)s/g, (all, i, noun) =>
-      values[Number(i)] === 1 ? `{${i}} ${noun}` : all,
+    const text = (words[key] ?? words[shortKey(key)] ?? key).replace(
+      /\{(\d+)\} (concept|image|step)s/g,
+      (all, i, noun) => (values[Number(i)] === 1 ? `{${i}} ${noun}` : all),
     );
     return text.replace(/\{(\d+)\}/g, (_, i) => String(values[Number(i)]));
   };
