@@ -1,9 +1,11 @@
 """Two dictionaries: planted matches are recovered, against their null, and the view shows both sides."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+import traitlets
 
 import nbtoolkit as nbt
 from nbtoolkit.metrics import compare_dictionaries
@@ -96,3 +98,38 @@ def test_thumbnails_of_both_sides(study):
     caption = study.samples[0].caption
     expected = {"rows": [0, len(study.samples)], "captions": [caption, caption], "aspects": [1.0, 1.0]}
     assert content["data"] == expected and len(buffers) == 1
+
+
+def test_the_comparison_is_a_view_like_the_others(study, tmp_path):
+    w = DictionaryComparison(study, layers=(2, 4), threshold=0.3, names=("two", "four"))
+    w.pair = [None, 5]
+    again = DictionaryComparison(study, **json.loads(json.dumps(w.state())))
+    assert again.state() == w.state() and again._meta == w._meta
+    page = w.to_html(tmp_path / "two.html").read_text("utf-8")
+    state = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])["state"]
+    assert state["pair"] == [None, 5] and state["threshold"] == 0.3
+    traitlets.link((w, "pair"), (again, "pair"))
+    w.pair = [1, 1]
+    assert again.pair == [1, 1]
+    still = w.snapshot(2)._repr_html_()
+    assert still.count("<img") == 2 and "two and four" in still and "<script" not in still
+    bundle = w._repr_mimebundle_()[0]
+    assert bundle["text/plain"] == repr(w) and len(bundle["text/html"]) < 60_000
+    sent = []
+    w.send = lambda content, buffers=None: sent.append(content)
+    w.observe(lambda change: 1 / 0, "threshold")
+    with pytest.raises(ZeroDivisionError):
+        w.threshold = 0.5
+    assert sent == [{"kind": "failure", "text": "ZeroDivisionError: division by zero"}]
+    w.close()
+    assert w._meta == {} and w._samples == [] and "closed" in repr(w)
+
+
+def test_wrong_options_of_the_comparison_are_refused(study):
+    with pytest.raises(TypeError, match=r"DictionaryComparison has no option 'layer'. Did you mean 'layers'\?"):
+        DictionaryComparison(study, layer=3)
+    w = DictionaryComparison(study)
+    with pytest.raises(traitlets.TraitError, match=r"pair is \[8, 0\]; expected a row of A \(0 … 7\)"):
+        w.pair = [8, 0]
+    with pytest.raises(traitlets.TraitError, match="threshold is 2.0; expected a number from -1 to 1"):
+        w.threshold = 2

@@ -196,7 +196,7 @@ def test_coco_captions_as_published(folder):
     with pytest.raises(nbt.NbtoolkitError, match="is COCO's own format, one split per file"):
         nbt.load_data(folder / "captions_val2014.json", split="val")
     with pytest.raises(
-        nbt.NbtoolkitError, match=r"The first picture of 'captions_val2014.json' is not at .*; say where they are"
+        nbt.NbtoolkitError, match=r"The first image of 'captions_val2014.json' is not at .*; name the folder"
     ):
         nbt.load_data(folder / "captions_val2014.json", images=folder / "nowhere")
 

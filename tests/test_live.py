@@ -1,6 +1,9 @@
-"""A model behind the views: answers equal the core's, run on a thread, report progress, and can be cancelled."""
+"""A model behind the views: results equal the core's, run on a thread, report progress, and can be cancelled."""
 
 import dataclasses
+import io
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,16 +11,19 @@ import numpy as np
 import pytest
 
 import nbtoolkit as nbt
+import nbtoolkit.live
 from nbtoolkit.attribution import contributions, mentions
+from nbtoolkit.data import read_image
 from nbtoolkit.interventions import ablate
-from nbtoolkit.live import Live
+from nbtoolkit.live import Live, Session, operations
 from nbtoolkit.studies import extend
+from nbtoolkit.widgets import Explorer
 from nbtoolkit.widgets.channel import Channel
 
 
 @pytest.fixture(scope="module")
 def live(model, study, data):
-    return Live(model, study, data)
+    return Session(model, study, data)
 
 
 @pytest.fixture
@@ -25,103 +31,159 @@ def sample(study):
     return study.samples[0].id
 
 
-def test_answers_are_the_cores(live, model, study, data, sample):
-    said = mentions(model, [data["image"][data["id"].index(sample)]], study.token)
-    before, _ = said.read()
+def layers(*which, **options):
+    return {"op": "ablate", "layers": list(which), **options}
+
+
+def concept(layer, row):
+    return {"op": "ablate", "layer": layer, "concept": row}
+
+
+def image_of(data, sample):
+    return data["image"][data["id"].index(sample)]
+
+
+def test_ablation_is_the_cores(live, model, study, data, sample):
+    target = mentions(model, [image_of(data, sample)], study.token)
+    before, _ = target.read()
     with ablate(model, [1, 2], part="mlp"):
-        after, _ = said.read()
-    found = live.ablate(sample, layers=[1, 2], part="mlp", at=3)
-    assert found["before"] == pytest.approx(float(before[0]), abs=1e-5) and found["after"] == pytest.approx(
-        float(after[0]), abs=1e-5
-    )
-    assert found["layer"] == 3 and np.shape(found["activations"]) == (2, study.dictionary(3).n_concepts)
-    nothing = live.ablate(sample)
-    assert nothing["before"] == nothing["after"] and nothing["difference"] == [("same", said.captions[0])]
+        after, _ = target.read()
+    result = operations.ablate(live, sample=sample, edits=[layers(1, 2, part="mlp")], at=3)
+    assert result["before"] == pytest.approx(float(before[0]), abs=1e-5)
+    assert result["after"] == pytest.approx(float(after[0]), abs=1e-5)
+    assert result["layer"] == 3 and np.shape(result["activations"]) == (2, study.dictionary(3).n_concepts)
+    for edits in ([], [layers(part="mlp")]):
+        nothing = operations.ablate(live, sample=sample, edits=edits)
+        assert nothing["before"] == nothing["after"] and nothing["difference"] == [("same", target.captions[0])]
 
 
 def test_heads_means_and_concepts(live, study, sample):
-    heads = live.ablate(sample, layers=[1], part="attention", heads=[0])
-    whole = live.ablate(sample, layers=[1], part="attention")
-    mean = live.ablate(sample, layers=[1], part="attention", how="mean")
+    def effect(*edits, at=-1):
+        return operations.ablate(live, sample=sample, edits=edits, at=at)
+
+    heads = effect(layers(1, part="attention", heads=[0]))
+    whole = effect(layers(1, part="attention"))
+    mean = effect(layers(1, part="attention", how="mean"))
     assert len({heads["after"], whole["after"], mean["after"]}) == 3
-    strongest = int(np.argmax(live.ablate(sample, at=4)["activations"][0]))
-    assert strongest in live.ablate(sample, concept=strongest, at=4)["vanished"]
+    strongest = int(np.argmax(effect(at=4)["activations"][0]))
+    alone = effect(concept(4, strongest), at=4)
+    assert strongest in alone["vanished"]
+    both = effect(concept(4, strongest), layers(1, part="attention"), at=4)
+    assert both["after"] not in (alone["after"], whole["after"])
+    with pytest.raises(nbt.NbtoolkitError, match=r"edits\[0\] is {'op': 'steer'}; expected"):
+        effect({"op": "steer"})
 
 
-def test_answers_are_as_long_as_those_of_the_study(model, data, tmp_path):
+def test_responses_are_as_long_as_those_of_the_study(model, data, tmp_path):
     method = nbt.SemiNMF(3, random_state=0)
     study = nbt.study(model, data, "dog", method=method, layers=[4], max_new_tokens=4, progress=False)
     study = nbt.open_study(study.save(tmp_path / "dog.study"))
-    live, longest = Live(model, study, data), max(study.samples, key=lambda s: len(s.caption))
-    found = live.ablate(longest.id, at=4)
+    live, longest = Session(model, study, data), max(study.samples, key=lambda s: len(s.caption))
+    result = live.run("ablate", {"sample": longest.id, "at": 4})
     assert study.source.max_new_tokens == 4
-    assert found["caption"] == longest.caption and found["difference"] == [("same", longest.caption)]
-    assert len(live.words(longest.id, at=4)["pieces"]) == 4
+    assert result["response"] == longest.caption and result["difference"] == [("same", longest.caption)]
+    assert len(live.run("concepts_per_token", {"sample": longest.id, "at": 4})["pieces"]) == 4
 
 
-def test_every_word_of_the_answer_is_taken_apart(live, study, sample):
-    found = live.words(sample, at=4)
+def test_given_captions_are_not_compared_with_generated_responses(model, data, study, sample):
+    source = dataclasses.replace(study.source, decoding="given captions")
+    caption = "a dog that a person saw"
+    samples = [dataclasses.replace(s, caption=caption) if s.id == sample else s for s in study.samples]
+    live = Session(model, dataclasses.replace(study, samples=samples, source=source), data)
+    assert live.given_captions and live.response(sample).captions[0] == caption
+    result = operations.ablate(live, sample=sample)
+    assert result["response"] != caption and result["difference"] == [("same", result["response"])]
+
+
+def test_concepts_of_every_token_of_the_response(live, study, sample):
+    result = operations.concepts_per_token(live, sample=sample, at=4)
     cd = study.dictionary(4)
     row = list(cd.sample_ids).index(sample)
-    assert "".join(found["pieces"]).strip() == study.samples[row].caption
-    assert found["pieces"][found["position"]].strip() == study.token
-    np.testing.assert_allclose(found["activations"][found["position"]], cd.activations[row], atol=1e-4)
-    assert found["unexplained"][found["position"]] == pytest.approx(float(cd.unexplained[row]), abs=1e-4)
-    assert np.ptp([np.sum(a) for a in found["activations"]]) > 0 and len(found["unexplained"]) == len(found["pieces"])
+    assert "".join(result["pieces"]).strip() == study.samples[row].caption
+    assert result["pieces"][result["position"]].strip() == study.token
+    np.testing.assert_allclose(result["activations"][result["position"]], cd.activations[row], atol=1e-4)
+    assert result["unexplained"][result["position"]] == pytest.approx(float(cd.unexplained[row]), abs=1e-4)
+    assert np.ptp([np.sum(a) for a in result["activations"]]) > 0
+    assert len(result["unexplained"]) == len(result["pieces"])
 
 
 def test_maps_are_the_saliencies(live, model, study, data, sample):
-    about, pixels = live.maps(sample, at=4)
-    k, height, width = about["shape"]
-    grids = np.frombuffer(pixels, np.uint8).reshape(k, height, width) / 255
-    low, high = np.array(about["low"]), np.array(about["high"])
-    picture = data["image"][data["id"].index(sample)]
-    for concept in (0, 5):
-        expected = nbt.saliency(model, picture, study.dictionary(4), concept)[-1]
-        found = low[concept] + (high[concept] - low[concept]) * grids[concept]
-        np.testing.assert_allclose(found, expected, atol=(high[concept] - low[concept]) / 250)
-        assert (low[concept], high[concept]) == pytest.approx((expected.min(), expected.max()), abs=1e-4)
+    result = operations.concept_maps(live, sample=sample, at=4)
+    k, height, width = result["shape"]
+    grids = np.frombuffer(result["bytes"], np.uint8).reshape(k, height, width) / 255
+    low, high = np.array(result["low"]), np.array(result["high"])
+    for row in (0, 5):
+        expected = nbt.saliency(model, image_of(data, sample), study.dictionary(4), row)[-1]
+        grid = low[row] + (high[row] - low[row]) * grids[row]
+        np.testing.assert_allclose(grid, expected, atol=(high[row] - low[row]) / 250)
+        assert (low[row], high[row]) == pytest.approx((expected.min(), expected.max()), abs=1e-4)
 
 
-def test_what_the_word_owes_is_the_cores(live, model, study, data, sample):
-    found = live.owed(sample, at=4)
-    expected = contributions(mentions(model, [data["image"][data["id"].index(sample)]], "dog"), study.dictionary(4))
-    np.testing.assert_allclose(found["ablation"], expected.ablation[0], atol=1e-5)
-    np.testing.assert_allclose(found["gradient"], expected.gradient[0], atol=1e-5)
-    assert found["agreement"] is None or -1 <= found["agreement"] <= 1
+def test_attribution_is_the_cores(live, model, study, data, sample):
+    result = operations.attribution(live, sample=sample, at=4)
+    expected = contributions(mentions(model, [image_of(data, sample)], "dog"), study.dictionary(4))
+    np.testing.assert_allclose(result["ablation"], expected.ablation[0], atol=1e-5)
+    np.testing.assert_allclose(result["gradient"], expected.gradient[0], atol=1e-5)
+    assert result["agreement"] is None or -1 <= result["agreement"] <= 1
 
 
-def test_a_picture_of_ones_own(live, model, study):
+def test_an_image_outside_the_study(live, model, study):
     test = nbt.load_data("toy", split="test", n=40)
     cd, g = study.dictionary(4), study.grounding(4)
     expected = next(one for one in nbt.interpret(model, test["image"], cd, g, token="dog", r=8, ids=test["id"]) if one)
-    picture = test["image"][test["id"].index(expected.sample_id)]
-    found = live.explain(picture, at=4)
-    assert "".join(found["pieces"]) == expected.caption and found["pieces"][1] == "dog"
-    assert found["unexplained"] == pytest.approx(expected.unexplained, abs=1e-4)
+    result = operations.explain(live, at=4, image=png(image_of(test, expected.sample_id)))
+    assert "".join(result["pieces"]) == expected.caption and result["pieces"][1] == "dog"
+    assert result["unexplained"] == pytest.approx(expected.unexplained, abs=1e-4)
     for part in expected.parts:
-        assert found["activations"][part.concept] == pytest.approx(part.activation, rel=1e-3)
-    with pytest.raises(nbt.errors.NothingFoundError, match=r"'dog' is in none of 1 responses. The last is '.+'. Choose"):
-        live.explain(next(p for p, c in zip(test["image"], test["captions"], strict=True) if "bus" in c[0]), at=4)
+        assert result["activations"][part.concept] == pytest.approx(part.activation, rel=1e-3)
+    bus = next(p for p, c in zip(test["image"], test["captions"], strict=True) if "bus" in c[0])
+    with pytest.raises(nbt.errors.NothingFoundError, match="'dog' is in none of 1"):
+        operations.explain(live, at=4, image=png(bus))
+    with pytest.raises(nbt.NbtoolkitError, match="image is a NoneType; expected the bytes of a JPEG or PNG"):
+        operations.explain(live, at=4)
 
 
-def test_a_sweep_reports_and_stops(live, study):
+def png(cell):
+    buffer = io.BytesIO()
+    read_image(cell).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_layer_effects_are_reported_and_stopped(live, study):
     ids = [s.id for s in study.samples[:3]]
     done = []
-    found = live.sweep(ids, progress=lambda d, n: done.append((d, n)))
-    assert (
-        found["samples"] == ids
-        and np.shape(found["change"]) == np.shape(found["null"]) == (3, 5)
-        and done[-1] == (3, 3)
-    )
+    result = live.run("layer_effects", {"samples": ids}, progress=lambda d, n: done.append((d, n)))
+    assert result["samples"] == ids and np.shape(result["change"]) == np.shape(result["null"]) == (3, 5)
+    assert done[-1] == (3, 3)
     stop = threading.Event()
     stop.set()
-    with pytest.raises(nbt.errors.Cancelled, match="Stopped after 0 of 3 pictures"):
-        live.sweep(ids, cancel=stop)
+    with pytest.raises(nbt.errors.Cancelled, match="Stopped after 0 of 3 images"):
+        live.run("layer_effects", {"samples": ids}, cancel=stop)
+
+
+def test_operations_are_a_registry(live, study, monkeypatch):
+    """A new operation is one function; sessions and pages can ask for it at once."""
+    names = ["ablate", "layer_effects", "concept_maps", "concepts_per_token", "attribution", "explain", "extend"]
+    assert list(live.operations) == names
+    with pytest.raises(
+        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of ablate, layer_effects"
+    ):
+        live.run("sweep", {})
+    monkeypatch.setitem(operations.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})
+    assert live.run("norm", {"at": 3}) == {"layer": 3, "bytes": b"1"}
+    assert "norm" in Explorer(study, session=live)._requests.slow()
+
+
+def test_the_former_name_and_torch():
+    assert Live is Session
+    code = "import sys; from nbtoolkit.live import explore; assert 'torch' not in sys.modules and explore.__doc__"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="has no attribute 'Lives'"):
+        nbtoolkit.live.Lives  # noqa: B018
 
 
 def test_thumbnails_stand_in_for_the_data(model, study, sample):
-    assert Live(model, study).ablate(sample)["difference"][0][0] == "same"
+    assert operations.ablate(Session(model, study), sample=sample)["difference"][0][0] == "same"
 
 
 def test_another_model_or_prompt_is_refused(model, study):
@@ -132,7 +194,7 @@ def test_another_model_or_prompt_is_refused(model, study):
         match="5 layers of width 128, .* has 4 of width 32; expected the model that the study was made with",
     ):
         nbt.explore(study, load("llava"))
-    with pytest.raises(nbt.NbtoolkitError, match="the model would be asked .* Give the same prompt"):
+    with pytest.raises(nbt.NbtoolkitError, match="that of the model would be .* Give the same prompt"):
         nbt.explore(dataclasses.replace(study, source=dataclasses.replace(study.source, prompt="What is this?")), model)
 
 
@@ -148,13 +210,16 @@ def test_the_view_answers_from_a_thread(model, study, data, sample):
     sent = []
     view.send = lambda content, buffers=None: sent.append(content)
     view._channel.receive(
-        view, {"kind": "request", "id": 1, "op": "ablate", "args": {"sample": sample, "layers": [1]}}, []
+        view, {"kind": "request", "id": 1, "op": "ablate", "args": {"sample": sample, "edits": [layers(1)]}}, []
     )
     view._channel.receive(
-        view, {"kind": "request", "id": 2, "op": "ablate", "args": {"sample": sample, "layers": [9]}}, []
+        view, {"kind": "request", "id": 2, "op": "ablate", "args": {"sample": sample, "edits": [layers(9)]}}, []
     )
     wait(lambda: len(sent) == 2)
-    assert sent[0]["data"]["after"] < sent[0]["data"]["before"] and "LayerError: layers is [9]" in sent[1]["error"]
+    assert (
+        sent[0]["data"]["after"] < sent[0]["data"]["before"]
+        and "layers of edits[0] is [9]; expected integers of 1 … 5" in sent[1]["error"]
+    )
     assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy"}
     view.close()
 
@@ -176,7 +241,7 @@ def test_missing_layers_are_computed(model, study, data):
     assert [v is None for v in view._meta["metrics"][0]["values"]] == [False, False]
     sent = []
     view.send = lambda content, buffers=None: sent.append(content)
-    view._channel.receive(view, {"kind": "request", "id": 1, "op": "compute", "args": {"layers": [1, 3]}}, [])
+    view._channel.receive(view, {"kind": "request", "id": 1, "op": "extend", "args": {"layers": [1, 3]}}, [])
     wait(lambda: sent and sent[-1]["kind"] == "reply")
     assert sent[-1]["data"] == {"layers": [1, 2, 3, 5]} and view._meta["layers"] == [1, 2, 3, 5]
     np.testing.assert_allclose(view.study.dictionary(3).concepts, study.dictionary(3).concepts, atol=1e-5)
@@ -185,7 +250,7 @@ def test_missing_layers_are_computed(model, study, data):
         False,
         True,
         False,
-    ]  # CLIPScore needs a judge
+    ]  # CLIPScore needs a scorer
     view.layer = 3
     stop = threading.Event()
     done = []

@@ -1,8 +1,16 @@
-"""Views of a study for notebooks and web pages: Explorer, LayerSlider, ConceptGallery, SampleAttribution, DictionaryComparison."""
+"""Views of a study for notebooks and web pages: Explorer, LayerSlider, ConceptGallery, SampleAttribution, DictionaryComparison.
+
+A view is a Python file and a JavaScript file of the same name, its ``kind``: here a subclass of
+:class:`nbtoolkit.widgets.study_view.StudyView` whose state traits say what a person can set, there a class that draws them.
+A new one needs these two files, a line below and a line in ``js/src/views.js``, then ``npm run build`` in ``js``.
+"""
 
 from __future__ import annotations
 
-from .comparison import DictionaryComparison
-from .views import ConceptGallery, Explorer, LayerSlider, SampleAttribution
+from .concept_gallery import ConceptGallery
+from .dictionary_comparison import DictionaryComparison
+from .explorer import Explorer
+from .layer_slider import LayerSlider
+from .sample_attribution import SampleAttribution
 
 __all__ = ["ConceptGallery", "DictionaryComparison", "Explorer", "LayerSlider", "SampleAttribution"]

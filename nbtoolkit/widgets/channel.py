@@ -1,4 +1,4 @@
-"""Questions of the page and their answers: bulk data by request id, long work on a thread of its own, with progress and cancel."""
+"""Requests of the page and their replies: quick ones at once, slow ones on a thread, with progress and cancellation."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-Answer = tuple[dict[str, Any], list[bytes]]
-Operations = dict[str, Callable[..., Answer]]
-EVERY = 0.1  # seconds between two reports of progress
+Reply = tuple[dict[str, Any], list[bytes]]
+Operations = dict[str, Callable[..., Reply]]
+EVERY = 0.1  # seconds between two progress messages
 
 
 class Job:
-    """What long work is given: it says how far it is, and is told when to stop."""
+    """Handle of a slow request: ``cancel`` is an event to check, :meth:`progress` reports to the page.
+
+    Parameters
+    ----------
+    report
+        Called with (done, total).
+    """
 
     def __init__(self, report: Callable[[int, int], None]) -> None:
         self.cancel, self._report, self._last = threading.Event(), report, 0.0
 
     def progress(self, done: int, total: int) -> None:
-        """Say how far the work is; the page hears of it at most ten times a second, and of the end."""
+        """Report progress to the page, at most ten times a second and at the end.
+
+        Parameters
+        ----------
+        done, total
+            Number of steps done, and of all steps.
+        """
         now = time.monotonic()
         if done == total or now - self._last >= EVERY:
             self._last = now
@@ -31,7 +43,7 @@ class Job:
 
 
 class Channel:
-    """Answers requests ``{"kind": "request", "id", "op", "args"}`` of one widget.
+    """Replies to the requests ``{"kind": "request", "id", "op", "args"}`` of one widget.
 
     Parameters
     ----------
@@ -49,7 +61,15 @@ class Channel:
         self._pool: ThreadPoolExecutor | None = None
 
     def receive(self, _widget: Any, message: dict[str, Any], buffers: Any) -> None:
-        """Take a message of the page: a request, or ``{"kind": "cancel", "id"}``; any other only tells that somebody listens."""
+        """Handle a message of the page: a request, or ``{"kind": "cancel", "id"}``; any other is a sign of life.
+
+        Parameters
+        ----------
+        message
+            The message.
+        buffers
+            With an image of the reader: its bytes.
+        """
         kind, number = message.get("kind"), int(message.get("id", 0))
         if kind == "cancel" and number in self._jobs:
             self._jobs[number].cancel.set()
@@ -57,26 +77,26 @@ class Channel:
             return
         name, args = str(message.get("op")), dict(message.get("args", {}))
         if buffers:
-            args["picture"] = bytes(buffers[0])
+            args["image"] = bytes(buffers[0])
         if name in self._slow:
             job = Job(lambda done, total: self._send({"kind": "progress", "id": number, "done": done, "total": total}))
             self._jobs[number] = job
             self._pool = self._pool or ThreadPoolExecutor(1, "nbtoolkit-view")
-            self._pool.submit(self._answer, number, name, lambda: self._slow[name](job, **args))
+            self._pool.submit(self._reply, number, name, lambda: self._slow[name](job, **args))
         else:
-            self._answer(number, name, lambda: self._quick[name](**args))
+            self._reply(number, name, lambda: self._quick[name](**args))
 
     def close(self) -> None:
-        """Stop what runs, and take nothing more."""
+        """Cancel what runs, and accept nothing more."""
         for job in self._jobs.values():
             job.cancel.set()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _answer(self, number: int, name: str, work: Callable[[], Answer]) -> None:
+    def _reply(self, number: int, name: str, work: Callable[[], Reply]) -> None:
         try:
             data, buffers = work()
-        except Exception as error:  # shown in the page: an error in a callback is otherwise silent
+        except Exception as error:  # shown in the page: an exception in a callback is otherwise silent
             log.exception("request %r failed", name)
             self._send({"kind": "reply", "id": number, "error": f"{type(error).__name__}: {error}"})
         else:

@@ -1,4 +1,4 @@
-"""Guided steps for teaching: what is said, what is set before, and what the reader has to find."""
+"""Guided steps for teaching: the instruction, traits that are set at the start, and the state that the reader has to reach."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ PARTS = ("say", "set", "check")
 
 
 def checked(steps: Sequence[Mapping[str, Any]], traits: Sequence[str]) -> list[dict[str, Any]]:
-    """Bring steps into one form.
+    """Validate the steps of a lesson and bring them into one form.
+
+    Parameters
+    ----------
+    steps
+        Dicts with ``say``, and optionally ``set`` and ``check``.
+    traits
+        Names of traits that steps may set and check.
 
     Raises
     ------
     NbtoolkitError
-        A step has no text, a part that is not known, or names what is no trait of the view.
+        A step has no text, an unknown part, or names an unknown trait.
     """
     out = []
     for i, step in enumerate(steps):
@@ -24,7 +31,7 @@ def checked(steps: Sequence[Mapping[str, Any]], traits: Sequence[str]) -> list[d
         if unknown or not str(step.get("say", "")).strip():
             raise NbtoolkitError(
                 f"Step {i} has {f'the part {unknown[0]!r}' if unknown else 'no text'}; expected 'say' (a text), "
-                "and where wanted 'set' and 'check' (traits and values)."
+                "and optionally 'set' and 'check' (traits and values)."
             )
         for part in ("set", "check"):
             wrong = [name for name in step.get(part, {}) if name not in traits]
@@ -37,8 +44,18 @@ def checked(steps: Sequence[Mapping[str, Any]], traits: Sequence[str]) -> list[d
 
 
 def holds(check: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
-    """Whether every trait has the value that is asked for, or one of a list of values. Without a question there is nothing to hold."""
-    return bool(check) and all(
-        state[name] in wanted if isinstance(wanted, list | tuple) and not isinstance(state[name], list) else state[name] == wanted
-        for name, wanted in check.items()
-    )  # fmt: skip
+    """Whether every trait has the value of the check, or one of its list of values. An empty check never passes.
+
+    Parameters
+    ----------
+    check
+        Names of traits, and a value or a list of values each.
+    state
+        Names and values of the view's traits.
+    """
+
+    def matches(value: Any, target: Any) -> bool:
+        one_of = isinstance(target, list | tuple) and not isinstance(value, list)
+        return bool(value in target if one_of else value == target)
+
+    return bool(check) and all(matches(state[name], target) for name, target in check.items())

@@ -17,12 +17,14 @@ INTRUDERS = ".nbt script, .nbt iframe, .nbt img:not(.nbt-picture, .nbt-full), .n
 
 def is_safe(view):
     page = view.page
-    page.wait_for_selector(".nbt-said mark")
+    page.wait_for_selector(".nbt-response mark")
     page.wait_for_timeout(300)
     assert page.evaluate("() => window.owned") is None and page.locator(INTRUDERS).count() == 0
     root = page.locator(".nbt-root")
     assert root.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1"), "a long word widens the view"
-    assert TEXTS[0] in page.locator(".nbt-token").inner_text() and TEXTS[1] in page.locator(".nbt-said").inner_text()
+    assert (
+        TEXTS[0] in page.locator(".nbt-token").inner_text() and TEXTS[1] in page.locator(".nbt-response").inner_text()
+    )
     shown = page.locator(".nbt-words").all_inner_texts()
     assert any("srcdoc=" in text for text in shown)
     # nothing runs when it is pointed at, opened, searched for or named either
@@ -33,7 +35,7 @@ def is_safe(view):
     page.locator(".nbt-label").fill(TEXTS[0])
     page.keyboard.press("Enter")
     page.get_by_role("searchbox").fill("<img src=x")
-    page.get_by_role("button", name="next picture").click()
+    page.get_by_role("button", name="next image").click()
     page.wait_for_timeout(300)
     assert page.evaluate("() => window.owned") is None and page.locator(INTRUDERS).count() == 0
     view.clean()
@@ -125,7 +127,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     page.evaluate("() => document.querySelectorAll('.nbt-range').forEach((range) => range.classList.add('old'))")
     page.evaluate(ASK, "import time; _old = view._channel._quick['layer']\n"
                        "def slow(layer):\n    time.sleep(0.2); return _old(layer)\n"
-                       "view._channel._quick['layer'] = slow; view._meta = view._described() | {'built': 'again'}")  # fmt: skip
+                       "view._channel._quick['layer'] = slow; view._meta = view._opening() | {'built': 'again'}")  # fmt: skip
     page.wait_for_function("() => !document.querySelector('.nbt-range.old')")
     views.nth(0).locator(".nbt-range").focus()
     for _ in range(4):
@@ -139,7 +141,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
 
     # an error in a callback is told in the view
     page.evaluate(ASK, "view.observe(lambda change: {}['nothing'], 'sample')")
-    views.nth(0).get_by_role("button", name="next picture").click()
+    views.nth(0).get_by_role("button", name="next image").click()
     views.nth(0).get_by_text("Error: KeyError: 'nothing'").wait_for()
     views.nth(0).get_by_role("button", name="dismiss").click()
     assert views.nth(0).locator(".nbt-error").is_hidden()
@@ -148,7 +150,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     live.errors.clear()  # the callback's own
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     for view in (views.nth(0), views.nth(1)):
-        view.get_by_text("The kernel that this view belongs to is gone").wait_for()
+        view.get_by_text("Kernel disconnected").wait_for()
     for i in range(4):
         card = views.nth(0).locator(".nbt-card").nth(i)
         card.click()
@@ -165,7 +167,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     page.get_by_role("dialog").get_by_role("button", name="Ok").click(timeout=60_000)
     page.wait_for_function(READY, timeout=60_000, polling=250)
     views.nth(0).locator(".nbt-card").nth(2).click()
-    views.nth(0).get_by_text("The kernel that this view belongs to is gone").wait_for()
+    views.nth(0).get_by_text("Kernel disconnected").wait_for()
     live.errors.clear()
 
     # the widget is closed

@@ -73,7 +73,7 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
     assert page.locator(".nbt-explorer .nbt-layer-label strong").inner_text() == "5"
     ask("explorer.sample = explorer.study.samples[4].id")
     page.wait_for_function(
-        "document.querySelector('.nbt-explorer .nbt-sample-head h3').textContent.startsWith('Picture 5 of')"
+        "document.querySelector('.nbt-explorer .nbt-sample-head h3').textContent.startsWith('Image 5 of')"
     )
     assert "TraitError" in ask("explorer.layer = 77")
 
@@ -106,7 +106,7 @@ explorer
 """
 
 
-def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tmp_path):
+def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_path):
     folder = study.save(tmp_path / "dog.study")
     write_notebook(tmp_path / "live.ipynb", [LIVE.format(folder=str(folder)).strip()])
     view = lab(tmp_path / "live.ipynb")
@@ -114,7 +114,7 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     page.evaluate(RUN, 0)
     switches = page.locator(".nbt-switch")
     switches.nth(0).wait_for(timeout=60_000)
-    assert switches.count() == 5 and "Nothing is switched off" in page.locator(".nbt-effect").inner_text()
+    assert switches.count() == 5 and "No ablation selected" in page.locator(".nbt-effect").inner_text()
     switches.nth(0).click()
     page.locator(".nbt-effect del").first.wait_for(timeout=20_000)
     assert (
@@ -123,26 +123,31 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     )
     # the answer is the core's
     sample = page.evaluate(ASK, "print(explorer.sample)")
-    after = float(page.evaluate(ASK, f"print(explorer._live.ablate({sample!r}, layers=[1], at=4)['after'])"))
+    after = float(
+        page.evaluate(
+            ASK,
+            f"edits = [dict(op='ablate', layers=[1])]; print(explorer._session.run('ablate', dict(sample={sample!r}, edits=edits, at=4))['after'])",
+        )
+    )
     assert f"−{abs(after):.3f})" in page.locator(".nbt-effect").inner_text()
     # another picture is asked about at once; a concept is taken out; reset
-    page.get_by_role("button", name="next picture").click()
+    page.get_by_role("button", name="next image").click()
     page.wait_for_function("!document.querySelector('.nbt-effect').classList.contains('nbt-stale')")
     page.get_by_role("button", name="Reset").click()
     page.get_by_role("checkbox").check()
-    page.locator(".nbt-effect .nbt-said").wait_for()
-    page.get_by_role("button", name="This picture, every layer in turn").click()
+    page.locator(".nbt-effect .nbt-response").wait_for()
+    page.get_by_role("button", name="Ablate each layer (this image)").click()
     page.locator(".nbt-effects svg").wait_for(timeout=20_000)
-    assert page.locator(".nbt-effect-bar").count() == 5
+    assert page.locator(".nbt-chart-bar").count() == 5
     page.locator(".nbt-effects .nbt-hit").nth(4).click()
     assert switches.nth(4).get_attribute("aria-pressed") == "true"
     # where a concept lies, and what the word owes to it
-    page.get_by_role("combobox", name="Overlay of the selected concept").select_option("heat")
+    page.get_by_role("combobox", name="Overlay of the selected concept").select_option("heat map")
     page.get_by_text("patches, scores from").wait_for(timeout=20_000)
     drawn = page.evaluate(DRAWN)
     assert drawn[:2] == [8, 8] and drawn[2] > 2
     # every word of the answer, and a word's place
-    page.get_by_role("button", name="every word").click()
+    page.get_by_role("button", name="All tokens").click()
     pieces = page.locator(".nbt-piece")
     pieces.nth(1).wait_for()
     own = page.locator(".nbt-bars").inner_text()
@@ -151,42 +156,42 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
         and page.locator('.nbt-piece[aria-pressed="true"]').inner_text().strip() == study.token
     )
     pieces.nth(1).click()
-    page.get_by_text(f"What “{pieces.nth(1).inner_text().strip()}” means here").wait_for()
+    page.get_by_text(f"Concepts at “{pieces.nth(1).inner_text().strip()}”, layer").wait_for()
     assert page.locator(".nbt-bars").inner_text() != own
     page.get_by_text("weighted by activation").wait_for()
     page.locator(".nbt-frame").hover()
     page.wait_for_function("[...document.querySelectorAll('.nbt-piece')].some((e) => e.style.boxShadow)")
-    page.get_by_role("button", name="every word").click()
-    page.locator(".nbt-said mark").wait_for()
+    page.get_by_role("button", name="All tokens").click()
+    page.locator(".nbt-response mark").wait_for()
     page.locator(".nbt-frame").hover()
     page.get_by_text("Row 4, column").or_(page.get_by_text("Row 5, column")).first.wait_for()
-    page.get_by_role("button", name="effect on the word").click()
-    page.get_by_text("to first order").first.wait_for(timeout=20_000)
+    page.get_by_role("button", name="Attribution (Δ log p)").click()
+    page.get_by_text("first order").first.wait_for(timeout=20_000)
     # a picture of one's own: one that the study has, given as a file
     (tmp_path / "mine.jpg").write_bytes(study.samples[1].image)
     page.locator(".nbt-file").set_input_files(tmp_path / "mine.jpg")
-    page.get_by_role("heading", name="Your own picture").wait_for()
-    page.locator(".nbt-said mark").get_by_text("dog").wait_for(timeout=20_000)
+    page.get_by_role("heading", name="Your image").wait_for()
+    page.locator(".nbt-response mark").get_by_text("dog").wait_for(timeout=20_000)
     assert page.locator(".nbt-bar").count() >= 1
-    page.get_by_role("button", name="next picture").click()
-    page.get_by_role("heading", name="Your own picture").wait_for(state="detached")
+    page.get_by_role("button", name="next image").click()
+    page.get_by_role("heading", name="Your image").wait_for(state="detached")
     # the same by its path, from Python; it stays when the layer changes, and goes when another picture is chosen
     pieces = page.evaluate(ASK, f"print(''.join(explorer.explain({str(tmp_path / 'mine.jpg')!r})['pieces']))")
-    page.get_by_role("heading", name="Your own picture").wait_for()
-    page.locator(".nbt-said", has_text=pieces).wait_for(timeout=20_000)
+    page.get_by_role("heading", name="Your image").wait_for()
+    page.locator(".nbt-response", has_text=pieces).wait_for(timeout=20_000)
     before = page.locator(".nbt-bars").inner_text()
     page.get_by_role("button", name="previous layer").click()
     page.wait_for_function(
         "(before) => { const bars = document.querySelector('.nbt-bars').innerText; return bars && bars !== before; }",
         arg=before,
     )
-    assert page.get_by_role("heading", name="Your own picture").count() == 1
+    assert page.get_by_role("heading", name="Your image").count() == 1
     page.get_by_role("button", name="next layer").click()
-    page.get_by_role("button", name="next picture").click()
-    page.get_by_role("heading", name="Your own picture").wait_for(state="detached")
-    assert page.evaluate(ASK, "print(explorer._own)") == "None"
+    page.get_by_role("button", name="next image").click()
+    page.get_by_role("heading", name="Your image").wait_for(state="detached")
+    assert page.evaluate(ASK, "print(explorer._image)") == "None"
     # a layer that the study lacks is computed; and the layers play
-    page.get_by_role("button", name="compute layer 3").click()
+    page.get_by_role("button", name="Compute layer 3").click()
     page.locator(".nbt-computing").wait_for(state="detached", timeout=20_000)
     assert page.evaluate(ASK, "print(explorer.study.layers)") == "(1, 2, 3, 4, 5)"
     page.locator(".nbt-figure").nth(1).locator(".nbt-hit").nth(2).click()
@@ -194,7 +199,7 @@ def test_layers_are_switched_off_in_the_live_widget(lab, study, node_modules, tm
     page.get_by_role("button", name="play", exact=True).click()
     page.wait_for_function("document.querySelector('.nbt-layer-label strong').textContent === '5'", timeout=10_000)
     # a long sweep is cancelled
-    page.get_by_role("button", name="pictures").last.click()
+    page.get_by_role("button", name="Ablate each layer (16 images)").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Stopped after").wait_for(timeout=20_000)
     assert view.axe(node_modules) == []

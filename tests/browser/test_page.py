@@ -29,7 +29,7 @@ def test_themes_and_widths(open_page, page_file, node_modules, theme, width):
     assert view.page.evaluate("document.documentElement.scrollWidth") <= width
     assert view.axe(node_modules) == []
     if width == 320:  # the second pane is behind a tab
-        view.page.get_by_role("button", name="Picture", exact=True).click()
+        view.page.get_by_role("button", name="Image", exact=True).click()
         assert view.axe(node_modules) == []
         assert view.page.evaluate("document.documentElement.scrollWidth") <= width
     view.clean()
@@ -38,8 +38,8 @@ def test_themes_and_widths(open_page, page_file, node_modules, theme, width):
 def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, study):
     view = open_page(page_file)
     page = view.page
-    page.wait_for_selector(".nbt-said mark")
-    assert page.locator(".nbt-said mark").inner_text() == "dog"
+    page.wait_for_selector(".nbt-response mark")
+    assert page.locator(".nbt-response mark").inner_text() == "dog"
     cards = page.locator(".nbt-card")
     assert cards.count() == 8
     # the layer slider changes the words
@@ -48,7 +48,7 @@ def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, st
     page.keyboard.press("Home")
     assert state(page, "layer") == 1
     first = study.grounding(1).words[
-        max(range(8), key=lambda k: nbt.widgets.encode.content(study)["concepts"]["1"][k]["share"])
+        max(range(8), key=lambda k: nbt.widgets.messages.content(study)["concepts"]["1"][k]["share"])
     ]
     assert page.locator(".nbt-card").first.locator(".nbt-words").inner_text().split()[0] == (
         first[0] if first else "(no"
@@ -104,9 +104,9 @@ def test_search_sort_and_pictures_in_turn(open_page, page_file, study):
         range(8)
     )
     here = state(page, "sample")
-    page.get_by_role("button", name="next picture").click()
+    page.get_by_role("button", name="next image").click()
     assert state(page, "sample") != here
-    page.get_by_role("button", name="previous picture").click()
+    page.get_by_role("button", name="previous image").click()
     assert state(page, "sample") == here
     bars = page.locator(".nbt-bar")
     bars.last.click()
@@ -138,12 +138,12 @@ def test_the_views_speak_chinese(open_page, study, node_modules, tmp_path):
     view = open_page(page_file, width=620, bypass_csp=True)
     view.page.wait_for_selector(".nbt-card")
     text = view.page.locator(".nbt-explorer").inner_text()
-    assert "模型说" in text and "未解释" in text and "8 个概念" in text and "The model says" not in text
-    assert "dog" in view.page.locator(".nbt-said").inner_text() and view.axe(node_modules) == []
+    assert "回答" in text and "未解释" in text and "8 个概念" in text and "Response" not in text
+    assert "dog" in view.page.locator(".nbt-response").inner_text() and view.axe(node_modules) == []
     view.clean()
     followed = open_page(nbt.explore(study).to_html(tmp_path / "auto.html"), locale="zh-TW")  # the browser's own
     followed.page.wait_for_selector(".nbt-card")
-    assert "模型说" in followed.page.locator(".nbt-explorer").inner_text()
+    assert "回答" in followed.page.locator(".nbt-explorer").inner_text()
     assert "一一匹配" in open_page(two).page.locator(".nbt-two").inner_text()
     with pytest.raises(nbt.NbtoolkitError, match="locale is 'klingon'; expected None or one of 'en', 'zh-CN'"):
         nbt.options.locale = "klingon"
@@ -171,7 +171,7 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
     # other pictures than the strongest: all of them use the concept
     V = np.abs(study.dictionary(4).activations)
     for mode in ("range", "random"):
-        page.get_by_role("combobox", name="Pictures of a concept").select_option(mode)
+        page.get_by_role("combobox", name="Images per concept").select_option(mode)
         page.wait_for_function("document.querySelectorAll('.nbt-card').length === 8")
         for k in range(8):
             rows = [
@@ -186,7 +186,7 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
     page.get_by_role("button", name="⤢ Open").click()
     dialog = page.get_by_role("dialog")
     dialog.wait_for()
-    assert "pictures by strength" in dialog.inner_text() or "not used here" in dialog.inner_text()
+    assert " images" in dialog.inner_text() or "activation 0" in dialog.inner_text()
     assert view.axe(node_modules, ".nbt-dialog") == []
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
@@ -196,7 +196,9 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
 @pytest.mark.parametrize("pane", [ConceptGallery, LayerSlider, SampleAttribution])
 def test_every_pane_stands_alone(open_page, study, node_modules, tmp_path, pane):
     view = open_page(pane(study).to_html(tmp_path / "pane.html"), bypass_csp=True)
-    view.page.wait_for_selector({"gallery": ".nbt-card", "layers": ".nbt-chart", "sample": ".nbt-said mark"}[pane.kind])
+    view.page.wait_for_selector(
+        {ConceptGallery: ".nbt-card", LayerSlider: ".nbt-chart", SampleAttribution: ".nbt-response mark"}[pane]
+    )
     assert view.axe(node_modules) == []
     view.clean()
 
@@ -267,7 +269,7 @@ def test_scores_are_chosen(open_page, page_file):
     page = open_page(page_file).page
     shown = page.locator(".nbt-charts .nbt-figure:visible")
     assert shown.count() == 2
-    chooser = page.get_by_role("combobox", name="Score by layer")
+    chooser = page.get_by_role("combobox", name="Score per layer")
     chooser.select_option("overlap")
     assert shown.count() == 1 and "Word overlap" in shown.inner_text() and state(page, "metric") == "overlap"
     chooser.select_option("all")
@@ -277,10 +279,10 @@ def test_scores_are_chosen(open_page, page_file):
 def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path):
     view = open_page(nbt.explore(study, model, data=data, layer=4).to_html(tmp_path / "maps.html", maps=True))
     page = view.page
-    page.get_by_role("combobox", name="Where a concept lies in its pictures").select_option("heat")
+    page.get_by_role("combobox", name="Overlay of the exemplars").select_option("heat map")
     page.locator(".nbt-card").first.locator(".nbt-overlay").first.wait_for()
     painted = page.locator(".nbt-card").first.locator(".nbt-overlay").count()
-    assert painted >= 4 and page.get_by_text("each picture's strongest").is_visible()
+    assert painted >= 4 and page.get_by_text("each image's largest score").is_visible()
     k, row = (
         int(page.locator(".nbt-card").first.get_attribute("data-concept")),
         page.locator(".nbt-card .nbt-thumb").first,
@@ -294,26 +296,27 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     page.get_by_text("patches, scores from").wait_for()
     assert "more than half of" in page.locator(".nbt-sample .nbt-scale").inner_text()
     before = page.locator(".nbt-card .nbt-thumb").first.evaluate("(e) => e.style.backgroundSize")
-    page.get_by_role("combobox", name="Where a concept lies in its pictures").select_option("crop")
+    page.get_by_role("combobox", name="Overlay of the exemplars").select_option("zoom")
     page.wait_for_timeout(500)
     sizes = page.locator(".nbt-card .nbt-thumb").evaluate_all("(es) => es.map((e) => e.style.backgroundSize)")
     assert page.locator(".nbt-card .nbt-overlay").count() == 0 and len(set(sizes) - {before}) > 2
 
     # what every word means, and what the token owes to each concept, as the live view tells it
-    live = nbt.explore(study, model, data=data, layer=4)._live
+    live = nbt.explore(study, model, data=data, layer=4)._session
     shown = state(page, "sample")
-    words, owed = live.words(shown, at=4), live.owed(shown, at=4)
-    page.get_by_role("button", name="every word").click()
+    question = {"sample": shown, "at": 4}
+    words, attribution = live.run("concepts_per_token", question), live.run("attribution", question)
+    page.get_by_role("button", name="All tokens").click()
     page.locator(".nbt-piece").first.wait_for()
     assert page.locator(".nbt-piece").all_inner_texts() == words["pieces"]
     other = next(i for i in range(len(words["pieces"])) if i != words["position"])
     page.locator(".nbt-piece").nth(other).click()
-    page.locator(".nbt-sample-bars h3", has_text=f"“{words['pieces'][other].strip()}” means here").wait_for()
-    page.get_by_role("button", name="effect on the word").click()
-    page.get_by_text("Effect on the log-probability of “dog”").wait_for()
+    page.locator(".nbt-sample-bars h3", has_text=f"Concepts at “{words['pieces'][other].strip()}”").wait_for()
+    page.get_by_role("button", name="Attribution (Δ log p)").click()
+    page.get_by_text("change of the log-probability of “dog”").wait_for()
     strongest = int(np.argmax(np.abs(study.dictionary(4).activations[study.rows[shown]])))
-    row = page.locator(f'.nbt-bar[data-concept="{strongest}"] .nbt-owed')
-    assert f"{-owed['ablation'][strongest]:.3f}".replace("-", "−") in row.inner_text()
+    row = page.locator(f'.nbt-bar[data-concept="{strongest}"] .nbt-attribution')
+    assert f"{-attribution['ablation'][strongest]:.3f}".replace("-", "−") in row.inner_text()
 
     # of other layers the page says that it has none of this
     page.evaluate("() => window.nbtoolkit.set('layer', 3)")

@@ -12,7 +12,7 @@ from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.errors import NothingFoundError
-from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, encode
+from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, messages, thumbnails
 
 VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
 
@@ -90,10 +90,12 @@ def test_near_duplicates_name_each_other(study):
     U[3] = 2 * U[1]
     twin = nbt.ConceptDictionary(U, cd.activations, cd.sample_ids, 4, cd.method)
     g = nbt.Grounding(study.grounding(4).words, [[s.id] for s in study.samples[:8]])
-    found = encode._twins(twin, g)
+    found = messages._twins(twin, g)
     assert found[1] == 3 and found[3] == 1
     same = nbt.Grounding(g.words, [*g.exemplars[:7], g.exemplars[0]])
-    assert encode._twins(nbt.ConceptDictionary(np.eye(8, 128), cd.activations, cd.sample_ids, 4, cd.method), same) == [
+    assert messages._twins(
+        nbt.ConceptDictionary(np.eye(8, 128), cd.activations, cd.sample_ids, 4, cd.method), same
+    ) == [
         7,
         *[None] * 6,
         0,
@@ -137,7 +139,7 @@ def test_requests_are_answered(study):
     content, buffers = ask(w, "thumbs", rows=[0, 3, 5])
     strip = Image.open(io.BytesIO(buffers[0]))
     captions = [study.samples[i].caption for i in (0, 3, 5)]
-    assert strip.size == (3 * encode.TILE, encode.TILE) and content["data"] == {
+    assert strip.size == (3 * thumbnails.TILE, thumbnails.TILE) and content["data"] == {
         "rows": [0, 3, 5],
         "captions": captions,
         "aspects": [1.0] * 3,
@@ -179,7 +181,7 @@ def test_a_view_opens_with_a_small_message_and_the_rest_is_asked_for(study):
     assert len(json.dumps(w._meta)) < 10_000
     assert ask(w, "ids")[0]["data"]["ids"] == [s.id for s in study.samples]
     content, _ = ask(w, "layer", layer=4)
-    assert content["data"]["concepts"] == encode.content(study)["concepts"]["4"]
+    assert content["data"]["concepts"] == messages.content(study)["concepts"]["4"]
     shown = {i for group in study.grounding(4).exemplars for i in group}
     assert {study.samples[int(i)].id: c for i, c in content["data"]["captions"].items()} == {
         s.id: s.caption for s in study.samples if s.id in shown
@@ -208,11 +210,11 @@ def test_a_lesson_goes_on_as_its_steps_are_reached(study):
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "message"),
     [({"say": "x", "check": {"page": 1}}, "'page' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
 )  # fmt: skip
-def test_a_wrong_lesson_is_refused(study, step, said):
-    with pytest.raises(nbt.NbtoolkitError, match=said):
+def test_a_wrong_lesson_is_refused(study, step, message):
+    with pytest.raises(nbt.NbtoolkitError, match=message):
         Explorer(study, steps=[step])
 
 
@@ -233,49 +235,174 @@ def test_scores_are_chosen(study):
 
 
 def test_a_page_says_what_it_leaves_out(study, tmp_path):
-    with pytest.warns(UserWarning, match=r"max_mb=0\.01; \d+ of \d+ are left out"):
+    with pytest.warns(UserWarning, match=r"images of the page .* max_mb=0\.01; \d+ of \d+ are left out"):
         Explorer(study).to_html(tmp_path / "small.html", max_mb=0.01)
     with pytest.raises(nbt.NbtoolkitError, match="maps needs a model"):
         Explorer(study).to_html(tmp_path / "maps.html", maps=True)
 
 
-def test_a_page_is_made_although_the_model_is_silent_about_a_picture(study, model, data, tmp_path, monkeypatch):
+def test_a_page_is_made_although_a_response_lacks_the_token(study, model, data, tmp_path):
     view, layer = nbt.explore(study, model, data=data), study.layers[0]
-    shown = {i for group in study.grounding(layer).exemplars for i in group}
-    silent, words, told = min(shown), view._live.words, []
+    exemplars = {i for group in study.grounding(layer).exemplars for i in group}
+    silent, progress = min(exemplars), []
+    run = view._session.run
 
-    def answer(sample, *, at):
-        if sample == silent:
-            raise NothingFoundError("it does not say the token")
-        return words(sample, at=at)
+    def failing(name, question, **control):
+        if name != "concept_maps" and question["sample"] == silent:
+            raise NothingFoundError("the token is not in the response")
+        return run(name, question, **control)
 
-    monkeypatch.setattr(view._live, "words", answer)
-    path = view.to_html(tmp_path / "maps.html", maps=[layer], progress=lambda done, total: told.append((done, total)))
-    kept = json.loads(re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"), re.DOTALL)[1])["data"]["told"]
-    everything = {f"{layer}:{study.rows[i]}" for i in shown}
-    assert kept["maps"].keys() == everything
-    assert kept["words"].keys() == kept["owed"].keys() == everything - {f"{layer}:{study.rows[silent]}"}
-    assert told[-1] == (len(shown), len(shown))
+    view._session.run = failing
+    report = lambda done, total: progress.append((done, total))  # noqa: E731
+    path = view.to_html(tmp_path / "maps.html", maps=[layer], progress=report)
+    data = json.loads(re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"), re.DOTALL)[1])["data"]["results"]
+    everything = {f"{layer}:{study.rows[i]}" for i in exemplars}
+    assert data["concept_maps"].keys() == everything
+    assert (
+        data["concepts_per_token"].keys()
+        == data["attribution"].keys()
+        == everything - {f"{layer}:{study.rows[silent]}"}
+    )
+    assert progress[-1] == (len(exemplars), len(exemplars))
 
 
-def test_a_picture_of_ones_own_by_its_path(study, model, data, tmp_path):
+def test_an_image_outside_the_study_by_its_path(study, model, data, tmp_path):
     view = nbt.explore(study, model, data=data, layer=4)
     (tmp_path / "mine.jpg").write_bytes(study.samples[0].image)
-    asked, explain = [], view._live.explain
-    view._live.explain = lambda picture, *, at: asked.append(at) or explain(picture, at=at)
-    found = view.explain(tmp_path / "mine.jpg")
-    again = [view._answers.slow()["explain"](None, at=layer)[0] for layer in (4, 3, 3)]
-    assert again[0] == found and again[1] == again[2] != found
-    assert asked == [4, 3]  # what the view asks again was not computed again
-    assert found == view._live.explain(view._own, at=4) and found["pieces"][1].strip() == study.token
+    session, layers = view._session, []
+    respond = session.respond
+    session.respond = lambda *question: layers.append(1) or respond(*question)
+    result = view.explain(tmp_path / "mine.jpg")
+    again = [session.run("explain", {"at": layer}) for layer in (4, 3, 3)]
+    assert again[0] == result and again[1] == again[2] != result
+    assert len(layers) == 2  # once per layer
+    assert result == session.run("explain", {"image": view._image, "at": 4})
+    assert result["pieces"][1].strip() == study.token
     with pytest.raises(nbt.NbtoolkitError, match="explain needs a model"):
         nbt.explore(study).explain(tmp_path / "mine.jpg")
-    shown = view._own
+    image = view._image
     with pytest.raises(nbt.NbtoolkitError, match=r"missing\.jpg"):
         view.explain(tmp_path / "missing.jpg")
-    assert view._own == shown
+    assert view._image == image
     view.close()
-    assert view._own is None
+    assert view._image is None
+
+
+def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
+    view, sent = nbt.explore(study, model), []
+    (tmp_path / "secret.jpg").write_bytes(study.samples[0].image)
+    view.send = lambda content, buffers=None: sent.append(content)
+    question = {"at": 4, "image": str(tmp_path / "secret.jpg")}
+    view._channel.receive(view, {"kind": "request", "id": 1, "op": "explain", "args": question}, [])
+    view._channel._pool.shutdown(wait=True)
+    assert "image is a str; expected the bytes of a JPEG or PNG" in sent[-1]["error"]
+
+
+STATE = {
+    "layer": 2,
+    "concept": 3,
+    "metric": "overlap",
+    "labels": {"2:3": "mine"},
+    "pinned": ["2:1"],
+    "query": "grass",
+    "sort": "rarity",
+    "examples": "range",
+    "exemplar_overlay": "contour",
+    "overlay": "heat map",
+    "all_tokens": True,
+    "token": 2,
+    "attribution": True,
+    "edits": [
+        {"op": "ablate", "layers": [2, 3], "part": "mlp", "how": "zero", "heads": None},
+        {"op": "ablate", "layer": 4, "concept": 3},
+    ],
+    "tab": "image",
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_state_opens_the_view_again_and_links(study, view):
+    state = {name: value for name, value in STATE.items() if name in view.state_names()}
+    assert set(view.state_names()) - {"sample", "steps", "step"} == set(state)
+    w = view(study, **state)
+    assert {name: w.state()[name] for name in state} == state
+    again = view(study, **json.loads(json.dumps(w.state())))
+    assert again.state() == w.state()
+    other = view(study)
+    for name in view.state_names():
+        assert view.class_traits()[name].help, name
+        traitlets.link((other, name), (w, name))
+    for name, value in again.state().items():
+        setattr(other, name, value)
+    assert w.state() == other.state() == again.state()
+
+
+@pytest.mark.parametrize("name", sorted(STATE))
+def test_an_exported_page_begins_with_the_state(study, tmp_path, name):
+    path = Explorer(study, **{name: STATE[name]}).to_html(tmp_path / "x.html")
+    state = json.loads(re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"), re.DOTALL)[1])["state"]
+    assert state[name] == STATE[name]
+
+
+REFUSED = [
+    ("overlay", "rainbow", "overlay"),
+    ("sort", "beauty", "sort"),
+    ("examples", "worst", "examples"),
+    ("token", -1, "token is -1; expected None or the index of a token of the response."),
+    ("query", "x" * 201, "query has 201 characters; expected at most 200."),
+    ("tab", "gallery", "tab"),
+    ("edits", [{"op": "patch"}], r"edits\[0\] is {'op': 'patch'}; expected {\"op\": \"ablate\", \"layers\""),
+    ("edits", [{"op": "ablate", "layers": [2], "path": "/etc"}], r"edits\[0\] is .*'path': '/etc'.*; expected"),
+    ("edits", [{"op": "ablate", "layers": [9]}], r"layers of edits\[0\] is \[9\]; expected integers of 1 … 5."),
+    ("edits", [{"op": "ablate", "layers": "23"}], r"layers of edits\[0\] is '23'; expected integers"),
+    ("edits", [{"op": "ablate", "layers": [True]}], r"layers of edits\[0\] is \[True\]; expected integers"),
+    (
+        "edits",
+        [{"op": "ablate", "layers": [1], "part": "nose"}],
+        r"part of edits\[0\] is 'nose'; expected one of 'block'",
+    ),
+    ("edits", [{"op": "ablate", "layers": [1], "how": "half"}], r"how of edits\[0\] is 'half'; expected one of 'zero'"),
+    (
+        "edits",
+        [{"op": "ablate", "layers": [1], "heads": [0]}],
+        r"heads of edits\[0\] is \[0\]; expected None without part",
+    ),
+    (
+        "edits",
+        [{"op": "ablate", "layer": 7, "concept": 0}],
+        r"layer of edits\[0\] is 7; expected one of \[1, 2, 3, 4, 5\].",
+    ),
+    ("edits", [{"op": "ablate", "layer": 4, "concept": 8}], r"concept of edits\[0\] is 8; expected 0 … 7."),
+    ("edits", [{"op": "ablate", "layers": []}] * 33, "edits is 33 entries; expected a list of at most 32 dicts."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), REFUSED)
+def test_wrong_state_is_refused(study, name, value, message):
+    w = Explorer(study)
+    before = w.state()
+    with pytest.raises(traitlets.TraitError, match=message):
+        setattr(w, name, value)
+    assert w.state() == before
+
+
+def test_edits_are_brought_into_one_form(study, model):
+    w = nbt.explore(study, model, edits=[{"op": "ablate", "layers": [3, 1, 3], "part": "attention", "heads": [1, 0]}])
+    assert w.edits == [{"op": "ablate", "layers": [1, 3], "part": "attention", "how": "zero", "heads": [0, 1]}]
+    with pytest.raises(traitlets.TraitError, match=rf"heads of edits\[0\] .* 0 … {model.n_heads - 1}"):
+        w.edits = [{"op": "ablate", "layers": [1], "part": "attention", "heads": [99]}]
+
+
+def test_a_lesson_is_part_of_the_state(study):
+    lesson = [{"say": "Go.", "set": {"layer": 2}, "check": {"layer": 4}}, {"say": "Search.", "check": {"query": "dog"}}]
+    w = Explorer(study, steps=lesson)
+    w.layer = 4
+    again = Explorer(study, **w.state())
+    assert again.state() == w.state() and again.progress == (1, 2) and again.layer == 4
+    again.query = "dog"
+    assert again.progress == (2, 2)
+    with pytest.raises(traitlets.TraitError, match="step is 3; expected 0 … 2"):
+        again.step = 3
 
 
 def test_the_preview_can_be_left_out(study, monkeypatch):
@@ -291,7 +418,7 @@ def test_a_failing_request_is_answered_with_its_error(study, caplog):
 
 
 def test_description_matches_the_study(study):
-    meta = encode.outline(study) | encode.content(study)
+    meta = messages.outline(study) | messages.content(study)
     for layer in study.layers:
         shares = [c["share"] for c in meta["concepts"][str(layer)]]
         assert sum(shares) == pytest.approx(1, abs=2e-3)
@@ -299,7 +426,7 @@ def test_description_matches_the_study(study):
             assert concept["words"] == study.grounding(layer).words[k]
             assert [study.samples[i].id for i in concept["exemplars"]] == study.grounding(layer).exemplars[k]
             V = study.dictionary(layer).activations
-            counts = np.histogram(V[:, k][V[:, k] > 0], bins=encode.N_BINS, range=(0, V.max()))[0]
+            counts = np.histogram(V[:, k][V[:, k] > 0], bins=messages.N_BINS, range=(0, V.max()))[0]
             assert np.abs(np.subtract(concept["histogram"], counts)).sum() <= 2  # one may lie on an edge
             assert sum(concept["histogram"]) == (V[:, k] > 0).sum()
     assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error", "overlap", "active"]
@@ -310,7 +437,7 @@ def test_portrait_pictures_are_cut_to_their_middle():
     picture.paste("blue", (0, 20, 40, 60))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    middle = np.asarray(encode.square(buffer.getvalue(), 10))
+    middle = np.asarray(thumbnails.square(buffer.getvalue(), 10))
     assert middle[..., 2].min() > 200 and middle[..., 0].max() < 60
 
 
@@ -360,14 +487,14 @@ def test_the_page_is_self_contained_and_replaced_whole(study, tmp_path, monkeypa
     path = nbt.explore(study).to_html(tmp_path / "dog.html")
     text = path.read_text()
     assert not re.search(r'(src|href)="?https?:', text) and "default-src" in text
-    monkeypatch.setattr("nbtoolkit.widgets.base.encode.embedded", lambda *_: 1 / 0)
+    monkeypatch.setattr("nbtoolkit.widgets.study_view.messages.embedded", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         nbt.explore(study).to_html(path)
     assert path.read_text() == text
 
 
 def test_the_picture_budget_keeps_exemplars(study):
-    data = encode.embedded(study, max_mb=0)
+    data = messages.embedded(study, max_mb=0)
     row = {s.id: i for i, s in enumerate(study.samples)}
     shown = {str(row[i]) for layer in study.layers for group in study.grounding(layer).exemplars for i in group}
     assert set(data["images"]) == shown and data["left_out"] == len(study.samples) - len(shown)

@@ -36,13 +36,21 @@ def read_coco(path: Path, images: Path | None, split: str | None) -> Rows:
             f"{str(path)!r} is not a COCO captions file: expected a JSON object with 'images' ({error})."
         ) from error
     root = images or path.parent
-    if "annotations" not in content:
-        return _karpathy(path, entries, root, split)
-    if split is not None:
+    if "annotations" in content and split is not None:
         raise DataError(
             f"split={split!r} was given, but {path.name!r} is COCO's own format, one split per file. Leave split out."
         )
-    return _official(path, entries, content["annotations"], root)
+    rows = (
+        _official(path, entries, content["annotations"], root)
+        if "annotations" in content
+        else _karpathy(path, entries, root, split)
+    )
+    first = next(iter(rows.values()), None)
+    if first is not None and not Path(first["image"]).is_file():
+        raise DataError(
+            f"The first image of {path.name!r} is not at {first['image']!r}; name the folder: load_data({str(path)!r}, images='folder')."
+        )
+    return rows
 
 
 def _official(path: Path, entries: list[dict[str, Any]], annotations: list[dict[str, Any]], root: Path) -> Rows:

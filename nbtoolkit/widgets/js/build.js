@@ -3,16 +3,36 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { CHINESE } from "./src/chinese.js";
+import { shortKey } from "./src/words.js";
 
 const to = process.argv[2] ?? new URL("../static/", import.meta.url).pathname;
+
+/** The table of translations with short keys in place of the texts, which the code has anyway. */
+const shortKeys = {
+  name: "short keys",
+  setup: (/** @type {any} */ { onLoad }) =>
+    onLoad({ filter: /chinese\.js$/ }, () => {
+      const table = Object.fromEntries(Object.entries(CHINESE).map(([text, words]) => [shortKey(text), words]));
+      if (Object.keys(table).length !== Object.keys(CHINESE).length) throw new Error("two texts have one short key");
+      return { contents: `export const CHINESE = ${JSON.stringify(table)};` };
+    }),
+};
+
 const bundle = async (/** @type {string} */ from, /** @type {object} */ options) =>
-  (await build({ entryPoints: [from], bundle: true, minify: true, write: false, ...options })).outputFiles[0].text.trim()
+  (
+    await build({ entryPoints: [from], bundle: true, minify: true, write: false, plugins: [shortKeys], ...options })
+  ).outputFiles[0].text
+    .trim()
     // hosts keep the script of every view: as ASCII it takes half the memory (esbuild leaves templates as they are)
     .replace(/[^\x00-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // hosts evaluate a module anew for every widget and never let go of it: only the first one runs the code, the others find it
 const code = await bundle("src/main.js", { format: "iife", globalName: "views" });
 const key = createHash("sha256").update(code).digest("hex").slice(0, 16);
-writeFileSync(`${to}nbtoolkit.js`, `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`);
+writeFileSync(
+  `${to}nbtoolkit.js`,
+  `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`,
+);
 writeFileSync(`${to}standalone.js`, `${await bundle("src/standalone.js", { format: "iife" })}\n`);
 writeFileSync(`${to}nbtoolkit.css`, `${await bundle("src/style.css", {})}\n`);

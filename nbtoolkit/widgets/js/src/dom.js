@@ -4,6 +4,7 @@
 import { translate } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const MARGIN = "300px"; // around the visible part: images are fetched before they are scrolled to
 let counter = 0;
 
 /**
@@ -21,7 +22,8 @@ export function h(tag, props = {}, ...children) {
     else if (name === "style") Object.assign(/** @type {any} */ (el).style, value);
     else el.setAttribute(name, value === true ? "" : String(value));
   }
-  el.append(...children.filter((c) => c !== null && c !== undefined).map((c) => /** @type {Node | string} */ (c)));
+  const present = children.filter((c) => c !== null && c !== undefined);
+  el.append(.../** @type {(Node | string)[]} */ (present));
   return el;
 }
 
@@ -42,10 +44,19 @@ export function signed(value, digits = 2, plus = "") {
 }
 
 /** @param {number} share */
-export const percent = (share) => new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share);
+export const percent = (share) =>
+  new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share);
 
 /**
- * Show one picture of a strip as the background of an element.
+ * Words in a row with dots between them; a word's own direction ends with it.
+ * @param {string[]} words @param {(word: string) => boolean} strong
+ * @returns {(Node | string)[]}
+ */
+export const dotted = (words, strong) =>
+  words.flatMap((word, i) => [i ? " · " : "", h(strong(word) ? "strong" : "span", { dir: "auto", text: word })]);
+
+/**
+ * Show one image of a strip as the background of an element.
  * @param {HTMLElement} el @param {import("./types.js").Thumb | undefined} thumb
  */
 export function showThumb(el, thumb) {
@@ -56,55 +67,69 @@ export function showThumb(el, thumb) {
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
 }
 
-/** What an error says, without its type, in the reader's language where it is ours. @param {import("./types.js").Translator} t @param {unknown} error */
+/**
+ * The message of an error, without its type, in the reader's language where it is ours.
+ * @param {import("./types.js").Translator} t @param {unknown} error
+ */
 export const reason = (t, error) => translate(t, String(error).replace(/^Error: (\w+: )?/, ""));
 
 /**
- * Fetch the pictures of rows: of the first ones at once, of the others when they are about to be seen, and again whenever
- * they are, because pictures that were out of sight for long are let go.
- * @param {import("./types.js").Context} ctx @param {number} eager @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then] called with every picture
+ * Fetch the images of rows: of the first ones at once, of the others when they are about to be visible, and again
+ * whenever they are, because images that were out of sight for long are released.
+ * @param {import("./types.js").Context} ctx @param {number} eager
+ * @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then] called with every image
  * @returns {(rows: HTMLElement[]) => void} to be called with the rows whenever they are new
  */
-export function lazyPictures(ctx, eager, then) {
-  const load = async (/** @type {HTMLElement} */ row) => {
-    const tiles = /** @type {HTMLElement[]} */ ([...row.querySelectorAll(".nbt-thumb")]);
-    if (!tiles.length) return;
-    try {
-      const thumbs = await ctx.source.thumbs([...new Set(tiles.map((tile) => Number(tile.dataset.row)))]);
-      for (const tile of tiles) {
-        const sample = ctx.meta.samples[Number(tile.dataset.row)], thumb = thumbs.get(Number(tile.dataset.row));
-        if (!sample.caption && thumb) { sample.caption = tile.title = thumb.caption; tile.setAttribute("aria-label", thumb.caption); }
-        showThumb(tile, thumb);
-        if (thumb) then?.(tile, thumb);
-      }
-    } catch (error) {
-      ctx.say(String(error));
-    }
-  };
-  const visible = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) load(/** @type {HTMLElement} */ (target));
-  }, /** @type {IntersectionObserverInit} */ ({ rootMargin: "300px", scrollMargin: "300px" })); // of the page, and of the list in it
-  ctx.signal.addEventListener("abort", () => visible.disconnect());
+export function lazyImages(ctx, eager, then) {
+  const load = (/** @type {HTMLElement} */ row) => loadTiles(ctx, row, then).catch((error) => ctx.say(String(error)));
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) load(/** @type {HTMLElement} */ (target));
+    },
+    /** @type {IntersectionObserverInit} */ ({ rootMargin: MARGIN, scrollMargin: MARGIN }), // of the page, and of the list in it
+  );
+  ctx.signal.addEventListener("abort", () => observer.disconnect());
   let turn = 0;
   return (rows) => {
     const mine = ++turn;
-    visible.disconnect();
+    observer.disconnect();
     rows.forEach(async (row, i) => {
       if (i < eager) await load(row);
-      if (mine === turn && !ctx.signal.aborted) visible.observe(row);
+      if (mine === turn && !ctx.signal.aborted) observer.observe(row);
     });
   };
 }
 
-/** Set a trait and send it. @param {import("./types.js").Model} model @param {Record<string, any>} values */
+/**
+ * @param {import("./types.js").Context} ctx @param {HTMLElement} row
+ * @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then]
+ */
+async function loadTiles(ctx, row, then) {
+  const tiles = /** @type {HTMLElement[]} */ ([...row.querySelectorAll(".nbt-thumb")]);
+  if (!tiles.length) return;
+  const thumbs = await ctx.source.thumbs([...new Set(tiles.map((tile) => Number(tile.dataset.row)))]);
+  for (const tile of tiles) {
+    const sample = ctx.meta.samples[Number(tile.dataset.row)];
+    const thumb = thumbs.get(Number(tile.dataset.row));
+    if (!sample.caption && thumb) {
+      sample.caption = tile.title = thumb.caption;
+      tile.setAttribute("aria-label", thumb.caption);
+    }
+    showThumb(tile, thumb);
+    if (thumb) then?.(tile, thumb);
+  }
+}
+
+/** Set traits and send them. @param {import("./types.js").Model} model @param {Record<string, any>} values */
 export function commit(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);
   model.save_changes();
 }
 
 /**
- * Call back on a change of any of the traits, once what the layer says is there, until the signal aborts.
- * @param {{ model: import("./types.js").Model, signal: AbortSignal, arrive?(f: () => void): void }} ctx @param {string[]} names @param {() => void} callback
+ * Call back on a change of any of the traits, once the selected layer is there, until the signal aborts.
+ * @param {{ model: import("./types.js").Model, signal: AbortSignal, arrive?(f: () => void): void }} ctx
+ * @param {string[]} names @param {() => void} callback
  */
 export function onChange({ model, signal, arrive }, names, callback) {
   const run = () => (arrive ? arrive(callback) : callback());

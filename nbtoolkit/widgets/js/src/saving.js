@@ -3,13 +3,30 @@
 
 import { h } from "./dom.js";
 
-const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-family", "font-weight", "text-anchor"];
+const STYLES = [
+  "fill",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "opacity",
+  "font-size",
+  "font-family",
+  "font-weight",
+  "text-anchor",
+];
 const SCALE = 3; // pixels of a PNG for each unit of the chart
 
 /** A colour as SVG 1.1 knows it, with its opacity. @param {string} colour @returns {[string, number]} */
 function plain(colour) {
   const mixed = /^color\(srgb ([\d.]+) ([\d.]+) ([\d.]+)(?: \/ ([\d.]+))?\)$/.exec(colour);
-  if (mixed) return [`rgb(${mixed.slice(1, 4).map((v) => Math.round(255 * Number(v))).join(",")})`, Number(mixed[4] ?? 1)];
+  if (mixed)
+    return [
+      `rgb(${mixed
+        .slice(1, 4)
+        .map((v) => Math.round(255 * Number(v)))
+        .join(",")})`,
+      Number(mixed[4] ?? 1),
+    ];
   const clear = /^rgba\((.*),\s*([\d.]+)\)$/.exec(colour);
   return clear ? [`rgb(${clear[1]})`, Number(clear[2])] : [colour, 1];
 }
@@ -19,24 +36,30 @@ export function asSvg(svg) {
   const copy = /** @type {SVGSVGElement} */ (svg.cloneNode(true));
   const [from, to] = [svg, copy].map((root) => [root, ...root.querySelectorAll("*")]);
   from.forEach((node, i) => {
-    const style = getComputedStyle(node), target = to[i];
+    const style = getComputedStyle(node),
+      target = to[i];
     for (const name of STYLES) {
       const value = style.getPropertyValue(name);
-      if (name !== "fill" && name !== "stroke") { target.setAttribute(name, value); continue; }
+      if (name !== "fill" && name !== "stroke") {
+        target.setAttribute(name, value);
+        continue;
+      }
       const [colour, opacity] = plain(value);
       target.setAttribute(name, colour);
       if (opacity < 1) target.setAttribute(`${name}-opacity`, String(opacity));
     }
     target.removeAttribute("class");
   });
-  copy.querySelectorAll("title").forEach((title) => title.parentElement?.remove()); // places to point at
+  copy.querySelectorAll("title").forEach((title) => title.parentElement?.remove()); // areas to point at
   const [, , width, height] = (svg.getAttribute("viewBox") ?? "0 0 1 1").split(" ");
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   let ground = /** @type {Element | null} */ (svg);
   while (ground && plain(getComputedStyle(ground).backgroundColor)[1] < 0.99) ground = ground.parentElement;
-  copy.prepend(h("svg:rect", { width, height, fill: ground ? plain(getComputedStyle(ground).backgroundColor)[0] : "white" }));
+  copy.prepend(
+    h("svg:rect", { width, height, fill: ground ? plain(getComputedStyle(ground).backgroundColor)[0] : "white" }),
+  );
   return new XMLSerializer().serializeToString(copy);
 }
 
@@ -51,9 +74,13 @@ function download(url, name) {
  * @param {import("./types.js").Translator} t @param {() => SVGSVGElement | null} chart @param {string} name of the file
  */
 export function saving(t, chart, name) {
-  const svg = () => { const el = chart(); return el && new Blob([asSvg(el)], { type: "image/svg+xml" }); };
+  const svg = () => {
+    const el = chart();
+    return el && new Blob([asSvg(el)], { type: "image/svg+xml" });
+  };
   const png = async () => {
-    const blob = svg(), el = chart();
+    const blob = svg(),
+      el = chart();
     if (!blob || !el) return;
     const image = new Image();
     image.src = URL.createObjectURL(blob);
@@ -65,6 +92,13 @@ export function saving(t, chart, name) {
   };
   const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ onclick) =>
     h("button", { type: "button", class: "nbt-save", text, "aria-label": title, title, onclick });
-  return h("span", { class: "nbt-saving" },
-    button("SVG", t`save as SVG`, () => { const blob = svg(); if (blob) download(URL.createObjectURL(blob), `${name}.svg`); }), button("PNG", t`save as PNG`, png));
+  return h(
+    "span",
+    { class: "nbt-saving" },
+    button("SVG", t`save as SVG`, () => {
+      const blob = svg();
+      if (blob) download(URL.createObjectURL(blob), `${name}.svg`);
+    }),
+    button("PNG", t`save as PNG`, png),
+  );
 }

@@ -1,222 +1,143 @@
 // @ts-check
-/** Where bulk data comes from: a kernel, by request id; or the page itself, when it was exported. */
+/** Bulk data of a view with a kernel: thumbnails, layers and activations by request, results of live operations. */
 
+import { Cache } from "./cache.js";
+import { Channel } from "./channel.js";
 import { floats } from "./state.js";
 
-export const GONE = "The kernel that this view belongs to is gone: it no longer hears of what you do here. Run the cell again.";
-export const ABSENT = "The page does not have this for this picture and layer, only for exemplars.";
-export const SILENT = "The kernel did not answer. Is it running?";
-const TIMEOUT = 60_000;
-const ANSWERS = 64; // about words, of pictures and layers
-const KEEP = 150; // strips kept before those that were shown longest ago are let go: eight tiles each, 60 MB when decoded
-const MAPS = 600; // pictures of which the maps are kept
-let last = Math.floor(Math.random() * 2 ** 48); // the last request's id: every view of a widget hears all answers, in every window
+const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
+const RESULTS = 600; // of each live operation
 
 /**
- * Wait until the browser has decoded a picture: a card below the fold then shows it in its first frame, not a grey box.
+ * Wait until the browser has decoded an image: a card below the fold then shows it in its first frame, not a grey box.
  * @param {string} url
  */
 async function decoded(url) {
   const image = new Image();
   image.src = url;
-  await image.decode().catch(() => {}); // a picture that cannot be decoded stays a grey box
+  await image.decode().catch(() => {}); // an image that cannot be decoded stays a grey box
 }
 
-/**
- * Ask Python; every request has an id of its own, so late answers find their asker.
- * @param {import("./types.js").Model} model @returns {import("./types.js").Source}
- */
-export function kernelSource(model) {
-  /** @type {Map<number, { resolve(v: any): void, reject(e: Error): void, timer?: number, progress?(done: number, total: number): void }>} */
-  const waiting = new Map();
-  /** @type {Map<number, import("./types.js").Thumb>} */
-  const thumbs = new Map();
-  /** @type {Map<number, Promise<any>>} */
-  const layers = new Map();
-  /** @type {Set<string>} */
-  const urls = new Set();
+/** Thumbnails by row, in strips; the strips that were shown longest ago are released. */
+class Thumbnails {
+  /** @param {Channel} channel @param {(raw: DataView) => string} register @param {Set<string>} urls of all images, oldest first */
+  constructor(channel, register, urls) {
+    this.channel = channel;
+    this.register = register;
+    this.urls = urls;
+    /** @type {Map<number, import("./types.js").Thumb>} */
+    this.byRow = new Map();
+  }
 
-  /** Who asked; it waits no longer. @param {number} id */
-  const asker = (id) => {
-    const found = waiting.get(id);
-    waiting.delete(id);
-    clearTimeout(found?.timer);
-    return found;
-  };
-  const receive = (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
-    if (message?.kind === "progress") waiting.get(message.id)?.progress?.(message.done, message.total);
-    if (message?.kind !== "reply") return;
-    if (message.error) asker(message.id)?.reject(new Error(message.error));
-    else asker(message.id)?.resolve({ data: message.data, buffers: buffers ?? [] });
-  };
-  model.on("msg:custom", receive);
+  /** @param {number[]} rows @returns {Promise<Map<number, import("./types.js").Thumb>>} */
+  async get(rows) {
+    // while a strip is on its way, others may be released
+    for (let missing; (missing = rows.filter((r) => !this.byRow.has(r))).length; ) {
+      await this.fetch(missing);
+      this.touch(rows); // before the oldest are chosen
+      this.release();
+    }
+    this.touch(rows);
+    return new Map(rows.map((r) => [r, /** @type {import("./types.js").Thumb} */ (this.byRow.get(r))]));
+  }
 
-  /** @param {number} id @param {any} message @param {ArrayBuffer[]} [buffers] */
-  function send(id, message, buffers) {
-    try {
-      model.send(message, undefined, buffers);
-    } catch {
-      asker(id)?.reject(new Error(GONE));
+  /** @param {number[]} rows */
+  async fetch(rows) {
+    const { data, buffers } = await this.channel.request("thumbs", { rows });
+    const url = this.register(buffers[0]);
+    await decoded(url);
+    rows.forEach((row, index) => {
+      const [caption, aspect] = [data.captions[index], data.aspects[index]];
+      this.byRow.set(row, { url, index, count: rows.length, caption, aspect });
+    });
+  }
+
+  /** @param {number[]} rows */
+  touch(rows) {
+    for (const url of new Set(rows.map((r) => this.byRow.get(r)?.url))) {
+      if (url && this.urls.delete(url)) this.urls.add(url);
     }
   }
 
-  /** @param {string} op @param {Record<string, any>} args @returns {Promise<{ data: any, buffers: DataView[] }>} */
-  const request = (op, args) =>
-    new Promise((resolve, reject) => {
-      const id = ++last;
-      const timer = window.setTimeout(() => waiting.delete(id) && reject(new Error(SILENT)), TIMEOUT);
-      waiting.set(id, { resolve, reject, timer });
-      send(id, { kind: "request", id, op, args });
+  release() {
+    while (this.urls.size > STRIPS) {
+      const [oldest] = this.urls;
+      URL.revokeObjectURL(oldest);
+      this.urls.delete(oldest);
+      for (const [row, thumb] of this.byRow) if (thumb.url === oldest) this.byRow.delete(row);
+    }
+  }
+}
+
+/**
+ * Activations of a layer, which come in parts.
+ * @param {Channel} channel @param {number} layer
+ * @returns {Promise<import("./types.js").Activations>}
+ */
+async function activationsOf(channel, layer) {
+  /** @type {import("./types.js").Activations | null} */
+  let all = null;
+  let at = 0;
+  do {
+    const { data, buffers } = await channel.request("activations", { layer, start: at });
+    const [n, k] = data.shape;
+    all ??= { nConcepts: k, values: new Float32Array(n * k), rest: new Float32Array(n) };
+    all.values.set(floats(buffers[0]), at * k);
+    all.rest.set(floats(buffers[1]), at);
+    at += floats(buffers[1]).length;
+  } while (at < all.rest.length);
+  return all;
+}
+
+/**
+ * Results of live operations on one image, each computed once.
+ * @param {Channel} channel
+ * @returns {NonNullable<import("./types.js").Source["ask"]>}
+ */
+function asker(channel) {
+  /** @type {Map<string, Cache<any>>} */
+  const results = new Map();
+  return (op, { row, sample, layer }, signal) => {
+    if (!results.has(op)) results.set(op, new Cache(RESULTS));
+    return /** @type {Cache<any>} */ (results.get(op)).get(`${layer}:${row}`, () => {
+      const { result, cancel } = channel.job(op, { sample, at: layer });
+      signal?.addEventListener("abort", cancel);
+      return result;
     });
-  /** @type {NonNullable<import("./types.js").Source["job"]>} */
-  const job = (op, args, progress, buffers) => {
-    const id = ++last;
-    const answer = new Promise((resolve, reject) => {
-      waiting.set(id, { resolve: ({ data, buffers }) => resolve(buffers.length ? { ...data, bytes: pixels(buffers[0]) } : data), reject, progress });
-      send(id, { kind: "request", id, op, args }, buffers);
-    });
-    return { answer, cancel: () => send(id, { kind: "cancel", id }) };
   };
-  const blob = (/** @type {DataView} */ raw) => {
+}
+
+/**
+ * The data of a view whose kernel answers.
+ * @param {import("./types.js").Model} model
+ * @returns {import("./types.js").Source}
+ */
+export function kernelSource(model) {
+  const channel = new Channel(model);
+  const live = Boolean(model.get("_meta").live);
+  /** @type {Set<string>} */
+  const urls = new Set();
+  const register = (/** @type {DataView} */ raw) => {
     const url = URL.createObjectURL(new Blob([/** @type {any} */ (raw)], { type: "image/jpeg" }));
     urls.add(url);
     return url;
   };
-
-  /** @type {Map<string, Promise<any>>} */
-  const maps = new Map();
-  const live = Boolean(model.get("_meta").live);
-
-  /** @type {Map<string, Promise<any>>} */
-  const answers = new Map();
-
-  /** The activations of a layer come in parts. @param {number} layer @returns {Promise<import("./types.js").Activations>} */
-  async function whole(layer) {
-    let found = null, at = 0;
-    do {
-      const { data: { shape: [n, k] }, buffers } = await request("activations", { layer, start: at });
-      found ??= { nConcepts: k, values: new Float32Array(n * k), rest: new Float32Array(n) };
-      found.values.set(floats(buffers[0]), at * k);
-      found.rest.set(floats(buffers[1]), at);
-      at += floats(buffers[1]).length;
-    } while (at < found.rest.length);
-    return found;
-  }
-
+  const thumbnails = new Thumbnails(channel, register, urls);
+  const layers = new Cache();
   return {
-    job: live ? job : null,
-    asked: live ? (op, row, layer, sample) => {
-      const key = `${op} ${layer}:${row}`;
-      if (!answers.has(key)) {
-        const { answer } = job(op, { sample, at: layer });
-        answer.catch(() => answers.delete(key));
-        answers.set(key, answer);
-        if (answers.size > ANSWERS) answers.delete([...answers.keys()][0]);
-      }
-      return /** @type {Promise<any>} */ (answers.get(key));
-    } : null,
-    maps: live ? (row, layer, signal) => {
-      const key = `${layer}:${row}`;
-      if (!maps.has(key)) {
-        const { answer, cancel } = job("maps", { row, at: layer });
-        signal?.addEventListener("abort", cancel);
-        answer.catch(() => maps.delete(key));
-        maps.set(key, answer);
-        if (maps.size > MAPS) maps.delete([...maps.keys()][0]);
-      }
-      return /** @type {Promise<any>} */ (maps.get(key));
-    } : null,
-    async thumbs(rows) {
-      const touch = () => { for (const url of new Set(rows.map((r) => thumbs.get(r)?.url))) if (url && urls.delete(url)) urls.add(url); };
-      for (let missing; (missing = rows.filter((r) => !thumbs.has(r))).length;) { // others may be let go meanwhile
-        const { data, buffers } = await request("thumbs", { rows: missing });
-        const url = blob(buffers[0]);
-        await decoded(url);
-        const count = missing.length;
-        missing.forEach((row, index) => thumbs.set(row, { url, index, count, caption: data.captions[index], aspect: data.aspects[index] }));
-        touch(); // before the oldest are chosen
-        while (urls.size > KEEP) {
-          const [oldest] = urls;
-          URL.revokeObjectURL(oldest);
-          urls.delete(oldest);
-          for (const [row, t] of thumbs) if (t.url === oldest) thumbs.delete(row);
-        }
-      }
-      touch();
-      return new Map(rows.map((r) => [r, /** @type {import("./types.js").Thumb} */ (thumbs.get(r))]));
-    },
-    ids: () => request("ids", {}).then(({ data }) => data.ids),
-    layer: (layer) => request("layer", { layer }).then(({ data }) => data),
+    ask: live ? asker(channel) : null,
+    job: live ? (...question) => channel.job(...question) : null,
+    thumbs: (rows) => thumbnails.get(rows),
+    ids: () => channel.request("ids", {}).then(({ data }) => data.ids),
+    layer: (layer) => channel.request("layer", { layer }).then(({ data }) => data),
+    activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
     async sample(row) {
-      const { data, buffers } = await request("sample", { row });
-      return { facts: data, url: buffers[0]?.byteLength ? blob(buffers[0]) : null };
-    },
-    activations(layer) {
-      if (!layers.has(layer)) {
-        const coming = whole(layer);
-        coming.catch(() => layers.delete(layer)); // asked for again next time
-        layers.set(layer, coming);
-      }
-      return /** @type {Promise<any>} */ (layers.get(layer));
+      const { data, buffers } = await channel.request("sample", { row });
+      return { facts: data, url: buffers[0]?.byteLength ? register(buffers[0]) : null };
     },
     close() {
-      model.off("msg:custom", receive);
+      channel.close();
       for (const url of urls) URL.revokeObjectURL(url);
-      for (const { timer } of waiting.values()) clearTimeout(timer);
-      waiting.clear();
-    },
-  };
-}
-
-/** @param {DataView} raw */
-const pixels = (raw) => new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
-
-/** @param {string} text */
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-
-/**
- * Read what the exported page carries.
- * @param {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], told?: Record<string, Record<string, any>> }} data
- * @returns {import("./types.js").Source}
- */
-export function pageSource(data) {
-  /** @type {Map<number, string>} */
-  const urls = new Map();
-  const url = (/** @type {number} */ row) => {
-    const text = data.images[row];
-    if (!urls.has(row) && text !== undefined) urls.set(row, URL.createObjectURL(new Blob([bytes(text)], { type: "image/jpeg" })));
-    return urls.get(row) ?? null;
-  };
-  const told = (/** @type {string} */ op, /** @type {number} */ row, /** @type {number} */ layer) => {
-    const found = data.told?.[op][`${layer}:${row}`];
-    if (!found) throw new Error(ABSENT);
-    return found;
-  };
-  return {
-    alone: true,
-    job: null,
-    maps: data.told ? async (row, layer) => {
-      const found = told("maps", row, layer);
-      return { ...found, bytes: bytes(found.bytes) };
-    } : null,
-    asked: data.told ? async (op, row, layer) => told(op, row, layer) : null,
-    async thumbs(rows) {
-      return new Map(rows.flatMap((row) => {
-        const picture = url(row);
-        return picture ? [[row, { url: picture, index: 0, count: 1, caption: data.facts[row]?.caption ?? "", aspect: data.facts[row]?.aspect ?? 1 }]] : [];
-      }));
-    },
-    ids: () => Promise.resolve([]), // they are in the page's meta data
-    layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
-    async sample(row) {
-      return { facts: data.facts[row], url: url(row) };
-    },
-    async activations(layer) {
-      const { shape, buffers } = data.activations[layer];
-      return { nConcepts: shape[1], values: floats(bytes(buffers[0])), rest: floats(bytes(buffers[1])) };
-    },
-    close() {
-      for (const u of urls.values()) URL.revokeObjectURL(u);
     },
   };
 }

@@ -1,8 +1,8 @@
 // @ts-check
 /** The exported page: the same views on a model that lives in the page. */
 
-import { pageSource } from "./source.js";
-import { show } from "./views.js";
+import { show } from "./host.js";
+import { pageSource } from "./page_source.js";
 
 /**
  * What a view needs of a model, without a kernel.

@@ -1,35 +1,40 @@
 // @ts-check
-/** Pure functions of the data: what is shown, in which order, at which scale. */
+/** Pure functions of the data: which concepts and images are listed, in which order, at which scale. */
 
-/** Okabe and Ito's colours without black and yellow; a sample's strongest concepts wear them, in this order. */
+/** Okabe and Ito's colours without black and yellow: of a sample's strongest concepts, in this order. */
 export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
-export const MODES = { top: "strongest", range: "over the range", random: "at random" };
+export const EXAMPLES = { strongest: "strongest", range: "across activation range", random: "random" };
 
 /**
- * Pictures that stand for a concept: the strongest, or others of those that use it, evenly over the range or at random.
+ * Images that are listed for a concept: its exemplars, or others with an activation, evenly across its range or at random.
  * @param {import("./types.js").Activations} acts @param {number} concept @param {string} mode @param {number[]} exemplars @param {number} n
  * @returns {number[]} rows of the samples
  */
 export function examples(acts, concept, mode, exemplars, n) {
-  if (mode === "top") return exemplars;
+  if (mode === "strongest") return exemplars;
   /** @type {{ i: number, value: number }[]} */
   const used = [];
   for (let i = 0; i * acts.nConcepts < acts.values.length; i++) {
     const value = Math.abs(acts.values[i * acts.nConcepts + concept]);
     if (value > 0) used.push({ i, value });
   }
-  if (mode === "random") { // the same ones each time: a linear congruential generator, seeded by the concept
+  if (mode === "random") {
+    // the same ones each time: a linear congruential generator, seeded by the concept
     let seed = 9301 * (concept + 1);
     const chance = () => (seed = (seed * 1664525 + 1013904223) % 4294967296) / 4294967296;
-    return used.map((u) => ({ ...u, key: chance() })).sort((a, b) => a.key - b.key).slice(0, n).map((u) => u.i);
+    return used
+      .map((u) => ({ ...u, key: chance() }))
+      .sort((a, b) => a.key - b.key)
+      .slice(0, n)
+      .map((u) => u.i);
   }
   used.sort((a, b) => b.value - a.value || a.i - b.i);
   const m = Math.min(n, used.length);
   return Array.from({ length: m }, (_, j) => used[m > 1 ? Math.round((j * (used.length - 1)) / (m - 1)) : 0].i);
 }
 
-export const ORDERS = { importance: "importance", index: "number", clip_score: "CLIPScore", rare: "rarest first" };
+export const SORTS = { importance: "importance", index: "number", clip_score: "CLIPScore", rarity: "rarest first" };
 
 /**
  * Concepts that match a search, in order. A concept matches by its words or by the captions of its exemplars.
@@ -40,23 +45,28 @@ export const ORDERS = { importance: "importance", index: "number", clip_score: "
 export function select(concepts, query, order, samples, labels = {}, pinned = new Set()) {
   const terms = query.toLowerCase().split(/\s+/).filter(Boolean);
   const hay = (/** @type {number} */ k) =>
-    [labels[k] ?? "", ...concepts[k].words, ...concepts[k].exemplars.map((i) => samples[i].caption)].join(" ").toLowerCase();
-  const rows = concepts.map((_, k) => k).filter((k) => {
-    if (!terms.length) return true;
-    const text = hay(k);
-    return terms.every((t) => text.includes(t));
-  });
-  const key = {
-    importance: (/** @type {number} */ k) => -concepts[k].share,
-    clip_score: (/** @type {number} */ k) => -(concepts[k].clip_score ?? -1),
-    rare: (/** @type {number} */ k) => concepts[k].active || 2,
-    index: (/** @type {number} */ k) => k,
-  }[order] ?? ((k) => k);
+    [labels[k] ?? "", ...concepts[k].words, ...concepts[k].exemplars.map((i) => samples[i].caption)]
+      .join(" ")
+      .toLowerCase();
+  const rows = concepts
+    .map((_, k) => k)
+    .filter((k) => {
+      if (!terms.length) return true;
+      const text = hay(k);
+      return terms.every((t) => text.includes(t));
+    });
+  const key =
+    {
+      importance: (/** @type {number} */ k) => -concepts[k].share,
+      clip_score: (/** @type {number} */ k) => -(concepts[k].clip_score ?? -1),
+      rarity: (/** @type {number} */ k) => concepts[k].active || 2,
+      index: (/** @type {number} */ k) => k,
+    }[order] ?? ((k) => k);
   return rows.sort((a, b) => Number(pinned.has(b)) - Number(pinned.has(a)) || key(a) - key(b) || a - b);
 }
 
 /**
- * The strongest concepts of one sample, by absolute activation; those that are not used are left out.
+ * The strongest concepts of one sample, by absolute activation; concepts with activation 0 are left out.
  * @param {import("./types.js").Activations} acts @param {number} row @param {number} [n]
  * @returns {{ concept: number, value: number }[]}
  */
@@ -87,12 +97,30 @@ export function barHeights(counts) {
  * Name of a concept: its first word other than the token itself (at the last layers every concept says that first), or its number.
  * @param {{ words: string[] } | undefined} concept @param {number} k @param {string} token
  */
-export const conceptName = (concept, k, token) => concept?.words.find((w) => w !== token.toLowerCase()) ?? concept?.words[0] ?? `concept ${k}`;
+export const conceptName = (concept, k, token) =>
+  concept?.words.find((w) => w !== token.toLowerCase()) ?? concept?.words[0] ?? `concept ${k}`;
 
 /**
  * Little-endian float32 bytes as an array. @param {DataView | ArrayBuffer | Uint8Array} raw
  */
 export function floats(raw) {
-  const view = raw instanceof ArrayBuffer ? new Uint8Array(raw) : new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
+  const view =
+    raw instanceof ArrayBuffer ? new Uint8Array(raw) : new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
   return new Float32Array(view.slice().buffer);
+}
+
+/** A value as a Python literal. @param {any} value @returns {string} */
+export function pythonLiteral(value) {
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(", ")}]`;
+  if (typeof value !== "object") return JSON.stringify(value);
+  const items = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonLiteral(item)}`);
+  return `{${items.join(", ")}}`;
+}
+
+/** The line of Python that opens a view. @param {string[]} args @param {Record<string, any>} options */
+export function pythonCall(args, options) {
+  const named = Object.entries(options).map(([name, value]) => `${name}=${pythonLiteral(value)}`);
+  return `nbt.explore(${[...args, ...named].join(", ")})`;
 }

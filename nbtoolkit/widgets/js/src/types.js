@@ -1,34 +1,94 @@
 // @ts-check
 /**
- * Shapes that cross the border to Python (nbtoolkit/widgets/encode.py).
+ * Shapes that cross the border to Python (nbtoolkit/widgets/messages.py).
  *
- * @typedef {{ words: string[], exemplars: number[], share: number, histogram: number[], active: number, clip_score: number | null, twin: number | null }} Concept
- * @typedef {{ name: string, label: string, better: string, baseline: string, values: (number | null)[], spread: (number | null)[], baselines: (number | null)[] }} Curve
- * @typedef {{ token: string, model: string, method: string, n_layers: number, layers: number[], slots: number[], concepts: Record<string, Concept[]>, tops: Record<string, [number, string[]][]>,
- *             pictured: boolean, metrics: Curve[], samples: { id: string, caption: string }[],
- *             locale: string | null, live: { n_layers: number, n_heads: number, name: string } | null }} Meta
- * @typedef {{ id: string, caption: string, captions: string[], pieces: string[], position: number, pictured: boolean, aspect: number }} Facts
- * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations
- * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb
- * @typedef {{ shape: number[], low: number[], high: number[], bytes: Uint8Array }} Maps where each concept lies: (n_concepts, height, width) between low and high
+ * @typedef {object} Concept
+ * @property {string[]} words
+ * @property {number[]} exemplars rows of the samples
+ * @property {number} share of all activation, 0 to 1
+ * @property {number[]} histogram
+ * @property {number} active share of the samples that use it
+ * @property {number | null} clip_score
+ * @property {number | null} twin a near-duplicate
  *
- * What anywidget gives (and what the standalone page imitates).
- * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
- *             on(event: string, callback: (...args: any[]) => void): void, off(event: string, callback: (...args: any[]) => void): void,
- *             send(content: any, callbacks?: any, buffers?: any): void }} Model
+ * @typedef {object} Curve one score per layer
+ * @property {string} name
+ * @property {string} label
+ * @property {string} better "higher", "lower" or ""
+ * @property {string} baseline name of the baseline
+ * @property {(number | null)[]} values
+ * @property {(number | null)[]} spread
+ * @property {(number | null)[]} baselines
  *
- * A tagged template: the text in the reader's language.
- * @typedef {(parts: TemplateStringsArray, ...values: any[]) => string} Translator
+ * @typedef {object} Meta what a view of a study opens with; `concepts` and `samples` are completed by requests
+ * @property {string} token
+ * @property {string} model
+ * @property {string} method
+ * @property {boolean} given whether the responses are captions that came with the images
+ * @property {number} n_layers
+ * @property {number[]} layers that have a dictionary
+ * @property {number[]} slots layers on the axis
+ * @property {Record<string, Concept[]>} concepts by layer
+ * @property {Record<string, [number, string[]][]>} tops by layer
+ * @property {boolean} pictured whether any sample has an image
+ * @property {Curve[]} metrics
+ * @property {{ id: string, caption: string }[]} samples
+ * @property {string | null} locale
+ * @property {{ n_layers: number, n_heads: number, name: string } | null} live
  *
- * What a pane needs: the state, its meta data, and where bulk data comes from.
- * @typedef {{ model: Model, meta: Meta, source: Source, signal: AbortSignal, say(text: string): void, arrive(f: () => void): void, t: Translator }} Context
- * @typedef {{ thumbs(rows: number[]): Promise<Map<number, Thumb>>, sample(row: number): Promise<{ facts: Facts, url: string | null }>,
- *             ids(): Promise<string[]>, layer(layer: number): Promise<{ concepts: Concept[], captions: Record<string, string> }>, activations(layer: number): Promise<Activations>, close(): void, alone?: boolean,
- *             maps: null | ((row: number, layer: number, signal?: AbortSignal) => Promise<Maps>),
- *             asked: null | ((op: string, row: number, layer: number, sample: string) => Promise<any>),
- *             job: null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job) }} Source
+ * @typedef {object} Facts of one sample
+ * @property {string} id
+ * @property {string} caption
+ * @property {string[]} captions
+ * @property {string[]} pieces of the response
+ * @property {number} position of the token among them
+ * @property {boolean} pictured
+ * @property {number} aspect width over height
  *
- * Long work in the kernel.
- * @typedef {{ answer: Promise<any>, cancel(): void }} Job
+ * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
+ * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
+ * @typedef {{ shape: number[], low: number[], high: number[], bytes: Uint8Array }} Maps of all concepts: (n_concepts, height, width) between low and high
+ * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: number[] }} Tokens concepts per token of a response
+ * @typedef {{ ablation: number[], gradient: number[], agreement: number | null }} Attribution per concept, in nats
+ * @typedef {{ op: "ablate", layers: number[], part: string, how: string, heads: number[] | null }} LayersEdit
+ * @typedef {{ op: "ablate", layer: number, concept: number }} ConceptEdit
+ *
+ * @typedef {object} Model what anywidget gives (and what the exported page imitates)
+ * @property {(name: string) => any} get
+ * @property {(name: string, value: any, options?: any) => void} set
+ * @property {() => void} save_changes
+ * @property {(event: string, callback: (...args: any[]) => void) => void} on
+ * @property {(event: string, callback: (...args: any[]) => void) => void} off
+ * @property {(content: any, callbacks?: any, buffers?: any) => void} send
+ *
+ * @typedef {(parts: TemplateStringsArray, ...values: any[]) => string} Translator tags a template: the text in the reader's language
+ *
+ * @typedef {{ result: Promise<any>, cancel(): void }} Job long work in the kernel
+ *
+ * @typedef {object} Source of bulk data
+ * @property {boolean} [alone] whether there is no kernel
+ * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
+ * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
+ * @property {() => Promise<string[]>} ids
+ * @property {(layer: number) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer
+ * @property {(layer: number) => Promise<Activations>} activations
+ * @property {null | ((op: string, of: { row: number, sample: string, layer: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
+ * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
+ * @property {() => void} close
+ *
+ * @typedef {object} Marks colours of concepts, shared by the panes
+ * @property {(concept: number) => string | undefined} get
+ * @property {(marks: Map<number, string>) => void} set
+ * @property {(callback: () => void) => void} onChange
+ *
+ * @typedef {object} Context what a pane needs
+ * @property {Model} model
+ * @property {Meta} meta
+ * @property {Source} source
+ * @property {AbortSignal} signal aborts when the panes are built anew or the view closes
+ * @property {(text: string) => void} say to screen readers; a text that begins with "Error" to the banner
+ * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
+ * @property {Marks} marks
+ * @property {Translator} t
  */
 export {};

@@ -1,18 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import widget from "../src/main.js";
-import { GONE, kernelSource } from "../src/source.js";
+import { GONE } from "../src/channel.js";
+import { kernelSource } from "../src/source.js";
 
 globalThis.window = globalThis;
 
 /** A model that keeps what is sent, and tells everything that hears it what the kernel says, as ipywidgets does. */
 function fakeModel() {
-  const sent = [], heard = new Set();
-  return { sent, get: () => ({ live: true }), on: (_, f) => heard.add(f), off: (_, f) => heard.delete(f), send: (m) => sent.push(m), say: (m, buffers = []) => heard.forEach((f) => f(m, buffers)) };
+  const sent = [],
+    heard = new Set();
+  return {
+    sent,
+    get: () => ({ live: true }),
+    on: (_, f) => heard.add(f),
+    off: (_, f) => heard.delete(f),
+    send: (m) => sent.push(m),
+    say: (m, buffers = []) => heard.forEach((f) => f(m, buffers)),
+  };
 }
 
 test("an answer reaches the view that asked, and no other view of the same widget", async () => {
-  const model = fakeModel(), a = kernelSource(model), b = kernelSource(model);
+  const model = fakeModel(),
+    a = kernelSource(model),
+    b = kernelSource(model);
   const answers = [a.layer(1), b.layer(2), a.layer(3)];
   for (const { id, args } of model.sent.toReversed()) model.say({ kind: "reply", id, data: args.layer });
   assert.deepEqual(await Promise.all(answers), [1, 2, 3]);
@@ -21,28 +32,48 @@ test("an answer reaches the view that asked, and no other view of the same widge
 });
 
 test("a kernel that is gone is told at once, an error of its own as it is", async () => {
-  const model = fakeModel(), source = kernelSource(model);
+  const model = fakeModel(),
+    source = kernelSource(model);
   const refused = source.layer(9);
   model.say({ kind: "reply", id: model.sent[0].id, error: "LayerError: no layer 9" });
   await assert.rejects(refused, /LayerError: no layer 9/);
-  model.send = () => { throw new Error("Cannot send"); };
+  model.send = () => {
+    throw new Error("Cannot send");
+  };
   await assert.rejects(source.layer(1), { message: GONE });
   source.close();
 });
 
 test("a closed widget, which JupyterLab keeps, keeps neither script nor study, and tells Python nothing of it", () => {
-  const state = { _esm: "script", _css: "style", _meta: { token: "dog" }, layer: 3 }, heard = {};
-  const model = { on: (name, f) => { heard[name] = f; }, set: (name, value, options) => { assert.deepEqual(options, { silent: true }); state[name] = value; } };
+  const state = { _esm: "script", _css: "style", _meta: { token: "dog" }, layer: 3 },
+    heard = {};
+  const model = {
+    on: (name, f) => {
+      heard[name] = f;
+    },
+    set: (name, value, options) => {
+      assert.deepEqual(options, { silent: true });
+      state[name] = value;
+    },
+  };
   widget().initialize({ model });
   heard.destroy();
   assert.deepEqual(state, { _esm: "", _css: "", _meta: {}, layer: 3 });
 });
 
 test("activations come in parts, and are put together", async () => {
-  const model = fakeModel(), source = kernelSource(model);
+  const model = fakeModel(),
+    source = kernelSource(model);
   const bytes = (...values) => new DataView(new Float32Array(values).buffer);
   model.send = ({ id, args }) => queueMicrotask(() => model.answer(id, args.start));
-  model.answer = (id, start) => model.say({ kind: "reply", id, data: { shape: [3, 2] } }, start ? [bytes(5, 6), bytes(0.3)] : [bytes(1, 2, 3, 4), bytes(0.1, 0.2)]);
+  model.answer = (id, start) =>
+    model.say(
+      { kind: "reply", id, data: { shape: [3, 2] } },
+      start ? [bytes(5, 6), bytes(0.3)] : [bytes(1, 2, 3, 4), bytes(0.1, 0.2)],
+    );
   const { nConcepts, values, rest } = await source.activations(4);
-  assert.deepEqual([nConcepts, [...values], [...rest]], [2, [1, 2, 3, 4, 5, 6], [...new Float32Array([0.1, 0.2, 0.3])]]);
+  assert.deepEqual(
+    [nConcepts, [...values], [...rest]],
+    [2, [1, 2, 3, 4, 5, 6], [...new Float32Array([0.1, 0.2, 0.3])]],
+  );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { barHeights, conceptName, examples, floats, niceMax, select, strongest } from "../src/state.js";
+import { barHeights, conceptName, examples, floats, niceMax, pythonCall, select, strongest } from "../src/state.js";
 
 const samples = [{ caption: "a dog on grass" }, { caption: "a dog at night" }];
 const concepts = [
@@ -14,7 +14,7 @@ test("select searches words and captions and sorts", () => {
   assert.deepEqual(select(concepts, "", "importance", samples), [1, 0, 2]);
   assert.deepEqual(select(concepts, "", "index", samples), [0, 1, 2]);
   assert.deepEqual(select(concepts, "", "clip_score", samples), [2, 0, 1]);
-  assert.deepEqual(select(concepts, "", "rare", samples), [1, 0, 2]);
+  assert.deepEqual(select(concepts, "", "rarity", samples), [1, 0, 2]);
   assert.deepEqual(select(concepts, "LAWN", "index", samples), [0]);
   assert.deepEqual(select(concepts, "at night", "index", samples), [1]);
   assert.deepEqual(select(concepts, "zebra", "index", samples), []);
@@ -26,8 +26,12 @@ test("labels are searched, and pinned concepts come first", () => {
 });
 
 test("examples are exemplars, spread over the range, or the same random ones each time", () => {
-  const acts = { values: new Float32Array([5, 0, 4, 0, 3, 1, 2, 0, 1, 0, 0, 0]), nConcepts: 2, rest: new Float32Array(6) };
-  assert.deepEqual(examples(acts, 0, "top", [0, 1], 3), [0, 1]);
+  const acts = {
+    values: new Float32Array([5, 0, 4, 0, 3, 1, 2, 0, 1, 0, 0, 0]),
+    nConcepts: 2,
+    rest: new Float32Array(6),
+  };
+  assert.deepEqual(examples(acts, 0, "strongest", [0, 1], 3), [0, 1]);
   assert.deepEqual(examples(acts, 0, "range", [], 3), [0, 2, 4]);
   assert.deepEqual(examples(acts, 1, "range", [], 3), [2]);
   const some = examples(acts, 0, "random", [], 3);
@@ -38,7 +42,10 @@ test("examples are exemplars, spread over the range, or the same random ones eac
 
 test("strongest ranks by absolute value and leaves out zeros", () => {
   const acts = { values: new Float32Array([0, -3, 2, 1, 0, 0]), nConcepts: 3, rest: new Float32Array(2) };
-  assert.deepEqual(strongest(acts, 0), [{ concept: 1, value: -3 }, { concept: 2, value: 2 }]);
+  assert.deepEqual(strongest(acts, 0), [
+    { concept: 1, value: -3 },
+    { concept: 2, value: 2 },
+  ]);
   assert.deepEqual(strongest(acts, 1, 1), [{ concept: 0, value: 1 }]);
 });
 
@@ -67,4 +74,12 @@ test("floats survive an unaligned view", () => {
   const raw = new Uint8Array(9);
   raw.set(new Uint8Array(new Float32Array([1.5, -2]).buffer), 1);
   assert.deepEqual([...floats(new DataView(raw.buffer, 1))], [1.5, -2]);
+});
+
+test("a view as a line of Python", () => {
+  const options = { layer: 4, concept: null, all_tokens: true, edits: [{ op: "ablate", layers: [1, 2], heads: null }] };
+  assert.equal(
+    pythonCall(["study"], options),
+    'nbt.explore(study, layer=4, concept=None, all_tokens=True, edits=[{"op": "ablate", "layers": [1, 2], "heads": None}])',
+  );
 });

@@ -2,31 +2,65 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
+import { CHINESE } from "../src/chinese.js";
 import { isTranslated, translate, translator } from "../src/words.js";
-import { MODES, ORDERS } from "../src/state.js";
-import { ABSENT, GONE, SILENT } from "../src/source.js";
-import { OVERLAYS } from "../src/overlay.js";
+import { GONE, SILENT } from "../src/channel.js";
+import { HOW, PARTS } from "../src/edits.js";
+import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
+import { ABSENT } from "../src/page_source.js";
+import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
+// labels of scores, which Python sends
+const PYTHON = [
+  "Reconstruction error",
+  "random words",
+  "Word overlap",
+  "Images per concept",
+  "Naming of known factors",
+];
 const sources = new URL("../src/", import.meta.url);
 
 test("every text of the views has a Chinese translation", () => {
-  const found = readdirSync(sources).filter((f) => f.endsWith(".js")).flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
+  const found = readdirSync(sources)
+    .filter((f) => f.endsWith(".js"))
+    .flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
   assert.ok(found.length > 100);
-  assert.deepEqual(found.filter((text) => !isTranslated(text)), []);
-  assert.deepEqual([MODES, ORDERS, OVERLAYS, [ABSENT, GONE, SILENT]].flatMap(Object.values).filter((text) => !isTranslated(text)), []);
+  assert.deepEqual(
+    found.filter((text) => !isTranslated(text)),
+    [],
+  );
+  assert.deepEqual(
+    [EXAMPLES, SORTS, EXEMPLAR_OVERLAYS, HOW, PARTS, [ABSENT, GONE, SILENT]]
+      .flatMap(Object.values)
+      .filter((text) => !isTranslated(text)),
+    [],
+  );
 });
 
 test("values go where the language wants them, and are never read as text to translate", () => {
-  const zh = translator("zh-CN"), en = translator("en-GB");
-  assert.equal(zh`take concept ${3}, ${"{0} Close"}, out of layer ${4}`, "从第 4 层移除概念 3（{0} Close）");
-  assert.equal(en`take concept ${3}, ${"snow"}, out of layer ${4}`, "take concept 3, snow, out of layer 4");
+  const zh = translator("zh-CN"),
+    en = translator("en-GB");
+  assert.equal(zh`ablate concept ${3}, ${"{0} Close"}, at layer ${4}`, "在第 4 层消融概念 3（{0} Close）");
+  assert.equal(en`ablate concept ${3}, ${"snow"}, at layer ${4}`, "ablate concept 3, snow, at layer 4");
   assert.equal(en`${1} concepts`, "1 concept");
-  assert.equal(en`${"1 pictures"} · ${11} pictures · ${1} concepts by ${"x"}`, "1 pictures · 11 pictures · 1 concept by x");
+  assert.equal(en`${"1 images"} · ${11} images · ${1} concepts by ${"x"}`, "1 images · 11 images · 1 concept by x");
   assert.equal(translate(zh, "random words"), "随机词");
   assert.equal(translate(zh, "not in the list"), "not in the list");
 });
 
+test("no translation is left over", () => {
+  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && f !== "chinese.js");
+  const code = files.map((f) => readFileSync(new URL(f, sources), "utf8"));
+  const used = new Set(code.flatMap(texts));
+  const quoted = (text) => code.some((source) => source.includes(`"${text}"`)) || PYTHON.includes(text);
+  assert.deepEqual(
+    Object.keys(CHINESE).filter((text) => text && !used.has(text) && !quoted(text) && !/^[a-z]+$/.test(text)),
+    [],
+  );
+});
+
 test("the scanner finds nested templates and leaves others alone", () => {
   assert.deepEqual(texts("a(t`x ${f(`y ${t`z`}`)} w`); b`no`; // t`comment`\n"), ["z", "x {0} w"]);
+  assert.deepEqual(texts("f(\"image/*\", t`y`); g('`', t`z`);"), ["y", "z"]);
 });

@@ -1,0 +1,283 @@
+"""Operations of a live session: functions of (session, **json) that return plain data.
+
+A function with :func:`operation` above it can be run by its name, from Python (:meth:`nbtoolkit.live.Session.run`)
+and from a page; no other place lists it. Arguments are keyword-only and come from the page: typed, bounded, never a
+path. An argument called ``progress`` or ``cancel`` is filled by the session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..attribution.concept_maps import saliencies
+from ..attribution.concepts import contributions
+from ..decomposition import reconstruct, unexplained
+from ..errors import Cancelled, NbtoolkitError, NothingFoundError
+from ..interventions.effects import effect, word_difference
+from ..interventions.effects import layer_effects as effects_of_layers
+from ..interventions.residual import ablate as ablation
+from ..studies.pipeline import extend as extended
+from ..widgets import edits as edit_rules
+from .registry import operation
+from .session import Session
+
+N_RANDOM = 2  # random directions of a layer's null
+
+
+@operation
+def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (), at: int = -1) -> dict[str, Any]:
+    """Effect of edits on the response to one image.
+
+    Parameters
+    ----------
+    session
+        The session.
+    sample
+        Id of the sample.
+    edits
+        Ablations; see :func:`nbtoolkit.widgets.edits.checked`.
+    at
+        Layer whose concepts are compared.
+
+    Returns
+    -------
+    dict
+        ``difference`` of the two responses, word by word, and the second one as ``response``; ``before`` and ``after``,
+        the log-probability of the token in nats; ``vanished`` and ``appeared``, concepts of ``layer``, and their
+        ``activations`` before and after, (2, n_concepts).
+    """
+    cd = session.study.dictionary(at)
+    rules = edit_rules.checked(list(edits), session.study, session.model.n_heads)
+
+    @contextlib.contextmanager
+    def edited() -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for edit in rules:
+                stack.enter_context(_ablation(session, edit))
+            yield
+
+    with session.exclusive():
+        target, length = session.response(sample), session.study.source.max_new_tokens
+        result = effect(target, cd, edited, max_new_tokens=length)
+        difference = result.difference
+        if session.given_captions:  # a caption by a person says nothing about what the edit changed
+            difference = word_difference(target.responses(length)[0], result.after)
+    before, after = result.log_probability
+    return {
+        "difference": difference,
+        "response": result.after,
+        "before": before,
+        "after": after,
+        "layer": cd.layer,
+        "vanished": result.vanished,
+        "appeared": result.appeared,
+        "activations": result.activations.astype(float).tolist(),
+    }
+
+
+def _ablation(session: Session, edit: dict[str, Any]) -> Any:
+    if "concept" in edit:
+        cd = session.study.dictionary(edit["layer"])
+        return ablation(session.model, cd.layer, direction=cd.concept(edit["concept"]))
+    if not edit["layers"]:
+        return contextlib.nullcontext()
+    means = session.means(edit["part"]) if edit["how"] == "mean" else None
+    return ablation(session.model, edit["layers"], part=edit["part"], how=edit["how"], heads=edit["heads"], means=means)
+
+
+@operation
+def layer_effects(
+    session: Session,
+    *,
+    samples: Sequence[str],
+    part: str = "block",
+    how: str = "zero",
+    progress: Callable[[int, int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Change of the token's log-probability when each layer is ablated, one after the other.
+
+    Parameters
+    ----------
+    session, samples
+        The session, and the ids of the samples.
+    part, how
+        As for :func:`nbtoolkit.interventions.ablate`.
+    progress, cancel
+        Called with (done, total), in images; and the event that stops the operation.
+
+    Returns
+    -------
+    dict
+        ``layers``; ``change`` and ``null`` (of random directions), one list per image in nats; ``samples``, those whose
+        response contains the token.
+
+    Raises
+    ------
+    Cancelled
+        The event was set.
+    """
+    change, null, rows = [], [], []
+    for done, sample in enumerate(samples):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled(f"Stopped after {done} of {len(samples)} images.")
+        with session.exclusive():
+            try:
+                means = session.means(part) if how == "mean" else None
+                target = session.response(sample)
+                result = effects_of_layers(target, part=part, how=how, means=means, n_random=N_RANDOM)
+            except NothingFoundError:
+                continue  # the thumbnail is too small for what the full image shows
+        change.append(result.change[0].astype(float).tolist())
+        null.append(result.null[0].astype(float).tolist())
+        rows.append(sample)
+        if progress is not None:
+            progress(done + 1, len(samples))
+    layers = list(range(1, session.model.n_layers + 1))
+    return {"layers": layers, "change": change, "null": null, "samples": rows}
+
+
+@operation
+def concept_maps(session: Session, *, sample: str, at: int) -> dict[str, Any]:
+    """Maps of every concept of a layer over an image.
+
+    Parameters
+    ----------
+    session, sample, at
+        The session, the id of the sample, and the layer of the concepts.
+
+    Returns
+    -------
+    dict
+        ``shape`` (n_concepts, height, width); ``low`` and ``high`` of each map; ``bytes``, the maps as uint8 between the
+        two; ``tiles`` of the image, of which the last is mapped, as in the figures.
+    """
+    cd = session.study.dictionary(at)
+    with session.exclusive():
+        scores = saliencies(session.model, session.image_of(sample), cd, prompt=session.prompt)
+    grids = scores[:, -1].astype(np.float64)  # (n_concepts, height, width)
+    low, high = grids.min((1, 2)), grids.max((1, 2))
+    span = np.where(high > low, high - low, 1)  # a constant map is all 0
+    pixels = np.round(255 * (grids - low[:, None, None]) / span[:, None, None]).astype(np.uint8)
+    return {
+        "shape": list(pixels.shape),
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "tiles": scores.shape[1],
+        "bytes": pixels.tobytes(),
+    }
+
+
+@operation
+def concepts_per_token(session: Session, *, sample: str, at: int) -> dict[str, Any]:
+    """Concepts at every token of the response, in the dictionary of the token under study.
+
+    Parameters
+    ----------
+    session, sample, at
+        The session, the id of the sample, and the layer of the concepts.
+
+    Returns
+    -------
+    dict
+        ``pieces`` of the response; ``position`` of the token under study among them; ``activations`` per piece,
+        (n_pieces, n_concepts); ``unexplained`` share of each state, 0 to 1, no unit.
+    """
+    cd = session.study.dictionary(at)
+    with session.exclusive():
+        ((texts, position, states),) = session.response(sample).words(cd.layer)
+    activations = cd.encode(states)
+    rest = unexplained(states, reconstruct(cd.encoder, activations))
+    return {
+        "pieces": texts,
+        "position": position,
+        "activations": activations.astype(float).round(5).tolist(),
+        "unexplained": rest.astype(float).tolist(),
+    }
+
+
+@operation
+def attribution(session: Session, *, sample: str, at: int) -> dict[str, Any]:
+    """Attribution of the token's log-probability to the concepts of a layer, in nats.
+
+    Parameters
+    ----------
+    session, sample, at
+        The session, the id of the sample, and the layer of the concepts.
+
+    Returns
+    -------
+    dict
+        Per concept ``ablation`` (log-probability with the concept less that without it) and ``gradient`` × activation;
+        ``agreement``, the rank correlation of the two, or None.
+    """
+    with session.exclusive():
+        result = contributions(session.response(sample), session.study.dictionary(at))
+    agreement = float(result.agreement[0])
+    return {
+        "ablation": result.ablation[0].astype(float).tolist(),
+        "gradient": result.gradient[0].astype(float).tolist(),
+        "agreement": agreement if np.isfinite(agreement) else None,
+    }
+
+
+@operation
+def explain(session: Session, *, at: int, image: bytes | None = None) -> dict[str, Any]:
+    """Concepts of an image outside the study.
+
+    Parameters
+    ----------
+    session, at
+        The session, and the layer of the concepts.
+    image
+        The encoded image; the one that Python gave last if None.
+
+    Returns
+    -------
+    dict
+        ``pieces`` of the response (before the token, the token, after it); ``activations`` per concept; ``unexplained``
+        share of the state, 0 to 1, no unit.
+
+    Raises
+    ------
+    NothingFoundError
+        The token is not in the response; the message quotes it.
+    """
+    encoded = session.image if image is None else image
+    if not isinstance(encoded, bytes):
+        raise NbtoolkitError(f"image is a {type(encoded).__name__}; expected the bytes of a JPEG or PNG.")
+    return session.explanation(encoded, at)
+
+
+@operation
+def extend(
+    session: Session,
+    *,
+    layers: Sequence[int],
+    progress: Callable[[int, int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Add layers to the study, as :func:`nbtoolkit.studies.extend` does.
+
+    Parameters
+    ----------
+    session
+        The session; its study has the layers from now on.
+    layers
+        Layers of the model.
+    progress, cancel
+        Called with (done, total), in layers; and the event that stops the operation. Finished layers stay.
+
+    Returns
+    -------
+    dict
+        ``layers`` of the study.
+    """
+    with session.exclusive():
+        session.study = extended(session.study, session.model, layers, progress=progress, cancel=cancel)
+    return {"layers": list(session.study.layers)}

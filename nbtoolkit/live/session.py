@@ -1,0 +1,255 @@
+"""A session: one model and one study behind the views. It runs operations, one at a time, which return plain data."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..attribution.local import interpret_states
+from ..data.images import read_image, thumbnail
+from ..data.loading import captioned, images_by_id
+from ..errors import NbtoolkitError
+from ..interventions.residual import mean_contributions
+from ..models.adapter import Model
+from ..storage.study import Study
+from ..targets import Targets, mentions
+from ..text.words import split_at_token
+from ..types import ConceptDictionary
+from .registry import OPERATIONS, Operation
+
+MAX_SIDE = 1024  # pixels: longer side of an image outside the study
+N_RESPONSES = 32  # responses whose inputs stay in memory
+N_MEAN = 16  # images of which the mean contributions are taken
+
+
+class Session:
+    """One model and one study; see :mod:`nbtoolkit.live.operations` for what a view may ask.
+
+    Parameters
+    ----------
+    model
+        The model that the study was made with.
+    study
+        The study. Where ``data`` is not given, its thumbnails of at most 256 pixels are the images.
+    data
+        The data set of the study, for the images in full.
+    prompt
+        The prompt of the study, if it was not the model's default.
+
+    Attributes
+    ----------
+    study
+        The study, with the layers that were added meanwhile.
+    image
+        The image outside the study that Python gave last, as JPEG, or None.
+
+    Raises
+    ------
+    NbtoolkitError
+        The model is not the study's: another width, number of layers, or prompt.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model, data = nbt.load_model("toy"), nbt.load_data("toy", n=200)
+    >>> study = nbt.study(model, data, "train", method=nbt.SemiNMF(4, random_state=0), progress=False)
+    >>> sorted(Session(model, study).run("attribution", {"sample": study.samples[0].id, "at": 4}))
+    ['ablation', 'agreement', 'gradient']
+    """
+
+    operations: Mapping[str, Operation] = OPERATIONS
+
+    def __init__(self, model: Model, study: Study, data: Any = None, prompt: str | None = None) -> None:
+        width, n_layers = study.dictionary(study.layers[-1]).concepts.shape[1], study.representations.n_layers
+        if (width, n_layers) != (model.d_model, model.n_layers):
+            raise NbtoolkitError(
+                f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; "
+                "expected the model that the study was made with."
+            )
+        if study.source.prompt and model.text(prompt) != study.source.prompt:
+            raise NbtoolkitError(
+                f"The prompt of the study is {study.source.prompt!r}, that of the model would be {model.text(prompt)!r}. Give the same prompt=…"
+            )
+        self.model, self.study, self.prompt = model, study, prompt
+        self.image: bytes | None = None
+        self._data = None if data is None else captioned(data)
+        self._responses: OrderedDict[str, Targets] = OrderedDict()
+        self._means: dict[str, dict[int, np.ndarray]] = {}
+        self._explanations: dict[tuple[bytes, int], dict[str, Any]] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts about the model that a view opens with: ``n_layers``, ``n_heads``, ``name``."""
+        return {"n_layers": self.model.n_layers, "n_heads": self.model.n_heads, "name": self.model.name}
+
+    @property
+    def given_captions(self) -> bool:
+        """Whether the study's responses are captions that came with the images, read by the model, not generated."""
+        return self.study.source.decoding == "given captions"
+
+    def run(
+        self,
+        name: str,
+        question: Mapping[str, Any],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> dict[str, Any]:
+        """Run an operation.
+
+        Parameters
+        ----------
+        name
+            Its name; see ``operations``.
+        question
+            Its arguments, as JSON; an image as bytes.
+        progress
+            Called with (done, total) by operations that report.
+        cancel
+            Event that stops operations that can be stopped.
+
+        Returns
+        -------
+        dict
+            Plain data; large arrays as bytes.
+
+        Raises
+        ------
+        NbtoolkitError
+            There is no such operation, or it refuses the arguments.
+        """
+        if name not in self.operations:
+            raise NbtoolkitError(f"There is no operation {name!r}; expected one of {', '.join(self.operations)}.")
+        operation = self.operations[name]
+        accepted = inspect.signature(operation).parameters
+        control = {k: v for k, v in {"progress": progress, "cancel": cancel}.items() if k in accepted}
+        return operation(self, **question, **control)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Context in which this thread has the model to itself."""
+        with self._lock:
+            yield
+
+    def as_jpeg(self, image: Any) -> bytes:
+        """Encode an image outside the study as the views show it.
+
+        Parameters
+        ----------
+        image
+            A path, a PIL image or encoded bytes.
+
+        Returns
+        -------
+        bytes
+            A JPEG of at most 1,024 pixels a side.
+        """
+        return thumbnail(read_image(image), MAX_SIDE)
+
+    def explanation(self, image: bytes, at: int) -> dict[str, Any]:
+        """Concepts of an image outside the study, computed once per layer; see :func:`nbtoolkit.live.operations.explain`.
+
+        Parameters
+        ----------
+        image
+            The encoded image.
+        at
+            The layer.
+        """
+        if (image, at) not in self._explanations:
+            if self._explanations and next(iter(self._explanations))[0] != image:
+                self._explanations.clear()  # of the image before
+            self._explanations[image, at] = self._explain(image, self.study.dictionary(at))
+        return self._explanations[image, at]
+
+    def _explain(self, image: bytes, cd: ConceptDictionary) -> dict[str, Any]:
+        with self.exclusive():
+            target = self.respond(read_image({"bytes": image}))
+            _, states = target.read([cd.layer])
+        g = self.study.grounding(cd.layer)
+        (local,) = interpret_states(cd, g, states[:, 0], ["image"], target.captions, cd.n_concepts)
+        activations = {part.concept: part.activation for part in local.parts}
+        return {
+            "pieces": list(split_at_token(local.caption, (self.study.token,))[0]),
+            "unexplained": local.unexplained,
+            "activations": [activations.get(k, 0.0) for k in range(cd.n_concepts)],
+        }
+
+    def response(self, sample: str) -> Targets:
+        """The response to one image of the study, teacher-forced up to the token; the last 32 stay in memory.
+
+        Parameters
+        ----------
+        sample
+            Id of the sample.
+
+        Raises
+        ------
+        NothingFoundError
+            The token is not in the response, for example because the thumbnail is too small.
+        """
+        if sample not in self._responses:
+            given = [self.study.sample(sample).caption] if self.given_captions else None
+            self._responses[sample] = self.respond(self.image_of(sample), given)
+            while len(self._responses) > N_RESPONSES:
+                self._responses.popitem(last=False)
+        self._responses.move_to_end(sample)
+        return self._responses[sample]
+
+    def respond(self, image: Any, captions: Sequence[str] | None = None) -> Targets:
+        """Response of the model to an image, teacher-forced up to the token.
+
+        Parameters
+        ----------
+        image
+            A PIL image.
+        captions
+            The response, where it is given; else the model generates it.
+        """
+        return mentions(
+            self.model,
+            [image],
+            self.study.token,
+            answers=captions,
+            prompt=self.prompt,
+            max_new_tokens=self.study.source.max_new_tokens,
+        )
+
+    def means(self, part: str) -> dict[int, np.ndarray]:
+        """Mean contributions of every layer over 16 images of the study, computed once per part.
+
+        Parameters
+        ----------
+        part
+            ``"block"``, ``"attention"`` or ``"mlp"``.
+
+        Returns
+        -------
+        dict
+            Layer to its mean contribution, (d_model,).
+        """
+        if part not in self._means:
+            samples = self.study.samples[:: max(1, len(self.study.samples) // N_MEAN)][:N_MEAN]
+            layers = range(1, self.model.n_layers + 1)
+            images = [self.image_of(s.id) for s in samples]
+            self._means[part] = mean_contributions(self.model, images, layers, part=part, prompt=self.prompt)
+        return self._means[part]
+
+    def image_of(self, sample: str) -> Any:
+        """Image of a sample: of the data set where there is one, else the study's thumbnail.
+
+        Parameters
+        ----------
+        sample
+            Id of the sample.
+        """
+        if self._data is not None:
+            return next(images_by_id(self._data, [sample]))
+        return read_image({"bytes": self.study.sample(sample).image})

@@ -1,0 +1,189 @@
+"""DictionaryComparison: two layers, methods, models or random states, concept by concept."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import traitlets
+
+from ..errors import NbtoolkitError
+from ..metrics.matching import compare_dictionaries
+from ..options import options
+from ..storage.study import Study
+from . import messages
+from .base import View, state_trait
+from .channel import Reply
+from .page import still
+
+N_IMAGES = 5  # per concept
+N_WORDS = 8  # per concept
+
+
+class DictionaryComparison(View):
+    """Two dictionaries side by side: matched pairs, concepts without a partner, and the agreement against a shuffled null.
+
+    Parameters
+    ----------
+    a, b
+        Studies; without ``b``, two layers of ``a``.
+    layers
+        The layer of each; the last one if None.
+    measure
+        ``"cosine"``, ``"activation"`` or ``"auto"``; see :func:`nbtoolkit.comparison.compare_dictionaries`.
+    names
+        Titles of the two.
+    **state
+        ``pair`` and ``threshold``; see the traits.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model, data = nbt.load_model("toy"), nbt.load_data("toy", n=200)
+    >>> study = nbt.study(model, data, "train", method=nbt.SemiNMF(4, random_state=0), progress=False)
+    >>> DictionaryComparison(study, layers=(2, 4)).agreement.measure
+    'activation'
+    """
+
+    kind = "dictionary_comparison"
+
+    pair = state_trait(
+        traitlets.List(
+            traitlets.Int(allow_none=True),
+            help="Selected pair: row in A, row in B; None where a concept has no partner.",
+        )
+    )
+    threshold = state_trait(
+        traitlets.Float(0.4, help="Similarity from which a pair counts as shared, -1 to 1, no unit.")
+    )
+
+    def __init__(
+        self,
+        a: Study,
+        b: Study | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+        measure: str = "auto",
+        names: Sequence[str] | None = None,
+        **state: Any,
+    ) -> None:
+        for study in (a, b):
+            if study is not None and not isinstance(study, Study):
+                raise NbtoolkitError(
+                    f"DictionaryComparison was given a {type(study).__name__}; expected studies, from nbt.study(…) or nbt.open_study(path)."
+                )
+        self._refuse_unknown(state, "layers", "measure", "names")
+        self._studies = (a, a if b is None else b)
+        layers = layers or (self._studies[0].layers[-1], self._studies[1].layers[-1])
+        cds = [s.dictionary(layer) for s, layer in zip(self._studies, layers, strict=True)]
+        self.agreement = compare_dictionaries(*cds, measure=measure)
+        self._samples = [*a.samples] if b is None else [*a.samples, *b.samples]
+        self._options: dict[str, Any] = {
+            "layers": [cd.layer for cd in cds],
+            "measure": self.agreement.measure,
+            "names": None if names is None else list(names),
+        }
+        self._offsets = (0, 0 if b is None else len(a.samples))
+        meta = self._opening()
+        pair = meta["pairs"][0][:2] if meta["pairs"] else [None, None]
+        super().__init__(meta, {"thumbs": self._thumbs}, {}, **{"pair": pair, **state})
+
+    def state(self) -> dict[str, Any]:
+        """State of the view, with its layers, measure and names: ``DictionaryComparison(a, b, **view.state())``."""
+        return {**super().state(), **self._options}
+
+    def _opening(self) -> dict[str, Any]:
+        result = self.agreement
+        sides = [self._side(i) for i in range(2)]
+        listed = {i for side in sides for c in side["concepts"] for i in c["exemplars"]}
+        pairs = [[int(i), int(j), round(float(result.values[i]), 4)] for i, j in enumerate(result.partners) if j >= 0]
+        return {
+            "token": self._studies[0].token,
+            "sides": sides,
+            "measure": result.measure,
+            "pairs": sorted(pairs, key=lambda p: -p[2]),
+            "live": None,
+            "locale": options.locale,
+            "agreement": round(result.score.mean, 4),
+            "null": round(result.null.mean, 4),
+            "null_high": round(float(result.null.values.max()), 4),
+            "samples": [{"id": s.id, "caption": s.caption if i in listed else ""} for i, s in enumerate(self._samples)],
+        }
+
+    def _side(self, i: int) -> dict[str, Any]:
+        study, layer, names = self._studies[i], self._options["layers"][i], self._options["names"]
+        cd, g = study.dictionary(layer), study.grounding(layer)
+        concepts = [
+            {
+                "words": list(words[:N_WORDS]),
+                "exemplars": [self._offsets[i] + study.rows[s] for s in exemplars[:N_IMAGES]],
+                "label": study.labels.get(f"{layer}:{k}", ""),
+            }
+            for k, (words, exemplars) in enumerate(zip(g.words, g.exemplars, strict=True))
+        ]
+        title = names[i] if names else f"“{study.token}”, layer {layer}, {cd.method}"
+        return {"title": title, "model": messages.short(study.source.model), "concepts": concepts}
+
+    @traitlets.validate("pair")
+    def _valid_pair(self, proposal: traitlets.Bunch) -> list[int | None]:
+        value, sizes = list(proposal["value"]), [len(side["concepts"]) for side in self._meta.get("sides", [])]
+        if not sizes:
+            return value  # closed
+        fits = len(value) == 2 and all(v is None or 0 <= v < n for v, n in zip(value, sizes, strict=True))
+        if not fits:
+            raise traitlets.TraitError(
+                f"pair is {value}; expected a row of A (0 … {sizes[0] - 1}) and one of B (0 … {sizes[1] - 1}), or None for either."
+            )
+        return value
+
+    @traitlets.validate("threshold")
+    def _valid_threshold(self, proposal: traitlets.Bunch) -> float:
+        if not -1 <= proposal["value"] <= 1:
+            raise traitlets.TraitError(f"threshold is {proposal['value']}; expected a number from -1 to 1.")
+        return float(proposal["value"])
+
+    def _thumbs(self, rows: list[int]) -> Reply:
+        return messages.thumbs(self._samples, rows)
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one self-contained page, interactive without a kernel or network.
+
+        Parameters
+        ----------
+        path
+            File to write; it is replaced only once the new one is whole.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        listed = sorted({i for side in self._meta["sides"] for c in side["concepts"] for i in c["exemplars"]})
+        images = {str(i): base64.b64encode(self._samples[i].image).decode() for i in listed if self._samples[i].image}
+        title = f"{self._meta['sides'][0]['title']} and {self._meta['sides'][1]['title']} · nbtoolkit"
+        return self._write_page(path, title, dict(self._meta), {"activations": {}, "images": images, "facts": []})
+
+    def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
+        a, b = self._meta["sides"]
+        rows = []
+        for i, j, similarity in self._meta["pairs"][:n_concepts]:
+            words = " and ".join(" · ".join(side["concepts"][k]["words"][:4]) for side, k in ((a, i), (b, j)))
+            images = [self._samples[r] for side, k in ((a, i), (b, j)) for r in side["concepts"][k]["exemplars"][:3]]
+            rows.append((f"{i} and {j}", f"{words} ({self.agreement.measure} {similarity:.2f})", images))
+        head = f"{a['title']} and {b['title']}: mean {self._agreement()}. {note}"
+        return still(head, rows, size, quality)
+
+    def _agreement(self) -> str:
+        result = self.agreement
+        return f"{result.measure} {result.score.mean:.2f}, {result.null.mean:.2f} when shuffled"
+
+    def _release(self) -> None:
+        super()._release()
+        self._samples = []
+
+    def __repr__(self) -> str:
+        a, b = self._meta.get("sides") or ({"title": "(closed)"}, {"title": "(closed)"})
+        return f"DictionaryComparison of {a['title']} and {b['title']}: {self._agreement()}"

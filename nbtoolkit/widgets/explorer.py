@@ -1,0 +1,102 @@
+"""Explorer: every view of a study in one widget with one state, and the layer ablation of a live model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import traitlets
+
+from ..errors import NbtoolkitError
+from ..storage.study import Study
+from . import edits, guide
+from .base import state_trait
+from .concept_gallery import ConceptGallery
+from .layer_slider import LayerSlider
+from .sample_attribution import SampleAttribution
+
+TABS = ("concepts", "image", "ablation")
+LESSON = ("steps", "step")
+
+
+class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
+    """LayerSlider, ConceptGallery and SampleAttribution in one widget; with a live model, layer ablation too.
+
+    Parameters
+    ----------
+    study
+        The study.
+    steps
+        A lesson: dicts with ``say`` (the instruction), and optionally ``set`` (traits that are set as the step begins)
+        and ``check`` (the values, or lists of values, that the reader has to reach; without it there is a button).
+    **options
+        ``session`` and the state; see :class:`nbtoolkit.widgets.study_view.StudyView`.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> study = nbt.study(nbt.load_model("toy"), nbt.load_data("toy", n=200), "train", method=nbt.SemiNMF(4, random_state=0), progress=False)
+    >>> Explorer(study, layer=5, concept=2).concept
+    2
+    >>> lesson = [{"say": "Go to the last layer.", "set": {"layer": 1}, "check": {"layer": 5}}, {"say": "Well done."}]
+    >>> view = Explorer(study, steps=lesson)
+    >>> view.layer = 5
+    >>> view.progress
+    (1, 2)
+    """
+
+    kind = "explorer"
+
+    edits = state_trait(
+        traitlets.List(
+            traitlets.Dict(),
+            help="Edits of the model's forward pass whose effect is shown: ablations of layers, "
+            f"{edits.LAYERS_EDIT}, and of concepts, {edits.CONCEPT_EDIT}.",
+        )
+    )
+    tab = state_trait(traitlets.Enum(TABS, TABS[0], help="Pane that a narrow view shows."))
+    steps = state_trait(traitlets.List(traitlets.Dict(), help="Guided steps."))
+    step = state_trait(traitlets.Int(0, help="Number of steps that are done."))
+
+    def __init__(self, study: Study, *, steps: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
+        lesson = guide.checked(steps, self._lesson_traits())
+        super().__init__(study, steps=lesson, **options)
+        if lesson:
+            if "step" not in options:
+                self._begin_step()
+            self.observe(self._check_step, [*self._lesson_traits(), "step"])
+
+    @classmethod
+    def _lesson_traits(cls) -> list[str]:
+        return [name for name in cls.state_names() if name not in LESSON]
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Number of steps that are done, and of all steps."""
+        return self.step, len(self.steps)
+
+    @traitlets.validate("edits")
+    def _valid_edits(self, proposal: traitlets.Bunch) -> list[dict[str, Any]]:
+        try:
+            n_heads = None if self._session is None else self._session.facts["n_heads"]
+            return edits.checked(proposal["value"], self._study, n_heads)
+        except NbtoolkitError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("step")
+    def _valid_step(self, proposal: traitlets.Bunch) -> int:
+        n = len(self.steps)
+        if not 0 <= proposal["value"] <= n:
+            raise traitlets.TraitError(f"step is {proposal['value']}; expected 0 … {n}.")
+        return int(proposal["value"])
+
+    def _begin_step(self) -> None:
+        for name, value in self.steps[self.step]["set"].items():
+            setattr(self, name, value)
+
+    def _check_step(self, change: traitlets.Bunch) -> None:
+        if change["name"] == "step":
+            if self.step < len(self.steps):
+                self._begin_step()
+        elif self.step < len(self.steps) and guide.holds(self.steps[self.step]["check"], self.state()):
+            self.step += 1

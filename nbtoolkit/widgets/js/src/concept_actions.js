@@ -1,0 +1,54 @@
+// @ts-check
+/** What is done with the selected concept: name it, pin it to the top, open the selected image. */
+
+import { h } from "./dom.js";
+import { Pane } from "./pane.js";
+
+const MAX_NAME = 80; // characters
+
+export class ConceptActions extends Pane {
+  /** @param {import("./types.js").Context} ctx @param {{ leave(): void, open(): void }} gallery `leave` moves the focus back to the list */
+  constructor(ctx, { leave, open }) {
+    super(ctx);
+    const { t } = this;
+    this.nameBox = h("input", {
+      class: "nbt-search nbt-label",
+      "aria-label": t`Name of the selected concept`,
+      placeholder: t`Name  ( l )`,
+      maxlength: MAX_NAME,
+      onchange: () => this.setLabel(this.nameBox.value),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        if (event.key !== "Enter" && event.key !== "Escape") return;
+        if (event.key === "Escape") this.sync();
+        else this.setLabel(this.nameBox.value);
+        leave();
+      },
+    });
+    this.pin = this.button("", () => this.togglePin(), { title: t`pin the selected concept to the top (p)` });
+    this.open = this.button(t`⤢ Open`, open, { title: t`open the selected image (o)` });
+    this.el = h("div", { class: "nbt-toolbar nbt-actions" }, this.nameBox, this.pin, this.open);
+  }
+
+  /** Show the state of the selected concept. */
+  sync() {
+    const k = this.get("concept");
+    this.pin.textContent = k !== null && this.isPinned(k) ? this.t`★ Unpin` : this.t`☆ Pin`;
+    this.pin.disabled = this.open.disabled = this.nameBox.disabled = k === null;
+    if (k !== null) this.nameBox.value = this.label(k);
+  }
+
+  togglePin() {
+    const k = this.get("concept");
+    if (k === null) return;
+    const [pinned, key] = [/** @type {string[]} */ (this.get("pinned")), this.key(k)];
+    this.commit({ pinned: this.isPinned(k) ? pinned.filter((p) => p !== key) : [...pinned, key] });
+  }
+
+  /** @param {string} text */
+  setLabel(text) {
+    const k = this.get("concept");
+    if (k === null || text.trim() === this.label(k)) return;
+    const { [this.key(k)]: _, ...others } = this.get("labels");
+    this.commit({ labels: text.trim() ? { ...others, [this.key(k)]: text.trim() } : others });
+  }
+}

@@ -1,0 +1,50 @@
+// @ts-check
+/** Maps of the concepts over the images of their cards, with a legend; requests stop when the cards change. */
+
+import { h, reason } from "./dom.js";
+import { EXEMPLAR_OVERLAYS, gridOf, legend, paintTile } from "./heatmap.js";
+import { Pane } from "./pane.js";
+
+export class ExemplarOverlay extends Pane {
+  /** @param {import("./types.js").Context} ctx */
+  constructor(ctx) {
+    super(ctx);
+    const { t } = this;
+    this.requests = new AbortController();
+    this.scale = h("p", { class: "nbt-scale" });
+    const label = t`Overlay of the exemplars`;
+    this.select = this.source.ask
+      ? this.choice("exemplar_overlay", label, EXEMPLAR_OVERLAYS, (text) => t`overlay: ${text}`)
+      : null;
+    ctx.signal.addEventListener("abort", () => this.requests.abort());
+  }
+
+  /** Stop the requests for the cards so far. */
+  cancel() {
+    this.requests.abort();
+    this.requests = new AbortController();
+  }
+
+  paintLegend() {
+    const mode = this.select ? this.get("exemplar_overlay") : "none";
+    this.scale.replaceChildren(...legend(this.t, mode, this.t`each image's largest score`));
+  }
+
+  /** @param {HTMLElement} tile of a card @param {import("./types.js").Thumb} thumb */
+  async paint(tile, thumb) {
+    const [mode, { signal }] = [this.get("exemplar_overlay"), this.requests];
+    if (mode === "none" || !this.source.ask) return;
+    const card = /** @type {HTMLElement} */ (tile.closest(".nbt-card"));
+    const row = Number(tile.dataset.row);
+    const image = { row, sample: this.meta.samples[row].id, layer: this.get("layer") };
+    tile.classList.add("nbt-loading");
+    try {
+      const maps = await this.source.ask("concept_maps", image, signal);
+      if (!signal.aborted) paintTile(tile, thumb, mode, gridOf(maps, Number(card.dataset.concept)));
+    } catch (error) {
+      if (!signal.aborted) this.ctx.say(reason(this.t, error));
+    } finally {
+      tile.classList.remove("nbt-loading");
+    }
+  }
+}

@@ -1,0 +1,162 @@
+// @ts-check
+/**
+ * Image overlay: a small grid of scores over an image as heat map (dark where the score is low) or as contour of its
+ * stronger half; or the image zoomed to that half. The grid is stretched over the whole image.
+ */
+
+import { h, signed } from "./dom.js";
+
+export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
+export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
+const ZOOM = 0.35; // of a tile: a smaller part would be a blur
+const CELL = 16; // canvas pixels per patch, for contours
+const DARK = 170; // opacity, of 255, where the score is 0 or less
+const HALF = 0.5; // of the largest score: what a contour surrounds
+
+/** @typedef {{ values: Uint8Array, height: number, width: number, zero: number, low: number, high: number }} Grid values from 0 to 255; `zero` is where the score is 0 */
+
+/** A canvas over an image. */
+export const overlayCanvas = () => h("canvas", { class: "nbt-overlay", "aria-hidden": "true" });
+
+/** Share of the largest score, from 0 to 1. @param {Grid} grid @param {number} i */
+const strength = ({ values, zero, high }, i) =>
+  high > 0 ? Math.max(0, (values[i] - zero) / Math.max(1, 255 - zero)) : 0;
+
+/**
+ * Paint one grid.
+ * @param {HTMLCanvasElement} canvas @param {string} mode @param {Grid} grid
+ */
+export function paintGrid(canvas, mode, grid) {
+  const brush = canvas.getContext("2d");
+  if (!brush) return;
+  const size = mode === "contour" ? CELL : 1;
+  canvas.width = grid.width * size;
+  canvas.height = grid.height * size;
+  if (mode === "contour") paintContour(brush, grid);
+  else paintHeat(brush, grid);
+}
+
+/** The image's own colours stay where the score is high. @param {CanvasRenderingContext2D} brush @param {Grid} grid */
+function paintHeat(brush, grid) {
+  const image = brush.createImageData(grid.width, grid.height);
+  for (let i = 0; i < grid.values.length; i++) image.data[4 * i + 3] = DARK * (1 - strength(grid, i));
+  brush.putImageData(image, 0, 0);
+}
+
+/** @param {CanvasRenderingContext2D} brush @param {Grid} grid */
+function paintContour(brush, grid) {
+  const { height, width } = grid;
+  const inside = (/** @type {number} */ y, /** @type {number} */ x) =>
+    y >= 0 && x >= 0 && y < height && x < width && strength(grid, y * width + x) > HALF;
+  const line = (/** @type {number[]} */ [x, y], /** @type {number[]} */ [dx, dy]) => {
+    brush.moveTo(x * CELL, y * CELL);
+    brush.lineTo((x + dx) * CELL, (y + dy) * CELL);
+  };
+  for (const [colour, thick] of /** @type {[string, number][]} */ ([
+    ["#000", 5],
+    ["#ffd400", 2.5],
+  ])) {
+    brush.strokeStyle = colour;
+    brush.lineWidth = thick;
+    brush.beginPath();
+    for (let y = 0; y <= height; y++) {
+      for (let x = 0; x <= width; x++) {
+        if (inside(y, x) !== inside(y - 1, x)) line([x, y], [1, 0]);
+        if (inside(y, x) !== inside(y, x - 1)) line([x, y], [0, 1]);
+      }
+    }
+    brush.stroke();
+  }
+}
+
+/**
+ * Legend of an overlay.
+ * @param {import("./types.js").Translator} t @param {string} mode @param {string} top the largest score
+ * @returns {(HTMLElement | string)[]}
+ */
+export function legend(t, mode, top) {
+  if (mode === "heat map") return [t`0 or less`, h("i", { class: "nbt-scale-heat" }), top];
+  if (mode === "contour") return [h("i", { class: "nbt-scale-line" }), t`more than half of ${top}`];
+  return mode === "zoom" ? [t`zoomed to more than half of ${top}`] : [];
+}
+
+/**
+ * Score of a concept at a patch.
+ * @param {import("./types.js").Maps} maps @param {number} k @param {number} i row × width + column
+ */
+export const scoreAt = ({ shape: [, height, width], low, high, bytes }, k, i) =>
+  low[k] + ((high[k] - low[k]) * bytes[k * height * width + i]) / 255;
+
+/** The grid of one concept. @param {import("./types.js").Maps} maps @param {number} k @returns {Grid} */
+export function gridOf({ shape: [, height, width], low, high, bytes }, k) {
+  const size = height * width;
+  const zero = low[k] < 0 ? (255 * -low[k]) / Math.max(1e-12, high[k] - low[k]) : 0;
+  const values = bytes.subarray(k * size, (k + 1) * size);
+  return { values, height, width, zero, low: low[k], high: high[k] };
+}
+
+/**
+ * Sum of the maps of all concepts, weighted by activation.
+ * @param {import("./types.js").Maps} maps @param {number[]} activations of a token
+ * @returns {Grid}
+ */
+export function weightedGrid(maps, activations) {
+  const [, height, width] = maps.shape;
+  const sum = new Float64Array(height * width);
+  activations.forEach((v, k) => {
+    if (v) for (let i = 0; i < sum.length; i++) sum[i] += Math.abs(v) * Math.max(0, scoreAt(maps, k, i));
+  });
+  const high = Math.max(...sum, 1e-30);
+  return { values: Uint8Array.from(sum, (v) => Math.round((255 * v) / high)), height, width, zero: 0, low: 0, high };
+}
+
+/**
+ * Paint a concept's map over a tile that shows the middle square of an image; "zoom" shows its stronger half instead.
+ * @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {string} mode @param {Grid} grid
+ */
+export function paintTile(tile, thumb, mode, grid) {
+  tile.title = `${thumb.caption} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
+  const [wide, tall] = thumb.aspect > 1 ? [thumb.aspect, 1] : [1, 1 / thumb.aspect]; // of the image, in tiles
+  if (mode === "zoom") {
+    if (grid.high > 0) zoomTile(tile, thumb, grid, wide, tall);
+    return;
+  }
+  const canvas = overlayCanvas();
+  const place = { left: `${-50 * (wide - 1)}%`, top: `${-50 * (tall - 1)}%` };
+  Object.assign(canvas.style, { width: `${100 * wide}%`, height: `${100 * tall}%`, ...place });
+  paintGrid(canvas, mode, grid);
+  tile.replaceChildren(canvas);
+}
+
+/** @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {Grid} grid @param {number} wide @param {number} tall */
+function zoomTile(tile, thumb, grid, wide, tall) {
+  const patches = [...grid.values.keys()].filter((i) => strength(grid, i) > HALF);
+  const at = (/** @type {number} */ v, /** @type {number} */ n, /** @type {number} */ span) =>
+    (v / n) * span - (span - 1) / 2; // in parts of the tile
+  const xs = patches.map((i) => i % grid.width);
+  const ys = patches.map((i) => Math.floor(i / grid.width));
+  const [left, right] = [at(Math.min(...xs), grid.width, wide), at(Math.max(...xs) + 1, grid.width, wide)];
+  const [top, bottom] = [at(Math.min(...ys), grid.height, tall), at(Math.max(...ys) + 1, grid.height, tall)];
+  const side = Math.min(1, Math.max(ZOOM, right - left, bottom - top));
+  const move = (/** @type {number} */ middle) => Math.min(1 - side, Math.max(0, middle - side / 2));
+  const [x, y] = [move((left + right) / 2), move((top + bottom) / 2)];
+  tile.style.backgroundSize = `${(100 * thumb.count) / side}% ${100 / side}%`;
+  tile.style.backgroundPosition = `${position(thumb.index + x, thumb.count, side)}% ${position(y, 1, side)}%`;
+}
+
+/**
+ * CSS position of a background, in percent, so that the part from `from` on of a strip fills a box.
+ * @param {number} from @param {number} whole length of the strip @param {number} side of the box
+ */
+const position = (from, whole, side) => (whole > side ? (100 * from) / (whole - side) : 50);
+
+/** The place of the largest value, in words. @param {import("./types.js").Translator} t @param {Grid} grid */
+export function describe(t, { values, height, width }) {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  const third = (/** @type {number} */ at, /** @type {number} */ n, /** @type {string[]} */ names) =>
+    names[Math.min(2, Math.floor((3 * at) / n))];
+  const row = third(Math.floor(best / width), height, [t`top`, t`middle`, t`bottom`]);
+  const column = third(best % width, width, [t`left`, t`centre`, t`right`]);
+  return t`largest at the ${row} ${column}`;
+}

@@ -1,0 +1,163 @@
+// @ts-check
+/** The host of a view: one root element, one live region, one error banner; panes are rebuilt when the study changes. */
+
+import { GONE } from "./channel.js";
+import { h, onChange } from "./dom.js";
+import { StudyData } from "./study.js";
+import { VIEWS } from "./views.js";
+import { translate, translator } from "./words.js";
+
+const REST = 200; // milliseconds that the first paint has for itself
+
+/**
+ * Show the view that `_kind` names.
+ * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
+ * @returns {() => void} a function that cleans up
+ */
+export function show(model, el, source) {
+  const host = new Host(model, source);
+  el.classList.add("nbt");
+  el.append(host.root);
+  return () => host.close();
+}
+
+class Host {
+  /** @param {import("./types.js").Model} model @param {import("./types.js").Source} source */
+  constructor(model, source) {
+    this.model = lenient(model, () => this.warn(GONE));
+    this.source = source;
+    this.t = translator(this.model.get("_meta").locale || navigator.language);
+    this.ending = new AbortController();
+    this.panes = new AbortController();
+    this.live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
+    this.trouble = h("span");
+    this.banner = h("p", { class: "nbt-error", role: "alert", hidden: true }, this.trouble, this.dismiss());
+    const kind = this.model.get("_kind").replaceAll("_", "-");
+    this.root = h(
+      "div",
+      { class: `nbt-root nbt-${kind}`, "data-lm-suppress-shortcuts": "true", onkeydown: containKeys },
+      this.banner,
+      this.live,
+    );
+    this.listen("msg:custom", (/** @type {any} */ message) => {
+      if (message?.kind === "failure") this.warn(`Error: ${message.text}`);
+    });
+    // the front end reports a restart; a message that is sent then fails
+    this.listen("comm_live_update", () => this.model.send({ kind: "hello" }));
+    this.build();
+    onChange({ model: this.model, signal: this.ending.signal }, ["_meta"], () => this.build());
+  }
+
+  /** @param {string} event @param {(...args: any[]) => void} callback */
+  listen(event, callback) {
+    this.model.on(event, callback);
+    this.ending.signal.addEventListener("abort", () => this.model.off(event, callback));
+  }
+
+  dismiss() {
+    const onclick = () => {
+      this.banner.hidden = true;
+    };
+    return h("button", { type: "button", class: "nbt-button", text: "×", "aria-label": this.t`dismiss`, onclick });
+  }
+
+  /** @param {string} text */
+  warn(text) {
+    this.trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(this.t, GONE)}` : text;
+    this.banner.hidden = false;
+  }
+
+  /** @param {string} text */
+  say(text) {
+    if (text.startsWith("Error")) this.warn(text);
+    else this.live.textContent = text;
+  }
+
+  /** Build the panes from what the study holds now; it may gain layers. */
+  build() {
+    this.panes.abort();
+    if (!("token" in this.model.get("_meta"))) return; // the kernel closes the view
+    this.panes = new AbortController();
+    const { signal } = this.panes;
+    const data = new StudyData(this.model, this.source, signal);
+    const ctx = this.context(data, signal);
+    ctx.arrive(() => {
+      const view = new VIEWS[this.model.get("_kind")](ctx);
+      this.root.replaceChildren(this.banner, view.el, this.live);
+      setTimeout(() => data.prefetch(), REST);
+    });
+  }
+
+  /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
+  context(data, signal) {
+    const { model, source } = this;
+    const here = () => data.has(model.get("layer"));
+    return {
+      model,
+      source,
+      signal,
+      meta: data.meta,
+      t: translator(data.meta.locale || navigator.language),
+      marks: makeMarks(),
+      say: (text) => this.say(text),
+      arrive: (callback) => {
+        if (here()) callback();
+        else
+          data.fetch(model.get("layer")).then(
+            () => here() && !signal.aborted && callback(),
+            (error) => this.say(String(error)),
+          );
+      },
+    };
+  }
+
+  close() {
+    this.panes.abort();
+    this.ending.abort();
+    this.source.close();
+    this.root.remove();
+  }
+}
+
+/** JupyterLab acts on keys that reach it: an arrow would move its active cell. @param {KeyboardEvent} event */
+function containKeys(event) {
+  if (!(event.ctrlKey || event.metaKey || event.altKey)) event.stopPropagation();
+}
+
+/** @returns {import("./types.js").Marks} */
+function makeMarks() {
+  /** @type {Map<number, string>} */
+  let marks = new Map();
+  /** @type {(() => void)[]} */
+  const listeners = [];
+  return {
+    get: (concept) => marks.get(concept),
+    set: (next) => {
+      marks = next;
+      for (const f of listeners) f();
+    },
+    onChange: (callback) => listeners.push(callback),
+  };
+}
+
+/**
+ * A model that can be set after its kernel has gone; then `lost` is called.
+ * @param {import("./types.js").Model} model @param {() => void} lost @returns {import("./types.js").Model}
+ */
+function lenient(model, lost) {
+  const safe = (/** @type {() => void} */ f) => {
+    try {
+      f();
+    } catch {
+      lost();
+    }
+  };
+  return {
+    get: (name) => model.get(name),
+    set: (name, value) => model.set(name, value),
+    on: (...listener) => model.on(...listener),
+    off: (...listener) => model.off(...listener),
+    save_changes: () => safe(() => model.save_changes()),
+    send: (...message) => safe(() => model.send(...message)),
+  };
+}

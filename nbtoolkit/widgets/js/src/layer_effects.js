@@ -1,0 +1,139 @@
+// @ts-check
+/** Effect of ablating each layer, one after the other, on the token's log-probability: bars of this image, mean of many, null. */
+
+import { drawChart } from "./chart.js";
+import { h, reason, signed } from "./dom.js";
+import { layersEdit } from "./edits.js";
+import { Pane } from "./pane.js";
+import { niceMax } from "./state.js";
+
+const SIZE = { width: 560, height: 130, left: 44 };
+const MANY = 16; // images of the mean
+const MAX_LABELS = 16;
+
+/** @typedef {{ layers: number[], change: number[][], null: number[][], samples: string[] }} Effects */
+
+export class LayerEffects extends Pane {
+  /** @param {import("./types.js").Context} ctx @param {(layer: number) => void} pick called with a layer that is clicked */
+  constructor(ctx, pick) {
+    super(ctx);
+    const { t, meta } = this;
+    this.pick = pick;
+    this.current = ""; // what the chart is about
+    /** @type {import("./types.js").Job | null} */
+    this.job = null;
+    const n = Math.min(MANY, meta.samples.length);
+    const one = this.button(t`Ablate each layer (this image)`, () => this.run([this.get("sample")]));
+    const many = this.button(t`Ablate each layer (${n} images)`, () => this.run(this.some()));
+    this.progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t`images done` });
+    this.cancel = this.button(t`Cancel`, () => this.job?.cancel(), { hidden: true });
+    this.chart = h("div", { class: "nbt-effects" });
+    const tools = h("div", { class: "nbt-toolbar" }, one, many, this.progress, this.cancel);
+    this.el = h("div", {}, tools, this.chart);
+    ctx.signal.addEventListener("abort", () => this.job?.cancel());
+    this.on(["sample", "edits"], () => this.subject !== this.current && this.chart.replaceChildren());
+  }
+
+  /** What the effects depend on. */
+  get subject() {
+    const { part, how } = layersEdit(this.get("edits") ?? []);
+    return JSON.stringify([this.get("sample"), part, how]);
+  }
+
+  /** The selected image first, then others spread over the study. */
+  some() {
+    const { samples } = this.meta;
+    const step = Math.max(1, Math.floor(samples.length / MANY));
+    const ids = samples.filter((_, i) => i % step === 0).map((s) => s.id);
+    return [...new Set([this.get("sample"), ...ids])].slice(0, MANY);
+  }
+
+  /** @param {string[]} samples */
+  async run(samples) {
+    this.job?.cancel();
+    const { part, how } = layersEdit(this.get("edits") ?? []);
+    const key = this.subject;
+    const report = (/** @type {number} */ done, /** @type {number} */ total) => (this.progress.value = done / total);
+    const job = this.source.job?.("layer_effects", { samples, part, how }, report);
+    if (!job) return;
+    this.job = job;
+    this.progress.value = 0;
+    this.progress.hidden = this.cancel.hidden = false;
+    try {
+      const effects = await job.result;
+      if (this.job === job && key === this.subject) this.draw(effects, key);
+    } catch (error) {
+      if (this.job === job) this.fail(error);
+    }
+    if (this.job !== job) return;
+    this.progress.hidden = this.cancel.hidden = true;
+    this.job = null;
+  }
+
+  /** @param {unknown} error */
+  fail(error) {
+    const name = String(error).includes("Cancelled") ? "nbt-note" : "nbt-error";
+    this.chart.replaceChildren(h("p", { class: name, text: reason(this.t, error) }));
+  }
+
+  /** @param {Effects} effects @param {string} key */
+  draw({ layers, change, null: chance, samples }, key) {
+    const { t } = this;
+    this.current = key;
+    if (!change.length) {
+      this.chart.replaceChildren(
+        h("p", { class: "nbt-note", text: t`The token is not in the response to any of these images.` }),
+      );
+      return;
+    }
+    const own = samples[0] === this.get("sample") ? change[0] : null;
+    const [mean, random] = [average(change), average(chance)];
+    const bars = own ?? mean;
+    const title = t`Δ log p (nats) per ablated layer`;
+    const chart = drawChart(t, {
+      ...SIZE,
+      name: "layer_effects",
+      title,
+      summary: `${title}: ${layers.map((layer, j) => `${t`layer ${layer}`} ${signed(bars[j], 2)}`).join(", ")}`,
+      slots: layers.map((layer) => ({ text: layer })),
+      every: Math.ceil(layers.length / MAX_LABELS),
+      ...axis([...bars, ...mean]),
+      marks: [
+        { kind: "bars", values: bars },
+        { kind: "baseline", values: random },
+        ...(own && change.length > 1 ? [{ kind: /** @type {"means"} */ ("means"), values: mean }] : []),
+      ],
+      legend: this.legend(own !== null, change.length),
+      hint: (j) =>
+        t`layer ${layers[j]}: ${signed(bars[j], 3)} nats, mean ${signed(mean[j], 3)}, random direction ${signed(random[j], 3)}`,
+      onpick: (j) => this.pick(layers[j]),
+    });
+    chart.el.classList.add("nbt-wide");
+    this.chart.replaceChildren(chart.el);
+  }
+
+  /** @param {boolean} own whether the bars are of the selected image @param {number} n images */
+  legend(own, n) {
+    const { t } = this;
+    const key = (/** @type {string} */ name) => h("i", { class: `nbt-key nbt-key-${name}` });
+    return [
+      key("bar"),
+      `${own ? t`this image` : t`mean of ${n}`} `,
+      ...(own && n > 1 ? [key("dot"), `${t`mean of ${n}`} `] : []),
+      key("line"),
+      t`random direction`,
+    ];
+  }
+}
+
+/** Mean of rows. @param {number[][]} rows */
+const average = (rows) => rows[0].map((_, j) => rows.reduce((sum, row) => sum + row[j], 0) / rows.length);
+
+/** Ticks from the lowest value to the highest, with 0. @param {number[]} values */
+function axis(values) {
+  const low = -niceMax(Math.max(1e-6, ...values.map((v) => -v)));
+  const top = Math.max(0, ...values);
+  const high = top > 0.05 * -low ? niceMax(top) : 0;
+  const digits = low > -0.1 ? 3 : low > -10 ? 1 : 0;
+  return { ticks: [high, 0, low / 2, low], format: (/** @type {number} */ v) => signed(v, digits) };
+}

@@ -1,0 +1,75 @@
+// @ts-check
+/** Bulk data of an exported page: everything is in it. */
+
+import { floats } from "./state.js";
+
+export const ABSENT = "This page has it only for exemplars.";
+
+/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], results?: Record<string, Record<string, any>> }} PageData */
+
+/** @param {string} text */
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+/** Object URLs of images, made when they are shown. */
+class Images {
+  /** @param {Record<string, string>} images by row, as base64 */
+  constructor(images) {
+    this.images = images;
+    /** @type {Map<number, string>} */
+    this.urls = new Map();
+  }
+
+  /** @param {number} row @returns {string | null} */
+  url(row) {
+    const text = this.images[row];
+    if (!this.urls.has(row) && text !== undefined) {
+      this.urls.set(row, URL.createObjectURL(new Blob([bytes(text)], { type: "image/jpeg" })));
+    }
+    return this.urls.get(row) ?? null;
+  }
+
+  close() {
+    for (const url of this.urls.values()) URL.revokeObjectURL(url);
+  }
+}
+
+/** @param {PageData} data @returns {NonNullable<import("./types.js").Source["ask"]>} */
+function asker(data) {
+  return async (op, { row, layer }) => {
+    const result = data.results?.[op]?.[`${layer}:${row}`];
+    if (!result) throw new Error(ABSENT);
+    return typeof result.bytes === "string" ? { ...result, bytes: bytes(result.bytes) } : result;
+  };
+}
+
+/**
+ * The data of a page without a kernel.
+ * @param {PageData} data
+ * @returns {import("./types.js").Source}
+ */
+export function pageSource(data) {
+  const images = new Images(data.images);
+  const thumb = (/** @type {number} */ row, /** @type {string} */ url) => {
+    const facts = data.facts[row];
+    return { url, index: 0, count: 1, caption: facts?.caption ?? "", aspect: facts?.aspect ?? 1 };
+  };
+  return {
+    alone: true,
+    job: null,
+    ask: data.results ? asker(data) : null,
+    async thumbs(rows) {
+      const pairs = rows.map((row) => /** @type {[number, string | null]} */ ([row, images.url(row)]));
+      return new Map(pairs.flatMap(([row, url]) => (url ? [[row, thumb(row, url)]] : [])));
+    },
+    ids: () => Promise.resolve([]), // they are in the page's meta data
+    layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
+    async sample(row) {
+      return { facts: data.facts[row], url: images.url(row) };
+    },
+    async activations(layer) {
+      const { shape, buffers } = data.activations[layer];
+      return { nConcepts: shape[1], values: floats(bytes(buffers[0])), rest: floats(bytes(buffers[1])) };
+    },
+    close: () => images.close(),
+  };
+}

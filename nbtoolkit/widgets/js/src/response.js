@@ -1,0 +1,80 @@
+// @ts-check
+/** The response to an image: plain, with the token marked; or with every token as a button that shows its concepts. */
+
+import { h } from "./dom.js";
+import { Pane } from "./pane.js";
+
+export class Response extends Pane {
+  /** @param {import("./types.js").Context} ctx @param {(at: number | null | undefined) => void} preview shows a token's concepts; undefined for the selected one's */
+  constructor(ctx, preview) {
+    super(ctx);
+    this.preview = preview;
+    /** @type {import("./types.js").Tokens | null} */
+    this.tokens = null;
+    const title = this.meta.given ? this.t`Caption (given)` : this.t`Response`;
+    this.heading = h("h3", { class: "nbt-h", text: title });
+    this.el = h("p", { class: "nbt-response", dir: "auto" });
+  }
+
+  /** Whether the concepts of all tokens are needed. */
+  get needsTokens() {
+    return Boolean(this.get("all_tokens") || (this.get("token") ?? null) !== null);
+  }
+
+  /** @param {import("./types.js").Facts} facts @param {import("./types.js").Tokens | null} tokens */
+  paint(facts, tokens) {
+    this.tokens = tokens;
+    if (tokens) this.el.replaceChildren(...tokens.pieces.map((text, i) => this.token(text, i)));
+    else this.plain(facts.pieces, facts.position);
+  }
+
+  /** @param {string[]} pieces @param {number} position of the token */
+  plain(pieces, position) {
+    this.tokens = null;
+    const part = (/** @type {string} */ text, /** @type {number} */ i) =>
+      i === position && text ? h("mark", { text }) : text;
+    this.el.replaceChildren(...pieces.map(part));
+  }
+
+  /** @param {string} text */
+  clear(text) {
+    this.tokens = null;
+    this.el.textContent = text;
+  }
+
+  /** @param {string} text @param {number} i */
+  token(text, i) {
+    return h("button", {
+      type: "button",
+      class: "nbt-piece",
+      text,
+      onpointerenter: () => this.preview(i),
+      onpointerleave: () => this.preview(undefined),
+      onfocus: () => this.preview(i),
+      onclick: () => this.commit({ token: i }),
+    });
+  }
+
+  /** @returns {HTMLElement[]} */
+  get buttons() {
+    return [...this.el.querySelectorAll(".nbt-piece")];
+  }
+
+  /** Mark the token whose concepts are shown. @param {number | null} at */
+  mark(at) {
+    this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === at)));
+  }
+
+  /** Underline each token by its activation of the concepts at a place of the image. @param {number[] | null} scores per concept; null for none */
+  shade(scores) {
+    if (!this.tokens) return;
+    const sums = this.tokens.activations.map((row) =>
+      scores ? row.reduce((sum, v, k) => sum + Math.abs(v) * Math.max(0, scores[k]), 0) : 0,
+    );
+    const top = Math.max(...sums, 1e-30);
+    this.buttons.forEach((button, i) => {
+      const line = `inset 0 -${(0.5 * sums[i]) / top}em 0 color-mix(in srgb, var(--nbt-accent) 45%, transparent)`;
+      button.style.boxShadow = scores ? line : "";
+    });
+  }
+}

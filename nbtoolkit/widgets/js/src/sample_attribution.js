@@ -1,0 +1,198 @@
+// @ts-check
+/** SampleAttribution: one image, its response, and the concepts at a token of it. */
+
+import { ConceptBars } from "./concept_bars.js";
+import { h, reason } from "./dom.js";
+import { Cache } from "./cache.js";
+import { OutsideImage } from "./outside_image.js";
+import { Pane } from "./pane.js";
+import { Response } from "./response.js";
+import { SampleOverlay } from "./sample_overlay.js";
+
+const N_SAMPLES = 32; // in memory
+
+/**
+ * The data of the selected sample at the selected layer.
+ * @typedef {{ activations: import("./types.js").Activations, row: number, tokens: import("./types.js").Tokens | null, attribution: import("./types.js").Attribution | null }} Result
+ */
+
+export class SampleAttribution extends Pane {
+  /** @param {import("./types.js").Context} ctx */
+  constructor(ctx) {
+    super(ctx);
+    this.turn = 0;
+    this.trouble = ""; // why a live operation has no result
+    /** @type {Result | null} */
+    this.result = null;
+    /** @type {Cache<{ facts: import("./types.js").Facts, url: string | null }>} */
+    this.samples = new Cache(N_SAMPLES);
+    this.bars = new ConceptBars(ctx);
+    this.response = new Response(ctx, (at) => this.paintBars(at));
+    this.overlay = new SampleOverlay(ctx, this);
+    this.outside = new OutsideImage(ctx, this);
+    this.build();
+    this.listen();
+    if (!this.outside.adopt()) this.paint();
+  }
+
+  build() {
+    const { t } = this;
+    this.heading = h("h3", { class: "nbt-h" });
+    this.missing = h("p", { class: "nbt-note", hidden: true });
+    this.references = h("ul", { class: "nbt-references" });
+    this.details = h(
+      "details",
+      { class: "nbt-details" },
+      h("summary", { text: t`Captions of the data set` }),
+      this.references,
+    );
+    const head = h(
+      "div",
+      { class: "nbt-sample-head" },
+      this.heading,
+      this.stepper(t`previous image`, "‹", () => this.step(-1)),
+      this.stepper(t`next image`, "›", () => this.step(1)),
+    );
+    const { overlay, response } = this;
+    const tools = this.source.ask ? this.tools() : null;
+    const parts = [
+      overlay.frame,
+      tools,
+      overlay.scale,
+      overlay.note,
+      this.missing,
+      response.heading,
+      response.el,
+      this.details,
+    ];
+    const left = h("div", { class: "nbt-sample-picture" }, ...parts);
+    const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
+    this.el = h("section", { class: "nbt-sample", "aria-label": t`One image` }, head, body);
+  }
+
+  /** Controls of what needs a model. */
+  tools() {
+    const { t } = this;
+    const attribution = this.toggle(
+      "attribution",
+      t`Attribution (Δ log p)`,
+      t`change of the token's log-probability when each concept is ablated, in nats`,
+      () => ({ token: null }), // it is of the token under study
+    );
+    const tokens = this.toggle(
+      "all_tokens",
+      t`All tokens`,
+      t`select any token of the response to see its concepts`,
+      () => ({ token: null }),
+    );
+    this.liveTools = [this.overlay.select, attribution, tokens]; // of images of the study
+    return h("div", { class: "nbt-toolbar" }, ...this.liveTools, this.source.job ? this.outside.control : null);
+  }
+
+  listen() {
+    this.on(["_image"], () => this.outside.adopt());
+    this.on(["layer"], () => (this.outside.image ? this.outside.explain() : this.paint()));
+    this.on(["sample"], () => this.paint());
+    this.on(["attribution", "all_tokens"], () => this.outside.image || this.paint());
+    this.on(["token"], () => this.onToken());
+    this.on(["labels"], () => this.result && !this.outside.image && this.paintBars());
+    this.on(["concept"], () => {
+      this.bars.sync();
+      this.overlay.paint();
+    });
+  }
+
+  /** Select another sample. @param {number} by */
+  step(by) {
+    const n = this.meta.samples.length;
+    this.commit({ token: null, sample: this.meta.samples[(this.row + by + n) % n].id });
+  }
+
+  onToken() {
+    if (this.outside.image) return;
+    if (this.get("token") !== null && !this.result?.tokens) {
+      this.paint();
+      return;
+    }
+    this.paintBars();
+    this.overlay.paint();
+  }
+
+  async paint() {
+    const mine = ++this.turn;
+    const [row, layer] = [this.row, this.get("layer")];
+    this.outside.leave();
+    this.liveTools?.forEach((el) => (el.disabled = false));
+    this.heading.textContent = this.t`Image ${row + 1} of ${this.meta.samples.length}`;
+    try {
+      const sample = this.samples.get(row, () => this.source.sample(row));
+      const [{ facts, url }, activations] = await Promise.all([sample, this.source.activations(layer)]);
+      if (mine !== this.turn) return; // a later one is on its way
+      this.paintImage(facts, url);
+      this.trouble = "";
+      const tokens = await this.ask(this.response.needsTokens, "concepts_per_token", row, layer);
+      if (mine !== this.turn) return;
+      this.response.paint(facts, tokens);
+      const attribution = await this.ask(this.get("attribution"), "attribution", row, layer);
+      if (mine !== this.turn) return;
+      this.result = { activations, row, tokens, attribution };
+      this.paintBars();
+      this.overlay.paint();
+    } catch (error) {
+      this.ctx.say(String(error));
+    }
+  }
+
+  /** @param {import("./types.js").Facts} facts @param {string | null} url */
+  paintImage(facts, url) {
+    const { t } = this;
+    this.overlay.show(url, facts.captions[0] ?? facts.caption);
+    this.missing.hidden = Boolean(url);
+    this.missing.textContent = facts.pictured
+      ? t`This image is not in the page; export with a larger max_mb.`
+      : t`The study has no image of this sample.`;
+    this.details.hidden = !facts.captions.length || this.meta.given;
+    this.references.replaceChildren(...facts.captions.map((text) => h("li", { text })));
+  }
+
+  /**
+   * Result of a live operation, where it is needed.
+   * @param {boolean} needed @param {string} op @param {number} row @param {number} layer
+   * @returns {Promise<any>}
+   */
+  async ask(needed, op, row, layer) {
+    if (!needed || !this.source.ask) return null;
+    try {
+      return await this.source.ask(op, { row, sample: this.meta.samples[row].id, layer });
+    } catch (error) {
+      this.trouble = reason(this.t, error);
+      return null;
+    }
+  }
+
+  /** Show the concepts of a token. @param {number | null} [at] its index; the selected one if left out */
+  paintBars(at = this.get("token") ?? null) {
+    if (!this.result) return;
+    const { activations, row, tokens, attribution } = this.result;
+    const other = tokens && at !== null && at !== tokens.position && at < tokens.pieces.length;
+    this.response.mark(at ?? tokens?.position ?? null);
+    if (!other) {
+      this.bars.paint(this.meta.token, activations, row, attribution, this.trouble);
+      return;
+    }
+    const values = new Float32Array(tokens.activations[at]);
+    const rest = new Float32Array([tokens.unexplained[at]]);
+    this.bars.paint(tokens.pieces[at].trim(), { nConcepts: values.length, values, rest }, 0, null, this.trouble);
+  }
+
+  /** Clear everything that is about an image of the study. */
+  clear() {
+    this.turn++;
+    this.result = null;
+    this.missing.hidden = this.details.hidden = true;
+    this.overlay.clear();
+    this.response.clear("…");
+    this.bars.clear(this.meta.token);
+    this.liveTools?.forEach((el) => (el.disabled = true));
+  }
+}

@@ -1,0 +1,78 @@
+// @ts-check
+/** The data of a study as the panes read it: what the opening message lacks is requested, layer by layer. */
+
+export class StudyData {
+  /**
+   * @param {import("./types.js").Model} model @param {import("./types.js").Source} source @param {AbortSignal} signal
+   */
+  constructor(model, source, signal) {
+    this.model = model;
+    this.source = source;
+    this.signal = signal;
+    /** @type {any} */
+    this.meta = complete(model.get("_meta"));
+    /** @type {Map<number, Promise<void>>} */
+    this.requests = new Map();
+    /** @type {Promise<void> | undefined} */
+    this.idsRequest = undefined;
+  }
+
+  /** Whether the concepts of a layer are there. @param {number} layer */
+  has(layer) {
+    const { concepts, samples } = this.meta;
+    return concepts === undefined || Boolean(samples && String(layer) in concepts);
+  }
+
+  /** @param {number} layer @returns {Promise<void>} */
+  fetch(layer) {
+    const pending = this.requests.get(layer);
+    if (pending) return pending;
+    const request = Promise.all([this.samples(), this.source.layer(layer)])
+      .then(([, content]) => this.add(layer, content))
+      .catch((error) => {
+        this.requests.delete(layer);
+        throw error;
+      });
+    this.requests.set(layer, request);
+    return request;
+  }
+
+  /** Ids of the samples; their captions come with the layers. */
+  samples() {
+    if (this.meta.samples) return Promise.resolve();
+    this.idsRequest ??= this.source.ids().then((ids) => {
+      this.meta.samples = ids.map((id) => ({ id, caption: "" }));
+    });
+    return this.idsRequest;
+  }
+
+  /** @param {number} layer @param {{ concepts: import("./types.js").Concept[], captions: Record<string, string> }} content */
+  add(layer, content) {
+    this.meta.concepts[String(layer)] = content.concepts;
+    for (const [row, caption] of Object.entries(content.captions)) this.meta.samples[Number(row)].caption = caption;
+  }
+
+  /** Fetch the other layers, the nearest first, one at a time: the slider then has their words at once. */
+  async prefetch() {
+    const distance = (/** @type {number} */ layer) => Math.abs(layer - this.model.get("layer"));
+    const missing = (this.meta.layers ?? []).filter((/** @type {number} */ layer) => !this.has(layer));
+    while (missing.length && !this.signal.aborted) {
+      missing.sort((/** @type {number} */ a, /** @type {number} */ b) => distance(b) - distance(a));
+      try {
+        await this.fetch(missing.pop());
+      } catch {
+        return; // it is requested again when it is selected, and reported then
+      }
+    }
+  }
+}
+
+/** @param {any} meta @returns {any} */
+function complete(meta) {
+  if (meta.sides) return meta; // of a comparison, complete
+  const samples = meta.ids?.map((/** @type {string} */ id, /** @type {number} */ i) => ({
+    id,
+    caption: meta.captions[i] ?? "",
+  }));
+  return { ...meta, concepts: { ...meta.concepts }, samples };
+}

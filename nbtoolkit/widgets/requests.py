@@ -1,0 +1,109 @@
+"""Requests of a study's page: bulk data by id, answered at once; and the operations of a live model, run on a thread."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import Cancelled, NbtoolkitError, NothingFoundError
+from ..progress import bar
+from . import messages
+from .channel import Job, Operations, Reply
+
+MAX_BYTES = 2_000_000  # of activations in one message
+PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution")  # operations whose results a page can carry
+
+
+class StudyRequests:
+    """Replies of one view of a study.
+
+    Parameters
+    ----------
+    view
+        The :class:`nbtoolkit.widgets.study_view.StudyView`.
+    session
+        The :class:`nbtoolkit.live.Session` behind it, or None.
+    """
+
+    def __init__(self, view: Any, session: Any) -> None:
+        self._view, self._session = view, session
+
+    def quick(self) -> Operations:
+        """Requests that are answered at once."""
+        return {
+            "thumbs": self._thumbs,
+            "sample": self._sample,
+            "activations": self._activations,
+            "layer": self._layer,
+            "ids": self._ids,
+        }
+
+    def slow(self) -> Operations:
+        """The live operations: whatever the session has registered."""
+        return {} if self._session is None else {name: self._live(name) for name in self._session.operations}
+
+    def _thumbs(self, rows: list[int]) -> Reply:
+        return messages.thumbs(self._view._study.samples, rows)
+
+    def _sample(self, row: int) -> Reply:
+        sample = self._view._study.samples[row]
+        return messages.sample_facts(sample), [sample.image]
+
+    def _activations(self, layer: int, start: int = 0) -> Reply:
+        cd = self._view._study.dictionary(layer)
+        return messages.activations(cd, start, max(1, MAX_BYTES // (4 * cd.n_concepts)))
+
+    def _layer(self, layer: int) -> Reply:
+        return messages.one_layer(self._view._study, layer), []
+
+    def _ids(self) -> Reply:
+        return {"ids": list(self._view._study.rows)}, []
+
+    def _live(self, name: str) -> Callable[..., Reply]:
+        def run(job: Job, **question: Any) -> Reply:
+            if job.cancel.is_set():  # while it waited for its turn
+                raise Cancelled("Cancelled before it started.")
+            result = self._session.run(name, question, progress=job.progress, cancel=job.cancel)
+            if self._session.study is not self._view._study:
+                self._view.adopt(self._session.study)
+            data = {key: value for key, value in result.items() if not isinstance(value, bytes)}
+            return data, [value for value in result.values() if isinstance(value, bytes)]
+
+        return run
+
+    def exemplar_results(
+        self, layers: Sequence[int], progress: bool | Callable[[int, int], None]
+    ) -> dict[str, dict[str, Any]]:
+        """Results of the live operations for the exemplars of layers, for a page without a kernel.
+
+        Parameters
+        ----------
+        layers
+            Layers of the study.
+        progress
+            As for :meth:`nbtoolkit.widgets.study_view.StudyView.to_html`.
+
+        Returns
+        -------
+        dict
+            Per operation, ``"layer:row"`` to the result; rows whose response lacks the token have maps only.
+        """
+        if self._session is None:
+            raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
+        study = self._view._study
+        out: dict[str, dict[str, Any]] = {name: {} for name in PER_EXEMPLAR}
+        targets = [(layer, row) for layer in layers for row in messages.exemplar_rows(study, layer)]
+        with bar(progress, len(targets), "exemplars") as report:
+            for done, (layer, row) in enumerate(targets):
+                with contextlib.suppress(NothingFoundError):
+                    for name in PER_EXEMPLAR:
+                        result = self._session.run(name, {"sample": study.samples[row].id, "at": layer})
+                        out[name][f"{layer}:{row}"] = _as_text(result)
+                report(done + 1)
+        return out
+
+
+def _as_text(result: dict[str, Any]) -> dict[str, Any]:
+    return {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in result.items()}

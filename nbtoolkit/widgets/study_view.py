@@ -1,0 +1,245 @@
+"""What every view of a study shares: the study, the traits that follow a selection, live requests, and the exported page."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from ..errors import NbtoolkitError
+from ..options import options
+from ..storage.study import Study
+from . import messages
+from .base import View, state_trait
+from .page import still
+from .requests import StudyRequests
+
+
+class StudyView(View):
+    """A view of one study. All have the traits below, so ``traitlets.link`` and ``ipywidgets.jslink`` join any two.
+
+    Parameters
+    ----------
+    study
+        The study.
+    session
+        A model that answers the view's requests (:class:`nbtoolkit.live.Session`), or None.
+    **state
+        Where to start: values of the traits. Without ``layer`` the layer of highest CLIPScore, without ``sample`` the
+        concept's strongest, without ``labels`` those of the study. :meth:`state` gives them back.
+    """
+
+    layer = state_trait(traitlets.Int(help="Layer whose dictionary is shown."))
+    concept = state_trait(
+        traitlets.Int(None, allow_none=True, help="Selected concept: its row in the dictionary of the layer.")
+    )
+    sample = state_trait(traitlets.Unicode(None, allow_none=True, help="Id of the selected image's sample."))
+    metric = state_trait(
+        traitlets.Unicode(help='Score that is drawn per layer; "" for the first two, "all" for all of them.')
+    )
+    labels = state_trait(
+        traitlets.Dict(
+            key_trait=traitlets.Unicode(),
+            value_trait=traitlets.Unicode(),
+            help='Names of concepts: "layer:concept" to the name.',
+        )
+    )
+    pinned = state_trait(traitlets.List(traitlets.Unicode(), help='Concepts at the top of the list: "layer:concept".'))
+
+    _image: Any = traitlets.Bytes(None, allow_none=True, help="An image outside the study, as JPEG.").tag(sync=True)
+
+    def __init__(self, study: Study, *, session: Any = None, **state: Any) -> None:
+        if not isinstance(study, Study):
+            raise NbtoolkitError(
+                f"{type(self).__name__} was given a {type(study).__name__}; expected a Study, from nbt.study(…) or nbt.open_study(path)."
+            )
+        self._refuse_unknown(state)
+        self._study, self._session = study, session
+        start = {name: value for name, value in state.items() if value is not None or name == "concept"}
+        layer = study.dictionary(start["layer"]).layer if "layer" in start else best_layer(study)
+        concept, labels = start.get("concept", 0), dict(start.get("labels", study.labels))
+        sample = start["sample"] if "sample" in start else _strongest(study, layer, concept)
+        self._requests = StudyRequests(self, session)
+        start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
+        super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
+
+    def _opening(self) -> dict[str, Any]:
+        """The data that the view opens with."""
+        return messages.outline(self._study) | {
+            "live": None if self._session is None else self._session.facts,
+            "locale": options.locale,
+        }
+
+    @property
+    def study(self) -> Study:
+        """The study of the view, with the labels that were given in it: ``view.study.save(path)`` stores them."""
+        return self._study if self.labels == self._study.labels else replace(self._study, labels=self.labels)
+
+    def adopt(self, study: Study) -> None:
+        """Show the same study with more layers.
+
+        Parameters
+        ----------
+        study
+            From :func:`nbtoolkit.studies.extend`.
+        """
+        self._study = study
+        self._meta = self._opening()
+
+    def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
+        """Name a concept.
+
+        Parameters
+        ----------
+        concept
+            Row in the dictionary.
+        label
+            The name; an empty one removes it.
+        layer
+            Layer of the dictionary; the selected one if None.
+        """
+        key = f"{self._study.dictionary(self.layer if layer is None else layer).layer}:{concept}"
+        self._study.dictionary(int(key.partition(":")[0])).concept(concept)
+        self.labels = {k: v for k, v in {**self.labels, key: label.strip()}.items() if v}
+
+    @traitlets.validate("layer")
+    def _valid_layer(self, proposal: Any) -> int:
+        if proposal["value"] not in self._study.dictionaries:
+            raise traitlets.TraitError(
+                f"layer is {proposal['value']}; this study has the layers {list(self._study.layers)}."
+            )
+        return int(proposal["value"])
+
+    @traitlets.validate("concept")
+    def _valid_concept(self, proposal: Any) -> int | None:
+        value, n = proposal["value"], max(d.n_concepts for d in self._study.dictionaries.values())
+        if value is not None and not 0 <= value < n:
+            raise traitlets.TraitError(f"concept is {value}; expected None or 0 … {n - 1}.")
+        return value
+
+    @traitlets.validate("sample")
+    def _valid_sample(self, proposal: Any) -> str | None:
+        try:
+            return None if proposal["value"] is None else self._study.sample(proposal["value"]).id
+        except NbtoolkitError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("metric")
+    def _valid_metric(self, proposal: Any) -> str:
+        names = ["", "all", *(curve["name"] for curve in self._meta.get("metrics", []))]
+        if proposal["value"] not in names:
+            raise traitlets.TraitError(f"metric is {proposal['value']!r}; expected one of {names}.")
+        return str(proposal["value"])
+
+    def _release(self) -> None:
+        super()._release()
+        self._image = None
+
+    def explain(self, image: Any) -> dict[str, Any]:
+        """Concepts of an image outside the study, at the selected layer; the view shows them.
+
+        Parameters
+        ----------
+        image
+            A path, a PIL image or encoded bytes; sent to the page as a JPEG of at most 1,024 pixels a side.
+
+        Returns
+        -------
+        dict
+            ``pieces`` of the response (before the token, the token, after it), ``activations`` of the concepts, and
+            ``unexplained``, the share of the state that no concept explains (0 to 1, no unit).
+
+        Raises
+        ------
+        NbtoolkitError
+            The view has no model, the image cannot be read, or the token is not in the response.
+        """
+        if self._session is None:
+            raise NbtoolkitError("explain needs a model; open the view with nbt.explore(study, model).")
+        jpeg = self._session.as_jpeg(image)
+        result: dict[str, Any] = self._session.run("explain", {"image": jpeg, "at": self.layer})
+        self._session.image = self._image = jpeg
+        return result
+
+    # --- outside a live notebook ------------------------------------------------------------------------
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_mb: float = 20.0,
+        maps: bool | Sequence[int] = False,
+        progress: bool | Callable[[int, int], None] = True,
+    ) -> Path:
+        """Write one self-contained page: interactive, without a kernel, without a network, openable from ``file://``.
+
+        Parameters
+        ----------
+        path
+            File to write; it is replaced only once the new one is whole.
+        max_mb
+            Budget for images, in MB; exemplars are always included, other images as far as they fit. A warning says how
+            many are left out, and whether the exemplars alone exceed the budget.
+        maps
+            With a live model: whether the page includes, for the exemplars of the selected layer (or of these layers), the
+            heat maps of the concepts, the concepts of every token of the response, and the attribution (Δ log p). This
+            takes one response per image, and one forward pass from the layer onward per concept.
+        progress
+            ``True`` for a bar while the model runs, ``False`` for none, or a function of (done, total).
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        meta = self._opening() | messages.content(self._study) | {"live": None}
+        title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
+        data = messages.embedded(self._study, max_mb)
+        if maps:
+            layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
+            data["results"] = self._requests.exemplar_results(layers, progress)
+        size = sum(map(len, data["images"].values())) / 1e6
+        if data["left_out"] or size > max_mb:
+            warnings.warn(
+                f"The images of the page take {size:.1f} MB of max_mb={max_mb:g}; {data['left_out']} of {len(self._study.samples)} are left out.",
+                stacklevel=2,
+            )
+        return self._write_page(path, title, meta, data)
+
+    def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
+        study, layer = self.study, self.layer
+        g, rows = study.grounding(layer), []
+        order = np.argsort(-messages.energy(study.dictionary(layer)), kind="stable")
+        for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
+            label = study.labels.get(f"{layer}:{k}", "")
+            words = " · ".join([*([label] if label else []), *g.words[k][:5]])
+            rows.append((str(k), words, [study.sample(i) for i in g.exemplars[k][:6]]))
+        return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"
+
+
+def best_layer(study: Study) -> int:
+    """Layer of highest CLIPScore, or the last one of a study without a scorer.
+
+    Parameters
+    ----------
+    study
+        The study.
+    """
+    scored = {layer: s.values["clip_score"] for layer, s in study.scores.items() if "clip_score" in s.values}
+    return max(scored, key=scored.__getitem__) if scored else study.layers[-1]
+
+
+def _strongest(study: Study, layer: int, concept: int | None) -> str:
+    """Id of the concept's first exemplar; of the first sample where it has none."""
+    exemplars = study.grounding(layer).exemplars
+    row = concept if concept is not None and 0 <= concept < len(exemplars) else 0
+    return (exemplars[row] or [study.samples[0].id])[0]

@@ -1,0 +1,251 @@
+"""Every state trait, both ways: a value that is set shows in the page, and what is clicked is the trait's value."""
+
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.widgets import DictionaryComparison, Explorer
+
+from .conftest import ASK, RUN, write_notebook
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page_file(study, model, data, tmp_path_factory):
+    """A page of the Explorer with heat maps, tokens and attribution of layer 4."""
+    view = nbt.explore(study, model, data=data, layer=4)
+    return view.to_html(tmp_path_factory.mktemp("state") / "dog.html", maps=True, progress=False)
+
+
+@pytest.fixture
+def page(open_page, page_file):
+    watched = open_page(page_file)
+    watched.page.wait_for_selector(".nbt-response mark")
+    yield watched.page
+    watched.clean()
+
+
+def get(page, name):
+    return page.evaluate("(n) => window.nbtoolkit.get(n)", name)
+
+
+def put(page, **values):
+    """Set traits, as Python does."""
+    page.evaluate("(v) => Object.entries(v).forEach(([n, x]) => window.nbtoolkit.set(n, x))", values)
+
+
+def combobox(page, name):
+    return page.get_by_role("combobox", name=name)
+
+
+def test_layer_concept_and_sample(page, study):
+    put(page, layer=2, concept=5, sample=study.samples[7].id)
+    page.get_by_role("heading", name="Image 8 of 40").wait_for()
+    assert page.locator(".nbt-layer-label strong").inner_text() == "2"
+    assert page.locator('.nbt-card[aria-selected="true"]').get_attribute("data-concept") == "5"
+    page.get_by_role("button", name="next layer").click()
+    page.locator(".nbt-bar").first.click()
+    page.get_by_role("button", name="next image").click()
+    chosen = int(page.locator(".nbt-card[aria-selected='true']").get_attribute("data-concept"))
+    assert (get(page, "layer"), get(page, "concept"), get(page, "sample")) == (3, chosen, study.samples[8].id)
+
+
+def test_metric_labels_and_pinned(page):
+    put(page, metric="overlap", labels={"4:2": "mine"}, pinned=["4:2"])
+    assert page.locator(".nbt-charts .nbt-figure:visible").inner_text().startswith("Word overlap")
+    first = page.locator(".nbt-card").first
+    assert "★ 2" in first.inner_text() and "mine" in first.inner_text()
+    combobox(page, "Score per layer").select_option("")
+    first.click(position={"x": 60, "y": 12})
+    page.get_by_role("button", name="★ Unpin").click()
+    page.get_by_role("textbox", name="Name of the selected concept").fill("")
+    page.keyboard.press("Enter")
+    assert (get(page, "metric"), get(page, "labels"), get(page, "pinned")) == ("", {}, [])
+
+
+def test_a_given_name_is_the_concepts_name_everywhere(page):
+    concept = int(page.locator(".nbt-bar").first.get_attribute("data-concept"))
+    put(page, labels={f"4:{concept}": "MINE"})
+    assert "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").inner_text()
+
+
+def test_query(page):
+    put(page, query="sleeping")
+    assert page.get_by_role("searchbox").input_value() == "sleeping" and page.locator(".nbt-card").count() < 8
+    page.get_by_role("searchbox").fill("standing")
+    assert get(page, "query") == "standing"
+    page.keyboard.press("Escape")
+    assert get(page, "query") == "" and page.locator(".nbt-card").count() == 8
+
+
+def test_sort(page):
+    put(page, sort="index")
+    order = page.eval_on_selector_all(".nbt-card", "cards => cards.map(c => Number(c.dataset.concept))")
+    assert order == list(range(8)) and combobox(page, "Sort concepts").input_value() == "index"
+    combobox(page, "Sort concepts").select_option("rarity")
+    assert get(page, "sort") == "rarity"
+
+
+def test_examples(page):
+    put(page, examples="range")
+    page.wait_for_function("document.querySelectorAll('.nbt-strip.nbt-whole').length === 8")
+    tiles = page.locator(".nbt-card").first.locator(".nbt-thumb")
+    boxes = [tiles.nth(i).bounding_box() for i in range(tiles.count())]
+    assert all(box["height"] > 40 for box in boxes), "an end of the range is cut"
+    combobox(page, "Images per concept").select_option("random")
+    assert get(page, "examples") == "random"
+
+
+def test_exemplar_overlay(page):
+    put(page, exemplar_overlay="heat map")
+    page.locator(".nbt-card .nbt-overlay").first.wait_for()
+    assert combobox(page, "Overlay of the exemplars").input_value() == "heat map"
+    page.wait_for_function("!document.querySelector('.nbt-loading')")
+    combobox(page, "Overlay of the exemplars").select_option("none")
+    assert get(page, "exemplar_overlay") == "none" and page.locator(".nbt-card .nbt-overlay").count() == 0
+
+
+def test_overlay(page):
+    put(page, overlay="contour")
+    page.locator(".nbt-frame .nbt-overlay").wait_for()
+    page.get_by_text("patches, scores from").wait_for()
+    combobox(page, "Overlay of the selected concept").select_option("heat map")
+    assert get(page, "overlay") == "heat map"
+    put(page, overlay="none")
+    assert page.locator(".nbt-frame .nbt-overlay").is_hidden()
+
+
+def test_all_tokens_and_token(page):
+    put(page, token=0)  # alone: the tokens are requested
+    first = page.locator(".nbt-piece").first
+    first.wait_for()
+    page.get_by_role("heading", name=f"Concepts at “{first.inner_text().strip()}”, layer 4").wait_for()
+    assert first.get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="All tokens").click()
+    assert get(page, "all_tokens") is True and get(page, "token") is None
+    page.locator(".nbt-piece").nth(1).click()
+    assert get(page, "token") == 1
+    page.get_by_role("button", name="next image").click()
+    assert get(page, "token") is None and get(page, "all_tokens") is True
+    put(page, token=10_000)  # beyond the response: the token under study
+    page.get_by_role("heading", name="Concepts at “dog”, layer 4").wait_for()
+
+
+def test_attribution(page):
+    put(page, attribution=True)
+    page.locator(".nbt-attribution").first.wait_for()
+    button = page.get_by_role("button", name="Attribution (Δ log p)")
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    page.locator(".nbt-attribution").first.wait_for(state="detached")
+    assert get(page, "attribution") is False
+
+
+def test_tab(open_page, page_file):
+    page = open_page(page_file, width=390).page
+    page.locator(".nbt-card").first.wait_for()
+    page.get_by_role("button", name="Image", exact=True).click()
+    assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
+    put(page, tab="concepts")
+    assert page.locator(".nbt-gallery").is_visible() and page.locator(".nbt-sample").is_hidden()
+
+
+def test_pair_and_threshold(open_page, study, tmp_path):
+    view = open_page(DictionaryComparison(study, layers=(2, 4)).to_html(tmp_path / "two.html"))
+    page = view.page
+    page.locator(".nbt-pair").first.wait_for()
+    put(page, threshold=1)
+    assert page.locator(".nbt-pair").count() == 16 and page.get_by_role("slider").input_value() == "1"
+    put(page, pair=[3, None])
+    assert page.locator('.nbt-pair[aria-selected="true"] .nbt-number').first.inner_text() == "3"
+    page.locator(".nbt-pair").last.click()
+    page.get_by_role("slider").fill("0.5")
+    assert get(page, "pair")[0] is None and get(page, "threshold") == 0.5
+    view.clean()
+
+
+def test_the_page_opens_with_the_state(open_page, study, tmp_path):
+    state = {"query": "dog", "sort": "index", "examples": "range", "tab": "image", "concept": 3, "metric": "all"}
+    view = open_page(Explorer(study, layer=4, **state).to_html(tmp_path / "state.html"), width=500)
+    page = view.page
+    page.locator(".nbt-sample").wait_for()
+    assert page.get_by_role("searchbox", include_hidden=True).input_value() == "dog"
+    assert page.locator(".nbt-strip.nbt-whole").count() == page.locator(".nbt-card").count() > 0
+    assert page.locator('.nbt-card[aria-selected="true"]').get_attribute("data-concept") == "3"
+    assert page.locator(".nbt-figure:visible").count() == 4
+    view.clean()
+
+
+def test_keys_go_on_after_a_card_was_pinned(page):
+    page.locator('.nbt-card[tabindex="0"]').focus()
+    page.keyboard.press("End")
+    page.keyboard.press("p")
+    assert page.evaluate("document.activeElement.classList.contains('nbt-card')")
+    before = get(page, "concept")
+    page.keyboard.press("ArrowDown")
+    assert get(page, "concept") != before
+
+
+def test_a_caption_that_was_given_is_not_called_a_response(open_page, study, tmp_path):
+    import dataclasses
+
+    given = dataclasses.replace(study, source=dataclasses.replace(study.source, decoding="given captions"))
+    page = open_page(nbt.explore(given, layer=4).to_html(tmp_path / "given.html")).page
+    page.get_by_role("heading", name="Caption (given)").wait_for()
+    assert page.get_by_role("heading", name="Response").count() == 0
+
+
+LIVE = """
+import nbtoolkit as nbt
+study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
+view = nbt.explore(study, model, layer=4, edits=[{{"op": "ablate", "layers": [1], "part": "mlp"}}])
+view
+"""
+
+
+def test_edits_of_the_live_widget(lab, study, tmp_path):
+    folder = study.save(tmp_path / "dog.study")
+    write_notebook(tmp_path / "edits.ipynb", [LIVE.format(folder=str(folder)).strip()])
+    view = lab(tmp_path / "edits.ipynb")
+    page = view.page
+    page.evaluate(RUN, 0)
+
+    def arrives(code, expected):
+        for _ in range(50):
+            if page.evaluate(ASK, code) == expected:
+                return
+            page.wait_for_timeout(100)
+        assert page.evaluate(ASK, code) == expected
+
+    part, switches = combobox(page, "ablated part"), page.locator(".nbt-switch")
+    page.locator(".nbt-effect strong").wait_for(timeout=60_000)  # the view opens with its edits
+    assert part.input_value() == "mlp" and switches.nth(0).get_attribute("aria-pressed") == "true"
+    # from the page to Python
+    switches.nth(2).click()
+    combobox(page, "kind of ablation").select_option("mean")
+    arrives("print(view.edits)", "[{'op': 'ablate', 'layers': [1, 3], 'part': 'mlp', 'how': 'mean', 'heads': None}]")
+    part.select_option("attention")
+    combobox(page, "kind of ablation").select_option("zero")
+    heads = page.get_by_role("textbox", name="heads, 0 to")
+    heads.fill("abc")
+    heads.press("Tab")
+    page.get_by_text("Heads are “abc”; expected numbers from 0 to").wait_for()
+    heads.fill("1, 0")
+    heads.press("Tab")
+    arrives("print(view.edits[0]['heads'])", "[0, 1]")
+    # from Python to the page
+    page.evaluate(ASK, "view.edits = [dict(op='ablate', layer=4, concept=2), dict(op='ablate', layer=2, concept=0)]")
+    page.get_by_role("button", name="remove concept 0, layer 2").wait_for()
+    page.evaluate(ASK, "view.concept = 2")
+    page.wait_for_function("document.querySelector('.nbt-check input').checked")
+    page.get_by_role("button", name="remove concept 0, layer 2").click()
+    arrives("print(view.edits)", "[{'op': 'ablate', 'layer': 4, 'concept': 2}]")
+    assert "edits[0] is {'op': 'patch'}" in page.evaluate(ASK, "view.edits = [dict(op='patch')]")
+    # the same view again, and two linked ones
+    page.evaluate(ASK, "view.overlay, view.attribution, view.all_tokens, view.token = 'heat map', True, True, 0")
+    again = "again = nbt.explore(study, model, **view.state()); print(again.state() == view.state())"
+    assert page.evaluate(ASK, again) == "True"
+    page.evaluate(ASK, "import traitlets; traitlets.link((view, 'edits'), (again, 'edits'))")
+    page.get_by_role("button", name="Reset").click()
+    arrives("print(again.edits)", "[]")
+    view.clean()
