@@ -15,7 +15,7 @@ import nbtoolkit.live
 from nbtoolkit.attribution import contributions, mentions
 from nbtoolkit.data import read_image
 from nbtoolkit.interventions import ablate
-from nbtoolkit.live import Live, Session, operations
+from nbtoolkit.live import Live, Session, registry
 from nbtoolkit.studies import extend
 from nbtoolkit.widgets import Explorer
 from nbtoolkit.widgets.channel import Channel
@@ -169,7 +169,7 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of ablate, layer_effects"
     ):
         live.run("sweep", {})
-    monkeypatch.setitem(operations.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})
+    monkeypatch.setitem(registry.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})
     assert live.run("norm", {"at": 3}) == {"layer": 3, "bytes": b"1"}
     assert "norm" in Explorer(study, session=live)._requests.slow()
 

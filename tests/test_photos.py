@@ -152,7 +152,7 @@ def _photograph(browser, page_file, token):
     view = Watched(browser, page_file.as_uri(), viewport={"width": 1300, "height": 960})
     view.page.goto(page_file.as_uri())
     view.page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
-    assert view.page.locator(".nbt-said mark").inner_text().lower() == token
+    assert view.page.locator(".nbt-response mark").inner_text().lower() == token
     view.page.wait_for_timeout(500)
     view.page.screenshot(
         path=page_file.with_suffix(".png")

@@ -1,7 +1,8 @@
 """Interventions: ablate, patch and steer the residual stream for as long as a ``with`` block lasts, and their effects."""
 
 from .effects import Effect, LayerEffects, effect, layer_effects, word_difference
-from .residual import ablate, mean_contributions, patch, steer
+from .means import mean_contributions
+from .residual import ablate, patch, steer
 from .vectors import concept_pair, difference_of_means
 
 __all__ = [

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.images import read_image
 from ..errors import MethodError
 from ..models.adapter import Model
 from ..models.anatomy import branches, output_projection
-from ..models.hooks import constant_branch, input_states, output_states, skip_block, watching, zero_slices
+from ..models.hooks import constant_branch, skip_block, watching, zero_slices
 from ..types import resolve_layer, resolve_layers
 
 PARTS = ("block", "attention", "mlp")
@@ -73,8 +72,8 @@ def ablate(
     >>> with nbt.interventions.ablate(nbt.load_model("toy"), [2, 3], part="mlp"):
     ...     pass
     """
-    _check_choice(part, PARTS, "part")
-    _check_choice(how, HOW, "how")
+    check_choice(part, PARTS, "part")
+    check_choice(how, HOW, "how")
     if direction is not None:
         with _project_out(model, resolve_layers(layers, model.n_layers), _vector(model, direction)):
             yield
@@ -211,68 +210,23 @@ def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float =
         yield
 
 
-def mean_contributions(
-    model: Model, images: Sequence[Any], layers: int | Sequence[int], *, part: str = "block", prompt: str | None = None
-) -> dict[int, np.ndarray]:
-    """Mean of what layers add to the stream, over all positions of a prompt with each image.
+def check_choice(value: str, allowed: Sequence[str], name: str) -> None:
+    """Refuse a value that is not among the allowed ones.
 
     Parameters
     ----------
-    model
-        The model.
-    images
-        Images.
-    layers
-        1 … n_layers, or negative.
-    part
-        ``"block"``, ``"attention"`` or ``"mlp"``.
-    prompt
-        The question; the model's default where None.
-
-    Returns
-    -------
-    dict
-        Layer to a vector (d_model,), for ``ablate(…, how="mean", means=…)``.
+    value
+        The value.
+    allowed
+        The allowed values.
+    name
+        Name of the argument, for the message.
 
     Raises
     ------
-    LayerError
-        A layer that the model does not have.
     MethodError
-        Another part.
-
-    Examples
-    --------
-    >>> import nbtoolkit as nbt
-    >>> {k: v.shape for k, v in mean_contributions(nbt.load_model("toy"), nbt.load_data("toy", n=2)["image"], [2]).items()}
-    {2: (128,)}
+        The value is another one.
     """
-    _check_choice(part, PARTS, "part")
-    chosen = resolve_layers(layers, model.n_layers, first=1)
-    total = {layer: np.zeros(model.d_model) for layer in chosen}
-    n_positions = dict.fromkeys(chosen, 0)
-
-    def collect(layer: int, count: bool) -> Callable[..., None]:
-        def hook(_module: Any, args: Any, kwargs: Any, output: Any) -> None:
-            added = output_states(output)
-            if part == "block":
-                added = added - input_states(args, kwargs)
-            total[layer] += added.double().flatten(0, -2).sum(0).cpu().numpy()
-            n_positions[layer] += count * added.shape[:-1].numel()
-
-        return hook
-
-    with contextlib.ExitStack() as stack:
-        for layer in chosen:
-            block = model.blocks[layer - 1]
-            for i, module in enumerate([block] if part == "block" else branches(block, part)):
-                stack.callback(module.register_forward_hook(collect(layer, i == 0), with_kwargs=True).remove)
-        for image in images:  # one at a time: no padding counts
-            model.forward(model.extend(model.inputs([read_image(image)], prompt), [[]]))
-    return {layer: (total[layer] / max(1, n_positions[layer])).astype(np.float32) for layer in chosen}
-
-
-def _check_choice(value: str, allowed: Sequence[str], name: str) -> None:
     if value not in allowed:
         raise MethodError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}.")
 

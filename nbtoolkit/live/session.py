@@ -15,7 +15,7 @@ from ..attribution.local import interpret_states
 from ..data.images import read_image, thumbnail
 from ..data.loading import captioned, images_by_id
 from ..errors import NbtoolkitError
-from ..interventions.residual import mean_contributions
+from ..interventions.means import mean_contributions
 from ..models.adapter import Model
 from ..storage.study import Study
 from ..targets import Targets, mentions

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import ModelError
 
-if TYPE_CHECKING:
-    from .adapter import Model
 
-
-def image_mask(model: Model, inputs: dict[str, Any]) -> Tensor:
+def image_mask(model: Any, inputs: dict[str, Any]) -> Tensor:
     """Mark the positions of the residual stream that hold the image.
 
     Parameters
@@ -51,7 +48,7 @@ def image_mask(model: Model, inputs: dict[str, Any]) -> Tensor:
     return mask
 
 
-def patch_grid(model: Model, inputs: dict[str, Any], n: int) -> tuple[int, tuple[int, int, int]]:
+def patch_grid(model: Any, inputs: dict[str, Any], n: int) -> tuple[int, tuple[int, int, int]]:
     """Layout of one image's positions: the number of positions before the grid, and (tiles, height, width) of the grid.
 
     Parameters

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from .families import COMPANIONS
 
-if TYPE_CHECKING:
-    from .adapter import Model
-
 _PLACEHOLDERS = ("image_token_id", "image_token_index", "image_patch_id", "video_token_id", "video_token_index")
 
 
-def append(model: Model, inputs: dict[str, Any], sequences: Sequence[Sequence[int]]) -> dict[str, Any]:
+def append(model: Any, inputs: dict[str, Any], sequences: Sequence[Sequence[int]]) -> dict[str, Any]:
     """Append responses to the inputs, padded on the right; :meth:`nbtoolkit.models.Model.extend` is this function.
 
     Parameters
@@ -51,7 +48,7 @@ def append(model: Model, inputs: dict[str, Any], sequences: Sequence[Sequence[in
     return full
 
 
-def until_end(model: Model, ids: Sequence[int]) -> list[int]:
+def until_end(model: Any, ids: Sequence[int]) -> list[int]:
     """Cut generated ids before the first end or padding id.
 
     Parameters
@@ -66,7 +63,7 @@ def until_end(model: Model, ids: Sequence[int]) -> list[int]:
     return list(itertools.takewhile(lambda i: i not in stop, ids))
 
 
-def until_placeholder(model: Model, ids: Sequence[int]) -> list[int]:
+def until_placeholder(model: Any, ids: Sequence[int]) -> list[int]:
     """Cut generated ids before the first placeholder of an image or video, which no family can be teacher-forced over.
 
     Parameters

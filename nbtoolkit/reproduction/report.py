@@ -16,7 +16,8 @@ from .. import plots
 from ..metrics import Score
 from ..storage.files import write_text
 from . import published
-from .evaluation import SYSTEMS, Reproduction
+from .evaluation import SYSTEMS
+from .results import Reproduction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
