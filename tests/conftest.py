@@ -3,7 +3,7 @@
 Two processes or more share the whole suite, file by file; tests that are chosen by hand run in one process.
 """
 
-# ruff: noqa: E402 - the two variables and torchvision have to be there before transformers looks
+# ruff: noqa: E402 - the variables and torchvision have to be there before transformers looks
 from __future__ import annotations
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # kernels and workers that tests start, too
 
 from .vision import provide
 
@@ -52,10 +53,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """Set the number of processes, unless ``-n`` gives it or the command line chooses tests."""
+    """Set the number of processes, unless ``-n`` gives it or the command line chooses files or tests."""
     arguments = [str(a) for a in config.invocation_params.args]
     chosen = any(
-        a.startswith(("-k", "--pdb", "--lf", "--co")) or Path(a.partition("::")[0]).exists() for a in arguments
+        a.startswith(("-k", "--pdb", "--lf", "--co")) or Path(a.partition("::")[0]).is_file() for a in arguments
     )
     if config.getoption("numprocesses", 0) is None and not chosen and not hasattr(config, "workerinput"):
         config.option.numprocesses = min(MOST_PROCESSES, os.cpu_count() or 1)
@@ -68,8 +69,8 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     """Show deprecations in packages of untested releases as warnings; those that nbtoolkit's own lines cause are errors."""
-    if other_releases():
-        filters = config.getini("filterwarnings")
+    filters = config.getini("filterwarnings")
+    if other_releases() and "error" in filters:
         after = filters.index("error") + 1
         for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
             filters[after:after] = [f"default::{kind}", f"error::{kind}:(nbtoolkit|tests)"]
