@@ -9,14 +9,16 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).parent.parent
 HEAD = "# The releases that the tests ran with, for pip. Made from environment.yml by `python -m tests.pins`.\n"
 
 
 def pins() -> dict[str, str]:
     """Give the tested release of each package, as `environment.yml` lists them."""
-    lines = (ROOT / "environment.yml").read_text(encoding="utf-8")
-    return dict(re.findall(r"^ *- ([A-Za-z0-9_.-]+)==(\S+)$", lines, re.MULTILINE))
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    return dict(re.findall(r"^ *- ([a-z0-9-]+)==(\S+)$", text, re.MULTILINE))
 
 
 def constraints() -> str:
@@ -26,7 +28,7 @@ def constraints() -> str:
 
 def other_releases() -> dict[str, str]:
     """Give the installed release of each pinned package whose release differs from the tested one."""
-    installed = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in metadata.distributions()}
+    installed = {canonicalize_name(d.metadata["Name"]): d.version for d in metadata.distributions()}
     return {
         name: installed[name]
         for name, version in pins().items()
