@@ -1,6 +1,9 @@
-"""Shared fixtures: one small study of the embedded world for the whole session, and where the real photographs are."""
+"""Shared fixtures: one small study of the embedded world for the whole session, and where the real photographs are.
 
-# ruff: noqa: E402 - the two variables and torchvision have to be there before transformers looks
+Two processes or more share the whole suite, file by file; tests that are chosen by hand run in one process.
+"""
+
+# ruff: noqa: E402 - the variables and torchvision have to be there before transformers looks
 from __future__ import annotations
 
 import os
@@ -10,6 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # kernels and workers that tests start, too
 
 from .vision import provide
 
@@ -18,15 +22,64 @@ provide()  # before transformers looks whether torchvision is there
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling
 
 import nbtoolkit as nbt
 
 from .browser.conftest import FLAGS
+from .pins import other_releases
 
 torch.set_num_threads(1)  # the models are tiny: a second thread only waits, and burns CPU on a busy machine
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT.parent / "shared" / "data" / "coco_photos.parquet"
+LONGEST = ("tests/browser/", "tests/test_photos.py")  # these start first, side by side
+MOST_PROCESSES = 4  # of up to 2 GB each
+
+
+class ByFile(LoadScopeScheduling):
+    """Give each process a file at a time, so that its fixtures are made once; what drives a browser is one unit."""
+
+    def _split_scope(self, nodeid):
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the order of the collection."""
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Set the number of processes, unless ``-n`` gives it or the command line chooses files or tests."""
+    arguments = [str(a) for a in config.invocation_params.args]
+    chosen = any(
+        a.startswith(("-k", "--pdb", "--lf", "--co")) or Path(a.partition("::")[0]).is_file() for a in arguments
+    )
+    if config.getoption("numprocesses", 0) is None and not chosen and not hasattr(config, "workerinput"):
+        config.option.numprocesses = min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items):
+    """Move the longest files to the front."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_configure(config):
+    """Show deprecations in packages of untested releases as warnings; those that nbtoolkit's own lines cause are errors."""
+    filters = config.getini("filterwarnings")
+    if other_releases() and "error" in filters:
+        after = filters.index("error") + 1
+        for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+            filters[after:after] = [f"default::{kind}", f"error::{kind}:(nbtoolkit|tests)"]
+
+
+def pytest_report_header():
+    """Name the releases that are not the tested ones."""
+    others = ", ".join(f"{name} {version}" for name, version in other_releases().items())
+    return f"other releases than in constraints.txt: {others}" if others else "the releases of constraints.txt"
 
 
 @pytest.fixture(scope="session")
@@ -76,16 +129,17 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def node_modules():
+def node_modules(tmp_path_factory):
     """esbuild, TypeScript and axe-core, installed on first use as package-lock.json says."""
     folder = ROOT / "nbtoolkit" / "widgets" / "js"
-    if not (folder / "node_modules" / "axe-core").exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("npm is not installed")
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"npm ci failed: {done.stderr[-300:]}")
+    with FileLock(tmp_path_factory.getbasetemp().parent / "npm.lock"):  # the folder that all processes share
+        if not (folder / "node_modules" / "axe-core").exists():
+            npm = shutil.which("npm")
+            if npm is None:
+                pytest.skip("npm is not installed")
+            done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                pytest.skip(f"npm ci failed: {done.stderr[-300:]}")
     return folder / "node_modules"
 
 

@@ -15,7 +15,7 @@ import nbtoolkit.live
 from nbtoolkit.attribution import contributions, mentions
 from nbtoolkit.data import read_image
 from nbtoolkit.interventions import ablate
-from nbtoolkit.live import Live, Session, registry
+from nbtoolkit.live import Live, Session, operations, registry
 from nbtoolkit.studies import extend
 from nbtoolkit.widgets import Explorer
 from nbtoolkit.widgets.channel import Channel

@@ -30,7 +30,7 @@ from nbtoolkit.data import read_image, vocabulary
 
 pytestmark = pytest.mark.slow
 WORDS = ("man", "train", "cake")
-LIMIT = 300  # seconds of training at most
+LIMIT = 300  # seconds of CPU time for the training, at most
 
 
 def build(captions):
@@ -76,7 +76,7 @@ def memorise(hf, processor, pictures, captions):
     labels = torch.tensor([row + [-100] * (longest - len(row)) for row in ids])
     full = torch.cat([inputs["input_ids"], tail], 1)
     optim = torch.optim.AdamW(hf.parameters(), lr=2e-3, weight_decay=0.0)
-    began, right = time.monotonic(), 0.0
+    began, right = time.process_time(), 0.0
     for step in range(2000):
         rows = torch.randperm(len(ids), generator=torch.Generator().manual_seed(step))[:52]
         for group in optim.param_groups:
@@ -91,7 +91,7 @@ def memorise(hf, processor, pictures, captions):
         optim.step()
         if step % 25 == 24:
             right = (((logits.argmax(-1) == labels[rows]) | (labels[rows] == -100)).all(1)).float().mean().item()
-            if right == 1.0 or time.monotonic() - began > LIMIT:
+            if right == 1.0 or time.process_time() - began > LIMIT:
                 break
     return right
 

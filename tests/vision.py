@@ -11,13 +11,14 @@ import contextlib
 import importlib
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from .pins import pins
 
 ROOT = Path(__file__).parent.parent
 _keep = []  # torch forgets the declarations of a library that is collected
@@ -58,7 +59,7 @@ def not_inherited() -> Iterator[None]:
 
 
 def _unpacked() -> Path | None:
-    version = re.search(r"torchvision==([\d.]+)", (ROOT / "environment.yml").read_text())[1]
+    version = pins()["torchvision"]
     folder = ROOT / ".pytest_cache" / f"torchvision-{version}"
     if not folder.exists():
         folder.parent.mkdir(exist_ok=True)

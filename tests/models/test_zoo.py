@@ -6,6 +6,8 @@ import datasets
 import numpy as np
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from PIL import Image
 
 import nbtoolkit as nbt
@@ -17,6 +19,8 @@ from ..vision import why_not
 from ..zoo import FAMILIES, build
 
 NEW = 10
+# faults of transformers itself, by family: the first release with the fault, and the error that its forward pass raises
+UPSTREAM = {"llama4": ("5.24", "'MoeCausalLMOutputWithPast' object has no attribute 'image_outputs'")}
 
 
 def pictures(n=6):
@@ -32,7 +36,13 @@ def load(name):
         hf, processor = build(name)
     except ImportError as error:
         pytest.skip(f"{why_not() or error}")
-    return nbt.load_model(hf, processor=processor)
+    try:
+        return nbt.load_model(hf, processor=processor)
+    except nbt.NbtoolkitError as error:
+        since, fault = UPSTREAM.get(name, ("", ""))
+        if fault and fault in str(error.__cause__) and Version(transformers.__version__) >= Version(since):
+            pytest.skip(f"transformers {transformers.__version__} cannot run {name} ({fault}); it could before {since}")
+        raise
 
 
 @pytest.fixture(params=list(FAMILIES))
@@ -164,26 +174,26 @@ def test_a_picture_that_the_processor_refuses_is_left_out_by_id():
     assert set(reps.sample_ids) == set(nbt.extract(model, data, word, **settings).sample_ids) - {"p2"}
 
 
-def test_picture_positions_of_every_family():
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_picture_positions_of_every_family(name):
     """Patching the picture's positions at layer 0 with another picture's is the same as showing that picture."""
-    for name in FAMILIES:
-        model = load(name)
-        if model.encoder_decoder or name == "mllama":
-            with pytest.raises(nbt.NbtoolkitError, match="has no image positions in its decoder's residual stream"):
-                model.image_mask(model.encode(pictures(1)))
-            continue
-        a, b = (model.extend(model.encode([p.resize((64, 64))]), [[]]) for p in pictures(2))
-        mask, seen = model.image_mask(a), []
-        with torch.inference_mode():
-            with watching(model.blocks, lambda layer, h, seen=seen: seen.append(h.clone()) if layer == 0 else None):
-                model.hf(**a)
-                wanted = model.hf(**b).logits
-            assert mask.shape == seen[0].shape[:2] and mask.any(), name
-            differs = (seen[0] != seen[1]).any(-1)  # some are learned marks of a new line, the same in every picture
-            assert not (differs & ~mask).any() and differs.sum() > 0.5 * mask.sum(), name
-            patched = seen[0].clone()
-            patched[mask] = seen[1][mask]
-            with watching(model.blocks, lambda layer, _h, patched=patched: patched if layer == 0 else None):
-                got = model.hf(**a).logits
-        if name != "qwen3-vl":  # it adds the picture again between its first blocks
-            torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5, msg=name)
+    model = load(name)
+    if model.encoder_decoder or name == "mllama":
+        with pytest.raises(nbt.NbtoolkitError, match="has no image positions in its decoder's residual stream"):
+            model.image_mask(model.encode(pictures(1)))
+        return
+    a, b = (model.extend(model.encode([p.resize((64, 64))]), [[]]) for p in pictures(2))
+    mask, seen = model.image_mask(a), []
+    with torch.inference_mode():
+        with watching(model.blocks, lambda layer, h, seen=seen: seen.append(h.clone()) if layer == 0 else None):
+            model.hf(**a)
+            wanted = model.hf(**b).logits
+        assert mask.shape == seen[0].shape[:2] and mask.any(), name
+        differs = (seen[0] != seen[1]).any(-1)  # some are learned marks of a new line, the same in every picture
+        assert not (differs & ~mask).any() and differs.sum() > 0.5 * mask.sum(), name
+        patched = seen[0].clone()
+        patched[mask] = seen[1][mask]
+        with watching(model.blocks, lambda layer, _h, patched=patched: patched if layer == 0 else None):
+            got = model.hf(**a).logits
+    if name != "qwen3-vl":  # it adds the picture again between its first blocks
+        torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5, msg=name)
