@@ -108,6 +108,12 @@ def study(model, data, scorer):
 
 
 @pytest.fixture(scope="session")
+def held(model):
+    data = nbt.load_data("toy", split="test", n=300)
+    return data, nbt.extract(model, data, "dog", progress=False)
+
+
+@pytest.fixture(scope="session")
 def photos():
     if not PHOTOS.exists():
         pytest.skip(f"no real photographs at {PHOTOS}")

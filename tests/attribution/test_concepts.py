@@ -9,7 +9,7 @@ from nbtoolkit import interventions
 from nbtoolkit.attribution import Contributions, contributions, mentions
 from nbtoolkit.metrics import c_deletion, c_insertion
 
-from .models.test_zoo import load, told
+from ..models.test_zoo import load, told
 
 
 @pytest.fixture(scope="module")

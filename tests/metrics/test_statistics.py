@@ -1,35 +1,19 @@
 """Scores with their uncertainty, and metrics on data with known values."""
 
-from collections import defaultdict
-
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
 import nbtoolkit as nbt
 from nbtoolkit.metrics import (
     Score,
     active_concepts,
-    bert_score,
-    c_deletion,
-    c_insertion,
     compare,
     hoyer,
     matched_cosines,
     specificity,
     stability,
 )
-from nbtoolkit.models import TextEncoder, load_text_encoder
-
-from .zoo.bert import tiny_bert
-
-TEXTS = [
-    "a dog on the grass",
-    "two cats near a red bus",
-    "a white cake on the table with a baby",
-    "dog, grass, white, running",
-]
 
 
 def test_mean_deviation_and_interval_of_a_score(rng):
@@ -113,75 +97,3 @@ def test_stability_of_the_same_and_of_unrelated_dictionaries(rng):
     assert np.isnan(matched_cosines(U, U[:4])).sum() == 2
     with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 runs"):
         stability([U])
-
-
-def test_deletion_and_insertion_meet_the_log_probability_of_the_model(model, reps):
-    """On the embedded model: curves start and end where they must, and fall faster than in random order."""
-    ids = [v[-1] for v in reps.source.token_ids]
-    cd = nbt.decompose(reps, nbt.SemiNMF(8, random_state=0), layer=-1)
-    Z, V, U = reps.layer(-1).astype(float), cd.activations, cd.concepts
-
-    def log_probability(states):
-        logits = torch.tensor(model.unembed(states.astype(np.float32))).double()
-        return torch.logsumexp(torch.log_softmax(logits, -1)[:, ids], -1).numpy()
-
-    own = log_probability(Z)
-    out, back = c_deletion(Z, V, U, log_probability), c_insertion(Z, V, U, log_probability)
-    np.testing.assert_allclose(out.values[:, 0], own, atol=1e-5)
-    np.testing.assert_allclose(back.values[:, -1], own, atol=1e-4)
-    np.testing.assert_allclose(out.values[:, -1], back.values[:, 0], atol=1e-4)
-    order = np.random.default_rng(0).permuted(np.tile(np.arange(8), (len(Z), 1)), axis=1)
-    assert out.area.mean < c_deletion(Z, V, U, log_probability, order).area.mean
-    with pytest.raises(nbt.NbtoolkitError, match="do not fit; expected"):
-        c_deletion(Z, V[:, :3], U, log_probability)
-
-
-def test_concepts_are_deleted_by_the_length_of_their_part_and_the_area_is_the_mean_over_steps():
-    """Parts 1 · (10, 0) and 2 · (0, 1): the first is longer, although its activation is smaller."""
-    V, U = np.array([[1.0, 2.0]]), np.array([[10.0, 0.0], [0.0, 1.0]])
-    deletion, insertion = (f(V @ U, V, U, lambda z: z.sum(1)) for f in (c_deletion, c_insertion))
-    assert deletion.values.tolist() == [[12, 2, 0]] and insertion.values.tolist() == [[0, 10, 12]]
-    assert deletion.area.values.tolist() == [(7 + 1) / 2] and insertion.area.values.tolist() == [(5 + 11) / 2]
-
-
-@pytest.fixture(scope="module")
-def encoder():
-    bert, tokenizer = tiny_bert(TEXTS * 20, 140)
-    for p in bert.parameters():
-        if p.ndim > 1:
-            p.data *= 6
-    return bert, tokenizer
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_bert_score_equals_the_reference_package(encoder):
-    reference = pytest.importorskip("bert_score.utils", reason="bert-score is not installed")
-    bert, tokenizer = encoder
-    candidates, references = ["dog, grass, running", "cat, bus", "a baby with cake", "table"], [*TEXTS[:3], "two cats"]
-    idf = defaultdict(lambda: 1.0, {tokenizer.sep_token_id: 0, tokenizer.cls_token_id: 0})
-    theirs = reference.bert_cos_score_idf(bert, references, candidates, tokenizer, idf, device="cpu", all_layers=False)[
-        :, 2
-    ]
-    ours = bert_score(candidates, [[r] for r in references], TextEncoder(bert, tokenizer))
-    np.testing.assert_allclose(ours.values, theirs.numpy(), atol=1e-5)
-    several = bert_score(candidates, [references] * 4, TextEncoder(bert, tokenizer))
-    assert (several.values >= ours.values - 1e-9).all()
-    scaled = bert_score(candidates, [[r] for r in references], TextEncoder(bert, tokenizer), baseline=0.5)
-    np.testing.assert_allclose(scaled.values, (ours.values - 0.5) / 0.5)
-
-
-def test_an_encoder_is_loaded_from_a_folder(encoder, tmp_path):
-    bert, tokenizer = encoder
-    bert.save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    loaded = load_text_encoder(tmp_path, layer=1)
-    assert loaded(["a dog"])[0][0].shape[1] == 32 and loaded(["a dog"])[0][1].tolist()[0] == 0
-    with pytest.raises(nbt.NbtoolkitError, match="layer is 7; expected one between 0 and 2"):
-        load_text_encoder(tmp_path, layer=7)
-    with pytest.raises(nbt.NbtoolkitError, match="cannot be loaded as a text encoder"):
-        load_text_encoder(tmp_path / "nowhere")
-
-
-def test_a_sample_without_references_has_no_score(encoder):
-    assert np.isnan(bert_score(["dog"], [[]], TextEncoder(*encoder)).values[0])
-    assert bert_score([""], [["dog"]], TextEncoder(*encoder)).values[0] == 0

@@ -187,7 +187,7 @@ def test_thumbnails_stand_in_for_the_data(model, study, sample):
 
 
 def test_another_model_or_prompt_is_refused(model, study):
-    from .models.test_zoo import load
+    from ..models.test_zoo import load
 
     with pytest.raises(
         nbt.NbtoolkitError,

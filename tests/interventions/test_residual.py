@@ -10,8 +10,8 @@ from nbtoolkit import interventions
 from nbtoolkit.interventions import mean_contributions
 from nbtoolkit.models.hooks import watching
 
+from ..models.test_zoo import load, pictures
 from ..zoo import FAMILIES
-from .test_zoo import load, pictures
 
 # patching one whole layer with another picture's states gives that picture's logits, unless the picture reaches the
 # blocks another way as well

@@ -15,7 +15,7 @@ from nbtoolkit.models.generation import greedy as run_greedy
 from nbtoolkit.models.hooks import watching
 from nbtoolkit.text.tokens import subtoken_variants
 
-from .test_extraction import oracle
+from .test_representations import oracle
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from nbtoolkit.extraction import ReadingOptions
 from nbtoolkit.extraction.dask_cluster import ShardTask
 from nbtoolkit.extraction.options import ReadingPlan
 
-from .vision import not_inherited
+from ..vision import not_inherited
 
 distributed = pytest.importorskip(
     "dask.distributed", reason="Dask is not installed (pip install 'nbtoolkit[distributed]')"

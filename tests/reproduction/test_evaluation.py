@@ -16,7 +16,7 @@ from nbtoolkit.reproduction import SYSTEMS, published, reproduce
 from nbtoolkit.reproduction.report import write_report
 from nbtoolkit.studies.baselines import noise_representations, random_words
 
-from .zoo.bert import tiny_bert
+from ..zoo.bert import tiny_bert
 
 
 @pytest.fixture(scope="module")

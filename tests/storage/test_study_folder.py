@@ -1,7 +1,5 @@
 """A study on disk: the round trip is the identity, damage is named, nothing good is replaced by half a file."""
 
-import dataclasses
-import importlib
 import json
 import os
 import subprocess
@@ -10,17 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA, FastICA, MiniBatchDictionaryLearning
 
 import nbtoolkit as nbt
-from nbtoolkit.storage import encoders, study_folder
+from nbtoolkit.storage import study_folder
 from nbtoolkit.storage.files import sha256
-
-
-@pytest.fixture
-def folder(study, tmp_path):
-    return study.save(tmp_path / "dog.study")
 
 
 def same(a, b):
@@ -52,19 +43,6 @@ def test_round_trip_is_the_identity(study, folder, tmp_path):
     opened = nbt.open_study(folder)
     same(study, opened)
     same(study, nbt.open_study(opened.save(tmp_path / "again.study")))
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("method", [nbt.SemiNMF(4, random_state=0), nbt.LargestNorm(4), nbt.RandomDirections(4, random_state=0), PCA(4),
-                                    KMeans(4, random_state=0, n_init=1), FastICA(4, random_state=0),
-                                    MiniBatchDictionaryLearning(4, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)],
-                         ids=lambda m: type(m).__name__)  # fmt: skip
-def test_an_opened_dictionary_encodes(study, method, tmp_path):
-    reps = study.representations
-    cd = nbt.decompose(reps, method, layer=4)
-    one = nbt.Study("dog", {4: cd}, {4: study.grounding(4)}, study.samples, reps, {}, study.source)
-    opened = nbt.open_study(one.save(tmp_path / "x.study")).dictionary(4)
-    np.testing.assert_allclose(opened.encode(reps.layer(4)), cd.activations, atol=2e-5)
 
 
 def test_opening_and_exploring_imports_no_torch(folder):
@@ -128,83 +106,12 @@ def rewrite(folder, change):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("key", ["estimator", "class"])
-@pytest.mark.parametrize(
-    "name",
-    ["os.system", "antigravity.x", "sklearn.decomposition._gone.PCA", "nbtoolkit.cli.main", "PCA", "sklearn.svm.SVC"],
-)
-def test_only_estimators_of_the_table_are_built(folder, name, key):
-    def change(about):
-        attributes = about["dictionaries"]["5"]["encoder"]["attributes"]
-        about["dictionaries"]["5"]["encoder"] = {key: name, "attributes": attributes}
-
-    rewrite(folder, change)
-    opened = nbt.open_study(folder)
-    modules = set(sys.modules)
-    with pytest.raises(nbt.errors.StudyError, match=f"names the estimator '{name}'; expected one of .*SemiNMF"):
-        opened.dictionary(5).encode(opened.representations.layer(5))
-    assert set(sys.modules) == modules  # nothing was imported to find that out
-
-
-def test_a_class_that_the_installed_version_lacks(folder, monkeypatch):
-    monkeypatch.setitem(encoders.ESTIMATORS, "sklearn.decomposition.Gone", "sklearn.decomposition")
-    rewrite(folder, lambda about: about["dictionaries"]["5"]["encoder"].update(estimator="sklearn.decomposition.Gone"))
-    opened = nbt.open_study(folder)
-    with pytest.raises(nbt.errors.StudyError, match="which the installed sklearn does not have"):
-        opened.dictionary(5).encode(opened.representations.layer(5))
-
-
-def test_an_estimator_of_another_package_is_left_out(study, tmp_path):
-    class Own(PCA):
-        """A subclass would be opened as something else than it was."""
-
-    cd = nbt.decompose(study.representations, Own(4), layer=4)
-    one = nbt.Study("dog", {4: cd}, {4: study.grounding(4)}, study.samples, study.representations)
-    opened = nbt.open_study(one.save(tmp_path / "x.study")).dictionary(4)
-    assert opened.method == "Own" and opened.encoder is None
-    with pytest.raises(nbt.NbtoolkitError, match="stored without its encoder"):
-        opened.encode(cd.concepts)
-
-
-FORMAT_1 = (
-    Path(__file__).parent / "storage" / "format_1"
-)  # written by release 0.1 (commit d81c0a0), one method per layer
-METHODS = ["SemiNMF", "PCA", "KMeans", "LargestNorm", "RandomDirections", "FastICA", "MiniBatchDictionaryLearning"]
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_format_1_stays_readable(tmp_path):
-    old = nbt.open_study(FORMAT_1)
-    assert [old.dictionary(layer).method for layer in old.layers] == METHODS and old.labels == {"1:0": "sunny"}
-    new = nbt.open_study(old.save(tmp_path / "new.study"))
-    same_but_scores = {layer: nbt.Scores() for layer in old.layers}
-    same(dataclasses.replace(old, scores=same_but_scores), dataclasses.replace(new, scores=same_but_scores))
-    assert dict(new.scores[1].values) == dict(old.scores[1].values) == {"overlap": 0.25}
-    about = json.loads((tmp_path / "new.study" / "study.json").read_text())
-    assert about["format"] == 2
-    assert about["dictionaries"]["1"]["encoder"]["estimator"] == "SemiNMF"
-    assert about["dictionaries"]["2"]["encoder"]["estimator"] == "sklearn.decomposition.PCA"
-    for opened in (old, new):
-        for layer in opened.layers:
-            cd = opened.dictionary(layer)
-            np.testing.assert_allclose(cd.encode(opened.representations.layer(layer)), cd.activations, atol=2e-5)
-
-
 def test_a_future_format_is_refused(folder):
     rewrite(folder, lambda about: about.update(format=3))
     with pytest.raises(
         nbt.errors.StudyError, match="has study format 3; this nbtoolkit reads formats 1 and 2. Update nbtoolkit"
     ):
         nbt.open_study(folder)
-
-
-def test_every_name_of_the_table_is_a_transformer_and_its_old_path_is_its_own():
-    for name, module in encoders.ESTIMATORS.items():
-        kind = getattr(importlib.import_module(module), name.rpartition(".")[2])
-        assert hasattr(kind, "transform") and encoders.public_name(object.__new__(kind)) == name
-        path = f"{kind.__module__}.{kind.__name__}"
-        assert encoders.FORMAT_1.get(path, name) == name
-    assert set(encoders.FORMAT_1.values()) == set(encoders.ESTIMATORS)
 
 
 def test_a_failing_save_leaves_the_old_study(study, folder, monkeypatch):
