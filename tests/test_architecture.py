@@ -1,5 +1,7 @@
-"""The shape of the code: short files, few public names, import contracts, a wheel that is whole, a bundle that is current."""
+"""The shape of the code: short files and functions, import contracts, tests in the package's order, a wheel that is whole, a bundle that is current."""
 
+import ast
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -9,8 +11,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-import nbtoolkit as nbt
 
 from .pins import constraints, other_releases, pins
 
@@ -30,12 +30,83 @@ def test_modules_stay_short():
     assert not too_long
 
 
-def test_public_names_are_few_and_all_resolve():
-    assert len(nbt.__all__) <= 32
-    for name in nbt.__all__:
-        assert getattr(nbt, name).__doc__, name
-    with pytest.raises(AttributeError, match="has no attribute 'explroe'"):
-        nbt.explroe  # noqa: B018
+def python_sources():
+    for path in sorted((ROOT / "nbtoolkit").rglob("*.py")):
+        yield path.relative_to(ROOT), ast.parse(path.read_text("utf-8"))
+
+
+def function_nodes(tree):
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_functions_stay_short():
+    """At most 60 lines of code, the docstring aside; a test in the front end's folder has the same rule for JavaScript."""
+    too_long = {}
+    for path, tree in python_sources():
+        for node in function_nodes(tree):
+            start = min(d.lineno for d in (*node.decorator_list, node))
+            documentation = node.body[0] if ast.get_docstring(node) else None
+            lines = node.end_lineno - start + 1
+            lines -= documentation.end_lineno - documentation.lineno + 1 if documentation else 0
+            if lines > 60:
+                too_long[f"{path}: {node.name}"] = lines
+    assert not too_long
+
+
+HEAVY = {"torch", "transformers", "datasets", "dask"}  # slow to import, or (Dask) an extra
+
+
+def imports(path, nodes):
+    """Absolute paths of the modules that import statements name."""
+    package = ".".join(path.parent.parts)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            home = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield from ((home, alias.name) for alias in node.names)
+
+
+def is_heavy(home, name, known):
+    """Whether the statement ``from home import name`` imports a heavy package, through whatever is between."""
+    if home.split(".")[0] in HEAVY:
+        return True
+    if not home.startswith("nbtoolkit"):
+        return False
+    value = getattr(importlib.import_module(home), name) if name else None
+    module = getattr(value, "__name__" if type(value) is type(ast) else "__module__", home)
+    module = module if module.startswith("nbtoolkit") else home
+    if module not in known:
+        known[module] = False  # a second visit, below, of a module that is being visited adds nothing
+        path = Path(importlib.import_module(module).__file__).relative_to(ROOT)
+        body = ast.parse((ROOT / path).read_text("utf-8")).body
+        known[module] = any(is_heavy(*wanted, known) for wanted in imports(path, body))
+    return known[module]
+
+
+def test_imports_inside_functions_keep_heavy_packages_out():
+    known, light = {}, []
+    for path, tree in python_sources():
+        for function in function_nodes(tree):
+            for wanted in imports(path, ast.walk(function)):
+                if not is_heavy(*wanted, known):
+                    light.append(f"{path}: {function.name}: {wanted}")
+    assert not light
+
+
+def test_tests_mirror_the_package():
+    """``tests/a/test_b.py`` tests ``nbtoolkit/a/b.py``; tests of a whole package or of the repository are listed."""
+    whole = {"widgets/test_front_end.py", "widgets/test_views.py", "models/test_census.py", "models/test_zoo.py"}
+    wrong = []
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        place = path.relative_to(ROOT / "tests")
+        name = place.stem.removeprefix("test_")
+        homes = (ROOT / "nbtoolkit" / place.parent / f"{name}.py", ROOT / "nbtoolkit" / place.parent / name)
+        if len(place.parts) > 1 and place.parts[0] != "browser" and place.as_posix() not in whole:
+            wrong += [] if any(home.exists() for home in homes) else [str(place)]
+    packages = {p.parent.relative_to(ROOT / "nbtoolkit") for p in (ROOT / "nbtoolkit").rglob("__init__.py")}
+    wrong += [str(p) for p in packages if len(p.parts) == 1 and not list((ROOT / "tests" / p).glob("test_*.py"))]
+    assert not wrong
 
 
 def test_import_contracts_are_kept():

@@ -69,7 +69,12 @@ DIALECT = r"taken apart|takes? apart|\bowes?\b|\bswitch(?:ed|es)? off|take[sn]? 
 
 def test_sentences_are_those_of_the_field():
     root = PACKAGE.parent
-    files = [*PACKAGE.rglob("*.py"), *PACKAGE.glob("widgets/js/src/**/*.js"), *root.glob("README.md"), *root.glob("notebooks/*.ipynb")]
+    files = [
+        *PACKAGE.rglob("*.py"),
+        *PACKAGE.glob("widgets/js/src/**/*.js"),
+        *root.glob("README.md"),
+        *root.glob("notebooks/*.ipynb"),
+    ]
     wrong = [
         f"{f.relative_to(root)}:{i} {m[0]}"
         for f in files

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NbtoolkitError
+from ..live import explore
 from ..storage.study import open_study
 from .jupyterlab import need_lab, serve
 
@@ -43,7 +44,7 @@ def demo(args: argparse.Namespace) -> int:
     if args.html is None:
         need_lab()
     _quiet()
-    from .. import explore, load_data, load_model, load_scorer
+    from .. import load_data, load_model, load_scorer
     from .. import study as make_study
 
     out = args.out or Path(f"{args.token}.study")
@@ -68,7 +69,7 @@ def study(args: argparse.Namespace) -> int:
         Parsed arguments.
     """
     _quiet()
-    from .. import explore, load_data, load_model, load_scorer
+    from .. import load_data, load_model, load_scorer
     from .. import study as make_study
 
     scorer = args.scorer or ("toy" if args.model == "toy" else None)
@@ -146,8 +147,6 @@ def export(args: argparse.Namespace) -> int:
     args
         Parsed arguments.
     """
-    from .. import explore
-
     path = explore(open_study(args.study)).to_html(args.file, max_mb=args.max_mb)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

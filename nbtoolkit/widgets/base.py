@@ -12,6 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from .._names import lazy_names
 from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.files import write_text
@@ -20,6 +21,8 @@ from .page import Snapshot, page
 
 STATIC = Path(__file__).parent / "static"
 MAX_QUERY = 200  # characters of a search
+
+__getattr__ = lazy_names(__name__, {".study_view": ["StudyView"]})[1]  # its place in release 0.1
 
 
 def asset(name: str) -> str | Path:
