@@ -1,8 +1,10 @@
 """The shape of the code: short files and functions, import contracts, tests in the package's order, a wheel that is whole, a bundle that is current."""
 
 import ast
+import configparser
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+import nbtoolkit as nbt
 
 from .pins import constraints, other_releases, pins
 
@@ -140,16 +145,34 @@ def test_the_wheel_has_weights_bundle_style_and_notebooks(tmp_path):
         assert f"nbtoolkit/{wanted}" in names, wanted
     assert any(n.endswith("share/nbtoolkit/notebooks/01_first_look.ipynb") for n in names)
     assert not any(part in n for n in names for part in ("node_modules", "tests/"))
-    assert wheel.stat().st_size < 16e6
+    assert wheel.stat().st_size < 16e6 and wheel.name.startswith(f"nbtoolkit-{nbt.__version__}-")
+    metadata = zipfile.ZipFile(wheel).read(f"nbtoolkit-{nbt.__version__}.dist-info/METADATA").decode()
+    assert "Author: nbtoolkit developers" in metadata and metadata.count("Project-URL:") == 4
+
+
+def setup_cfg():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config
+
+
+def test_the_version_has_one_place():
+    version = nbt.__version__
+    assert setup_cfg()["metadata"]["version"] == "attr: nbtoolkit.__version__"
+    assert (ROOT / "CHANGELOG.md").read_text().split("## ")[1].split()[0] == version
+    for path in ("setup.cfg", "pyproject.toml", "CITATION.cff", "README.md", "README.zh-CN.md"):
+        assert version not in (ROOT / path).read_text(), path
+
+
+def test_contributing_is_short_and_its_paths_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert len(text.splitlines()) <= 45
+    paths = {p for p in re.findall(r"`((?:nbtoolkit|tests)/[\w./]+)`", text) if "my_view" not in p}
+    assert len(paths) >= 5 and not [p for p in paths if not (ROOT / p).exists()]
 
 
 def test_environment_pins_what_setup_cfg_admits():
-    import configparser
-
-    from packaging.requirements import Requirement
-
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
+    config = setup_cfg()
     wanted = [Requirement(line) for line in config["options"]["install_requires"].split("\n") if line.strip()]
     for requirement in wanted:
         assert requirement.specifier.contains(pins()[requirement.name]), requirement
