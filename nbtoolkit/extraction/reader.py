@@ -161,7 +161,7 @@ class Reader:
             return f"{text!r} ends with the token, which has no state of its own there"
         if self.plan.options.captions == "given":
             return f"the token is not a sub-token sequence of {text!r}"
-        return f"the model said {text!r}"
+        return f"the token is not in the response {text!r}"
 
     def _to_host(self, states: Any, ids: Sequence[str]) -> np.ndarray:
         """Copy (n_layers, n, d_model) to the host at once, as (n, n_layers, d_model); refuse overflow."""

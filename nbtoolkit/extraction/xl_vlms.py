@@ -96,7 +96,7 @@ def read_xl_vlms(
         layers=tuple(modules),
         n_layers=n_layers or max(modules),
         source=source,
-        skipped={images[i]: f"the model said {captions[i]!r}" for i in range(n) if not mask[i]},
+        skipped={images[i]: f"the token is not in the response {captions[i]!r}" for i in range(n) if not mask[i]},
     )
 
 

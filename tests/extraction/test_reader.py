@@ -282,7 +282,7 @@ def test_captions_that_are_empty_never_end_or_lack_the_token(model, data, whole)
     with pytest.raises(nbt.NbtoolkitError, match="The model never says 'dog'"):
         nbt.extract(other, few, "dog", progress=False)
     other.hf.generation_config.suppress_tokens = [i for i in range(len(model.tokenizer)) if i != end]
-    with pytest.raises(nbt.NbtoolkitError, match="for example, the model said ''"):
+    with pytest.raises(nbt.NbtoolkitError, match="for example, the token is not in the response ''"):
         nbt.extract(other, few, "dog", progress=False)
 
 

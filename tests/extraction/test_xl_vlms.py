@@ -29,7 +29,7 @@ def test_features_become_representations(tmp_path):
     reps = nbt.read_xl_vlms(saved(tmp_path, content), "dog", model="llava-hf/llava-1.5-7b-hf")
     assert reps.layers == (31, 32) and reps.n_layers == 32 and reps.states.dtype == np.float32
     assert reps.sample_ids == tuple(f"val2014/{i}.jpg" for i in (0, 1, 3, 4, 5)) and reps.captions[2] == "a dog 3"
-    assert dict(reps.skipped) == {"val2014/2.jpg": "the model said 'a dog 2'"}
+    assert dict(reps.skipped) == {"val2014/2.jpg": "the token is not in the response 'a dog 2'"}
     np.testing.assert_array_equal(reps.layer(-1)[2], content["hidden_states"][3][BLOCKS[1]].float().numpy()[0, 0])
     assert nbt.decompose(reps, PCA(3), layer=-1).concepts.shape == (3, 8)
 
