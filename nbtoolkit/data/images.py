@@ -48,7 +48,7 @@ def read_image(cell: Any) -> Image.Image:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return image.convert("RGB")
-    except Exception as error:  # PIL raises many types for damaged files; the caller reports the sample by id
+    except Exception as error:  # PIL raises many types for damaged files; extraction.image_batches reports the sample
         raise DataError(f"The image cannot be read ({type(error).__name__}: {error}).") from error
 
 

@@ -1,6 +1,6 @@
 """Alternating minimisation for Semi-NMF: basis, starting points, accelerated iterations, passes in the full space.
 
-Notation as in ``solvers``; P (n, r) has the rows in a basis of r directions, in memory.
+Notation as in ``updates``; P (n, r) has the rows in a basis of r directions, in memory.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from sklearn.cluster import kmeans_plusplus
 from sklearn.utils.extmath import row_norms
 
 from .blocks import Blocks
-from .solvers import coordinate_descent, objective_from_products, update_concepts
+from .updates import coordinate_descent, objective_from_products, update_concepts
 
 Array = np.ndarray
 _BASIS_ROWS = 2048  # rows from which the basis is computed

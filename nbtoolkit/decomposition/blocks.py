@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .exact import MAX_SEPARATE_ROWS
+from .activations import MAX_SEPARATE_ROWS
 
 Array = np.ndarray
 BLOCK_ROWS = 512  # of 4,096 columns they stay in the cache between two products

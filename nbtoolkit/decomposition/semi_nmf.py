@@ -18,12 +18,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from .activations import ExactEncoder
 from .alternating import alternate, full_space_pass, initial_activations, leading_basis
 from .base import Dictionary
 from .blocks import Blocks, is_small_and_valid
-from .exact import ExactEncoder
-from .solvers import objective_from_products, update_concepts
 from .starts import Starts
+from .updates import objective_from_products, update_concepts
 
 Array = np.ndarray
 _FULL_SPACE_PASSES = 2  # at most, after the iterations in the basis

@@ -1,6 +1,6 @@
 """Several starting points for Semi-NMF, whose objective has many local minima: the lowest end wins.
 
-Notation as in ``solvers``; P (n, r) has the rows in a basis of r directions, in memory.
+Notation as in ``updates``; P (n, r) has the rows in a basis of r directions, in memory.
 """
 
 from __future__ import annotations

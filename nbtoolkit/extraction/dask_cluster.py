@@ -20,7 +20,7 @@ from ..errors import Cancelled, ModelError, NbtoolkitError
 from ..models.adapter import Model
 from ..models.loading import load_model
 from ..storage.provenance import weights
-from .batches import CANCELLED
+from .image_batches import CANCELLED
 from .options import ReadingPlan
 from .reader import Reader
 from .shards import ShardStore

@@ -16,7 +16,7 @@ from ..models.hooks import LastPosition
 from ..models.responses import until_end
 from ..text.tokens import find_tokens, tokenize_response
 from ..text.words import contains
-from .batches import Batch, batches, prepare
+from .image_batches import Batch, batches, prepare
 from .options import ReadingPlan
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 
 from ..errors import StudyError
 from ..types import ConceptDictionary, Grounding, Representations, Scores, Source
-from .encoders import dump_encoder, load_encoder
+from .estimators import dump_encoder, load_encoder
 from .files import map_stacked, new_folder, plain, sha256, write_json, write_stacked, write_table, write_tensors
 
 FORMAT = 2  # 1 named an estimator by the module it lived in; it stays readable

@@ -24,7 +24,7 @@ from ..metrics.heldout import top_words_clip_score
 from ..models.adapter import Model
 from ..models.scorers import Scorer
 from ..progress import bar
-from ..storage.encoders import public_name
+from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Representations, resolve_layers

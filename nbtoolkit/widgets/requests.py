@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
-from . import messages
+from . import payloads
 from .channel import Job, Operations, Reply
 
 MAX_BYTES = 2_000_000  # of activations in one message
@@ -45,18 +45,18 @@ class StudyRequests:
         return {} if self._session is None else {name: self._live(name) for name in self._session.operations}
 
     def _thumbs(self, rows: list[int]) -> Reply:
-        return messages.thumbs(self._view._study.samples, rows)
+        return payloads.thumbs(self._view._study.samples, rows)
 
     def _sample(self, row: int) -> Reply:
         sample = self._view._study.samples[row]
-        return messages.sample_facts(sample), [sample.image]
+        return payloads.sample_facts(sample), [sample.image]
 
     def _activations(self, layer: int, start: int = 0) -> Reply:
         cd = self._view._study.dictionary(layer)
-        return messages.activations(cd, start, max(1, MAX_BYTES // (4 * cd.n_concepts)))
+        return payloads.activations(cd, start, max(1, MAX_BYTES // (4 * cd.n_concepts)))
 
     def _layer(self, layer: int) -> Reply:
-        return messages.one_layer(self._view._study, layer), []
+        return payloads.one_layer(self._view._study, layer), []
 
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []
@@ -94,7 +94,7 @@ class StudyRequests:
             raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
         study = self._view._study
         out: dict[str, dict[str, Any]] = {name: {} for name in PER_EXEMPLAR}
-        targets = [(layer, row) for layer in layers for row in messages.exemplar_rows(study, layer)]
+        targets = [(layer, row) for layer in layers for row in payloads.exemplar_rows(study, layer)]
         with bar(progress, len(targets), "exemplars") as report:
             for done, (layer, row) in enumerate(targets):
                 with contextlib.suppress(NothingFoundError):

@@ -15,7 +15,7 @@ import traitlets
 from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
-from . import messages
+from . import payloads
 from .base import View, state_trait
 from .page import still
 from .requests import StudyRequests
@@ -71,7 +71,7 @@ class StudyView(View):
 
     def _opening(self) -> dict[str, Any]:
         """The data that the view opens with."""
-        return messages.outline(self._study) | {
+        return payloads.outline(self._study) | {
             "live": None if self._session is None else self._session.facts,
             "locale": options.locale,
         }
@@ -198,9 +198,9 @@ class StudyView(View):
         pathlib.Path
             The file.
         """
-        meta = self._opening() | messages.content(self._study) | {"live": None}
+        meta = self._opening() | payloads.content(self._study) | {"live": None}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
-        data = messages.embedded(self._study, max_mb)
+        data = payloads.embedded(self._study, max_mb)
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)
@@ -215,7 +215,7 @@ class StudyView(View):
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         study, layer = self.study, self.layer
         g, rows = study.grounding(layer), []
-        order = np.argsort(-messages.energy(study.dictionary(layer)), kind="stable")
+        order = np.argsort(-payloads.energy(study.dictionary(layer)), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
             label = study.labels.get(f"{layer}:{k}", "")
             words = " · ".join([*([label] if label else []), *g.words[k][:5]])

@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import nbtoolkit as nbt
-from nbtoolkit.decomposition.exact import exact_activations
-from nbtoolkit.decomposition.solvers import objective
+from nbtoolkit.decomposition.activations import exact_activations
+from nbtoolkit.decomposition.updates import objective
 
 PEER = {"positive_code": True, "fit_algorithm": "cd", "transform_algorithm": "lasso_cd", "random_state": 0}
 OURS = {"alpha": 1.0, "convention": "sklearn"}

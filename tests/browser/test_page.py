@@ -48,7 +48,7 @@ def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, st
     page.keyboard.press("Home")
     assert state(page, "layer") == 1
     first = study.grounding(1).words[
-        max(range(8), key=lambda k: nbt.widgets.messages.content(study)["concepts"]["1"][k]["share"])
+        max(range(8), key=lambda k: nbt.widgets.payloads.content(study)["concepts"]["1"][k]["share"])
     ]
     assert page.locator(".nbt-card").first.locator(".nbt-words").inner_text().split()[0] == (
         first[0] if first else "(no"

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nbtoolkit as nbt
-from nbtoolkit.decomposition.exact import ExactEncoder, block_active_set, exact_activations
-from nbtoolkit.decomposition.solvers import coordinate_descent, objective, update_concepts
+from nbtoolkit.decomposition.activations import ExactEncoder, block_active_set, exact_activations
+from nbtoolkit.decomposition.updates import coordinate_descent, objective, update_concepts
 
 METHODS = [nbt.SemiNMF(6, random_state=0), nbt.LargestNorm(6), nbt.RandomDirections(6, random_state=0), PCA(6), KMeans(6, random_state=0, n_init=1),
            FastICA(6, random_state=0, max_iter=2000, tol=1e-3),

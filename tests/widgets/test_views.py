@@ -12,7 +12,7 @@ from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.errors import NothingFoundError
-from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, messages, thumbnails
+from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, payloads, thumbnails
 
 VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
 
@@ -90,10 +90,10 @@ def test_near_duplicates_name_each_other(study):
     U[3] = 2 * U[1]
     twin = nbt.ConceptDictionary(U, cd.activations, cd.sample_ids, 4, cd.method)
     g = nbt.Grounding(study.grounding(4).words, [[s.id] for s in study.samples[:8]])
-    found = messages._twins(twin, g)
+    found = payloads._twins(twin, g)
     assert found[1] == 3 and found[3] == 1
     same = nbt.Grounding(g.words, [*g.exemplars[:7], g.exemplars[0]])
-    assert messages._twins(
+    assert payloads._twins(
         nbt.ConceptDictionary(np.eye(8, 128), cd.activations, cd.sample_ids, 4, cd.method), same
     ) == [
         7,
@@ -181,7 +181,7 @@ def test_a_view_opens_with_a_small_message_and_the_rest_is_asked_for(study):
     assert len(json.dumps(w._meta)) < 10_000
     assert ask(w, "ids")[0]["data"]["ids"] == [s.id for s in study.samples]
     content, _ = ask(w, "layer", layer=4)
-    assert content["data"]["concepts"] == messages.content(study)["concepts"]["4"]
+    assert content["data"]["concepts"] == payloads.content(study)["concepts"]["4"]
     shown = {i for group in study.grounding(4).exemplars for i in group}
     assert {study.samples[int(i)].id: c for i, c in content["data"]["captions"].items()} == {
         s.id: s.caption for s in study.samples if s.id in shown
@@ -418,7 +418,7 @@ def test_a_failing_request_is_answered_with_its_error(study, caplog):
 
 
 def test_description_matches_the_study(study):
-    meta = messages.outline(study) | messages.content(study)
+    meta = payloads.outline(study) | payloads.content(study)
     for layer in study.layers:
         shares = [c["share"] for c in meta["concepts"][str(layer)]]
         assert sum(shares) == pytest.approx(1, abs=2e-3)
@@ -426,7 +426,7 @@ def test_description_matches_the_study(study):
             assert concept["words"] == study.grounding(layer).words[k]
             assert [study.samples[i].id for i in concept["exemplars"]] == study.grounding(layer).exemplars[k]
             V = study.dictionary(layer).activations
-            counts = np.histogram(V[:, k][V[:, k] > 0], bins=messages.N_BINS, range=(0, V.max()))[0]
+            counts = np.histogram(V[:, k][V[:, k] > 0], bins=payloads.N_BINS, range=(0, V.max()))[0]
             assert np.abs(np.subtract(concept["histogram"], counts)).sum() <= 2  # one may lie on an edge
             assert sum(concept["histogram"]) == (V[:, k] > 0).sum()
     assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error", "overlap", "active"]
@@ -487,14 +487,14 @@ def test_the_page_is_self_contained_and_replaced_whole(study, tmp_path, monkeypa
     path = nbt.explore(study).to_html(tmp_path / "dog.html")
     text = path.read_text()
     assert not re.search(r'(src|href)="?https?:', text) and "default-src" in text
-    monkeypatch.setattr("nbtoolkit.widgets.study_view.messages.embedded", lambda *_: 1 / 0)
+    monkeypatch.setattr("nbtoolkit.widgets.study_view.payloads.embedded", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         nbt.explore(study).to_html(path)
     assert path.read_text() == text
 
 
 def test_the_picture_budget_keeps_exemplars(study):
-    data = messages.embedded(study, max_mb=0)
+    data = payloads.embedded(study, max_mb=0)
     row = {s.id: i for i, s in enumerate(study.samples)}
     shown = {str(row[i]) for layer in study.layers for group in study.grounding(layer).exemplars for i in group}
     assert set(data["images"]) == shown and data["left_out"] == len(study.samples) - len(shown)

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Shapes that cross the border to Python (nbtoolkit/widgets/messages.py).
+ * Shapes that cross the border to Python (nbtoolkit/widgets/payloads.py).
  *
  * @typedef {object} Concept
  * @property {string[]} words

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, FastICA, MiniBatchDictionaryLearning
 
 import nbtoolkit as nbt
-from nbtoolkit.storage import encoders
+from nbtoolkit.storage import estimators
 
 from .test_study_folder import rewrite, same
 
@@ -49,7 +49,7 @@ def test_only_estimators_of_the_table_are_built(folder, name, key):
 
 
 def test_a_class_that_the_installed_version_lacks(folder, monkeypatch):
-    monkeypatch.setitem(encoders.ESTIMATORS, "sklearn.decomposition.Gone", "sklearn.decomposition")
+    monkeypatch.setitem(estimators.ESTIMATORS, "sklearn.decomposition.Gone", "sklearn.decomposition")
     rewrite(folder, lambda about: about["dictionaries"]["5"]["encoder"].update(estimator="sklearn.decomposition.Gone"))
     opened = nbt.open_study(folder)
     with pytest.raises(nbt.errors.StudyError, match="which the installed sklearn does not have"):
@@ -93,9 +93,9 @@ def test_format_1_stays_readable(tmp_path):
 
 
 def test_every_name_of_the_table_is_a_transformer_and_its_old_path_is_its_own():
-    for name, module in encoders.ESTIMATORS.items():
+    for name, module in estimators.ESTIMATORS.items():
         kind = getattr(importlib.import_module(module), name.rpartition(".")[2])
-        assert hasattr(kind, "transform") and encoders.public_name(object.__new__(kind)) == name
+        assert hasattr(kind, "transform") and estimators.public_name(object.__new__(kind)) == name
         path = f"{kind.__module__}.{kind.__name__}"
-        assert encoders.FORMAT_1.get(path, name) == name
-    assert set(encoders.FORMAT_1.values()) == set(encoders.ESTIMATORS)
+        assert estimators.FORMAT_1.get(path, name) == name
+    assert set(estimators.FORMAT_1.values()) == set(estimators.ESTIMATORS)

@@ -1,4 +1,4 @@
-"""Batches of images for a model: decoded and preprocessed in a thread, one batch ahead of the model."""
+"""Batches of images for a model: decoded in a thread, one batch ahead; an image that cannot be read is left out, with the reason."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Exact activations for a fixed dictionary: min_{v ≥ 0} ‖x − vU‖² + λ‖v‖₁ for every row x.
 
 With G = UUᵀ = LLᵀ and h = Ux − λ/2 this is the non-negative least squares problem ‖Lᵀv − L⁻¹h‖². Notation as in
-``solvers``; H (n, K) has the h of each row.
+``updates``; H (n, K) has the h of each row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from scipy.linalg import cho_factor
 from scipy.linalg.lapack import dtrtrs
 from scipy.optimize import nnls
 
-from .solvers import coordinate_descent
+from .updates import coordinate_descent
 
 Array = np.ndarray
 MAX_SEPARATE_ROWS = 16  # up to which rows are solved one by one
