@@ -11,7 +11,6 @@ import time
 
 import pytest
 import torch
-from nbtoolkit.tokens import contains
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional as F
 from transformers import (
@@ -27,6 +26,7 @@ from transformers import (
 import nbtoolkit as nbt
 from nbtoolkit.cli import main
 from nbtoolkit.data import read_image, vocabulary
+from nbtoolkit.text.words import contains
 
 pytestmark = pytest.mark.slow
 WORDS = ("man", "train", "cake")

@@ -123,7 +123,7 @@ def local(
 
     Examples
     --------
-    >>> from nbtoolkit.interpretation import Interpretation, Part
+    >>> from nbtoolkit.attribution import Interpretation, Part
     >>> one = Interpretation("a", "a dog", (Part(0, 2.0, 1.0, ("sun",), ()),), 0.2)
     >>> len(local([one], [Image.new("RGB", (8, 8))], {}).axes) > 2
     True

@@ -33,7 +33,7 @@ class DictionaryComparison(View):
     layers
         The layer of each; the last one if None.
     measure
-        ``"cosine"``, ``"activation"`` or ``"auto"``; see :func:`nbtoolkit.comparison.compare_dictionaries`.
+        ``"cosine"``, ``"activation"`` or ``"auto"``; see :func:`nbtoolkit.metrics.compare_dictionaries`.
     names
         Titles of the two.
     **state

@@ -2,7 +2,7 @@
 
 CPU seconds of the process (one torch thread), medians of at least five; memory is anonymous memory above what was there
 before, sampled. Not a test: machines are shared and noisy. The model is random: LLaVA, hidden 512, 8 layers, 196
-picture tokens, 20 new tokens.
+image tokens, 20 new tokens.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import transformers as hf
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from nbtoolkit.reading import Reader, Settings
-
 import nbtoolkit as nbt
 from nbtoolkit.data import captioned, raw_images, read_image
+from nbtoolkit.extraction.options import ReadingOptions, ReadingPlan
+from nbtoolkit.extraction.reader import Reader
 from nbtoolkit.models.adapter import Model
 from tests.zoo.parts import END, WORDS, Zoo, template
 
@@ -78,9 +78,10 @@ def pictures(n: int) -> datasets.Dataset:
     return captioned(nbt.toy.scenes(n)).map(lambda _: {"captions": ["dog"]}, keep_in_memory=True)
 
 
-def settings(model: Model, **more) -> Settings:
-    return Settings(("dog",), ((int(model.tokenizer.convert_tokens_to_ids("dog")),),), tuple(range(model.n_layers + 1)), max_new_tokens=NEW,
-                    stop_early=False, **more)  # fmt: skip
+def plan(model: Model, size: int) -> ReadingPlan:
+    ids = ((int(model.tokenizer.convert_tokens_to_ids("dog")),),)
+    options = ReadingOptions(max_new_tokens=NEW, stop_early=False, batch_size=size)
+    return ReadingPlan(("dog",), ids, tuple(range(model.n_layers + 1)), options)
 
 
 def cpu(run) -> float:
@@ -100,7 +101,7 @@ def in_turn(*arms) -> list[float]:
 def peer(model: Model, data, kept: list) -> None:
     """One sample at a time, every hidden state kept on the CPU."""
     for k in range(len(data)):
-        inputs = model.encode([read_image(data[k]["image"])])
+        inputs = model.inputs([read_image(data[k]["image"])])
         with torch.inference_mode():
             out = model.hf.generate(
                 **inputs, max_new_tokens=NEW, do_sample=False, output_hidden_states=True, return_dict_in_generate=True
@@ -121,19 +122,19 @@ def cost() -> None:
     def bare() -> None:
         with torch.inference_mode():
             model.hf.generate(
-                **model.encode([read_image(data[k]["image"]) for k in range(16)]),
+                **model.inputs([read_image(data[k]["image"]) for k in range(16)]),
                 max_new_tokens=NEW,
                 do_sample=False,
                 num_beams=1,
             )
 
-    reader = Reader(model, data, settings(model), 16)
+    reader = Reader(model, data, plan(model, 16))
     generate, extract, one = in_turn(bare, lambda: reader.shard(range(16)), lambda: peer(model, data, []))
     print(
         f"batch of {len(batch)}: generate {generate:.2f} s, extract all {model.n_layers + 1} layers {extract:.2f} s: ratio {extract / generate:.3f}"
     )
     print(
-        f"one at a time with output_hidden_states: {one:.2f} s: extraction is {one / extract:.2f} times faster a sample"
+        f"one at a time with output_hidden_states: {one:.2f} s: extraction is {one / extract:.2f} times faster per sample"
     )
 
 
@@ -170,11 +171,11 @@ def memory_child(way: str) -> None:
 
     def bare(rows) -> None:
         for start in rows[::size]:
-            batch = model.encode([read_image(data[k]["image"]) for k in rows[rows.index(start) :][:size]])
+            batch = model.inputs([read_image(data[k]["image"]) for k in rows[rows.index(start) :][:size]])
             with torch.inference_mode():
                 kept.append(model.hf.generate(**batch, max_new_tokens=NEW, do_sample=False, num_beams=1))
 
-    reader = Reader(model, data, settings(model), size)
+    reader = Reader(model, data, plan(model, size))
     run = {
         "peer": lambda rows: peer(model, data.select(rows), kept),
         "bare": bare,

@@ -10,10 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from nbtoolkit.report import write_report
-
 import nbtoolkit as nbt
 from nbtoolkit.reproduction import reproduce
+from nbtoolkit.reproduction.report import write_report
 
 TOKENS = ["dog", "cat", "bear", "baby", "bus", "train", "car", "cake"]
 STAGES = {"reading": "extraction", "samples": "dictionaries, words, scores, tests, panels", "layers": "sweep over layers",

@@ -4,9 +4,9 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from nbtoolkit.tokens import contains
 
 import nbtoolkit as nbt
+from nbtoolkit.text.words import contains
 
 
 def oracle(model, image, token, later=0):

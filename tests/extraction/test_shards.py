@@ -196,7 +196,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     code = """
         import numpy as np
         from nbtoolkit.extraction.reader import Rows
-        from nbtoolkit.shards import ShardStore
+        from nbtoolkit.extraction.shards import ShardStore
         n = int(sys.argv[2])
         store = ShardStore(sys.argv[1], {"n": n}, range(33))
         rows = []

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from nbtoolkit.effects import Effect, effect, layer_effects, word_difference
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import mentions
 from nbtoolkit.interventions import ablate, mean_contributions
+from nbtoolkit.interventions.effects import Effect, effect, layer_effects, word_difference
 
 
 @pytest.fixture(scope="module")

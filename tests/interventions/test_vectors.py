@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from nbtoolkit.shift import concept_pair, difference_of_means, t_overlap
 
 import nbtoolkit as nbt
+from nbtoolkit.interventions.vectors import concept_pair, difference_of_means
+from nbtoolkit.metrics.shift import t_overlap
 
 from ..metrics.test_shift import two_models
 

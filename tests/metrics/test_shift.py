@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nbtoolkit.shift import concept_shift
 
 import nbtoolkit as nbt
+from nbtoolkit.metrics.shift import concept_shift
 
 
 def two_models(rng, move, n=60, d=12, k=3):

@@ -7,12 +7,12 @@ import matplotlib
 import numpy as np
 import pandas
 import pytest
-from nbtoolkit.example import noise_study
-from nbtoolkit.interpretation import Interpretation, Part
 from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit import plots
+from nbtoolkit.attribution import Interpretation, Part
+from nbtoolkit.storage.example import noise_study
 
 
 def texts(figure):
