@@ -1,4 +1,4 @@
-"""What does this multimodal model mean by this word? Concept-based interpretability in a notebook.
+"""Why does this multimodal model say this word? Interpretability of vision-language models in a notebook.
 
     model → extract → decompose → ground → study → explore
 

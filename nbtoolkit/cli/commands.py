@@ -48,7 +48,7 @@ def demo(args: argparse.Namespace) -> int:
     from .. import study as make_study
 
     out = args.out or Path(f"{args.token}.study")
-    print(f"Drawing scenes of the embedded world and asking its small LLaVA about {args.token!r} …", flush=True)
+    print(f"Rendering scenes of the embedded world; its small LLaVA captions those with {args.token!r} …", flush=True)
     method = _method("SemiNMF", args.n_concepts)
     result = make_study(load_model("toy"), load_data("toy"), args.token, method=method, scorer=load_scorer("toy"))
     result.save(out)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from . import commands
 
 TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
@@ -13,7 +14,8 @@ TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
 
 def make_parser() -> argparse.ArgumentParser:
     """Parser of the command line; ``args.run`` is the command's function."""
-    parser = argparse.ArgumentParser(prog="nbtoolkit", description="What does this multimodal model mean by this word?")
+    parser = argparse.ArgumentParser(prog="nbtoolkit", description="Why does this multimodal model say this word?")
+    parser.add_argument("--version", action="version", version=f"nbtoolkit {__version__}")
     group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (_demo, _study, _reproduce, _export, _doctor):
         add(group)

@@ -118,7 +118,7 @@ def extract(
         versions=versions(),
     )
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
-    with bar(progress, len(candidates), f"reading {token!r}") as advance:
+    with bar(progress, len(candidates), f"extracting {token!r}") as advance:
         reader = Reader(model, raw, plan, cancel)
         if engine is None and out is None:
             rows = _in_memory(reader, shards, advance)

@@ -108,6 +108,12 @@ def test_unknown_commands_exit_with_2():
     assert stop.value.code == 2
 
 
+def test_the_version_is_printed(capsys):
+    with pytest.raises(SystemExit, match="^0$"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"nbtoolkit {nbt.__version__}\n"
+
+
 def test_doctor(capsys):
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
