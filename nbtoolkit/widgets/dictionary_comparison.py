@@ -33,7 +33,7 @@ class DictionaryComparison(View):
     layers
         The layer of each; the last one if None.
     measure
-        ``"cosine"``, ``"activation"`` or ``"auto"``; see :func:`nbtoolkit.comparison.compare_dictionaries`.
+        ``"cosine"``, ``"activation"`` or ``"auto"``; see :func:`nbtoolkit.metrics.matching.compare_dictionaries`.
     names
         Titles of the two.
     **state
@@ -125,7 +125,8 @@ class DictionaryComparison(View):
             for k, (words, exemplars) in enumerate(zip(g.words, g.exemplars, strict=True))
         ]
         title = names[i] if names else f"“{study.token}”, layer {layer}, {cd.method}"
-        return {"title": title, "model": messages.short(study.source.model), "concepts": concepts}
+        facts = None if names else [study.token, layer, cd.method]  # of the title, which a page may show in another language
+        return {"title": title, "facts": facts, "model": messages.short(study.source.model), "concepts": concepts}
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: traitlets.Bunch) -> list[int | None]:
