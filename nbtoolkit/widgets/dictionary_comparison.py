@@ -14,7 +14,7 @@ from ..errors import NbtoolkitError
 from ..metrics.matching import compare_dictionaries
 from ..options import options
 from ..storage.study import Study
-from . import messages
+from . import arguments, messages
 from .base import View, state_trait
 from .channel import Reply
 from .page import still
@@ -125,7 +125,9 @@ class DictionaryComparison(View):
             for k, (words, exemplars) in enumerate(zip(g.words, g.exemplars, strict=True))
         ]
         title = names[i] if names else f"“{study.token}”, layer {layer}, {cd.method}"
-        facts = None if names else [study.token, layer, cd.method]  # of the title, which a page may show in another language
+        facts = (
+            None if names else [study.token, layer, cd.method]
+        )  # of the title, which a page may show in another language
         return {"title": title, "facts": facts, "model": messages.short(study.source.model), "concepts": concepts}
 
     @traitlets.validate("pair")
@@ -147,7 +149,7 @@ class DictionaryComparison(View):
         return float(proposal["value"])
 
     def _thumbs(self, rows: list[int]) -> Reply:
-        return messages.thumbs(self._samples, rows)
+        return messages.thumbs(self._samples, arguments.rows("row", rows, len(self._samples)))
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one self-contained page, interactive without a kernel or network.
