@@ -52,7 +52,7 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
         ``activations`` before and after, (2, n_concepts).
     """
     cd = session.study.dictionary(at)
-    rules = edit_rules.checked(list(edits), session.study, session.model.n_heads)
+    rules = edit_rules.checked(edits, session.study, session.model.n_heads)
 
     @contextlib.contextmanager
     def edited() -> Iterator[None]:
@@ -122,6 +122,8 @@ def layer_effects(
     Cancelled
         The event was set.
     """
+    if len(samples) > len(session.study.samples):
+        raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {len(session.study.samples)}.")
     change, null, rows = [], [], []
     for done, sample in enumerate(samples):
         if cancel is not None and cancel.is_set():

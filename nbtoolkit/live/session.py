@@ -21,6 +21,7 @@ from ..storage.study import Study
 from ..targets import Targets, mentions
 from ..text.words import split_at_token
 from ..types import ConceptDictionary
+from ..widgets import arguments
 from .registry import OPERATIONS, Operation
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
@@ -128,6 +129,7 @@ class Session:
         if name not in self.operations:
             raise NbtoolkitError(f"There is no operation {name!r}; expected one of {', '.join(self.operations)}.")
         operation = self.operations[name]
+        question = arguments.checked(name, operation, question, ("session", "progress", "cancel"))
         accepted = inspect.signature(operation).parameters
         control = {k: v for k, v in {"progress": progress, "cancel": cancel}.items() if k in accepted}
         return operation(self, **question, **control)

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ..errors import NbtoolkitError
+from . import arguments
+
 log = logging.getLogger(__name__)
 
 Reply = tuple[dict[str, Any], list[bytes]]
 Operations = dict[str, Callable[..., Reply]]
 EVERY = 0.1  # seconds between two progress messages
+MAX_ERROR = 1000  # characters: a message may quote what the page sent
 
 
 class Job:
@@ -59,9 +63,12 @@ class Channel:
         self._send, self._quick, self._slow = send, quick, slow
         self._jobs: dict[int, Job] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
 
     def receive(self, _widget: Any, message: dict[str, Any], buffers: Any) -> None:
         """Handle a message of the page: a request, or ``{"kind": "cancel", "id"}``; any other is a sign of life.
+
+        A request gets one reply, whatever it holds; a wrong one gets the reason as its ``error``.
 
         Parameters
         ----------
@@ -70,36 +77,63 @@ class Channel:
         buffers
             With an image of the reader: its bytes.
         """
-        kind, number = message.get("kind"), int(message.get("id", 0))
-        if kind == "cancel" and number in self._jobs:
-            self._jobs[number].cancel.set()
-        if kind != "request":
+        if not isinstance(message, dict):
             return
-        name, args = str(message.get("op")), dict(message.get("args", {}))
-        if buffers:
-            args["image"] = bytes(buffers[0])
-        if name in self._slow:
-            job = Job(lambda done, total: self._send({"kind": "progress", "id": number, "done": done, "total": total}))
-            self._jobs[number] = job
-            self._pool = self._pool or ThreadPoolExecutor(1, "nbtoolkit-view")
-            self._pool.submit(self._reply, number, name, lambda: self._slow[name](job, **args))
-        else:
-            self._reply(number, name, lambda: self._quick[name](**args))
+        number = message.get("id")
+        if isinstance(number, bool) or not isinstance(number, int):
+            number = None  # its reply has no addressee
+        if message.get("kind") == "cancel" and number in self._jobs:
+            self._jobs[number].cancel.set()
+        if message.get("kind") == "request":
+            try:
+                self._start(*self._checked(message, number, buffers))
+            except NbtoolkitError as error:
+                self._fail(number, error)
 
     def close(self) -> None:
         """Cancel what runs, and accept nothing more."""
-        for job in self._jobs.values():
+        self._closed = True
+        for job in [*self._jobs.values()]:
             job.cancel.set()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _checked(self, message: dict[str, Any], number: int | None, buffers: Any) -> tuple[int, str, dict[str, Any]]:
+        """Number, name and arguments of a request."""
+        name, args = message.get("op"), message.get("args", {})
+        names = [*self._quick, *self._slow]
+        if number is None:
+            raise NbtoolkitError(f"id of a request is of type {type(message.get('id')).__name__}; expected an integer.")
+        if self._closed:
+            raise NbtoolkitError("The view is closed. Run the cell again.")
+        if number in self._jobs:
+            raise NbtoolkitError(f"id is {number}; expected one that no running request has.")
+        if not isinstance(name, str) or name not in names:
+            given = repr(name[:80]) if isinstance(name, str) else f"of type {type(name).__name__}"
+            raise NbtoolkitError(f"op is {given}; expected one of {', '.join(names)}.")
+        function = self._quick.get(name) or self._slow[name]
+        if buffers and isinstance(args, dict):
+            args = args | {"image": bytes(buffers[0])}
+        return number, name, arguments.checked(name, function, args, ("job",))
+
+    def _start(self, number: int, name: str, args: dict[str, Any]) -> None:
+        if name in self._quick:
+            self._reply(number, name, lambda: self._quick[name](**args))
+            return
+        job = Job(lambda done, total: self._send({"kind": "progress", "id": number, "done": done, "total": total}))
+        self._jobs[number] = job
+        self._pool = self._pool or ThreadPoolExecutor(1, "nbtoolkit-view")
+        self._pool.submit(self._reply, number, name, lambda: self._slow[name](job, **args))
+
     def _reply(self, number: int, name: str, work: Callable[[], Reply]) -> None:
         try:
             data, buffers = work()
+            self._send({"kind": "reply", "id": number, "data": data}, buffers)
         except Exception as error:  # shown in the page: an exception in a callback is otherwise silent
             log.exception("request %r failed", name)
-            self._send({"kind": "reply", "id": number, "error": f"{type(error).__name__}: {error}"})
-        else:
-            self._send({"kind": "reply", "id": number, "data": data}, buffers)
+            self._fail(number, error)
         finally:
             self._jobs.pop(number, None)
+
+    def _fail(self, number: int | None, error: Exception) -> None:
+        self._send({"kind": "reply", "id": number, "error": f"{type(error).__name__}: {error}"[:MAX_ERROR]})

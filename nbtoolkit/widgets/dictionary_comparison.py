@@ -14,7 +14,7 @@ from ..errors import NbtoolkitError
 from ..metrics.matching import compare_dictionaries
 from ..options import options
 from ..storage.study import Study
-from . import payloads
+from . import arguments, payloads
 from .base import View, state_trait
 from .channel import Reply
 from .page import still
@@ -125,7 +125,8 @@ class DictionaryComparison(View):
             for k, (words, exemplars) in enumerate(zip(g.words, g.exemplars, strict=True))
         ]
         title = names[i] if names else f"“{study.token}”, layer {layer}, {cd.method}"
-        return {"title": title, "model": payloads.short(study.source.model), "concepts": concepts}
+        facts = None if names else [study.token, layer, cd.method]  # of the title, in any language
+        return {"title": title, "facts": facts, "model": payloads.short(study.source.model), "concepts": concepts}
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: traitlets.Bunch) -> list[int | None]:
@@ -146,7 +147,7 @@ class DictionaryComparison(View):
         return float(proposal["value"])
 
     def _thumbs(self, rows: list[int]) -> Reply:
-        return payloads.thumbs(self._samples, rows)
+        return payloads.thumbs(self._samples, arguments.rows("row", rows, len(self._samples)))
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write one self-contained page, interactive without a kernel or network.

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
-from . import payloads
+from . import arguments, payloads
 from .channel import Job, Operations, Reply
 
 MAX_BYTES = 2_000_000  # of activations in one message
@@ -45,14 +45,18 @@ class StudyRequests:
         return {} if self._session is None else {name: self._live(name) for name in self._session.operations}
 
     def _thumbs(self, rows: list[int]) -> Reply:
-        return payloads.thumbs(self._view._study.samples, rows)
+        samples = self._view._study.samples
+        return payloads.thumbs(samples, arguments.rows("row", rows, len(samples)))
 
     def _sample(self, row: int) -> Reply:
-        sample = self._view._study.samples[row]
+        samples = self._view._study.samples
+        (row,) = arguments.rows("row", [row], len(samples))
+        sample = samples[row]
         return payloads.sample_facts(sample), [sample.image]
 
     def _activations(self, layer: int, start: int = 0) -> Reply:
         cd = self._view._study.dictionary(layer)
+        (start,) = arguments.rows("start", [start], len(cd.activations))
         return payloads.activations(cd, start, max(1, MAX_BYTES // (4 * cd.n_concepts)))
 
     def _layer(self, layer: int) -> Reply:

@@ -42,6 +42,15 @@ ASK = """async (code) => { const k = window.jupyterapp.shell.currentWidget.sessi
   await f.done; return out.trim(); }"""
 
 
+def arrives(page, code, expected):
+    """Assert what Python prints, now or within 5 seconds: a trait waits until the kernel is idle, and may come on another of its threads."""
+    for _ in range(50):
+        if page.evaluate(ASK, code) == expected:
+            return
+        page.wait_for_timeout(100)
+    assert page.evaluate(ASK, code) == expected
+
+
 class Watched:
     """A page, with what its console said and every request that left for somewhere else."""
 

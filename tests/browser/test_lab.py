@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ASK, RUN, write_notebook
+from .conftest import ASK, RUN, arrives, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -38,24 +38,16 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
     def ask(code):
         return page.evaluate(ASK, code)
 
-    def arrives(code, wanted):
-        """Assert what Python prints; a trait may be on its way on another thread of the kernel (subshells)."""
-        for _ in range(50):
-            if ask(code) == wanted:
-                return
-            page.wait_for_timeout(100)
-        assert ask(code) == wanted
-
     # from the page to Python
     page.locator(".nbt-explorer .nbt-card").nth(2).click()
     chosen = int(page.locator('.nbt-explorer .nbt-card[aria-selected="true"]').get_attribute("data-concept"))
-    arrives("print(explorer.concept)", str(chosen))
+    arrives(page, "print(explorer.concept)", str(chosen))
     page.locator(".nbt-explorer .nbt-range").focus()
     page.keyboard.press("Home")
-    arrives("print(explorer.layer)", "1")
+    arrives(page, "print(explorer.layer)", "1")
     page.locator(".nbt-explorer .nbt-card").nth(1).locator(".nbt-thumb").nth(2).click()
     clicked = page.locator(".nbt-explorer .nbt-card").nth(1).locator(".nbt-thumb").nth(2).get_attribute("data-row")
-    arrives(f"print(explorer.sample == explorer.study.samples[{clicked}].id)", "True")
+    arrives(page, f"print(explorer.sample == explorer.study.samples[{clicked}].id)", "True")
     assert ask("print(explorer.sample)").startswith("train-0-")
     assert page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex") == len(kinds) - 1
 
@@ -189,7 +181,7 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page.get_by_role("button", name="next layer").click()
     page.get_by_role("button", name="next image").click()
     page.get_by_role("heading", name="Your image").wait_for(state="detached")
-    assert page.evaluate(ASK, "print(explorer._image)") == "None"
+    arrives(page, "print(explorer._image)", "None")
     # a layer that the study lacks is computed; and the layers play
     page.get_by_role("button", name="Compute layer 3").click()
     page.locator(".nbt-computing").wait_for(state="detached", timeout=20_000)

@@ -229,7 +229,10 @@ def test_without_a_model_nothing_is_computed(study):
     sent = []
     view.send = lambda content, buffers=None: sent.append(content)
     view._channel.receive(view, {"kind": "request", "id": 1, "op": "ablate", "args": {}}, [])
-    assert "KeyError" in sent[0]["error"] and view._meta["live"] is None
+    assert (
+        "op is 'ablate'; expected one of thumbs, sample, activations, layer, ids." in sent[0]["error"]
+        and view._meta["live"] is None
+    )
 
 
 def test_missing_layers_are_computed(model, study, data):

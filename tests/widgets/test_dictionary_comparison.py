@@ -67,3 +67,22 @@ def test_wrong_options_of_the_comparison_are_refused(study):
         w.pair = [8, 0]
     with pytest.raises(traitlets.TraitError, match="threshold is 2.0; expected a number from -1 to 1"):
         w.threshold = 2
+
+
+def test_rows_of_the_comparison_are_checked(study):
+    view, sent = DictionaryComparison(study, layers=(2, 4)), []
+    view.send = lambda content, buffers=None: sent.append(content)
+    for number, rows in enumerate([[0, 40], [-1], ["0"]]):
+        view._channel.receive(view, {"kind": "request", "id": number, "op": "thumbs", "args": {"rows": rows}}, [])
+    assert [reply["error"].partition(": ")[2] for reply in sent] == [
+        "row is 40; expected 0 … 39.",
+        "row is -1; expected 0 … 39.",
+        "An entry of rows is a str; expected an integer.",
+    ]
+
+
+def test_a_page_in_chinese_can_make_the_titles_itself(study):
+    facts = [side["facts"] for side in DictionaryComparison(study, layers=(2, 4))._meta["sides"]]
+    assert facts == [["dog", 2, "SemiNMF"], ["dog", 4, "SemiNMF"]]
+    view = DictionaryComparison(study, names=("first", "second"))
+    assert [(side["title"], side["facts"]) for side in view._meta["sides"]] == [("first", None), ("second", None)]

@@ -55,6 +55,7 @@ export const CHINESE = {
   "{0} shared, {1} only in A, {2} only in B": "共有 {0} 个，仅 A 有 {1} 个，仅 B 有 {2} 个",
   "only in {0}: {1}": "仅 {0}：{1}",
   "A {0}, with B {1}, similarity {2}": "A {0}，与 B {1}，相似度 {2}",
+  "“{0}”, layer {1}, {2}": "“{0}”，第 {1} 层，{2}",
   "no partner": "无匹配",
   "Overlay of the exemplars": "示例图像的叠加图",
   "overlay: {0}": "叠加：{0}",

@@ -59,12 +59,12 @@ export class ConceptGallery extends Pane {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
     });
     this.search = this.searchBox(id);
+    this.actions.el.append(this.count);
     const tools = [
       this.search,
       this.choice("sort", t`Sort concepts`, SORTS, (text) => t`sort: ${text}`),
       this.choice("examples", t`Images per concept`, EXAMPLES, (text) => t`images: ${text}`),
       this.overlay.select,
-      this.count,
     ];
     this.el = h(
       "section",

@@ -8,7 +8,7 @@ import { conceptName } from "./state.js";
 const EAGER = 5; // pairs whose images are fetched at once
 
 /** @typedef {{ words: string[], exemplars: number[], label: string }} Concept */
-/** @typedef {{ title: string, model: string, concepts: Concept[] }} Side */
+/** @typedef {{ title: string, facts: [string, number, string] | null, model: string, concepts: Concept[] }} Side */
 /** @typedef {{ i: number | null, j: number | null, similarity: number | null }} Pair */
 
 export class DictionaryComparison extends Pane {
@@ -40,12 +40,14 @@ export class DictionaryComparison extends Pane {
 
   head() {
     const { t, content } = this;
-    const side = (/** @type {string} */ letter, /** @type {Side} */ { title, model, concepts }) =>
+    const name = (/** @type {Side} */ { title, facts }) =>
+      facts ? t`“${facts[0]}”, layer ${facts[1]}, ${facts[2]}` : title;
+    const side = (/** @type {string} */ letter, /** @type {Side} */ part) =>
       h(
         "div",
         {},
-        h("h3", { class: "nbt-h", text: `${letter}  ${title}` }),
-        h("p", { class: "nbt-note", text: `${model} · ${t`${concepts.length} concepts`}` }),
+        h("h3", { class: "nbt-h", text: `${letter}  ${name(part)}` }),
+        h("p", { class: "nbt-note", text: `${part.model} · ${t`${part.concepts.length} concepts`}` }),
       );
     const measure =
       content.measure === "cosine"

@@ -44,8 +44,7 @@ export function signed(value, digits = 2, plus = "") {
 }
 
 /** @param {number} share */
-export const percent = (share) =>
-  new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share);
+export const percent = (share) => `${format(100 * share, share > 0 && share < 0.1 ? 1 : 0)}%`;
 
 /**
  * Words in a row with dots between them; a word's own direction ends with it.
