@@ -158,11 +158,11 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
     last.click(position={"x": 60, "y": 12})
     page.keyboard.press("p")
     assert page.locator(".nbt-card").first.get_attribute("data-concept") == str(concept)
-    assert state(page, "pinned") == [f"4:{concept}"] and "★" in page.locator(".nbt-card").first.inner_text()
+    assert state(page, "pinned") == [f"4:{concept}"] and "★" in page.locator(".nbt-card").first.text_content()
     page.get_by_role("textbox", name="Name of the selected concept").fill("<b>mine</b>")
     page.keyboard.press("Enter")
     assert state(page, "labels") == {f"4:{concept}": "<b>mine</b>"}
-    assert "<b>mine</b>" in page.locator(".nbt-card").first.inner_text() and page.locator(".nbt b").count() == 0
+    assert "<b>mine</b>" in page.locator(".nbt-card").first.text_content() and page.locator(".nbt b").count() == 0
     page.get_by_role("searchbox").fill("mine")
     assert page.locator(".nbt-card").count() == 1
     page.get_by_role("searchbox").fill("")
