@@ -79,6 +79,8 @@ def test_the_notebook_runs_and_the_explorer_talks_to_python(lab, node_modules):
         assert lab.axe(node_modules) == []
         if PICTURES:
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
+            page.mouse.move(0, 0)  # no card is pointed at, and none has the focus
+            page.evaluate("() => document.activeElement.blur()")
             page.locator(".nbt-explorer").screenshot(
                 path=f"{PICTURES}/explorer-{'light' if light == 'true' else 'dark'}.png"
             )

@@ -249,3 +249,12 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     page.get_by_role("button", name="Reset").click()
     arrives("print(again.edits)", "[]")
     view.clean()
+
+
+def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(open_page, page_file):
+    page = open_page(page_file, width=1366, height=768).page
+    page.locator(".nbt-response mark").wait_for()
+    page.locator(".nbt-rest").wait_for()
+    for part in (".nbt-range", ".nbt-card[aria-selected='true']", ".nbt-frame", ".nbt-response", ".nbt-rest"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 768, part

@@ -5,7 +5,7 @@ import { GONE } from "./channel.js";
 import { h, onChange } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
-import { translate, translator } from "./words.js";
+import { language, translate, translator } from "./words.js";
 
 const REST = 200; // milliseconds that the first paint has for itself
 
@@ -26,7 +26,8 @@ class Host {
   constructor(model, source) {
     this.model = lenient(model, () => this.warn(GONE));
     this.source = source;
-    this.t = translator(this.model.get("_meta").locale || navigator.language);
+    const locale = this.model.get("_meta").locale || navigator.language;
+    this.t = translator(locale);
     this.ending = new AbortController();
     this.panes = new AbortController();
     this.live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
@@ -35,7 +36,12 @@ class Host {
     const kind = this.model.get("_kind").replaceAll("_", "-");
     this.root = h(
       "div",
-      { class: `nbt-root nbt-${kind}`, "data-lm-suppress-shortcuts": "true", onkeydown: containKeys },
+      {
+        class: `nbt-root nbt-${kind}`,
+        lang: language(locale),
+        "data-lm-suppress-shortcuts": "true",
+        onkeydown: containKeys,
+      },
       this.banner,
       this.live,
     );

@@ -13,12 +13,15 @@ export function shortKey(text) {
   return (hash >>> 0).toString(36);
 }
 
+/** Language of the texts for a language tag; with it, browsers select the glyphs. @param {string} locale */
+export const language = (locale) => (locale.toLowerCase().startsWith("zh") ? "zh-Hans" : "en");
+
 /**
  * The texts for a language tag: Chinese where it begins with zh, else English.
  * @param {string} locale @returns {import("./types.js").Translator}
  */
 export function translator(locale) {
-  const words = locale.toLowerCase().startsWith("zh") ? CHINESE : {};
+  const words = language(locale) === "en" ? {} : CHINESE;
   return (parts, ...values) => {
     const key = parts.reduce((text, part, i) => `${text}{${i - 1}}${part}`);
     const text = (words[key] ?? words[shortKey(key)] ?? key).replace(

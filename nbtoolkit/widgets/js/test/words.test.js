@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
 import { CHINESE } from "../src/chinese.js";
-import { isTranslated, translate, translator } from "../src/words.js";
+import { isTranslated, language, translate, translator } from "../src/words.js";
 import { GONE, SILENT } from "../src/channel.js";
 import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
@@ -63,4 +63,14 @@ test("no translation is left over", () => {
 test("the scanner finds nested templates and leaves others alone", () => {
   assert.deepEqual(texts("a(t`x ${f(`y ${t`z`}`)} w`); b`no`; // t`comment`\n"), ["z", "x {0} w"]);
   assert.deepEqual(texts("f(\"image/*\", t`y`); g('`', t`z`);"), ["y", "z"]);
+});
+
+test("a page in Chinese says so, whatever the region", () => {
+  assert.deepEqual(["zh", "zh-CN", "ZH-tw", "en-GB", "fr"].map(language), [
+    "zh-Hans",
+    "zh-Hans",
+    "zh-Hans",
+    "en",
+    "en",
+  ]);
 });
