@@ -54,8 +54,8 @@ def language_stop_words(*languages: str) -> frozenset[str]:
 
     Parameters
     ----------
-    languages
-        Codes of ISO 639-1, such as "de" or "zh".
+    *languages
+        Codes of ISO 639-1, such as "de" or "zh"; "en" gives nbtoolkit's own list.
 
     Raises
     ------

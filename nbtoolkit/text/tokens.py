@@ -111,7 +111,7 @@ def find_tokens(
     return list(dict.fromkeys(_covering(ids, text[: match.end()], decode) for match in matches))
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=8)
 def _pattern(variants: tuple[tuple[int, ...], ...], decode: Callable[[Sequence[int]], str]) -> Any:
     """Pattern of the words that the variants spell."""
     words = dict.fromkeys(normalize(decode(list(ids))).strip() for ids in variants)

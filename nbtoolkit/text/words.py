@@ -21,6 +21,7 @@ _NO_SPACES = "".join(
     rf"\p{{scx={script}}}"  # scripts that write words without spaces between them
     for script in ("Han", "Hira", "Kana", "Bopo", "Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Yiii", "Tale", "Lana")
 )
+_WORD = regex.compile(WORD)
 _SELECTORS = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"  # marks that choose a glyph, and make no other character
 _UNSPACED = regex.compile(rf"(?=[\p{{L}}\p{{M}}\p{{N}}])[{_NO_SPACES}]")
 _SYLLABLES = regex.compile(rf"(?=[\p{{L}}\p{{M}}\p{{N}}])[{_NO_SPACES}\p{{Hangul}}]")
@@ -79,7 +80,7 @@ def is_word(text: str) -> bool:
     >>> is_word("कुत्ता"), is_word("d0g"), is_word("a dog")
     (True, False, False)
     """
-    return regex.fullmatch(WORD, text) is not None
+    return _WORD.fullmatch(text) is not None
 
 
 def spellings(token: str, variants: str | Sequence[str] = ()) -> tuple[str, ...]:
@@ -208,7 +209,7 @@ def frequent_words(captions: Iterable[Iterable[str]], n: int = 12) -> list[str]:
     for group in captions:
         words: set[str] = set()
         for text in map(normalize, group):
-            for word in regex.findall(WORD, text.lower()):
+            for word in _WORD.findall(text.lower()):
                 words |= _parts(word) if unspaced(word) else {word} if len(word) >= 3 else set()
         counts.update(words - STOP_WORDS)
     result: list[str] = []
@@ -231,7 +232,7 @@ def vocabulary(captions: Iterable[Iterable[str]]) -> frozenset[str]:
     captions
         The captions of each sample.
     """
-    return frozenset(w for group in captions for text in group for w in regex.findall(WORD, normalize(text).lower()))
+    return frozenset(w for group in captions for text in group for w in _WORD.findall(normalize(text).lower()))
 
 
 def in_vocabulary(word: str, words: frozenset[str]) -> bool:
