@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,8 @@ import numpy as np
 
 from .errors import NbtoolkitError
 from .text.stop_words import STOP_WORDS
+from .text.tokens import read_piece
+from .text.words import any_length, in_vocabulary, is_word, normalize, unspaced
 from .types import ConceptDictionary, Grounding
 
 if TYPE_CHECKING:
@@ -29,13 +29,15 @@ class WordFilter:
     n_tokens
         Number of top tokens to consider; ``None``: ``n_words`` of them (the paper).
     min_length
-        Shortest word, in letters.
+        Shortest word, in letters and combining marks; of any length in Korean and in scripts without spaces.
     stop_words
-        Words that never count, lower case.
+        Words that never count, lower case; :func:`nbtoolkit.text.stop_words.language_stop_words` gives those of a
+        language.
     whole_words
-        Only tokens that begin a word, so no "ing".
+        Only tokens that begin a word, so no "ing"; in scripts without spaces any token may.
     vocabulary
-        If given, only these words (lower case) count: distinguishes whole words from prefixes.
+        If given, only these words (lower case) count: distinguishes whole words from prefixes. In scripts without
+        spaces, so do the words inside them, since captions are clauses there.
     """
 
     name: str
@@ -55,13 +57,13 @@ class WordFilter:
         begins_word
             Whether the token begins a word.
         """
-        word = text.strip().lower()
+        word = normalize(text.strip().lower())
         return (
-            len(word) >= self.min_length
-            and re.fullmatch(r"[^\W\d_]+", word) is not None
+            (len(word) >= self.min_length or any_length(word))
+            and is_word(word)
             and word not in self.stop_words
-            and (begins_word or not self.whole_words)
-            and (self.vocabulary is None or word in self.vocabulary)
+            and (begins_word or not self.whole_words or unspaced(word))
+            and (self.vocabulary is None or in_vocabulary(word, self.vocabulary))
         )
 
 
@@ -92,7 +94,7 @@ def word_filter(filter: str | WordFilter, vocabulary: Collection[str] | None = N
         raise NbtoolkitError(f"No word filter named {filter!r}. Known: {', '.join(FILTERS)}.")
     rule = FILTERS[filter] if isinstance(filter, str) else filter
     if vocabulary is not None:
-        rule = replace(rule, vocabulary=frozenset(w.lower() for w in vocabulary))
+        rule = replace(rule, vocabulary=frozenset(normalize(w.lower()) for w in vocabulary))
     return rule
 
 
@@ -198,14 +200,5 @@ def accepted(tokenizer: Any, ids: Sequence[int], rule: WordFilter) -> list[str]:
     rule
         The filter.
     """
-    pieces = list(map(str, tokenizer.convert_ids_to_tokens(list(ids))))
-    bert_like = _marks_continuations(tokenizer)
-    begins = [not piece.startswith("##") if bert_like else piece[:1] in ("Ġ", "▁", " ") for piece in pieces]
-    texts = [tokenizer.decode([i]) for i in ids]
-    return [t.strip().lower() for t, b in zip(texts, begins, strict=True) if rule.accepts(t, begins_word=b)]
-
-
-@functools.lru_cache(maxsize=8)
-def _marks_continuations(tokenizer: Any) -> bool:
-    """Whether the tokenizer is BERT-like: it marks continuations of a word, others mark the space before one."""
-    return any(piece.startswith("##") for piece in tokenizer.get_vocab())
+    pieces = [read_piece(tokenizer, i) for i in ids]
+    return [normalize(text.strip().lower()) for text, begins in pieces if rule.accepts(text, begins_word=begins)]

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 import nbtoolkit as nbt
-from nbtoolkit.grounding import FILTERS, exemplars
+from nbtoolkit.grounding import FILTERS, accepted, exemplars, word_filter
+from nbtoolkit.text.words import vocabulary
 
 
 def dictionary(concepts, activations, ids=None):
@@ -36,6 +39,33 @@ def test_exemplars_are_the_largest_absolute_activations():
                                                     (" d0g", True, False), (" ", True, False), (" Dog", True, True), (" été", True, True)])  # fmt: skip
 def test_default_filter(text, begins, ok):
     assert FILTERS["default"].accepts(text, begins_word=begins) == ok
+
+
+@pytest.mark.parametrize(("text", "begins", "ok"), [("狗", False, True), ("小狗", False, True), ("的小狗", False, True), ("的", False, False),
+                                                    ("，", False, False), ("หมา", False, True), ("いぬ", False, True), ("ー", True, True),
+                                                    (" कुत्ता", True, True), ("\u094dता", True, False), (" 개", True, True), ("개", False, False),
+                                                    (" cafe\u0301", True, True), (" не", True, False), ("собак", False, False)])  # fmt: skip
+def test_default_filter_in_other_writing_systems(text, begins, ok):
+    assert FILTERS["default"].accepts(text, begins_word=begins) == ok
+
+
+def test_vocabulary_of_chinese_captions_admits_their_words():
+    rule = word_filter("default", vocabulary([["一只小狗在草地上"], ["एक कुत्ता"]]))
+    assert rule.accepts("小狗", begins_word=False) and rule.accepts(" कुत्ता", begins_word=True)
+    assert not rule.accepts("猫", begins_word=False) and not rule.accepts(" कुत", begins_word=True)
+
+
+def test_markdown_headings_do_not_make_a_tokenizer_bert_like():
+    """Pieces that begin with "##" are in the vocabulary of byte-level tokenizers too; what decodes with a space begins a word."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    corpus = ["a street with ouver utation", "streetouver", "### heading ## heading"] * 9
+    bpe.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=400, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))  # fmt: skip
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe)
+    assert any(piece.startswith("##") for piece in tokenizer.get_vocab())
+    ids = [i for i in range(len(tokenizer)) if tokenizer.decode([i]) in (" street", "ouver", " ouver", "street")]
+    assert len(ids) >= 3 and sorted(accepted(tokenizer, ids, FILTERS["default"])) == ["ouver", "street"]
+    assert len(accepted(tokenizer, ids, FILTERS["paper"])) == len(ids)
 
 
 def test_vocabulary_keeps_whole_words_only(model):

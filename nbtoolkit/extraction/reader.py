@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ..errors import ModelError, first_line
 from ..models.generation import greedy, states_at, teacher_forced
 from ..models.hooks import LastPosition
 from ..models.responses import until_end
-from ..text.tokens import find_tokens, tokenize_response
+from ..text.tokens import find_tokens, may_complete, tokenize_response
 from ..text.words import contains
 from .image_batches import Batch, batches, prepare
 from .options import ReadingPlan
@@ -68,7 +69,7 @@ class Reader:
         self.model, self.data, self.plan, self.cancel = model, data, plan, cancel
         size = plan.options.batch_size
         self.batch_size = AUTO if size == "auto" else int(size)
-        self._last = {ids[-1] for ids in plan.token_ids}
+        self._may_complete = functools.cache(lambda i: may_complete(i, plan.token_ids, model.tokenizer.decode))
         self._buffer: Any = None
 
     def shard(self, indices: Sequence[int], advance: Callable[[int], None] = lambda _: None) -> Rows:
@@ -191,7 +192,9 @@ class Reader:
         """Which rows contain the token and a piece after it: only then it is certain to be a whole word."""
         decode = self.model.tokenizer.decode
         return [
-            len(row) > 1 and row[-2] in self._last and bool(find_tokens(row, self.plan.token_ids, decode))
+            len(row) > 1
+            and self._may_complete(row[-2])
+            and any(k < len(row) - 1 for k in find_tokens(row, self.plan.token_ids, decode))
             for row in new
         ]
 

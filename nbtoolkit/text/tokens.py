@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import functools
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import TokenError
-from .words import left_boundary, right_boundary
+from .words import normalize, word_pattern
+
+_WINDOW = 8  # pieces: a character of four bytes, and the one after it
 
 
 def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple[int, ...], ...]:
@@ -30,7 +33,7 @@ def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple
         The tokenizer can spell none of them.
     """
     sequences: list[tuple[int, ...]] = []
-    words = (token,) if isinstance(token, str) else tuple(token)
+    words = tuple(map(normalize, (token,) if isinstance(token, str) else token))
     quote = tokenize_response(tokenizer, "'")
     for word in dict.fromkeys(form for w in words for form in (w, w.lower(), w.capitalize())):
         quoted = tokenize_response(tokenizer, "'" + word)
@@ -68,10 +71,30 @@ def tokenize_response(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
+def read_piece(tokenizer: Any, token_id: int) -> tuple[str, bool]:
+    """Text of a token id as it continues a text, and whether it begins a word: whether it decodes with a space in front.
+
+    So tokenizers of any kind are read alike: the piece is decoded after itself.
+
+    Parameters
+    ----------
+    tokenizer
+        A tokenizer of Hugging Face.
+    token_id
+        The id.
+    """
+    alone, twice = tokenizer.decode([token_id]), tokenizer.decode([token_id, token_id])
+    text = twice[len(alone) :] if twice.startswith(alone) else alone
+    return text, text[:1].isspace()
+
+
 def find_tokens(
     ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
 ) -> list[int]:
     """Indices of the last sub-token of each whole-word occurrence of the token, in order.
+
+    The word is searched in the text, so that it is found in any piece: in capitals, as "-man", in a piece of several
+    Chinese words. A piece that contains the word twice has its index once.
 
     Parameters
     ----------
@@ -80,16 +103,47 @@ def find_tokens(
     variants
         Sequences of :func:`subtoken_variants`.
     decode
-        From ids to text; used to check that no letter or digit touches the word on either side.
+        From ids to text.
     """
-    positions = []
-    for start in range(len(ids)):
-        for variant in variants:
-            stop = start + len(variant)
-            if tuple(ids[start:stop]) == tuple(variant) and _is_whole(ids, start, stop, decode):
-                positions.append(stop - 1)
-                break
-    return positions
+    ids = list(ids)
+    text = normalize(decode(ids)) if ids else ""
+    matches = _pattern(tuple(map(tuple, variants)), decode).finditer(text)
+    return list(dict.fromkeys(_covering(ids, text[: match.end()], decode) for match in matches))
+
+
+@functools.lru_cache(maxsize=8)
+def _pattern(variants: tuple[tuple[int, ...], ...], decode: Callable[[Sequence[int]], str]) -> Any:
+    """Pattern of the words that the variants spell."""
+    words = dict.fromkeys(normalize(decode(list(ids))).strip() for ids in variants)
+    return word_pattern(tuple(word for word in words if word))
+
+
+def _covering(ids: list[int], text: str, decode: Callable[[Sequence[int]], str]) -> int:
+    """Index of the piece that completes a text, with which the decoded ids begin."""
+
+    def covers(index: int) -> bool:
+        return normalize(decode(ids[: index + 1])).startswith(text)
+
+    last = bisect_left(range(len(ids)), True, key=covers)
+    return next(i for i in range(max(0, last - _WINDOW), last + 1) if covers(i))  # bytes of a next character hide it
+
+
+def may_complete(token_id: int, variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]) -> bool:
+    """Whether a piece may complete the token: it has its last letter, or a part of a character.
+
+    Parameters
+    ----------
+    token_id
+        The id of the piece.
+    variants, decode
+        As for :func:`find_tokens`.
+    """
+    piece = _decomposed(decode([token_id]))
+    return "\ufffd" in piece or any(_decomposed(decode(list(ids)).strip())[-1:] in piece for ids in variants)
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text.casefold())
 
 
 def find_token(
@@ -103,12 +157,3 @@ def find_token(
         As for :func:`find_tokens`.
     """
     return next(iter(find_tokens(ids, variants, decode)), None)
-
-
-def _is_whole(ids: Sequence[int], start: int, stop: int, decode: Callable[[Sequence[int]], str]) -> bool:
-    before, upto, after = decode(ids[:start]), decode(ids[:stop]), decode(ids[: stop + 1])
-    word = upto[len(before) :] if upto.startswith(before) else upto
-    left = before[-1:] if word == word.lstrip() else " "
-    right = after[len(upto) : len(upto) + 1] if after.startswith(upto) else " "
-    word = word.strip()
-    return not (re.match(r"\w", left) and left_boundary(word)) and not (re.match(r"\w", right) and right_boundary(word))

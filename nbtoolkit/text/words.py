@@ -1,15 +1,86 @@
-"""Words in text: whole-word matches in any script, spellings of a token, vocabularies."""
+"""Words in text: whole-word matches in any script, spellings of a token, vocabularies.
+
+Texts are compared in Unicode's composed form (NFC) and without case. Combining marks are letters, as in Hindi.
+"""
 
 from __future__ import annotations
 
-import re
+import functools
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+
+import regex
 
 from ..errors import TokenError
 from .stop_words import STOP_WORDS
 
-_NO_SPACES = r"[\u2e80-\u9fff\uac00-\ud7af\u0e00-\u0e7f]"  # scripts that write words without spaces between them
+WORD = r"\p{L}[\p{L}\p{M}\u200c\u200d]*"  # letters and the marks and joiners between them
+_LETTER = r"[\p{L}\p{M}\p{N}_\u200c\u200d]"  # what may not touch a whole word
+_NO_SPACES = "".join(
+    rf"\p{{scx={script}}}"  # scripts that write words without spaces between them
+    for script in ("Han", "Hira", "Kana", "Bopo", "Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Yiii", "Tale", "Lana")
+)
+_WORD = regex.compile(WORD)
+_SELECTORS = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"  # marks that choose a glyph, and make no other character
+_UNSPACED = regex.compile(rf"(?=[\p{{L}}\p{{M}}\p{{N}}])[{_NO_SPACES}]")
+_SYLLABLES = regex.compile(rf"(?=[\p{{L}}\p{{M}}\p{{N}}])[{_NO_SPACES}\p{{Hangul}}]")
+_OPEN_END = regex.compile(_SYLLABLES.pattern + r"\p{M}*$")  # Korean particles follow a word without a space
+_CLAUSE = regex.compile(rf"(?:(?=[\p{{L}}\p{{M}}])[{_NO_SPACES}])+")
+
+
+def normalize(text: str) -> str:
+    """A text in Unicode's composed form (NFC), in which é is one character.
+
+    Parameters
+    ----------
+    text
+        The text.
+    """
+    return unicodedata.normalize("NFC", text)
+
+
+def unspaced(word: str) -> bool:
+    """Whether a word begins with a letter of a script without spaces between words: Han, kana, Thai, Lao, Khmer, …
+
+    Parameters
+    ----------
+    word
+        The word.
+
+    Examples
+    --------
+    >>> unspaced("小狗"), unspaced("หมา"), unspaced("개"), unspaced("dog")
+    (True, True, False, False)
+    """
+    return _UNSPACED.match(word) is not None
+
+
+def any_length(word: str) -> bool:
+    """Whether a word of one or two characters is as good as a longer one: in Korean and in scripts without spaces.
+
+    Parameters
+    ----------
+    word
+        The word.
+    """
+    return _SYLLABLES.match(word) is not None
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is one word: letters and combining marks only.
+
+    Parameters
+    ----------
+    text
+        The text, in composed form (NFC).
+
+    Examples
+    --------
+    >>> is_word("कुत्ता"), is_word("d0g"), is_word("a dog")
+    (True, False, False)
+    """
+    return _WORD.fullmatch(text) is not None
 
 
 def spellings(token: str, variants: str | Sequence[str] = ()) -> tuple[str, ...]:
@@ -38,29 +109,50 @@ def spellings(token: str, variants: str | Sequence[str] = ()) -> tuple[str, ...]
                 f"variants is {variants!r}; expected 'plural' or a list of words that count as {token!r} too."
             )
         token = token if isinstance(token, str) else ""
-        stem = token[:-1] + "ie" if re.search(r"[^aeiou]y$", token, re.I) else token
-        variants = (stem + ("es" if re.search(r"(s|x|z|ch|sh)$", token, re.I) else "s"),)
+        stem = token[:-1] + "ie" if regex.search(r"[^aeiou]y$", token, regex.I) else token
+        variants = (stem + ("es" if regex.search(r"(s|x|z|ch|sh)$", token, regex.I) else "s"),)
     words = (token, *variants)
     invalid = [w for w in words if not (isinstance(w, str) and w.strip())]
     if invalid:
         raise TokenError(f"The token is {invalid[0]!r}; expected a word, such as 'dog'.")
-    return tuple(dict.fromkeys(w.strip() for w in words))
+    return tuple(dict.fromkeys(normalize(w.strip()) for w in words))
 
 
-def locate(token: str | Sequence[str], text: str) -> re.Match[str] | None:
+def locate(token: str | Sequence[str], text: str) -> regex.Match[str] | None:
     """First whole-word match of the token (or of several spellings) in a text, ignoring case.
 
-    Scripts without spaces, such as Chinese, have no word boundaries: there, any occurrence counts.
+    Scripts without spaces, such as Chinese, have no word boundaries: there, any occurrence counts. Korean words begin
+    at a boundary, and particles may follow them.
 
     Parameters
     ----------
     token
-        A word, or several.
+        A word, or several. White space in it stands for any white space.
     text
         The text to search.
+
+    Returns
+    -------
+    regex.Match or None
+        Its spans are those of the text in composed form (NFC), which is its ``string``.
     """
-    words = (token,) if isinstance(token, str) else token
-    return re.search("|".join(f"{left_boundary(w)}{re.escape(w)}{right_boundary(w)}" for w in words), text, re.I)
+    return word_pattern((token,) if isinstance(token, str) else tuple(token)).search(normalize(text))
+
+
+@functools.lru_cache(maxsize=256)
+def word_pattern(words: tuple[str, ...]) -> regex.Pattern[str]:
+    """Pattern of a whole word, for texts in composed form (NFC).
+
+    Parameters
+    ----------
+    words
+        The word's spellings; the first that matches counts.
+    """
+    bodies = []
+    for word in map(normalize, words):
+        body = r"\s+".join(regex.escape(part, special_only=True) for part in word.split())
+        bodies.append(left_boundary(word) + body + right_boundary(word))
+    return regex.compile("|".join(bodies), regex.IGNORECASE | regex.FULLCASE)
 
 
 def left_boundary(word: str) -> str:
@@ -71,18 +163,18 @@ def left_boundary(word: str) -> str:
     word
         The word.
     """
-    return "" if re.match(_NO_SPACES, word) else r"(?<!\w)"
+    return "" if unspaced(word) else f"(?<!{_LETTER})"
 
 
 def right_boundary(word: str) -> str:
-    """Regular expression for the right end of a word; empty where its script has no word boundaries.
+    """Regular expression for the right end of a word; no mark may follow where its script has no word boundaries.
 
     Parameters
     ----------
     word
         The word.
     """
-    return "" if re.search(_NO_SPACES + "$", word) else r"(?!\w)"
+    return rf"(?!(?![{_SELECTORS}])\p{{M}})" if _OPEN_END.search(word) else f"(?!{_LETTER})"
 
 
 def contains(token: str | Sequence[str], text: str) -> bool:
@@ -115,19 +207,56 @@ def frequent_words(captions: Iterable[Iterable[str]], n: int = 12) -> list[str]:
     """
     counts: Counter[str] = Counter()
     for group in captions:
-        counts.update({w for text in group for w in re.findall(r"[^\W\d_]{3,}", text.lower())} - STOP_WORDS)
-    return [w for w, _ in counts.most_common(n)]
+        words: set[str] = set()
+        for text in map(normalize, group):
+            for word in _WORD.findall(text.lower()):
+                words |= _parts(word) if unspaced(word) else {word} if len(word) >= 3 else set()
+        counts.update(words - STOP_WORDS)
+    result: list[str] = []
+    for word, _ in sorted(counts.items(), key=lambda item: (-item[1], -len(item[0]) * unspaced(item[0]))):
+        if len(result) < n and not (unspaced(word) and any(word in w or w in word for w in result)):
+            result.append(word)
+    return result
+
+
+def _parts(clause: str) -> set[str]:
+    """All runs of two to four characters of a clause whose words have no spaces between them."""
+    return {clause[i : i + n] for n in (2, 3, 4) for i in range(len(clause) - n + 1)} or {clause}
 
 
 def vocabulary(captions: Iterable[Iterable[str]]) -> frozenset[str]:
-    """The lower-case words that the captions use.
+    """The lower-case words that the captions use; in scripts without spaces, the clauses (see :func:`in_vocabulary`).
 
     Parameters
     ----------
     captions
         The captions of each sample.
     """
-    return frozenset(w for group in captions for text in group for w in re.findall(r"[^\W\d_]+", text.lower()))
+    return frozenset(w for group in captions for text in group for w in _WORD.findall(normalize(text).lower()))
+
+
+def in_vocabulary(word: str, words: frozenset[str]) -> bool:
+    """Whether a vocabulary has a word; in scripts without spaces, whether one of its clauses contains the word.
+
+    Parameters
+    ----------
+    word
+        The word, lower case.
+    words
+        The vocabulary.
+
+    Examples
+    --------
+    >>> in_vocabulary("小狗", vocabulary([["一只小狗在草地上"]])), in_vocabulary("do", vocabulary([["a dog"]]))
+    (True, False)
+    """
+    return word in words or (unspaced(word) and word in _clauses(words))
+
+
+@functools.lru_cache(maxsize=4)
+def _clauses(words: frozenset[str]) -> str:
+    """The parts of a vocabulary in scripts without spaces, one per line."""
+    return "\n".join(sorted({clause for word in words for clause in _CLAUSE.findall(word)}))
 
 
 def split_at_token(caption: str, words: Sequence[str]) -> tuple[tuple[str, ...], int]:
@@ -142,4 +271,5 @@ def split_at_token(caption: str, words: Sequence[str]) -> tuple[tuple[str, ...],
     """
     match = locate(words, caption)
     start, stop = match.span() if match else (0, 0)
+    caption = match.string if match else caption
     return (caption[:start], caption[start:stop], caption[stop:]), 1

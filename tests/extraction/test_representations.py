@@ -83,6 +83,16 @@ def test_batch_size_does_not_matter(model, data, reps):
     np.testing.assert_allclose(alone.states, reps.states, atol=2e-5)
 
 
+@pytest.mark.parametrize(
+    "caption", ["A DOG ON GRASS", "a big  dog  on grass", "half-dog on grass", "cat/dog on grass", "the ''dog'' sits"]
+)
+def test_a_given_caption_that_contains_the_token_is_never_skipped(model, data, caption):
+    """What the check of captions counts as the token, the reader finds, in any spelling."""
+    one = data.select([0]).remove_columns("captions").add_column("captions", [[caption]])
+    reps = nbt.extract(model, one, "dog", captions="given", progress=False)
+    assert len(reps) == 1 and not reps.skipped and reps.captions[0].lower() == caption.lower()
+
+
 def test_given_captions_equal_generation_when_the_model_said_them(model, data, reps):
     row = {i: k for k, i in enumerate(data["id"])}
     keep = list(range(0, len(reps), 3))
