@@ -12,6 +12,7 @@ import numpy as np
 
 from ..data.loading import captioned, raw_images
 from ..errors import DataError, NothingFoundError, TokenError
+from ..models.decoding import end_ids, generation_overrides
 from ..progress import bar
 from ..storage.provenance import fingerprint, versions, weights
 from ..text.tokens import subtoken_variants
@@ -116,6 +117,7 @@ def extract(
         n_candidates=len(candidates),
         max_new_tokens=chosen.max_new_tokens,
         versions=versions(),
+        generation_overrides=generation_overrides(model.hf) if chosen.decoding == "greedy" else (),
     )
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
     with bar(progress, len(candidates), f"reading {token!r}") as advance:
@@ -203,6 +205,8 @@ def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardSt
             "words": plan.words,
             "prompt": source.prompt,
             "decoding": source.decoding,
+            "generation overrides": source.generation_overrides,
+            "end ids": sorted(end_ids(model)),
             "where": options.where,
             "which": options.which,
             "stop_early": options.stop_early,

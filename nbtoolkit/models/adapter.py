@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from .anatomy import anatomy
+from .decoding import argmax_decoding
 from .families import COMPANIONS, OVERRIDES
 from .geometry import image_mask
 from .inference import inference
@@ -228,7 +229,7 @@ class Model:
             return self.hf(**inputs, **self._last_logits)
 
     def generate(self, inputs: dict[str, Any], max_new_tokens: int, **settings: Any) -> Tensor:
-        """Generate greedily, in inference mode.
+        """Generate greedily, in inference mode: by argmax, whatever the generation configuration of the model asks for.
 
         Parameters
         ----------
@@ -245,7 +246,7 @@ class Model:
             Ids as ``hf.generate`` returns them: for most families the prompt's, then the response's.
         """
         greedy = {"do_sample": False, "num_beams": 1, "pad_token_id": self.pad}
-        with inference(self.hf):
+        with inference(self.hf), argmax_decoding(self.hf):
             ids: Tensor = self.hf.generate(**inputs, max_new_tokens=max_new_tokens, **greedy, **settings)
         return ids
 

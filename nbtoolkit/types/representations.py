@@ -85,6 +85,9 @@ class Source:
         Longest response, in sub-tokens.
     versions
         Library versions.
+    generation_overrides
+        Settings of the checkpoint's generation configuration that greedy decoding overrides, as ``"name=value"``
+        (sampling, beams, penalties, suppressed tokens …); empty where there is none, or where nothing was generated.
     """
 
     model: str = ""
@@ -101,6 +104,7 @@ class Source:
     n_candidates: int = 0
     max_new_tokens: int = 40
     versions: Mapping[str, str] = field(default_factory=dict)
+    generation_overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
