@@ -14,8 +14,11 @@ from .adapter import Model
 from .decoding import generation_overrides
 from .generation import greedy, teacher_forced
 from .hooks import LastPosition, watching
+from .prompts import begin_check, prompt_checks, rendered
 from .reports import Check, Report
 from .responses import until_end, until_placeholder
+
+READABLE = "hooks fire once per forward pass"  # the first check of a model that can read the prompt
 
 
 def calibrate(model: Model, states: Any, logits: Any) -> float:
@@ -96,7 +99,9 @@ def check_model(
     """
     samples = list(_noise(3) if images is None else images)
     checks = _load_checks(model, samples[:1] * 2 if len(samples) < 2 else samples[:2], prompt)
-    return Report(repr(model), (*checks, *_batch_checks(model, samples, prompt, max_new_tokens)))
+    if any(check.what == READABLE for check in checks):
+        checks += _batch_checks(model, samples, prompt, max_new_tokens)
+    return Report(repr(model), tuple(checks), rendered(model, prompt))
 
 
 def relative_gap(a: Any, b: Any) -> float:
@@ -130,8 +135,12 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
         if layer == model.n_layers:
             last.append(states[:, -1])
 
+    checks = prompt_checks(model, prompt)
+    if not all(check.ok for check in checks):
+        return checks  # nothing that is read with it means what it should
     try:
-        inputs = model.extend(model.inputs(images, prompt), [[] for _ in images])
+        encoded = model.inputs(images, prompt)
+        inputs = model.extend(encoded, [[] for _ in images])
         plain = model.forward(inputs).logits
         with watching(model.blocks, count):
             hooked = model.forward(inputs).logits
@@ -143,9 +152,10 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
     n_points = model.n_layers + 1
     wrong = [layer for layer in range(n_points) if counts.get(layer) != 1]
     change = (plain - hooked).abs().max().item()
-    checks = [
+    checks += [
+        begin_check(model, encoded, prompt),
         Check(
-            "hooks fire once per forward pass",
+            READABLE,
             not wrong,
             f"at {n_points - len(wrong)} of {n_points} points",
             f"hooks at layers {wrong} fired {[counts.get(i, 0) for i in wrong]} times per forward pass; expected once",

@@ -37,10 +37,13 @@ class Report:
         The model in one line.
     checks
         Its checks, in order.
+    prompt
+        The rendered prompt that it was checked with.
     """
 
     model: str
     checks: tuple[Check, ...]
+    prompt: str = ""
 
     @property
     def ok(self) -> bool:
@@ -50,5 +53,9 @@ class Report:
     def __repr__(self) -> str:
         width = max(len(c.what) for c in self.checks)
         return "\n".join(
-            [self.model, *(f"  {'ok ' if c.ok else 'NO '}  {c.what:{width}s}  {c.detail}" for c in self.checks)]
+            [
+                self.model,
+                f"  prompt  {self.prompt!r}",
+                *(f"  {'ok ' if c.ok else 'NO '}  {c.what:{width}s}  {c.detail}" for c in self.checks),
+            ]
         )
