@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from ..errors import ModelError, first_line
 from .adapter import Model
+from .advice import check_kind, to_install, with_own_code
 from .checks import check_adapter
 
 # if unset, transformers asks on the terminal whether to run the Python files that came with the weights
@@ -125,9 +126,12 @@ def _from_pretrained(
         config = AutoConfig.from_pretrained(source, **NO_REMOTE_CODE, **version)
     except Exception as error:
         raise ModelError(
-            f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
+            f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or "
+            f"'toy'.{with_own_code(source, **version)}{to_install(error)}"
         ) from error
     maps_text = type(config) in AutoModelForImageTextToText._model_mapping
+    if not maps_text and type(config) not in AutoModelForMultimodalLM._model_mapping:
+        check_kind(config, name)
     try:
         with quiet(name == "toy"):
             hf: Any = (AutoModelForImageTextToText if maps_text else AutoModelForMultimodalLM).from_pretrained(
@@ -137,7 +141,10 @@ def _from_pretrained(
             hf = hf.to(where)
         processor = processor or load_processor(source, **version)
     except Exception as error:
-        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({first_line(error)}).") from error
+        raise ModelError(
+            f"{name!r} cannot be loaded as an image-text-to-text model ({first_line(error)})."
+            f"{with_own_code(source, **version)}{to_install(error)}"
+        ) from error
     return hf, processor
 
 

@@ -269,9 +269,9 @@ def _mark(model: Any) -> str:
     if not getattr(model.processor, "chat_template", None):
         return (_placeholders(model) or ["<image>"])[0] if "{image}" in model.family.get("ask", "{image}") else ""
     with_image = render(model, _PROBE)
-    known = next((text for text in _placeholders(model) if text in with_image), "")
-    if known:
-        return known
+    first = next((text for text in _placeholders(model) if text in with_image), "")
+    if first:
+        return first
     without = render(model, _PROBE, 0)
     start = next((k for k, (a, b) in enumerate(zip(with_image, without, strict=False)) if a != b), len(without))
     return with_image[start : start + len(with_image) - len(without)].strip()
