@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .data.images import read_image
-from .errors import MethodError, NothingFoundError
+from .errors import DataError, MethodError, NothingFoundError
 from .models.adapter import Model
 from .models.generation import respond, teacher_forced
 from .models.hooks import watching
@@ -214,7 +214,7 @@ def mentions(
     token: str,
     *,
     answers: Sequence[str] | None = None,
-    prompt: str | None = None,
+    prompt: str | Sequence[str] | None = None,
     max_new_tokens: int = 40,
 ) -> Targets:
     """Let a model describe images, and return the responses that contain a token as targets.
@@ -228,7 +228,7 @@ def mentions(
     answers
         Responses to read instead of the model's own, one per image.
     prompt
-        The question; the model's default where None.
+        The question, or a list with one per image; the model's default where None.
     max_new_tokens
         Longest response, in sub-tokens.
 
@@ -238,6 +238,8 @@ def mentions(
         No response contains the token.
     MethodError
         Another number of responses than of images.
+    DataError
+        The model cannot use a prompt, or there is another number of prompts than of images.
 
     Examples
     --------
@@ -248,6 +250,8 @@ def mentions(
     """
     if answers is not None and len(answers) != len(images):
         raise MethodError(f"There are {len(answers)} responses for {len(images)} images; expected one each.")
+    if prompt is not None and not isinstance(prompt, str) and len(prompt) != len(images):
+        raise DataError(f"There are {len(prompt)} prompts for {len(images)} images; expected one each.")
     variants = subtoken_variants(model.tokenizer, token)
     size = 1 if model.equal_lengths else BATCH
     rows: list[int] = []
@@ -257,7 +261,8 @@ def mentions(
     responses: list[list[int]] = []
     for start in range(0, len(images), size):
         part = [read_image(i) for i in images[start : start + size]]
-        inputs = model.inputs(part, prompt)
+        questions = prompt if prompt is None or isinstance(prompt, str) else list(prompt[start : start + size])
+        inputs = model.inputs(part, questions)
         if answers is None:
             responses = respond(model, inputs, max_new_tokens)
         else:
@@ -268,7 +273,7 @@ def mentions(
             rows += [start + j for j, _ in hits]
             captions += [model.decode(responses[j]).strip() for j, _ in hits]
             complete += [tuple(responses[j]) for j, _ in hits]
-            own = inputs if len(hits) == len(part) else model.inputs([part[j] for j, _ in hits], prompt)
+            own = inputs if len(hits) == len(part) else _inputs(model, part, questions, [j for j, _ in hits])
             batches.append(_Batch(own, [responses[j][:k] for j, k in hits], [responses[j][k] for j, k in hits]))
     if not rows:
         example = f" The last is {model.decode(responses[-1]).strip()!r}." if len(images) else ""
@@ -276,3 +281,9 @@ def mentions(
             f"{token!r} is in none of {len(images)} responses.{example} Choose images whose response contains it."
         )
     return Targets(model, token, tuple(rows), tuple(captions), tuple(batches), tuple(complete))
+
+
+def _inputs(model: Model, images: list[Any], prompt: str | list[str] | None, rows: Sequence[int]) -> dict[str, Any]:
+    """Inputs of some rows of a batch."""
+    own = [prompt[j] for j in rows] if isinstance(prompt, list) else prompt
+    return model.inputs([images[j] for j in rows], own)

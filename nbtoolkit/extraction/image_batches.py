@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ..errors import Cancelled, DataError
 if TYPE_CHECKING:
     from ..models import Model
 
+Prompt = str | Mapping[str, str] | None
 CANCELLED = "The extraction was cancelled; completed shards remain: call extract again with the same out= to continue."
 REFUSALS = (ValueError, TypeError, RuntimeError, IndexError, ZeroDivisionError)  # what processors raise
 
@@ -41,7 +42,7 @@ class Batch:
 def batches(
     model: Model,
     cells: Any,
-    prompt: str | None,
+    prompt: Prompt,
     size: int,
     skipped: dict[str, str],
     cancel: threading.Event | None = None,
@@ -55,7 +56,7 @@ def batches(
     cells
         Rows of a data set with undecoded images.
     prompt
-        The question; the model's default where None.
+        The question, or the questions by sample id; the model's default where None.
     size
         Images per batch.
     skipped
@@ -79,7 +80,7 @@ def batches(
             yield from ready
 
 
-def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: str | None) -> tuple[list[Batch], dict[str, str]]:
+def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt) -> tuple[list[Batch], dict[str, str]]:
     """Decode images and run the processor; images that fail in either are excluded, with the reason."""
     samples, images, broken = [], [], {}
     for k in chunk:
@@ -96,7 +97,7 @@ def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: str | None) ->
     return prepare(model, [samples[k] for k in fit], [images[k] for k in fit], prompt), broken
 
 
-def _fits(model: Model, sample: dict[str, Any], image: Any, prompt: str | None, broken: dict[str, str]) -> bool:
+def _fits(model: Model, sample: dict[str, Any], image: Any, prompt: Prompt, broken: dict[str, str]) -> bool:
     try:
         prepare(model, [sample], [image], prompt)
     except REFUSALS as error:
@@ -104,7 +105,7 @@ def _fits(model: Model, sample: dict[str, Any], image: Any, prompt: str | None, 
     return sample["id"] not in broken
 
 
-def prepare(model: Model, samples: list[dict[str, Any]], images: list[Any], prompt: str | None) -> list[Batch]:
+def prepare(model: Model, samples: list[dict[str, Any]], images: list[Any], prompt: Prompt) -> list[Batch]:
     """Run the processor; a family whose responses change with padding gets one batch per prompt length.
 
     Parameters
@@ -116,14 +117,18 @@ def prepare(model: Model, samples: list[dict[str, Any]], images: list[Any], prom
     images
         The decoded images.
     prompt
-        The question; the model's default where None.
+        The question, or the questions by sample id; the model's default where None.
     """
     if not samples:
         return []
-    inputs = model.prepare(images, prompt)
+
+    def run(samples: list[dict[str, Any]], images: list[Any]) -> dict[str, Any]:
+        return model.prepare(images, [prompt[s["id"]] for s in samples] if isinstance(prompt, Mapping) else prompt)
+
+    inputs = run(samples, images)
     lengths = inputs["attention_mask"].sum(1).tolist()
     if not model.equal_lengths or len(set(lengths)) == 1:
         return [Batch(samples, images, inputs)]
     groups = [[k for k, n in enumerate(lengths) if n == length] for length in sorted(set(lengths))]
     parts = [([samples[k] for k in g], [images[k] for k in g]) for g in groups]
-    return [Batch(rows, own, model.prepare(own, prompt)) for rows, own in parts]
+    return [Batch(rows, own, run(rows, own)) for rows, own in parts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ class ReadingOptions:
         ``"generate"``: the model captions the images greedily. ``"given"``: one teacher-forced pass over the
         data's own captions (about half the cost), the first that contains the token.
     prompt
-        The question; the model's default where None.
+        The question; the model's default where None. A question per image: a list with one per row of the data, a
+        mapping from sample id to question, or the name of a column of the data.
     max_new_tokens
         Longest response, in sub-tokens.
     where
@@ -65,7 +66,7 @@ class ReadingOptions:
     layers: str | int | Sequence[int] = "all"
     batch_size: int | str = "auto"
     captions: str = "generate"
-    prompt: str | None = None
+    prompt: str | Sequence[str] | Mapping[str, str] | None = None
     max_new_tokens: int = 40
     where: str = "predict"
     which: str = "first"
@@ -139,9 +140,18 @@ class ReadingPlan:
         The layers to keep, resolved.
     options
         The options.
+    questions
+        Sample id to question, where every image has its own.
     """
 
     words: tuple[str, ...]
     token_ids: tuple[tuple[int, ...], ...]
     layers: tuple[int, ...]
     options: ReadingOptions
+    questions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def prompt(self) -> str | Mapping[str, str] | None:
+        """The question of every image, or the questions by sample id."""
+        prompt = self.options.prompt
+        return self.questions or (prompt if isinstance(prompt, str) else None)

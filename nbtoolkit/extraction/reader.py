@@ -85,7 +85,7 @@ class Reader:
         rows, cells = Rows(), self.data.select(indices)
         order = {i: k for k, i in enumerate(cells["id"])}
         picks: list[tuple[int, Rows, int]] = []  # (row of the data, rows of a batch, row in the batch)
-        for batch in batches(self.model, cells, self.plan.options.prompt, self.batch_size, rows.skipped, self.cancel):
+        for batch in batches(self.model, cells, self.plan.prompt, self.batch_size, rows.skipped, self.cancel):
             for part in self._read_in_memory(batch):
                 picks += [(order[i], part, k) for k, i in enumerate(part.ids)]
                 rows.skipped |= part.skipped
@@ -107,7 +107,7 @@ class Reader:
             batch, n = waiting[0], self.batch_size
             if len(batch.samples) > n:
                 parts = [
-                    prepare(self.model, batch.samples[i : i + n], batch.images[i : i + n], self.plan.options.prompt)
+                    prepare(self.model, batch.samples[i : i + n], batch.images[i : i + n], self.plan.prompt)
                     for i in range(0, len(batch.samples), n)
                 ]
                 waiting[:1] = [b for part in parts for b in part]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..data.loading import captioned, raw_images
 from ..errors import DataError, NothingFoundError, TokenError
+from ..models.decoding import end_ids, generation_overrides
 from ..progress import bar
 from ..storage.provenance import fingerprint, versions, weights
 from ..text.tokens import subtoken_variants
@@ -19,6 +21,7 @@ from ..text.words import contains, frequent_words, spellings
 from ..types import Representations, Source, resolve_layers
 from .dask_cluster import read_on_cluster
 from .options import ReadingOptions, ReadingPlan, reading_options
+from .questions import questions_by_id
 from .reader import Reader, Rows
 from .shards import ShardStore
 
@@ -79,7 +82,7 @@ def extract(
     TokenError
         No caption contains the token, or no response does.
     DataError
-        None of the candidates' images can be read, or an option has another value.
+        None of the candidates' images can be read, an option has another value, or the model cannot use a prompt.
     LayerError
         A layer that the model does not have.
     StudyError
@@ -100,7 +103,11 @@ def extract(
     data, words = captioned(data), spellings(token, chosen.variants)
     raw = raw_images(data)
     candidates = _candidates(data, words)
-    plan = ReadingPlan(words, subtoken_variants(model.tokenizer, words), layers, chosen)
+    questions = questions_by_id(chosen.prompt, data, candidates)
+    rendered = model.text("{question}" if questions else chosen.prompt)  # type: ignore[arg-type] # a text where there are none
+    for question in sorted(set(questions.values())):
+        model.text(question)  # refused here, before any image is read
+    plan = ReadingPlan(words, subtoken_variants(model.tokenizer, words), layers, chosen, questions)
     if chosen.where == "visual" and not any(len(ids) == 1 for ids in plan.token_ids):
         pieces = [model.tokenizer.decode([i]) for i in plan.token_ids[0]]
         raise TokenError(f"where='visual' needs a word of one sub-token; {token!r} has {pieces}.")
@@ -109,13 +116,16 @@ def extract(
         model.revision,
         token,
         plan.token_ids,
-        model.text(chosen.prompt),
+        rendered,
         chosen.decoding,
         chosen.where,
         data=fingerprint(raw, candidates),
         n_candidates=len(candidates),
         max_new_tokens=chosen.max_new_tokens,
         versions=versions(),
+        generation_overrides=generation_overrides(model.hf) if chosen.decoding == "greedy" else (),
+        system=model.system,
+        questions=questions,
     )
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
     with bar(progress, len(candidates), f"extracting {token!r}") as advance:
@@ -202,7 +212,12 @@ def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardSt
             "token": source.token,
             "words": plan.words,
             "prompt": source.prompt,
+            "questions": hashlib.sha256(repr(sorted(source.questions.items())).encode()).hexdigest()[:16]
+            if source.questions
+            else "",
             "decoding": source.decoding,
+            "generation overrides": source.generation_overrides,
+            "end ids": sorted(end_ids(model)),
             "where": options.where,
             "which": options.which,
             "stop_early": options.stop_early,

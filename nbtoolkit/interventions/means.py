@@ -17,7 +17,12 @@ from .residual import PARTS, check_choice
 
 
 def mean_contributions(
-    model: Model, images: Sequence[Any], layers: int | Sequence[int], *, part: str = "block", prompt: str | None = None
+    model: Model,
+    images: Sequence[Any],
+    layers: int | Sequence[int],
+    *,
+    part: str = "block",
+    prompt: str | Sequence[str | None] | None = None,
 ) -> dict[int, np.ndarray]:
     """Mean of what layers add to the stream, over all positions of a prompt with each image.
 
@@ -32,7 +37,7 @@ def mean_contributions(
     part
         ``"block"``, ``"attention"`` or ``"mlp"``.
     prompt
-        The question; the model's default where None.
+        The question, or a list with one per image; the model's default where None.
 
     Returns
     -------
@@ -72,6 +77,7 @@ def mean_contributions(
             block = model.blocks[layer - 1]
             for i, module in enumerate([block] if part == "block" else branches(block, part)):
                 stack.callback(module.register_forward_hook(collect(layer, i == 0), with_kwargs=True).remove)
-        for image in images:  # one at a time: no padding counts
-            model.forward(model.extend(model.inputs([read_image(image)], prompt), [[]]))
+        questions = [prompt] * len(images) if prompt is None or isinstance(prompt, str) else prompt
+        for image, question in zip(images, questions, strict=True):  # one at a time: no padding counts
+            model.forward(model.extend(model.inputs([read_image(image)], question), [[]]))
     return {layer: (total[layer] / max(1, n_positions[layer])).astype(np.float32) for layer in chosen}

@@ -161,7 +161,7 @@ def concept_maps(session: Session, *, sample: str, at: int) -> dict[str, Any]:
     """
     cd = session.study.dictionary(at)
     with session.exclusive():
-        scores = saliencies(session.model, session.image_of(sample), cd, prompt=session.prompt)
+        scores = saliencies(session.model, session.image_of(sample), cd, prompt=session.question_of(sample))
     grids = scores[:, -1].astype(np.float64)  # (n_concepts, height, width)
     low, high = grids.min((1, 2)), grids.max((1, 2))
     span = np.where(high > low, high - low, 1)  # a constant map is all 0

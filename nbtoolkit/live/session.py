@@ -73,9 +73,11 @@ class Session:
                 f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; "
                 "expected the model that the study was made with."
             )
-        if study.source.prompt and model.text(prompt) != study.source.prompt:
+        rendered = model.text("{question}" if study.source.questions else prompt)
+        if study.source.prompt and rendered != study.source.prompt:
             raise NbtoolkitError(
-                f"The prompt of the study is {study.source.prompt!r}, that of the model would be {model.text(prompt)!r}. Give the same prompt=…"
+                f"The prompt of the study is {study.source.prompt!r}, that of the model would be {rendered!r}. "
+                "Give the same prompt=…, and load the model with the same system=…."
             )
         self.model, self.study, self.prompt = model, study, prompt
         self.image: bytes | None = None
@@ -199,13 +201,23 @@ class Session:
         """
         if sample not in self._responses:
             given = [self.study.sample(sample).caption] if self.given_captions else None
-            self._responses[sample] = self.respond(self.image_of(sample), given)
+            self._responses[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
             while len(self._responses) > N_RESPONSES:
                 self._responses.popitem(last=False)
         self._responses.move_to_end(sample)
         return self._responses[sample]
 
-    def respond(self, image: Any, captions: Sequence[str] | None = None) -> Targets:
+    def question_of(self, sample: str) -> str | None:
+        """The question of a sample: its own where every image of the study has one, else the session's.
+
+        Parameters
+        ----------
+        sample
+            Id of the sample.
+        """
+        return self.study.source.questions.get(sample, self.prompt)
+
+    def respond(self, image: Any, captions: Sequence[str] | None = None, prompt: str | None = None) -> Targets:
         """Response of the model to an image, teacher-forced up to the token.
 
         Parameters
@@ -214,13 +226,15 @@ class Session:
             A PIL image.
         captions
             The response, where it is given; else the model generates it.
+        prompt
+            The question; the session's if None.
         """
         return mentions(
             self.model,
             [image],
             self.study.token,
             answers=captions,
-            prompt=self.prompt,
+            prompt=self.prompt if prompt is None else prompt,
             max_new_tokens=self.study.source.max_new_tokens,
         )
 
@@ -241,7 +255,8 @@ class Session:
             samples = self.study.samples[:: max(1, len(self.study.samples) // N_MEAN)][:N_MEAN]
             layers = range(1, self.model.n_layers + 1)
             images = [self.image_of(s.id) for s in samples]
-            self._means[part] = mean_contributions(self.model, images, layers, part=part, prompt=self.prompt)
+            questions = [self.question_of(s.id) for s in samples]
+            self._means[part] = mean_contributions(self.model, images, layers, part=part, prompt=questions)
         return self._means[part]
 
     def image_of(self, sample: str) -> Any:

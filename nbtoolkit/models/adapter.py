@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ..errors import ModelError
 from .anatomy import anatomy
-from .families import COMPANIONS, OVERRIDES
+from .decoding import argmax_decoding
+from .families import OVERRIDES
 from .geometry import image_mask
 from .inference import inference
+from .prompts import check_system, prepare, takes_question, usable
 from .responses import append
 
 PROMPT = "Describe the image in one sentence."
@@ -30,6 +31,8 @@ class Model:
         A loaded model and its processor.
     name, revision
         Hub id or folder, and commit.
+    system
+        Text of the system message that precedes every prompt; none if empty.
 
     Attributes
     ----------
@@ -47,12 +50,14 @@ class Model:
     encoder_decoder
         Whether the text is decoded from an encoder's states.
     prompt
-        The default prompt.
+        The default prompt; empty where the chat template takes no question.
+    system
+        The system text.
     origin
         Source and settings with which another process can load the model; None for a model that was passed in loaded.
     """
 
-    def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "") -> None:
+    def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "", system: str = "") -> None:
         self.hf, self.processor = hf.eval(), processor
         self.name, self.revision = name or type(hf).__name__, revision
         self.origin: tuple[str, dict[str, Any]] | None = None
@@ -71,6 +76,10 @@ class Model:
             )
         self.tokenizer.padding_side = "right" if self.encoder_decoder else "left"
         takes = inspect.signature(hf.forward).parameters
+        self.system = system
+        check_system(self)
+        if not takes_question(self):
+            self.prompt = ""
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
     @property
@@ -94,32 +103,32 @@ class Model:
         """Whether a batch must hold prompts of one length, because padding changes the responses of this family."""
         return self.encoder_decoder or bool(self.family.get("equal_lengths"))
 
-    def text(self, prompt: str | None = None) -> str:
+    def text(self, prompt: str | None = None, n_images: int = 1) -> str:
         """Render a prompt as the model expects it: through its chat template if it has one.
 
         Parameters
         ----------
         prompt
             A question or instruction; the default prompt if None.
-        """
-        words = self.prompt if prompt is None else prompt
-        if getattr(self.processor, "chat_template", None):
-            content = [{"type": "image"}, {"type": "text", "text": words}]
-            return str(
-                self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-            )
-        image = getattr(self.processor, "image_token", "<image>")
-        return str(self.family.get("ask", "{image}\n{words}")).format(image=image, words=words)
+        n_images
+            Number of images that precede it.
 
-    def inputs(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
-        """Make the model's inputs from images and one prompt, padded as the family requires, on the model's device.
+        Raises
+        ------
+        DataError
+            The model cannot use the prompt; the message says why.
+        """
+        return usable(self, prompt, n_images)
+
+    def inputs(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Make the model's inputs from images and prompts, padded as the family requires, on the model's device.
 
         Parameters
         ----------
         images
-            PIL images, one per row.
+            Per row a PIL image, or a list of them where the family takes several.
         prompt
-            The prompt of every row; the default prompt if None.
+            The prompt of every row, or a list with one per row; the default prompt if None.
 
         Returns
         -------
@@ -128,7 +137,7 @@ class Model:
         """
         return self.place(self.prepare(images, prompt))
 
-    def encode(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Tensor]:
+    def encode(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Tensor]:
         """Alias of :meth:`inputs`: its name in release 0.1.
 
         Parameters
@@ -138,7 +147,7 @@ class Model:
         """
         return self.inputs(images, prompt)
 
-    def prepare(self, images: Sequence[Image.Image], prompt: str | None = None) -> dict[str, Any]:
+    def prepare(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Run the processor only, on the CPU: the part of :meth:`inputs` that needs no device.
 
         Parameters
@@ -146,19 +155,7 @@ class Model:
         images, prompt
             As for :meth:`inputs`.
         """
-        text, begin = self.text(prompt), self.tokenizer.bos_token
-        once = {"add_special_tokens": False} if begin and text.startswith(begin) else {}  # the template wrote it
-        inputs = dict(
-            self.processor(
-                images=[[im] for im in images], text=[text] * len(images), padding=True, return_tensors="pt", **once
-            )
-        )
-        inputs.pop("labels", None)
-        ids = inputs["input_ids"]
-        last = {self.tokenizer.sep_token_id, self.tokenizer.eos_token_id} - {None}
-        if self.family.get("cut_end") and ids.shape[1] > 1 and set(ids[:, -1].tolist()) <= last:
-            inputs |= {k: v[:, :-1] for k, v in inputs.items() if k in ("input_ids", "attention_mask", *COMPANIONS)}
-        return inputs
+        return prepare(self, images, prompt)
 
     def place(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Move inputs to the model's device, images in the model's number format.
@@ -228,7 +225,7 @@ class Model:
             return self.hf(**inputs, **self._last_logits)
 
     def generate(self, inputs: dict[str, Any], max_new_tokens: int, **settings: Any) -> Tensor:
-        """Generate greedily, in inference mode.
+        """Generate greedily, in inference mode: by argmax, whatever the generation configuration of the model asks for.
 
         Parameters
         ----------
@@ -245,7 +242,7 @@ class Model:
             Ids as ``hf.generate`` returns them: for most families the prompt's, then the response's.
         """
         greedy = {"do_sample": False, "num_beams": 1, "pad_token_id": self.pad}
-        with inference(self.hf):
+        with inference(self.hf), argmax_decoding(self.hf):
             ids: Tensor = self.hf.generate(**inputs, max_new_tokens=max_new_tokens, **greedy, **settings)
         return ids
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,58 +11,14 @@ from PIL import Image
 
 from ..errors import ModelError, first_line
 from .adapter import Model
+from .decoding import generation_overrides
 from .generation import greedy, teacher_forced
 from .hooks import LastPosition, watching
+from .prompts import begin_check, prompt_checks, rendered
+from .reports import Check, Report
 from .responses import until_end, until_placeholder
 
-
-@dataclass(frozen=True)
-class Check:
-    """One check of a model.
-
-    Attributes
-    ----------
-    what
-        The property that should hold.
-    ok
-        Whether it does.
-    detail
-        The figure behind it.
-    refusal
-        The reason to refuse the model if it does not hold; empty for checks that refuse no model.
-    """
-
-    what: str
-    ok: bool
-    detail: str
-    refusal: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Checks of a model; prints as a table.
-
-    Attributes
-    ----------
-    model
-        The model in one line.
-    checks
-        Its checks, in order.
-    """
-
-    model: str
-    checks: tuple[Check, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check holds."""
-        return all(c.ok for c in self.checks)
-
-    def __repr__(self) -> str:
-        width = max(len(c.what) for c in self.checks)
-        return "\n".join(
-            [self.model, *(f"  {'ok ' if c.ok else 'NO '}  {c.what:{width}s}  {c.detail}" for c in self.checks)]
-        )
+READABLE = "hooks fire once per forward pass"  # the first check of a model that can read the prompt
 
 
 def calibrate(model: Model, states: Any, logits: Any) -> float:
@@ -144,7 +99,9 @@ def check_model(
     """
     samples = list(_noise(3) if images is None else images)
     checks = _load_checks(model, samples[:1] * 2 if len(samples) < 2 else samples[:2], prompt)
-    return Report(repr(model), (*checks, *_batch_checks(model, samples, prompt, max_new_tokens)))
+    if any(check.what == READABLE for check in checks):
+        checks += _batch_checks(model, samples, prompt, max_new_tokens)
+    return Report(repr(model), tuple(checks), rendered(model, prompt))
 
 
 def relative_gap(a: Any, b: Any) -> float:
@@ -178,8 +135,12 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
         if layer == model.n_layers:
             last.append(states[:, -1])
 
+    checks = prompt_checks(model, prompt)
+    if not all(check.ok for check in checks):
+        return checks  # nothing that is read with it means what it should
     try:
-        inputs = model.extend(model.inputs(images, prompt), [[] for _ in images])
+        encoded = model.inputs(images, prompt)
+        inputs = model.extend(encoded, [[] for _ in images])
         plain = model.forward(inputs).logits
         with watching(model.blocks, count):
             hooked = model.forward(inputs).logits
@@ -191,9 +152,10 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
     n_points = model.n_layers + 1
     wrong = [layer for layer in range(n_points) if counts.get(layer) != 1]
     change = (plain - hooked).abs().max().item()
-    checks = [
+    checks += [
+        begin_check(model, encoded, prompt),
         Check(
-            "hooks fire once per forward pass",
+            READABLE,
             not wrong,
             f"at {n_points - len(wrong)} of {n_points} points",
             f"hooks at layers {wrong} fired {[counts.get(i, 0) for i in wrong]} times per forward pass; expected once",
@@ -230,6 +192,24 @@ def _unembedding_check(model: Model, gap: float) -> Check:
     )
 
 
+def _argmax_check(model: Model, image: Any, prompt: str | None, max_new_tokens: int) -> Check:
+    """How far the logits of generated tokens are below the best ones, and what greedy decoding overrides."""
+    steps: list[Any] = []  # the head's own output: scale and soft cap keep its order
+    handle = model.head.register_forward_hook(lambda _module, _args, out: steps.append(out[0, -1].float()))
+    try:
+        ids = greedy(model, model.inputs([image], prompt), LastPosition([0], max_new_tokens))[0]
+    finally:
+        handle.remove()
+    gaps = [relative_gap(step[i], step.max()) for step, i in zip(steps, ids, strict=False)]
+    overrides = ", ".join(generation_overrides(model.hf)) or "nothing"
+    return Check(
+        "every generated token is the argmax of the logits",
+        len(steps) == len(ids) and max(gaps, default=0.0) < _tolerance(model),
+        f"relative difference {max(gaps, default=0.0):.2g} at {len(ids)} tokens; "
+        f"overridden in the generation configuration: {overrides}",
+    )
+
+
 def _batch_checks(model: Model, images: Sequence[Any], prompt: str | None, max_new_tokens: int) -> list[Check]:
     layers = range(model.n_layers + 1)
 
@@ -254,6 +234,7 @@ def _batch_checks(model: Model, images: Sequence[Any], prompt: str | None, max_n
         forced_gaps.append(relative_gap(forced[:, : len(response), 0], generated[:, : len(response), 0]))
     limit = 10 * _tolerance(model)
     return [
+        _argmax_check(model, images[0], prompt, max_new_tokens),
         Check("batched and single captions are equal", all(equal), f"{sum(equal)} of {len(rows)} captions equal"),
         Check(
             "batched and single states are equal",

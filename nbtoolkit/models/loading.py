@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from ..errors import ModelError, first_line
 from .adapter import Model
+from .advice import check_kind, to_install, with_own_code
 from .checks import check_adapter
 
 # if unset, transformers asks on the terminal whether to run the Python files that came with the weights
@@ -45,6 +46,7 @@ def load_model(
     device_map: Any = None,
     quantization_config: Any = None,
     attn_implementation: str | None = None,
+    system: str = "",
 ) -> Model:
     """Load an image-text-to-text model of Hugging Face.
 
@@ -60,10 +62,13 @@ def load_model(
         ``"auto"``: the checkpoint's own on a GPU, float32 on the CPU.
     check
         Run the load-time checks: hooks fire once per forward pass, the last layer unembeds to the model's logits, a
-        hook that only reads changes nothing, and two images give different logits. They also find the scale and
-        soft cap of the logits. :func:`check_model` shows them, and more, as a table.
+        hook that only reads changes nothing, two images give different logits, and the rendered prompt has the image
+        once, its begin token at most once, and the question verbatim. They also find the scale and soft cap of the
+        logits. :func:`check_model` shows them, and more, as a table.
     revision, device_map, quantization_config, attn_implementation
         As for ``from_pretrained``: a commit, a model spread over several GPUs, a quantised one, an attention kernel.
+    system
+        Text of a system message that precedes every prompt.
 
     Returns
     -------
@@ -97,10 +102,10 @@ def load_model(
         )
     else:
         hf, name = source, getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
-    model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "")
+    model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "", system=system)
     if isinstance(source, str | Path):
         where = str(Path(source).resolve()) if Path(source).exists() and name != "toy" else name
-        model.origin = where, {"device": str(device), "dtype": dtype} | settings
+        model.origin = where, {"device": str(device), "dtype": dtype, "system": system} | settings
     if check:
         check_adapter(model)
     return model
@@ -121,9 +126,12 @@ def _from_pretrained(
         config = AutoConfig.from_pretrained(source, **NO_REMOTE_CODE, **version)
     except Exception as error:
         raise ModelError(
-            f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or 'toy'."
+            f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or "
+            f"'toy'.{with_own_code(source, **version)}{to_install(error)}"
         ) from error
     maps_text = type(config) in AutoModelForImageTextToText._model_mapping
+    if not maps_text and type(config) not in AutoModelForMultimodalLM._model_mapping:
+        check_kind(config, name)
     try:
         with quiet(name == "toy"):
             hf: Any = (AutoModelForImageTextToText if maps_text else AutoModelForMultimodalLM).from_pretrained(
@@ -133,7 +141,10 @@ def _from_pretrained(
             hf = hf.to(where)
         processor = processor or load_processor(source, **version)
     except Exception as error:
-        raise ModelError(f"{name!r} cannot be loaded as an image-text-to-text model ({first_line(error)}).") from error
+        raise ModelError(
+            f"{name!r} cannot be loaded as an image-text-to-text model ({first_line(error)})."
+            f"{with_own_code(source, **version)}{to_install(error)}"
+        ) from error
     return hf, processor
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from .decoding import end_ids
 from .families import COMPANIONS
 
 _PLACEHOLDERS = ("image_token_id", "image_token_index", "image_patch_id", "video_token_id", "video_token_index")
@@ -58,8 +59,7 @@ def until_end(model: Any, ids: Sequence[int]) -> list[int]:
     ids : (n,)
         Generated ids.
     """
-    ends = model.hf.generation_config.eos_token_id
-    stop = {*(ends if isinstance(ends, list) else [ends]), model.tokenizer.eos_token_id, model.tokenizer.pad_token_id}
+    stop = end_ids(model)
     return list(itertools.takewhile(lambda i: i not in stop, ids))
 
 

@@ -74,7 +74,8 @@ class Source:
     token, token_ids
         The word under study and the sub-token sequences that count as it.
     prompt, decoding
-        The rendered prompt, and how the responses were made (``"greedy"`` or ``"given captions"``).
+        The rendered prompt, and how the responses were made (``"greedy"`` or ``"given captions"``). Where every image
+        has its own question, the prompt has ``{question}`` in its place.
     where
         ``"predict"``: the position whose output is the token.
     layer_convention
@@ -85,6 +86,13 @@ class Source:
         Longest response, in sub-tokens.
     versions
         Library versions.
+    generation_overrides
+        Settings of the checkpoint's generation configuration that greedy decoding overrides, as ``"name=value"``
+        (sampling, beams, penalties, suppressed tokens …); empty where there is none, or where nothing was generated.
+    system
+        Text of the system message; empty where there is none.
+    questions
+        Sample id to question, of all candidates; empty where every image has the same question.
     """
 
     model: str = ""
@@ -101,6 +109,9 @@ class Source:
     n_candidates: int = 0
     max_new_tokens: int = 40
     versions: Mapping[str, str] = field(default_factory=dict)
+    generation_overrides: tuple[str, ...] = ()
+    system: str = ""
+    questions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

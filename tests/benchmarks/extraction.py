@@ -66,10 +66,9 @@ def large() -> Model:
         for p in model.parameters():
             if p.ndim > 1:
                 p.mul_(3)
-    words = set(zoo.tokenizer.convert_tokens_to_ids(WORDS))
-    model.generation_config.update(
-        suppress_tokens=[i for i in range(32000) if i not in words], pad_token_id=0, eos_token_id=END
-    )
+        words = set(zoo.tokenizer.convert_tokens_to_ids(WORDS))
+        model.lm_head.weight[[i for i in range(32000) if i not in words]] = 0  # their logits are below the best word's
+    model.generation_config.update(pad_token_id=0, eos_token_id=END)
     return Model(model, processor, name="random LLaVA")
 
 

@@ -186,6 +186,25 @@ def test_thumbnails_stand_in_for_the_data(model, study, sample):
     assert operations.ablate(Session(model, study), sample=sample)["difference"][0][0] == "same"
 
 
+def test_a_study_with_a_question_per_image_asks_each_its_own():
+    from ..models.test_prompts import QUESTIONS, data_of
+    from ..models.test_zoo import NEW, load
+
+    model = load("llava")
+    data, word = data_of(model)
+    reading = {"prompt": QUESTIONS, "max_new_tokens": NEW, "stop_early": False, "progress": False}
+    reps = nbt.extract(model, data, word, **reading)
+    cd = nbt.decompose(reps, nbt.LargestNorm(2), layer=2)
+    g = nbt.Grounding([["a"], ["b"]], [[reps.sample_ids[0]], [reps.sample_ids[0]]])
+    samples = [
+        nbt.types.Sample(i, c, p) for i, c, p in zip(reps.sample_ids, reps.captions, reps.positions, strict=True)
+    ]
+    session = Session(model, nbt.Study(word, {2: cd}, {2: g}, samples, reps, source=reps.source), data)
+    for sample, caption in zip(reps.sample_ids, reps.captions, strict=True):
+        assert session.response(sample).captions == (caption,)
+    assert set(session.means("block")) == {1, 2, 3, 4}
+
+
 def test_another_model_or_prompt_is_refused(model, study):
     from ..models.test_zoo import load
 

@@ -176,7 +176,6 @@ def test_a_saved_model_is_loaded_from_its_folder(tmp_path):
     from ..zoo import build
 
     hf, processor = build("llava")
-    hf.generation_config.suppress_tokens = None
     hf.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     model = nbt.load_model(tmp_path)
@@ -198,8 +197,8 @@ def test_nothing_from_the_hub_is_run(tmp_path, monkeypatch):
 
 def test_a_report_prints_as_a_table(model):
     lines = repr(nbt.check_model(model)).splitlines()
-    assert lines[0].startswith("Model 'toy'") and len(lines) == 8
-    assert all(line.startswith("  ok   ") for line in lines[1:])
+    assert lines[0].startswith("Model 'toy'") and len(lines) == 15
+    assert lines[1] == "  prompt  '<image><s>'" and all(line.startswith("  ok   ") for line in lines[2:])
     assert any("the last layer unembeds to the model's own logits" in line for line in lines)
 
 

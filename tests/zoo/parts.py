@@ -78,9 +78,13 @@ def awaken(hf: Any, never: Sequence[int], gain: float = 3.0, seed: int = 0) -> A
                 p.mul_(gain)
             if queries and p.ndim > 1 and ("qformer" in name or "vision" in name or "projection" in name):
                 p.copy_(0.4 * torch.randn(p.shape, generator=draw))  # else all pictures look alike to the queries
+        head = hf.get_output_embeddings()
+        head.weight[sorted(set(never))] = 0  # their logits are 0, those of the best words above it
+        if hf.config.is_encoder_decoder:
+            head.weight[END] = 0  # its decoder starts from it, and would end at once
+        if getattr(head, "bias", None) is not None:
+            head.bias[sorted(set(never))] = 0
     for part in (hf, getattr(hf, "language_model", hf)):  # BLIP-2 generates with the language model's own settings
         if hasattr(part, "generation_config"):
-            part.generation_config.update(
-                suppress_tokens=sorted(set(never)), pad_token_id=PAD, eos_token_id=END, min_new_tokens=4
-            )
+            part.generation_config.update(pad_token_id=PAD, eos_token_id=END)
     return hf.eval()
