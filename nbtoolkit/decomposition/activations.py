@@ -60,6 +60,8 @@ class ExactEncoder:
     ----------
     U : (n_concepts, n_features)
         Concepts.
+    scale : (n_features,)
+        Factor of each column of X and U in the objective; None for 1.
 
     Attributes
     ----------
@@ -72,9 +74,10 @@ class ExactEncoder:
     Comput. 2011 (block principal pivoting).
     """
 
-    def __init__(self, U: Array) -> None:
-        self._U = U.astype(np.float64)
-        self.gram = G = self._U @ self._U.T
+    def __init__(self, U: Array, scale: Array | None = None) -> None:
+        U = U.astype(np.float64) if scale is None else U.astype(np.float64) * scale
+        self.gram = G = U @ U.T
+        self._U = U if scale is None else U * scale  # (XS)(US)ᵀ = X(US²)ᵀ: X stays as it is
         G[np.diag_indices_from(G)] += 1e-12 * max(float(np.trace(G)) / len(G), 1e-300)
         self._upper = np.ascontiguousarray(np.triu(cho_factor(G)[0]))  # Lᵀ
 

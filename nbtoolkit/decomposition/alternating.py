@@ -191,10 +191,34 @@ def full_space_pass(X: Blocks, U: Array, W: Array | None, lam: float) -> tuple[A
         A += part @ part.T
         B += part @ block
         l1_norm += float(part.sum(dtype=np.float64))
-    squared_norm = X.norms()[0]
+    squared_norm = X.squared_norm()
     before = objective_from_products(A, B, U, l1_norm, squared_norm, lam)
     U = update_concepts(A, B, U.astype(np.float64)).astype(U.dtype)
     return U, 1 - objective_from_products(A, B, U, l1_norm, squared_norm, lam) / max(before, 1e-300)
+
+
+def full_space_passes(X: Blocks, U: Array, W: Array | None, lam: float, n_passes: int, least_gain: float) -> Array:
+    """Passes in the full space until one gains little.
+
+    Parameters
+    ----------
+    X, U, W, lam
+        As for :func:`full_space_pass`.
+    n_passes
+        Largest number of passes.
+    least_gain
+        Share of the objective, 0 to 1, no unit: the last pass is the first that gains less.
+
+    Returns
+    -------
+    (n_concepts, n_features) array
+        The new concepts.
+    """
+    for _ in range(n_passes):
+        U, gain = full_space_pass(X, U, W, lam)
+        if gain < least_gain:
+            break
+    return U
 
 
 def _replace_dead_concepts(P: Array, U: Array, W: Array) -> Array:

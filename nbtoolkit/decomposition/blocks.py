@@ -13,6 +13,20 @@ Array = np.ndarray
 BLOCK_ROWS = 512  # of 4,096 columns they stay in the cache between two products
 
 
+def on_host(X: Any) -> Any:
+    """Array of a torch tensor on any device, at least float32; anything else unchanged.
+
+    Parameters
+    ----------
+    X
+        A torch tensor, or an array.
+    """
+    if not hasattr(X, "detach"):
+        return X
+    X = X.detach().cpu()
+    return (X.float() if X.dtype.itemsize < 4 else X).numpy()
+
+
 def is_small_and_valid(X: Any, estimator: Any) -> bool:
     """Fast path for small, valid arrays: a plain finite matrix of the fitted width that needs no further check.
 
@@ -61,6 +75,8 @@ class Blocks:
         An array, possibly memory-mapped; float16 is read as float32.
     measure
         Whether the first pass over all rows also checks that they are finite and computes their norms; see :meth:`norms`.
+    scale : (d,)
+        Factor of each column, applied to all that is read; None for 1.
 
     Attributes
     ----------
@@ -68,40 +84,53 @@ class Blocks:
         Rows, columns and entries.
     dtype
         float64 where X is, else float32.
+    longest
+        Longer rows are read at this norm; None reads all as they are. Set it after :meth:`norms`.
     """
 
-    def __init__(self, X: Array, measure: bool) -> None:
+    def __init__(self, X: Array, measure: bool, scale: Array | None = None) -> None:
         self.X = X
+        self.longest: float | None = None
         self.n, self.d = X.shape
         self.size = X.size
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
-        self._copy = X.dtype != self.dtype or isinstance(X, np.memmap)
-        self._measure, self._norms = measure, (0.0, 0.0)
+        self._scale = None if scale is None else scale.astype(self.dtype)
+        self._measure, self._lengths = measure, np.zeros(self.n)
+
+    @property
+    def _copy(self) -> bool:
+        altered = self._scale is not None or self.longest is not None
+        return altered or self.X.dtype != self.dtype or isinstance(self.X, np.memmap)
+
+    def _alter(self, block: Array, rows: slice | Array) -> Array:
+        """Scale columns and shorten rows, in place."""
+        if self._scale is not None:
+            block *= self._scale
+        if self.longest is not None:
+            block *= np.minimum(1, self.longest / np.maximum(self._lengths[rows], 1e-300))[:, None].astype(self.dtype)
+        return block
 
     def __iter__(self) -> Iterator[tuple[slice, Array]]:
         buffer = np.empty((min(BLOCK_ROWS, self.n), self.d), self.dtype) if self._copy else None
-        total, lengths = 0.0, 0.0
         for start in range(0, self.n, BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, self.n))
             block = self.X[rows]
             if buffer is not None:
                 block = buffer[: rows.stop - start]
                 block[:] = self.X[rows]
+                self._alter(block, rows)
             if self._measure:
-                squares = _squared_norms(block, start)
-                total += float(squares.sum())
-                lengths += float(np.sqrt(squares).sum())
+                self._lengths[rows] = np.sqrt(_squared_norms(block, start))
             yield rows, block
-        if self._measure:
-            self._norms, self._measure = (total, lengths / self.n), False
+        self._measure = False
 
-    def norms(self) -> tuple[float, float]:
-        """‖X‖² and the mean norm of a row, from the first pass over all rows, which is made here if none was made before.
+    def norms(self) -> Array:
+        """Norm of every row, from the first pass over all rows, which is made here if none was made before.
 
         Returns
         -------
-        float, float
-            In the squared unit and in the unit of X.
+        (n,) float64 array
+            In the unit of X, scaled; at most ``longest``.
 
         Raises
         ------
@@ -111,7 +140,11 @@ class Blocks:
         if self._measure:
             for _ in self:
                 continue
-        return self._norms
+        return self._lengths if self.longest is None else np.minimum(self._lengths, self.longest)
+
+    def squared_norm(self) -> float:
+        """‖X‖² of what is read, in the squared unit of X."""
+        return float(np.square(self.norms()).sum())
 
     def require_finite(self, values: Array) -> Array:
         """Check values computed from some rows; if they are not finite, all rows are searched for the cause.
@@ -135,6 +168,23 @@ class Blocks:
             self.norms()
         return values
 
+    def subset(self, m: int, rng: np.random.RandomState) -> Array:
+        """Indices of m rows at random, ascending; of all rows without a random choice.
+
+        Parameters
+        ----------
+        m
+            Number of rows, at most n.
+        rng
+            Random state of the choice.
+
+        Returns
+        -------
+        (m,) int array
+            The indices.
+        """
+        return np.arange(self.n) if m == self.n else np.sort(rng.choice(self.n, m, replace=False))
+
     def take(self, rows: Array) -> Array:
         """Some rows of X; all of them are not copied where X is in memory in this dtype.
 
@@ -148,9 +198,10 @@ class Blocks:
         (m, d) array
             The rows, in ``dtype``.
         """
-        if len(rows) == self.n:
-            return self.X if not self._copy else np.asarray(self.X, self.dtype)
-        return np.asarray(self.X[rows], self.dtype)
+        if len(rows) == self.n and not self._copy:
+            return self.X
+        part = slice(None) if len(rows) == self.n else rows
+        return self._alter(np.array(self.X[part], self.dtype), part)
 
     def project(self, basis: Array | None, rows: Array) -> Array:
         """Some rows of X @ basis; of X itself where there is no basis.

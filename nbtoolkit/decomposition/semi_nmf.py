@@ -19,9 +19,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from .activations import ExactEncoder
-from .alternating import alternate, full_space_pass, initial_activations, leading_basis
+from .alternating import alternate, full_space_passes, initial_activations, leading_basis
 from .base import Dictionary
-from .blocks import Blocks, is_small_and_valid
+from .blocks import Blocks, is_small_and_valid, on_host
+from .massive import coordinate_scale, regular_norm, warn_of_dead_concepts
 from .starts import Starts
 from .updates import objective_from_products, update_concepts
 
@@ -40,8 +41,8 @@ class SemiNMF(Dictionary):
     n_components
         Number of concepts (20 in the paper).
     alpha
-        Weight of the sparsity, in the unit of X. ``"auto"`` takes λ = 0.2 × the mean row norm, so that it does not depend
-        on the model's scale.
+        Weight of the sparsity, in the unit of X: a number gives the objective as printed. ``"auto"``: λ = 0.2 × the mean
+        row norm; massive coordinates are then scaled down in it, and outlier rows are shortened while concepts are learnt.
     convention
         Loss that ``alpha`` is relative to: ``"paper"``, the loss as printed (``alpha`` is λ); ``"sklearn"``, half of it,
         as in ``DictionaryLearning`` and the authors' code (``alpha`` is λ / 2).
@@ -74,6 +75,10 @@ class SemiNMF(Dictionary):
         Number of iterations.
     n_dead_ : int
         Number of concepts that no training sample uses.
+    scale_ : (n_features,) or None
+        S in ‖(X − VU)S‖² + λ‖V‖₁, ‖u_k S‖₂ ≤ 1: factors of massive coordinates; None where there are none.
+    n_outliers_ : int
+        Number of outlier rows.
     n_samples_seen_ : int
         Number of rows read by ``fit`` or by all calls of ``partial_fit``.
 
@@ -153,15 +158,17 @@ class SemiNMF(Dictionary):
                 )
             self._learn(blocks)
             self._products, self.n_samples_seen_ = (0.0, 0.0), 0
+        blocks = Blocks(blocks.X, True, self.scale_)
         rows = blocks.require_finite(blocks.take(np.arange(blocks.n)))
-        V = self._encoder().encode(rows, self.alpha_)
+        scale = 1.0 if self.scale_ is None else self.scale_
+        V = ExactEncoder(self.components_ * scale).encode(rows, self.alpha_)
         self._products = A, B = self._products[0] + V.T @ V, self._products[1] + V.T @ rows
-        U = update_concepts(A, B, self.components_.astype(np.float64))
+        U = update_concepts(A, B, self.components_.astype(np.float64) * scale)
         squared_norm = float(np.square(rows, dtype=np.float64).sum())
         self.objective_ = objective_from_products(V.T @ V, V.T @ rows, U, float(V.sum()), squared_norm, self.alpha_)
         self.n_samples_seen_ += blocks.n
         self.n_dead_ = int((np.diag(A) <= 0).sum())
-        self._set_components(U.astype(self.components_.dtype))
+        self._set_components((U / scale).astype(self.components_.dtype))
         return self
 
     def transform(self, X: Any) -> Array:
@@ -204,18 +211,21 @@ class SemiNMF(Dictionary):
 
     def _learn(self, X: Blocks) -> None:
         rng = check_random_state(self.random_state)
+        self.scale_ = coordinate_scale(X.X) if isinstance(self.alpha, str) else None
+        X = X if self.scale_ is None else Blocks(X.X, True, self.scale_)
         self.alpha_ = lam = self._lambda(X)
         k = self.n_components
         m = X.n if X.size <= _SMALL_SIZE else min(X.n, max(4096, 40 * k))
-        sample = X.require_finite(X.take(_subset(X.n, m, rng)))
+        sample = X.require_finite(X.take(X.subset(m, rng)))
         rank = k + max(44, k // 2)
         basis = None if rank >= min(X.d, m) else leading_basis(sample, rank, rng)  # (d, rank)
         P = sample if basis is None else sample @ basis
-        starts = Starts(self.init, self.n_init, k, self.n_features_in_, self.max_iter, self.tol)
+        init = self.init if self.scale_ is None or isinstance(self.init, str) else np.asarray(self.init) * self.scale_
+        starts = Starts(init, self.n_init, k, self.n_features_in_, self.max_iter, self.tol)
         fit = starts.best(P, basis, X.n, lam, rng)
         U, W, path = fit.U, fit.W, fit.path
         if m < X.n:
-            P = X.require_finite(X.project(basis, _subset(X.n, min(X.n, _MAX_ROWS_IN_MEMORY), rng)))
+            P = X.require_finite(X.project(basis, X.subset(min(X.n, _MAX_ROWS_IN_MEMORY), rng)))
             W = initial_activations(P, U, lam, 8)
             U, W, path, _ = alternate(P, U, W, lam, max(1, self.max_iter // 8), self.tol)
         if basis is not None:
@@ -223,21 +233,17 @@ class SemiNMF(Dictionary):
         if basis is not None or W.shape[1] < X.n:
             if W.shape[1] < X.n:  # activations of all rows start at 0; too many of them are not stored
                 W = np.zeros((k, X.n if X.n * k <= _MAX_STORED_ACTIVATIONS else 0), U.dtype)
-            for _ in range(_FULL_SPACE_PASSES):
-                U, gain = full_space_pass(X, U, W if W.size else None, lam)
-                if gain < (10 if m == X.n else 300) * self.tol:  # the next pass gains about a thirtieth of it
-                    break
+            least_gain = (10 if m == X.n else 300) * self.tol  # the next pass gains about a thirtieth of it
+            U = full_space_passes(X, U, W if W.size else None, lam, _FULL_SPACE_PASSES, least_gain)
         if not fit.converged:
-            warnings.warn(
-                f"Semi-NMF stopped after max_iter={self.max_iter} iterations before reaching tol={self.tol}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            text = f"Semi-NMF stopped after max_iter={self.max_iter} iterations before reaching tol={self.tol}."
+            warnings.warn(text, ConvergenceWarning, stacklevel=4)
         self.objective_path_, self.n_iter_, self.n_samples_seen_ = np.array(path), len(path) - 1, X.n
         self._finish(X, U, W if W.shape[1] == X.n else None)
 
     def _finish(self, X: Blocks, U: Array, W: Array | None) -> None:
-        """Sort the concepts, and compute the objective with the exact activations."""
+        """Sort the concepts, and compute the objective with the exact activations of all rows at their own length."""
+        X.longest = None
         encoder, A, inner = ExactEncoder(U), np.zeros((len(U), len(U))), 0.0
         sums, largest = np.zeros(len(U)), np.zeros(len(U))
         for rows, block in X:
@@ -248,19 +254,22 @@ class SemiNMF(Dictionary):
             sums += V.sum(0)
             largest = np.maximum(largest, V.max(0))
         U64 = U.astype(np.float64)
-        error = max(0.0, X.norms()[0] - 2 * inner + float(np.sum(A * (U64 @ U64.T))))
+        error = max(0.0, X.squared_norm() - 2 * inner + float(np.sum(A * (U64 @ U64.T))))
         self.objective_, self.reconstruction_err_ = error + self.alpha_ * float(sums.sum()), float(np.sqrt(error))
         self.n_dead_ = int((largest <= 0).sum())
         order = np.argsort(-sums * np.linalg.norm(U, axis=1), kind="stable")
-        self._set_components(U[order].astype(X.dtype))
+        self._set_components((U[order] if self.scale_ is None else U[order] / self.scale_).astype(X.dtype))
+        warn_of_dead_concepts(self.n_dead_, len(U))
 
     def _set_components(self, U: Array) -> None:
         """Set the concepts with their encoder: a single sample then takes a fraction of a millisecond."""
-        self.components_, self._cache = U, (U, ExactEncoder(U))
+        self.components_, self._cache = U, (U, ExactEncoder(U, self.scale_))
 
     def _encoder(self) -> ExactEncoder:
         cache: Any = getattr(self, "_cache", (None, None))
-        return cache[1] if cache[0] is self.components_ else ExactEncoder(self.components_)
+        if cache[0] is self.components_:
+            return cache[1]
+        return ExactEncoder(self.components_, getattr(self, "scale_", None))  # studies of release 0.1 have no scale_
 
     def _lambda(self, X: Blocks) -> float:
         """λ of the paper; checks the settings that it depends on."""
@@ -273,15 +282,12 @@ class SemiNMF(Dictionary):
         auto = isinstance(self.alpha, str) and self.alpha == "auto"
         if not auto and (isinstance(self.alpha, str) or not self.alpha >= 0):
             raise ValueError(f"alpha is {self.alpha!r}; expected a number of at least 0 or 'auto'.")
-        if auto:
-            return 0.2 * X.norms()[1]
-        return float(self.alpha) * (2 if self.convention == "sklearn" else 1)
+        mean, self.n_outliers_ = regular_norm(X) if auto else (0.0, 0)
+        return 0.2 * mean if auto else float(self.alpha) * (2 if self.convention == "sklearn" else 1)
 
     def _blocks(self, X: Any, reset: bool) -> Blocks:
         """Validate X without copying a memory-mapped array."""
-        if hasattr(X, "detach"):  # a torch tensor, on any device
-            X = X.detach().cpu()
-            X = (X.float() if X.dtype.itemsize < 4 else X).numpy()
+        X = on_host(X)
         if not (isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind == "f"):
             X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
         elif reset:
@@ -291,8 +297,3 @@ class SemiNMF(Dictionary):
                 f"X has {X.shape[1]} features, but SemiNMF is expecting {self.n_features_in_} features as input."
             )
         return Blocks(X, measure=reset or isinstance(X, np.memmap))  # validate_data has checked the others
-
-
-def _subset(n: int, m: int, rng: np.random.RandomState) -> Array:
-    """Choose m of n rows at random, ascending; all of them without a random choice."""
-    return np.arange(n) if m == n else np.sort(rng.choice(n, m, replace=False))

@@ -308,7 +308,10 @@ def test_bad_settings(options, message):
 def test_a_huge_alpha_gives_zero_activations():
     X, _ = planted(n=50)
     s = nbt.SemiNMF(4, alpha=1e9, random_state=0)
-    assert not s.fit_transform(X).any() and s.n_dead_ == 4
+    with pytest.warns(
+        UserWarning, match="^4 of 4 concepts are dead: no sample uses them. Use fewer concepts, or a smaller"
+    ):
+        assert not s.fit_transform(X).any() and s.n_dead_ == 4
 
 
 # --- decompose ------------------------------------------------------------------------------------------
