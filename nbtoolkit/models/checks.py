@@ -205,8 +205,7 @@ def _argmax_check(model: Model, image: Any, prompt: str | None, max_new_tokens: 
     return Check(
         "every generated token is the argmax of the logits",
         len(steps) == len(ids) and max(gaps, default=0.0) < _tolerance(model),
-        f"relative difference {max(gaps, default=0.0):.2g} at {len(ids)} tokens; "
-        f"overridden in the generation configuration: {overrides}",
+        f"relative difference {max(gaps, default=0.0):.2g} at {len(ids)} tokens; overridden settings: {overrides}",
     )
 
 
