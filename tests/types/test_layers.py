@@ -161,6 +161,7 @@ def test_functions_of_one_layer_refuse_none(singles, name):  # where it does not
         singles[name](None)
 
 
+@pytest.mark.filterwarnings("ignore:.*concepts are dead:UserWarning")  # at layer 0
 @pytest.mark.parametrize("name", [n for n in PLURALS if n not in NO_FILES])
 @pytest.mark.parametrize("layers", [5, -1, [1, -1], "all", np.array([2, 3]), np.int64(4)], ids=repr)
 def test_functions_of_several_layers_take_one_a_list_or_all(plurals, name, layers):
