@@ -52,9 +52,9 @@ class SemiNMF(Dictionary):
         ``"kmeans++"`` (distant rows of X, scaled to unit norm), ``"random"`` directions, or an array
         (n_components, n_features).
     n_init
-        Number of starting points; the lowest end wins, because the problem has many local minima. Two are followed to
-        their end; if their ends differ, the others are screened by a few iterations, the best third (all, up to 1,000
-        rows) is followed, too, and the best end is refined to a tenth of ``tol``. ``"auto"``: 10 where
+        Number of starting points; the lowest objective wins, because the problem has many local minima. Two are run to
+        convergence; if their objectives differ, the others are screened by a few iterations, the best third (all, up to
+        1,000 rows) is run to convergence, too, and the best is refined to a tenth of ``tol``. ``"auto"``: 10 where
         rows × concepts are at most 40,000, 4 up to 100,000, else 1.
     random_state
         Seed of every random choice: an int, a ``RandomState``, or None.

@@ -1,4 +1,4 @@
-"""Several starting points for Semi-NMF, whose objective has many local minima: the lowest end wins.
+"""Several starting points for Semi-NMF, whose objective has many local minima: the lowest objective wins.
 
 Notation as in ``updates``; P (n, r) has the rows in a basis of r directions, in memory.
 """
@@ -15,7 +15,7 @@ from .alternating import alternate, initial_activations, starting_concepts
 Array = np.ndarray
 _AUTO = ((40_000, 10), (100_000, 4))  # (largest rows × concepts, starting points), for n_init="auto"
 _SCREENING_ITERATIONS = 15  # before starting points are compared
-_ALL_TO_THE_END_ROWS = 1000  # up to which every starting point is followed to its end
+_ALL_TO_THE_END_ROWS = 1000  # up to which every starting point is run to convergence
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ class Starts:
     def best(self, P: Array, basis: Array | None, n_rows: int, lam: float, rng: np.random.RandomState) -> Fit:
         """Lowest end of all starting points.
 
-        Two are followed to their end. If their ends differ, the others are screened by a few iterations, the best third
-        is followed, too (all of them where there are few rows), and the best end is refined to a tenth of ``tol``.
+        Two are run to convergence. If their objectives differ, the others are screened by a few iterations, the best third
+        is run to convergence, too (all of them where there are few rows), and the best is refined to a tenth of ``tol``.
 
         Parameters
         ----------

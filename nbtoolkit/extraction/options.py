@@ -75,9 +75,9 @@ class ReadingOptions:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise DataError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(map(repr, allowed))}.")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise DataError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(map(repr, choices))}.")
         if self.batch_size != "auto" and not _is_count(self.batch_size):
             raise DataError(f"batch_size is {self.batch_size!r}; expected 'auto' or a whole number of at least 1.")
         if not _is_count(self.max_new_tokens):

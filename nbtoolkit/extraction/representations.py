@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def extract(
     raw = raw_images(data)
     candidates = _candidates(data, words)
     questions = questions_by_id(chosen.prompt, data, candidates)
-    rendered = model.text("{question}" if questions else chosen.prompt)  # type: ignore[arg-type] # a text where there are none
+    rendered = model.text("{question}" if questions else cast("str | None", chosen.prompt))
     for question in sorted(set(questions.values())):
         model.text(question)  # refused here, before any image is read
     plan = ReadingPlan(words, subtoken_variants(model.tokenizer, words), layers, chosen, questions)

@@ -210,15 +210,15 @@ def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float =
         yield
 
 
-def check_choice(value: str, allowed: Sequence[str], name: str) -> None:
-    """Refuse a value that is not among the allowed ones.
+def check_choice(value: str, choices: Sequence[str], name: str) -> None:
+    """Refuse a value that is none of the choices.
 
     Parameters
     ----------
     value
         The value.
-    allowed
-        The allowed values.
+    choices
+        The values that are possible.
     name
         Name of the argument, for the message.
 
@@ -227,8 +227,8 @@ def check_choice(value: str, allowed: Sequence[str], name: str) -> None:
     MethodError
         The value is another one.
     """
-    if value not in allowed:
-        raise MethodError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}.")
+    if value not in choices:
+        raise MethodError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
 
 
 def _vector(model: Model, vector: Any) -> Tensor:

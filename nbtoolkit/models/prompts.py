@@ -134,8 +134,7 @@ def prompt_checks(model: Any, prompt: str | None = None, n_images: int = 1) -> l
             "the prompt has the question verbatim",
             absent is None,
             _short(words) if words or takes_question(model) else "the chat template takes no question",
-            f"its rendered prompt {_short(text)} does not hold {_short(absent)}"
-            + ("" if takes_question(model) else ", because it takes no question. Leave prompt out"),
+            "" if absent is None else _absence_fault(model, text, absent),
         ),
         _begin_in_question(model, words),
     ]
@@ -182,13 +181,12 @@ def prepare(model: Any, images: Sequence[Any], prompt: str | Sequence[str] | Non
         The prompt of every row, or one per row; the default prompt if None.
     """
     rows = [list(row) if isinstance(row, list | tuple) else [row] for row in images]
-    if prompt is None or isinstance(prompt, str):
-        rendered = {n: model.text(prompt, n) for n in {len(row) for row in rows}}
-        texts = [rendered[len(row)] for row in rows]
-    elif not isinstance(prompt, Sequence) or len(prompt) != len(rows):
+    prompts = [prompt] * len(rows) if prompt is None or isinstance(prompt, str) else prompt
+    valid = isinstance(prompts, Sequence) and all(words is None or isinstance(words, str) for words in prompts)
+    if not valid or len(prompts) != len(rows):
         raise DataError(f"prompt is {_short(prompt)}; expected a text, or a text per image ({len(rows)}).")
-    else:
-        texts = [model.text(words, len(row)) for words, row in zip(prompt, rows, strict=True)]
+    text = functools.cache(model.text)  # rendered and checked once per question and number of images
+    texts = [text(words, len(row)) for words, row in zip(prompts, rows, strict=True)]
     begin = model.tokenizer.bos_token
     once = {"add_special_tokens": False}
     written = bool(begin) and begin in texts[0]  # by the template
@@ -230,6 +228,11 @@ def check_system(model: Any) -> None:
             f"The prompt of {model.name} takes no system text: {_short(text)} lacks {_short(model.system)}. Leave system out, or "
             "put the text into the prompt."
         )
+
+
+def _absence_fault(model: Any, text: str, absent: str) -> str:
+    reason = "" if takes_question(model) else ", because it takes no question. Leave prompt out"
+    return f"its rendered prompt {_short(text)} does not hold {_short(absent)}{reason}"
 
 
 def _image_fault(text: str, mark: str, n: int, n_images: int, placeholder: str) -> str:

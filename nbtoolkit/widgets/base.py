@@ -126,7 +126,8 @@ class View(anywidget.AnyWidget):
         return write_text(path, page(title, state, data, STATIC, options.locale or "en"))
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
-        raise NotImplementedError
+        """Static HTML of the view; every kind of view defines it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no _preview")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

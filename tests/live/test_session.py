@@ -179,7 +179,7 @@ def test_the_former_name_and_torch():
     code = "import sys; from nbtoolkit.live import explore; assert 'torch' not in sys.modules and explore.__doc__"
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="has no attribute 'Lives'"):
-        nbtoolkit.live.Lives  # noqa: B018
+        nbtoolkit.live.Lives  # noqa: B018 - the access is the test
 
 
 def test_thumbnails_stand_in_for_the_data(model, study, sample):
