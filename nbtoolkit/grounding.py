@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import NbtoolkitError
+from .naming import choose_naming
 from .text.stop_words import STOP_WORDS
 from .text.tokens import read_piece
 from .text.words import any_length, in_vocabulary, is_word, normalize, unspaced
-from .types import ConceptDictionary, Grounding
+from .types import ConceptDictionary, Grounding, Naming
 
 if TYPE_CHECKING:
     from .models import Model
+
+N_LOOKED_AT = 200  # tokens: in a vocabulary of 150,000, code, fragments and other languages fill the first places
+CHUNK = 64  # directions
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class WordFilter:
     name
         Name of the rule, stored with the results.
     n_tokens
-        Number of top tokens to consider; ``None``: ``n_words`` of them (the paper).
+        Number of top tokens to look at; ``None``: 200, or ``n_words`` where that is more.
     min_length
         Shortest word, in letters and combining marks; of any length in Korean and in scripts without spaces.
     stop_words
@@ -69,7 +73,7 @@ class WordFilter:
 
 FILTERS = {
     "default": WordFilter("default"),
-    "paper": WordFilter("paper", whole_words=False),
+    "paper": WordFilter("paper", n_tokens=15, whole_words=False),
     "xl-vlms": WordFilter("xl-vlms", n_tokens=50, whole_words=False),
     "none": WordFilter("none", min_length=1, stop_words=frozenset(), whole_words=False),
 }
@@ -106,8 +110,9 @@ def ground(
     n_exemplars: int = 5,
     filter: str | WordFilter = "default",
     vocabulary: Collection[str] | None = None,
-    norm: bool = False,
-    centred: bool = False,
+    naming: str | Naming | None = None,
+    norm: bool | None = None,
+    centred: bool | None = None,
 ) -> Grounding:
     """Ground every concept in words and images.
 
@@ -118,29 +123,31 @@ def ground(
     model
         The model that the states came from; its unembedding matrix is used.
     n_words
-        Number of top tokens of the unembedded concept to consider; those that pass the filter are its words.
+        Largest number of words per concept: the first of its top tokens that pass the filter.
     n_exemplars
         Number of most activating samples per concept.
     filter
-        ``"default"`` (whole words of at least three letters, no stop words), ``"paper"`` (fragments too), ``"xl-vlms"`` (the authors' code: 50
-        tokens, then the first ``n_words``), ``"none"``, or a :class:`WordFilter`.
+        ``"default"`` (whole words of at least three letters, no stop words, among 200 tokens), ``"paper"`` (fragments too,
+        among 15 tokens), ``"xl-vlms"`` (the authors' code: among 50 tokens), ``"none"``, or a :class:`WordFilter`.
     vocabulary
         Only words of this collection count, for example those of the data's captions.
-    norm
-        Apply the model's final norm to the concept first; the paper does not.
-    centred
-        Subtract the mean of the dictionary's concepts first: the words that distinguish a concept from the others.
+    naming
+        ``"auto"`` (the default: measured on the model, see :func:`nbtoolkit.naming.measure_naming`), ``"paper"`` (the
+        concept itself is unembedded), ``"norm"`` (after the final norm), ``"centred"`` (less the mean of the dictionary's
+        concepts: the words that distinguish a concept from the others) or ``"norm-centred"``.
+    norm, centred
+        The same as two switches, in place of ``naming``.
 
     Returns
     -------
     Grounding
         ``words`` best first, ``exemplars`` strongest first (by absolute activation; samples with activation 0 are
-        excluded), ``tokens`` the unfiltered list.
+        excluded), ``tokens`` the first ``n_words`` of the unfiltered list (50 for ``"xl-vlms"``), ``naming`` the rule.
 
     Raises
     ------
     NbtoolkitError
-        Unknown filter, or a model of another width.
+        Unknown filter or naming, ``naming`` beside a switch, or a model of another width.
 
     References
     ----------
@@ -159,16 +166,53 @@ def ground(
         raise NbtoolkitError(
             f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from."
         )
-    concepts = cd.concepts - cd.concepts.mean(0) if centred else cd.concepts
-    logits = model.unembed(concepts, norm=norm)  # (n_concepts, n_vocabulary)
-    order = np.argsort(-logits, axis=1, kind="stable")[:, : rule.n_tokens or n_words]
+    choice = choose_naming(_from_switches(naming, norm, centred), model)
+    concepts = cd.concepts - cd.concepts.mean(0) if choice.centred else cd.concepts
+    order = top_tokens(model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), norm=choice.norm)
     live = np.linalg.norm(cd.concepts, axis=1) > 0
-    tokens = [[model.tokenizer.decode([i]) for i in ids] for ids in order.tolist()]
+    tokens = [[model.tokenizer.decode([i]) for i in ids[: rule.n_tokens or n_words]] for ids in order]
     words = [
         list(dict.fromkeys(accepted(model.tokenizer, ids, rule)))[:n_words] if live[k] else []
-        for k, ids in enumerate(order.tolist())
+        for k, ids in enumerate(order)
     ]
-    return Grounding(words, exemplars(cd, n_exemplars), tokens, rule.name)
+    return Grounding(words, exemplars(cd, n_exemplars), tokens, rule.name, choice)
+
+
+def _from_switches(naming: str | Naming | None, norm: bool | None, centred: bool | None) -> str | Naming:
+    """The rule of two switches; "auto" where nothing is given."""
+    if norm is None and centred is None:
+        return naming or "auto"
+    if naming is not None:
+        raise NbtoolkitError(
+            f"naming is {naming!r} beside norm={norm} and centred={centred}; expected one or the other."
+        )
+    return {(False, False): "paper", (False, True): "centred", (True, False): "norm", (True, True): "norm-centred"}[
+        bool(norm), bool(centred)
+    ]
+
+
+def top_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> list[list[int]]:
+    """Ids of the tokens of largest logit per direction, best first; the logits of 64 directions are in memory at a time.
+
+    Parameters
+    ----------
+    model
+        Its unembedding matrix gives the logits.
+    directions : (n_directions, d_model)
+        Directions of the residual stream.
+    n
+        Number of tokens; all where the vocabulary has fewer.
+    norm
+        Whether the final norm is applied first.
+    """
+    top: list[list[int]] = []
+    for start in range(0, len(directions), CHUNK):
+        below = -model.unembed(directions[start : start + CHUNK], norm=norm)
+        ids = np.argpartition(below, min(n, below.shape[1]) - 1, axis=1)[:, :n]
+        ids.sort(axis=1)  # equal logits in the order of their ids
+        order = np.argsort(np.take_along_axis(below, ids, 1), axis=1, kind="stable")
+        top += np.take_along_axis(ids, order, 1).tolist()
+    return top
 
 
 def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 
 from tqdm.auto import tqdm
@@ -28,3 +29,17 @@ def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> 
         yield lambda done: progress(done, total)
     else:
         yield lambda done: None
+
+
+def note(progress: bool | Callable[..., None], text: str) -> None:
+    """Print a line above the bars, to standard error, where bars are shown.
+
+    Parameters
+    ----------
+    progress
+        As for :func:`bar`; nothing is printed for ``False`` or a function.
+    text
+        The line.
+    """
+    if progress is True:
+        tqdm.write(text, file=sys.stderr)

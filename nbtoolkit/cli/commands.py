@@ -87,13 +87,14 @@ def study(args: argparse.Namespace) -> int:
         method=_method(args.method, args.n_concepts),
         scorer=load_scorer(scorer) if scorer else None,
         captions=args.captions,
+        naming=args.naming,
         batch_size=args.batch_size or "auto",
         out=shards,
     )
     result.save(args.out)
     shutil.rmtree(shards)
     n = len(result.representations.skipped)
-    print(f"{result!r}{f'; {n} images excluded' if n else ''}\nsaved in {args.out}")
+    print(f"{result!r}{f'; {n} images excluded' if n else ''}\n{result.naming}\nsaved in {args.out}")
     if args.html is not None:
         print(f"page: {explore(result).to_html(args.html)}")
     return 0
@@ -129,6 +130,7 @@ def reproduce(args: argparse.Namespace) -> int:
         n_concepts=args.n_concepts,
         sizes=sorted({*(k for k in SIZES if k <= 2.5 * args.n_concepts), args.n_concepts}),
         encoder=load_text_encoder(args.text_encoder) if args.text_encoder else None,
+        naming=args.naming,
         cache=args.out / "cache",
         progress=lambda stage: print(f"{time.perf_counter() - start:6.0f} s  {stage}", flush=True),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..types.naming import RULES
 from . import commands
 
 TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
@@ -59,6 +60,7 @@ def _study(group: Any) -> None:
     study.add_argument(
         "--scorer", help="CLIP scorer: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)"
     )
+    _naming(study)
     study.add_argument("--prompt", help="the question (default: what the model's family expects)")
     study.add_argument("--batch-size", type=int)
     study.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
@@ -87,12 +89,22 @@ def _reproduce(group: Any) -> None:
         "--text-encoder", help="encoder for BERTScore, such as roberta-large, the paper's (default: none)"
     )
     command.add_argument("--n-concepts", type=int, default=20)
+    _naming(command)
     command.add_argument("--n", type=int, help="use the first N images of each only")
     command.add_argument("--images", type=Path, help="folder of the images that COCO files name")
     command.add_argument(
         "--out", type=Path, default=Path("reproduction"), help="folder of the report; a stopped run resumes there"
     )
     command.set_defaults(run=commands.reproduce)
+
+
+def _naming(command: Any) -> None:
+    command.add_argument(
+        "--naming",
+        choices=("auto", *RULES),
+        default="auto",
+        help="how words are read: auto (measured on the model), paper (without the final norm), norm, centred, norm-centred",
+    )
 
 
 def _export(group: Any) -> None:

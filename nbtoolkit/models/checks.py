@@ -63,7 +63,7 @@ def check_adapter(model: Model) -> Report:
     ModelError
         A check fails; the message says which, and by how much.
     """
-    report = Report(model.name, tuple(_load_checks(model, _noise(2), None)))
+    report = Report(model.name, tuple(_load_checks(model, noise_images(2), None)))
     for check in report.checks:
         if not check.ok:
             raise ModelError(f"{model.name} was refused: {check.refusal}.")
@@ -97,7 +97,7 @@ def check_model(
     >>> nbt.check_model(nbt.load_model("toy")).ok
     True
     """
-    samples = list(_noise(3) if images is None else images)
+    samples = list(noise_images(3) if images is None else images)
     checks = _load_checks(model, samples[:1] * 2 if len(samples) < 2 else samples[:2], prompt)
     if any(check.what == READABLE for check in checks):
         checks += _batch_checks(model, samples, prompt, max_new_tokens)
@@ -115,8 +115,14 @@ def relative_gap(a: Any, b: Any) -> float:
     return float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) if b.numel() else 0.0
 
 
-def _noise(n: int) -> list[Any]:
-    """Images of random blocks of colour; only the third has another size, so that two of them make an unpadded batch."""
+def noise_images(n: int) -> list[Any]:
+    """Images of random blocks of colour; only the third has another size, so that two of them make an unpadded batch.
+
+    Parameters
+    ----------
+    n
+        Number of images.
+    """
     rng = np.random.default_rng(0)
     blocks = [Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)) for _ in range(n)]
     return [block.resize((96, 64) if i == 2 else (96, 96)) for i, block in enumerate(blocks)]

@@ -27,10 +27,11 @@ from ..metrics import (
 )
 from ..models.adapter import Model
 from ..models.scorers import Scorer
+from ..naming import choose_naming
 from ..studies.baselines import noise_representations, random_words
 from ..studies.sweeps import ImageEmbeddings, sized, sweep
 from ..text.words import vocabulary
-from ..types import ConceptDictionary, Grounding, Representations, resolve_layer
+from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layer
 from .results import Panel, Reproduction
 
 METHODS = ("SemiNMF", "KMeans", "PCA", "LargestNorm")
@@ -50,6 +51,7 @@ def reproduce(
     sizes: Sequence[int] = SIZES,
     random_state: int = 0,
     encoder: Any = None,
+    naming: str | Naming = "auto",
     cache: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Reproduction:
@@ -67,6 +69,8 @@ def reproduce(
         The paper's K and L, the K of its Figures 11 and 12, and the seed.
     encoder
         A text encoder (:func:`nbtoolkit.models.load_text_encoder`) for BERTScore; none without one.
+    naming
+        As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the states of each token.
     cache
         Folder for extractions and dictionaries, so that a stopped run resumes.
     progress
@@ -88,7 +92,7 @@ def reproduce(
     say = progress or (lambda _: None)
     train_images, test_images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
     setting = _Setting(
-        model, train_images, test_images, encoder, n_concepts, layer, random_state, vocabulary(data["captions"])
+        model, train_images, test_images, encoder, n_concepts, layer, random_state, vocabulary(data["captions"]), naming
     )
     by_token: dict[str, dict[str, Any]] = {}
     train: dict[str, Representations] = {}
@@ -117,8 +121,8 @@ def reproduce(
         "data": train_images,
         "scorer": scorer,
         "random_states": [random_state],
+        **{"naming": naming, "progress": False},
         "cache": None if cache is None else Path(cache) / "sweeps",
-        "progress": False,
     }
     layers = sweep(model, train, layers="all", n_concepts=[n_concepts], **shared)
     say("numbers of concepts")
@@ -141,6 +145,7 @@ class _Setting:
     layer: int
     random_state: int
     words: frozenset[str]
+    naming: str | Naming
 
 
 def _evaluate(setting: _Setting, train: Representations, test: Representations) -> dict[str, Any]:
@@ -150,7 +155,8 @@ def _evaluate(setting: _Setting, train: Representations, test: Representations) 
     dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
     noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
     dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
-    groundings = {name: ground(cd, model, vocabulary=setting.words) for name, cd in dictionaries.items()}
+    rules: Any = {"vocabulary": setting.words, "naming": choose_naming(setting.naming, model, train)}
+    groundings = {name: ground(cd, model, **rules) for name, cd in dictionaries.items()}
     systems = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
     own, g = dictionaries["SemiNMF"], groundings["SemiNMF"]
     random = random_words(model, g, vocabulary=setting.words, random_state=seed)

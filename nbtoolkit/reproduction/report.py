@@ -160,7 +160,8 @@ def _overlaps(results: Reproduction) -> str:
 def _words(results: Reproduction, token: str) -> str:
     g = results.groundings[token]
     rows = [[str(k), escape(", ".join(words[:5]) or "(no word passed the filter)")] for k, words in enumerate(g.words)]
-    return f"<details><summary>{escape(token)}</summary>{_table(['concept', 'words'], rows)}</details>"
+    note = f"<p><small>{escape(str(g.naming))}</small></p>"
+    return f"<details><summary>{escape(token)}</summary>{note}{_table(['concept', 'words'], rows)}</details>"
 
 
 def _panel(results: Reproduction, token: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import NbtoolkitError
-from ..types import ConceptDictionary, Grounding, Representations, Scores, Source, resolve_layer
+from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
 from .study_folder import read_study, write_study
 
 
@@ -84,6 +84,11 @@ class Study:
     def layers(self) -> tuple[int, ...]:
         """Layers that have a dictionary, ascending."""
         return tuple(self.dictionaries)
+
+    @property
+    def naming(self) -> Naming:
+        """Rule by which the words of the last layer were read, and the measurement behind it."""
+        return self.groundings[self.layers[-1]].naming
 
     @cached_property
     def rows(self) -> Mapping[str, int]:

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
-from ..errors import StudyError
-from ..types import ConceptDictionary, Grounding, Representations, Scores, Source
+from ..errors import NbtoolkitError, StudyError
+from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source
 from .estimators import dump_encoder, load_encoder
 from .files import map_stacked, new_folder, plain, sha256, write_json, write_stacked, write_table, write_tensors
 
@@ -68,6 +68,7 @@ def write_study(study: Any, path: str | os.PathLike[str], *, overwrite: bool = T
             "source": plain(asdict(study.source)),
             "n_layers": reps.n_layers,
             "filters": {layer: g.filter for layer, g in study.groundings.items()},
+            "naming": {layer: asdict(g.naming) for layer, g in study.groundings.items()},
             "skipped": dict(reps.skipped),
             "dictionaries": methods,
             "scores": {layer: _score_fields(s) for layer, s in study.scores.items()},
@@ -170,7 +171,7 @@ def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
     return {
         "token": about["token"],
         "dictionaries": dictionaries,
-        "groundings": _read_groundings(folder, about["filters"], dictionaries),
+        "groundings": _read_groundings(folder, about, dictionaries),
         "samples": samples,
         "representations": reps,
         "scores": {int(layer): _scores(fields) for layer, fields in about["scores"].items()},
@@ -222,7 +223,7 @@ def _read_dictionaries(folder: Path, methods: Mapping[str, Any], reps: Represent
 
 
 def _read_groundings(
-    folder: Path, filters: Mapping[str, str], dictionaries: Mapping[int, ConceptDictionary]
+    folder: Path, about: Mapping[str, Any], dictionaries: Mapping[int, ConceptDictionary]
 ) -> dict[int, Grounding]:
     lists: dict[tuple[int, str], dict[int, list[str]]] = {}
     for r in pq.read_table(folder / "grounding.parquet").to_pylist():
@@ -233,8 +234,16 @@ def _read_groundings(
             [lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)]
             for kind in ("word", "exemplar", "token")
         )
-        groundings[layer] = Grounding(words, exemplars, tokens, filters[str(layer)])
+        groundings[layer] = Grounding(words, exemplars, tokens, about["filters"][str(layer)], _naming(about, layer))
     return groundings
+
+
+def _naming(about: Mapping[str, Any], layer: int) -> Naming:
+    """The naming rule of a layer; studies of release 0.1 have none, and had the paper's."""
+    try:
+        return Naming(**about.get("naming", {}).get(str(layer), {}))
+    except (TypeError, NbtoolkitError) as error:
+        raise StudyError(f"The naming rule of layer {layer} is damaged ({error}). Copy the study again.") from error
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:

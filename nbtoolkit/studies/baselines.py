@@ -37,7 +37,7 @@ def random_words(
     model
         Its unembedding matrix ranks its tokens for a random direction.
     like
-        The grounding to compare with: as many words per concept, and the same exemplars.
+        The grounding to compare with: as many words per concept, read by the same rule, and the same exemplars.
     filter, vocabulary
         Those that ``like`` was made with.
     random_state
@@ -64,7 +64,7 @@ def random_words(
     lists = []
     for k, direction in enumerate(directions):
         n = len(like.words[k])
-        order = np.argsort(-model.unembed(direction[None], norm=False)[0], kind="stable")
+        order = np.argsort(-model.unembed(direction[None], norm=like.naming.norm)[0], kind="stable")
         words: dict[str, None] = {}
         for start in range(0, len(order), 256):
             if len(words) < n:
@@ -74,7 +74,7 @@ def random_words(
                 f"Concept {k} has {n} words, and only {len(words)} of the model's tokens pass the filter {rule.name!r}."
             )
         lists.append(list(words)[:n])
-    return Grounding(lists, like.exemplars, filter=rule.name)
+    return Grounding(lists, like.exemplars, filter=rule.name, naming=like.naming)
 
 
 def noise_images(data: Any, *, random_state: Any = 0) -> Any:

@@ -21,10 +21,11 @@ from ..grounding import WordFilter, ground
 from ..metrics import evaluate
 from ..models.adapter import Model
 from ..models.scorers import Scorer
-from ..progress import bar
+from ..naming import choose_naming
+from ..progress import bar, note
 from ..storage.study import Sample, Study
 from ..text.words import spellings, split_at_token, vocabulary
-from ..types import ConceptDictionary, Grounding, Representations, Scores, resolve_layers
+from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, resolve_layers
 
 N_EXEMPLARS = 8
 IN_MEMORY = 64  # full images in memory at a time
@@ -52,6 +53,7 @@ def study(
     n_words: int = 15,
     n_exemplars: int = N_EXEMPLARS,
     filter: str | WordFilter = "default",
+    naming: str | Naming = "auto",
     out: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[str, int, int], None] = True,
     engine: Any = None,
@@ -76,6 +78,9 @@ def study(
         A CLIP scorer (:func:`nbtoolkit.load_scorer`); without one there is no CLIPScore.
     n_words, n_exemplars, filter
         As for :func:`nbtoolkit.ground`; words must also occur in the data's captions, so that no fragment passes.
+    naming
+        As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the study's own states
+        (:func:`nbtoolkit.naming.measure_naming`), printed where ``progress`` is true, and recorded.
     out, engine, cancel
         As for :func:`nbtoolkit.extract`.
     progress
@@ -116,7 +121,11 @@ def study(
     if method is None:
         method = SemiNMF(min(20, max(1, len(reps) // 2)), random_state=0)
     captions = reps.references if data is None else data["captions"]
+    choice = choose_naming(naming, model, reps)
+    if naming == "auto":
+        note(progress, str(choice))
     rules = {
+        "naming": choice,
         "n_words": n_words,
         "n_exemplars": n_exemplars,
         "filter": filter,
@@ -139,6 +148,7 @@ def extend(
     model: Model,
     layers: str | int | Sequence[int],
     *,
+    naming: str | Naming | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Study:
@@ -150,6 +160,8 @@ def extend(
         The study and its model.
     layers
         Layers whose representations it has.
+    naming
+        As for :func:`study`; the rule of the study's last layer if None.
     progress
         Called with the number of layers that are done, and of all.
     cancel
@@ -175,6 +187,7 @@ def extend(
     """
     last, reps, g = study.dictionary(study.layers[-1]), study.representations, study.grounding(study.layers[-1])
     rules = {
+        "naming": choose_naming(g.naming if naming is None else naming, model, reps),
         "n_exemplars": max(map(len, g.exemplars), default=N_EXEMPLARS),
         "filter": g.filter,
         "vocabulary": vocabulary([reps.captions]) | vocabulary(reps.references),

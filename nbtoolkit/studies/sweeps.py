@@ -23,11 +23,12 @@ from ..metrics import active_concepts, evaluate, explained_variance, matched_cos
 from ..metrics.heldout import top_words_clip_score
 from ..models.adapter import Model
 from ..models.scorers import Scorer
+from ..naming import choose_naming
 from ..progress import bar
 from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
 from ..text.words import vocabulary
-from ..types import ConceptDictionary, Grounding, Representations, resolve_layers
+from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
 
 Tokens = Representations | Mapping[str, Representations]
 Row = dict[str, Any]
@@ -45,6 +46,7 @@ def sweep(
     data: Any = None,
     test_data: Any = None,
     scorer: Scorer | None = None,
+    naming: str | Naming = "auto",
     cache: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> pandas.DataFrame:
@@ -68,6 +70,8 @@ def sweep(
         Representations of held-out samples, likewise: adds ``test_error`` and, with a scorer, ``test_clip_score``.
     data, test_data, scorer
         The data sets and a CLIP scorer, for CLIPScores; :class:`ImageEmbeddings` of a data set share their embeddings.
+    naming
+        As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the states of each token.
     cache
         Folder for completed rows: a sweep that was stopped, or is called again with more settings, computes what is new.
     progress
@@ -111,13 +115,15 @@ def sweep(
     words = None
     if data is not None:
         words = vocabulary((data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
+    rules = {token: choose_naming(naming, model, own) for token, own in by_token.items()}
     results: dict[str, tuple[Row, np.ndarray]] = {}
     first: dict[tuple[Any, ...], str] = {}  # key of each setting's first random state
     rows = []
     with bar(progress, len(combinations), "dictionaries") as advance:
         for done, (token, layer, method, k, seed) in enumerate(combinations, 1):
             estimator = sized(method, k, seed)
-            run = _Run(model, by_token[token], tests.get(token), layer, estimator, embeddings, test_embeddings, words)
+            states, rule = (by_token[token], tests.get(token)), rules[token]
+            run = _Run(model, *states, layer, estimator, embeddings, test_embeddings, words, rule)
             key = run.key()
             if key not in results:
                 results[key] = _load(cache, key) or _save(cache, key, *run.result())
@@ -216,11 +222,12 @@ class _Run:
     embeddings: ImageEmbeddings | None
     test_embeddings: ImageEmbeddings | None
     words: frozenset[str] | None
+    naming: Naming
 
     def result(self) -> tuple[Row, np.ndarray]:
         """The scores, and the concepts."""
         cd = decompose(self.reps, self.estimator, layer=self.layer)
-        g = ground(cd, self.model, vocabulary=self.words)
+        g = ground(cd, self.model, vocabulary=self.words, naming=self.naming)
         texts = None if self.embeddings is None else self.embeddings.texts
         scores = evaluate(cd, g, images=self.embeddings, texts=texts)
         rebuilt = reconstruct(cd.encoder, cd.activations)
@@ -265,6 +272,7 @@ class _Run:
             plain({k: repr(v) for k, v in sorted(self.estimator.get_params().items())}),
             [None if images is None else images.scorer.name for images in (self.embeddings, self.test_embeddings)],
             None if self.words is None else sorted(self.words),
+            self.naming.rule,
             hashlib.sha256(np.ascontiguousarray(self.reps.layer(self.layer)[:64]).tobytes()).hexdigest(),
         ]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]

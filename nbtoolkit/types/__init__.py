@@ -7,6 +7,7 @@ paper's notation (Parekh et al., 2024, arXiv 2406.08074).
 from .._names import lazy_names
 from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activations_of
 from .layers import resolve_layer, resolve_layers
+from .naming import Naming
 from .representations import Representations, Source
 from .score import Score
 
@@ -16,6 +17,7 @@ __all__ = [
     "ConceptDictionary",
     "Encoder",
     "Grounding",
+    "Naming",
     "Representations",
     "Score",
     "Scores",

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import MethodError, NbtoolkitError
+from .naming import PAPER, Naming
 from .representations import Array, Source, check_shape, read_only
 
 
@@ -165,6 +166,8 @@ class Grounding:
         Per concept, its top tokens before the filter.
     filter
         Name of the word filter.
+    naming
+        Rule by which the words were read, with the measurement that chose it.
 
     Examples
     --------
@@ -177,6 +180,7 @@ class Grounding:
     exemplars: tuple[tuple[str, ...], ...] | list[list[str]]
     tokens: tuple[tuple[str, ...], ...] | list[list[str]] = ()
     filter: str = "default"
+    naming: Naming = PAPER
 
     def __post_init__(self) -> None:
         if len(self.words) != len(self.exemplars):

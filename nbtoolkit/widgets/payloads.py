@@ -45,6 +45,7 @@ def outline(study: Study) -> dict[str, Any]:
         "slots": slots,
         "metrics": _curves(study),
         "tops": {str(layer): _top(study, layer) for layer in study.layers},
+        "naming": {str(layer): {"rule": g.naming.rule, "text": str(g.naming)} for layer, g in study.groundings.items()},
         "pictured": any(s.image for s in study.samples),
         "concepts": {},
     }

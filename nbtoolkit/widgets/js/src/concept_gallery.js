@@ -7,7 +7,8 @@ import { freshId, h, lazyImages } from "./dom.js";
 import { ExemplarOverlay } from "./exemplar_overlay.js";
 import { ImageDialog } from "./image_dialog.js";
 import { Pane } from "./pane.js";
-import { examples, EXAMPLES, select, SORTS } from "./state.js";
+import { examples, EXAMPLES, NAMINGS, select, SORTS } from "./state.js";
+import { translate } from "./words.js";
 
 const N_EXAMPLES = 8; // images per card, where they are not its exemplars
 const EAGER = 6; // cards whose images are fetched at once: what is visible first is there before it is scrolled to
@@ -59,7 +60,8 @@ export class ConceptGallery extends Pane {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
     });
     this.search = this.searchBox(id);
-    this.actions.el.append(this.count);
+    this.naming = h("span", { class: "nbt-count" });
+    this.actions.el.append(this.count, this.naming);
     const tools = [
       this.search,
       this.choice("sort", t`Sort concepts`, SORTS, (text) => t`sort: ${text}`),
@@ -139,6 +141,9 @@ export class ConceptGallery extends Pane {
     this.count.textContent = all
       ? t`${concepts.length} concepts`
       : t`${this.order.length} of ${concepts.length} concepts`;
+    const { rule, text } = meta.naming[this.get("layer")] ?? { rule: "paper", text: "" };
+    this.naming.textContent = translate(t, NAMINGS[rule]);
+    this.naming.title = text;
     this.overlay.paintLegend();
     const focused = list.contains(list.getRootNode().activeElement);
     this.cards = new Map(this.order.map((k) => [k, this.card(k, rowsOf(k))]));

@@ -34,6 +34,14 @@ export function examples(acts, concept, mode, exemplars, n) {
   return Array.from({ length: m }, (_, j) => used[m > 1 ? Math.round((j * (used.length - 1)) / (m - 1)) : 0].i);
 }
 
+/** @type {Record<string, string>} how words are read, by naming rule */
+export const NAMINGS = {
+  paper: "words without the final norm",
+  norm: "words with the final norm",
+  centred: "words about the mean concept",
+  "norm-centred": "words with the final norm, about the mean concept",
+};
+
 export const SORTS = { importance: "importance", index: "number", clip_score: "CLIPScore", rarity: "rarest first" };
 
 /**

@@ -30,6 +30,7 @@
  * @property {number[]} slots layers on the axis
  * @property {Record<string, Concept[]>} concepts by layer
  * @property {Record<string, [number, string[]][]>} tops by layer
+ * @property {Record<string, { rule: string, text: string }>} naming how words are read, by layer
  * @property {boolean} pictured whether any sample has an image
  * @property {Curve[]} metrics
  * @property {{ id: string, caption: string }[]} samples
