@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 
 from tqdm.auto import tqdm
@@ -32,7 +31,7 @@ def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> 
 
 
 def note(progress: bool | Callable[..., None], text: str) -> None:
-    """Print a line above the bars, to standard error, where bars are shown.
+    """Print a line above the bars, to standard output, where bars are shown.
 
     Parameters
     ----------
@@ -42,4 +41,4 @@ def note(progress: bool | Callable[..., None], text: str) -> None:
         The line.
     """
     if progress is True:
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(text)
