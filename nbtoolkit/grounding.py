@@ -12,7 +12,7 @@ from .errors import NbtoolkitError
 from .naming import choose_naming
 from .text.stop_words import STOP_WORDS
 from .text.tokens import read_piece
-from .text.words import any_length, in_vocabulary, is_word, normalize, unspaced
+from .text.words import any_length, in_vocabulary, is_word, normalize, only_stop_words, unspaced
 from .types import ConceptDictionary, Grounding, Naming
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class WordFilter:
         return (
             (len(word) >= self.min_length or any_length(word))
             and is_word(word)
-            and word not in self.stop_words
+            and not only_stop_words(word, self.stop_words)
             and (begins_word or not self.whole_words or unspaced(word))
             and (self.vocabulary is None or in_vocabulary(word, self.vocabulary))
         )

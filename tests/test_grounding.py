@@ -42,6 +42,9 @@ def test_default_filter(text, begins, ok):
 
 
 @pytest.mark.parametrize(("text", "begins", "ok"), [("狗", False, True), ("小狗", False, True), ("的小狗", False, True), ("的", False, False),
+                                                    ("我的", False, False),
+                                                    ("地图", False, True),
+                                                    ("小狗的", False, True),
                                                     ("，", False, False), ("หมา", False, True), ("いぬ", False, True), ("ー", True, True),
                                                     (" कुत्ता", True, True), ("\u094dता", True, False), (" 개", True, True), ("개", False, False),
                                                     (" cafe\u0301", True, True), (" не", True, False), ("собак", False, False)])  # fmt: skip

@@ -16,7 +16,7 @@ from ..models.generation import greedy, states_at, teacher_forced
 from ..models.hooks import LastPosition
 from ..models.responses import until_end
 from ..text.tokens import find_tokens, may_complete, tokenize_response
-from ..text.words import contains
+from ..text.words import contains, normalize
 from .image_batches import Batch, batches, prepare
 from .options import ReadingPlan
 
@@ -208,12 +208,13 @@ class Reader:
     def _read_image_positions(self, batch: Batch, inputs: dict[str, Any]) -> Rows:
         """Per image, the first of its positions whose last layer unembeds to the token (Appendix G), in two passes."""
         mask = self.model.image_mask(inputs)
-        token_ids = torch.tensor([ids[0] for ids in self.plan.token_ids if len(ids) == 1], device=mask.device)
+        words = {normalize(word).casefold() for word in self.plan.words}
         last = states_at(self.model, inputs, [self.model.n_layers], mask)  # per row: (1, n_positions, d_model)
         rows, picked = Rows(), torch.zeros_like(mask)
         for j, sample in enumerate(batch.samples):
-            best = self.model.unembed(last[j][0]).argmax(-1).to(mask.device)
-            hits = torch.isin(best, token_ids).nonzero().flatten().tolist()
+            best = self.model.unembed(last[j][0]).argmax(-1).tolist()
+            text = {i: normalize(self.model.tokenizer.decode([i])).strip().casefold() for i in set(best)}
+            hits = [position for position, i in enumerate(best) if text[i] in words]
             if not hits:
                 rows.skipped[sample["id"]] = "no position of the image unembeds to the token"
                 continue

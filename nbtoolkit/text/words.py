@@ -25,6 +25,7 @@ _WORD = regex.compile(WORD)
 _SELECTORS = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"  # marks that choose a glyph, and make no other character
 _UNSPACED = regex.compile(rf"(?=[\p{{L}}\p{{M}}\p{{N}}])[{_NO_SPACES}]")
 _SYLLABLES = regex.compile(rf"(?=[\p{{L}}\p{{M}}\p{{N}}])[{_NO_SPACES}\p{{Hangul}}]")
+_PARTICLE = regex.compile("[的了是在我你他她它也都就不没和与]")  # 地图 (map) has none, though 地 and 图 are stop words
 _OPEN_END = regex.compile(_SYLLABLES.pattern + r"\p{M}*$")  # Korean particles follow a word without a space
 _CLAUSE = regex.compile(rf"(?:(?=[\p{{L}}\p{{M}}])[{_NO_SPACES}])+")
 
@@ -54,6 +55,29 @@ def unspaced(word: str) -> bool:
     (True, True, False, False)
     """
     return _UNSPACED.match(word) is not None
+
+
+def only_stop_words(word: str, stop_words: frozenset[str]) -> bool:
+    """Whether a word is a stop word, or a Chinese piece of stop words and a particle, such as 我的.
+
+    Parameters
+    ----------
+    word
+        The word, lower case.
+    stop_words
+        The stop words.
+
+    Examples
+    --------
+    >>> only_stop_words("我的", STOP_WORDS), only_stop_words("地图", STOP_WORDS)
+    (True, False)
+    """
+    if word in stop_words or not _PARTICLE.search(word):
+        return word in stop_words
+    ends = {0}  # of sequences of stop words that begin the word
+    for end in range(1, len(word) + 1):
+        ends |= {end} if any(word[start:end] in stop_words for start in ends) else set()
+    return len(word) in ends
 
 
 def any_length(word: str) -> bool:

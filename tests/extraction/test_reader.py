@@ -120,7 +120,7 @@ def test_plurals_and_other_words_count_when_asked(model, data):
         nbt.extract(model, given, "dog", variants="many", **settings)
 
 
-def test_picture_positions_that_unembed_to_the_token(model, data):
+def test_picture_positions_that_unembed_to_the_token(model, data, monkeypatch):
     """Appendix G, against one picture at a time from ``output_hidden_states``."""
     inputs = model.encode(data[:40]["image"])
     with torch.inference_mode():
@@ -142,6 +142,11 @@ def test_picture_positions_that_unembed_to_the_token(model, data):
             r = reps.sample_ids.index(told_so[k]["id"])
             assert reps.positions[r] == row.index(True)
             np.testing.assert_allclose(reps.states[r, -1], last[0][k][mask[k]][row.index(True)].numpy(), atol=2e-5)
+    decode = model.tokenizer.decode
+    monkeypatch.setattr(model.tokenizer, "decode", lambda ids, **options: decode(ids, **options).upper())
+    capitals = nbt.extract(model, told_so, word, where="visual", progress=False)
+    assert (capitals.sample_ids, capitals.positions) == (reps.sample_ids, reps.positions)
+    monkeypatch.undo()
     with pytest.raises(nbt.NbtoolkitError, match="where='visual' needs a word of one sub-token; 'traffic light' has"):
         nbt.extract(model, data, "traffic light", where="visual", progress=False)
 
