@@ -13,6 +13,7 @@ from transformers import GenerationConfig
 _VOCABULARY = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "use_cache")
 # length limits, which max_new_tokens replaces, and entries about the configuration itself
 _NO_CHOICE = ("max_length", "max_new_tokens", "transformers_version")
+_OUTPUTS = ("output_attentions", "output_hidden_states", "output_scores", "output_logits")  # no choice either where False
 _LONGEST = 8  # entries of a list that are written out
 _LOCK = threading.RLock()  # generation configurations belong to the model, which threads may share
 
@@ -62,6 +63,8 @@ def generation_overrides(hf: Any) -> tuple[str, ...]:
     for module in _generators(hf):
         for name, value in sorted(module.generation_config.to_dict().items()):
             if name in _VOCABULARY + _NO_CHOICE or name.startswith("_") or value in (None, neutral.get(name)):
+                continue
+            if name in _OUTPUTS and value is False:
                 continue
             overrides[f"{name}={_short(value)}"] = None
     return tuple(overrides)

@@ -153,3 +153,11 @@ def test_a_study_keeps_them_and_one_without_opens(study, tmp_path):
     entries["study.json"] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
     manifest.write_text(json.dumps(entries), "utf-8")
     assert nbt.open_study(tmp_path / "a.study").source.generation_overrides == ()
+
+
+def test_outputs_that_a_configuration_leaves_out_are_no_overrides():
+    hf = nbt.load_model("toy").hf
+    hf.generation_config.output_attentions = hf.generation_config.output_hidden_states = False
+    assert generation_overrides(hf) == ()
+    hf.generation_config.output_hidden_states = True
+    assert generation_overrides(hf) == ("output_hidden_states=True",)
