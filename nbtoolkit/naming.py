@@ -80,7 +80,7 @@ def measure_naming(model: Model, reps: Representations | None = None) -> Naming:
     --------
     >>> import nbtoolkit as nbt
     >>> measure_naming(nbt.load_model("toy")).evidence
-    'median rank of the tokens that its last-layer states predict 1 with the final norm, 1 without; 31 states, 673 tokens'
+    'median rank of the tokens that its last-layer states predict 1 with the final norm, 1 without; 23 states, 673 tokens'
     """
     usable = reps is not None and reps.source.where == "predict" and model.n_layers in reps.layers
     if reps is None or not usable or not reps.source.token_ids:
