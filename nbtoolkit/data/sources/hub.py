@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 
 from ...errors import DataError, first_line
 from .listings import LISTINGS
@@ -98,8 +99,13 @@ def one_split(data: Any, split: str | None, n: int | None) -> Any:
 
 def _take(stream: Any, n: int) -> Any:
     """Copy the first rows of a stream to disk (the cache of ``datasets``), images as they are stored."""
-    features = stream.features or stream._resolve_features().features
-    for column, kind in features.items():
+    features = stream.features
+    if features is None:
+        try:
+            features = stream._resolve_features().features
+        except pa.ArrowInvalid:  # a function made decoded images: they are encoded as they come
+            features = None
+    for column, kind in (features or {}).items():
         if isinstance(kind, datasets.Image):
             stream = stream.cast_column(column, datasets.Image(decode=False))
     rows = stream.take(n)
