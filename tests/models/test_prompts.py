@@ -226,6 +226,14 @@ def test_the_templates_of_real_checkpoints_pass(name):
         model.text("<image> What is this?")
 
 
+def test_a_word_that_the_tokenizer_cannot_write_is_refused():
+    model = load("llava")
+    data = told(model)[0].map(lambda _: {"captions": ["a 猫 here"]}, keep_in_memory=True)
+    for run in (lambda: nbt.extract(model, data, "猫", progress=False), lambda: mentions(model, data["image"], "猫")):
+        with pytest.raises(nbt.NbtoolkitError, match="The model's tokenizer cannot spell '猫'"):
+            run()
+
+
 def test_the_report_prints_the_prompt():
     report = nbt.check_model(load("llava"), pictures(3), "What is this ?")
     assert report.ok and repr(report).splitlines()[1] == "  prompt  '<image> What is this ?'"
