@@ -13,6 +13,8 @@ from .coco import read_coco
 from .conversations import is_conversation, read_conversations
 from .listings import LISTINGS, SUFFIXES, Rows, has_header, lines, read_listing
 
+_HEAD = 1_000  # characters in which a JSON list begins
+
 
 def open_path(path: Path, names: dict[str, str | None], images: Path | None, split: str | None) -> Any:
     """Open a file or folder as a data set.
@@ -70,7 +72,11 @@ def _no_split(path: Path, split: str | None) -> None:
 def _conversations(path: Path) -> list[Any] | None:
     """Entries of a JSON file of conversations; None for another one, which the reader of COCO's format refuses."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        with path.open(encoding="utf-8-sig") as file:
+            if not file.read(_HEAD).lstrip().startswith("["):
+                return None  # COCO's files are objects, and large
+            file.seek(0)
+            content = json.load(file)
     except ValueError:
         return None
     return content if isinstance(content, list) and content and is_conversation(content[0]) else None
@@ -83,7 +89,8 @@ def _begins_with_conversation(path: Path) -> bool:
 def _parquet(path: Path) -> Any:
     if path.suffix != ".parquet":
         raise DataError(
-            f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet, .jsonl, .csv or .json (COCO captions)."
+            f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet, .jsonl, .csv or .json (COCO captions, "
+            "conversations), or a .txt that begins with 'image,caption'."
         )
     try:
         return datasets.Dataset.from_parquet(str(path))

@@ -21,7 +21,8 @@ def is_repository(path: Path) -> bool:
     path
         The folder.
     """
-    if not path.is_dir() or any((path / name).is_file() for name in LISTINGS):
+    listings = [name for name in LISTINGS if not name.endswith(".txt")]  # a text beside Parquet files may be anything
+    if not path.is_dir() or any((path / name).is_file() for name in listings):
         return False
     return _is_saved(path) or any(path.rglob("*.parquet"))
 

@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import nbtoolkit as nbt
+
+from ...models.test_zoo import load
 
 TURNS = [{"from": "human", "value": "<image>\nWhat is this?"}, {"from": "gpt", "value": "A dog."},
          {"from": "human", "value": "And now?"}, {"from": "gpt", "value": "Still a dog."}]  # fmt: skip
@@ -49,3 +52,17 @@ def test_other_conversations_are_refused(folder, entries, options, message):
     (folder / "train.json").write_text(json.dumps(entries))
     with pytest.raises(nbt.NbtoolkitError, match=message):
         nbt.load_data(folder / "train.json", **options)
+
+
+def test_the_questions_are_asked(folder):
+    """Two images in the first row, one in the second; each row with its own question."""
+    entries = [{"image": ["a.jpg", "b.jpg"], "conversations": OTHER}, {"image": "c.jpg", "conversations": TURNS}]
+    for entry in entries:
+        entry["conversations"] = [entry["conversations"][0], {"from": "gpt", "value": "the dog"}]
+    (folder / "train.json").write_text(json.dumps(entries))
+    model, data = load("llava"), nbt.load_data(folder / "train.json")
+    reps = nbt.extract(model, data, "dog", captions="given", prompt="question", progress=False)
+    assert reps.source.questions == {"0": "What do they share?", "1": "What is this?"} and reps.source.n_images == 2
+    for k, row in enumerate(data):
+        targets = nbt.attribution.mentions(model, [row["image"]], "dog", answers=["the dog"], prompt=row["question"])
+        np.testing.assert_allclose(targets.read([-1])[1][0, 0], reps.layer(-1)[k], atol=1e-5)
