@@ -19,7 +19,7 @@ def check_prompts(model: Any, prompt: str | None, questions: Mapping[str, str], 
     model
         The model.
     prompt
-        The question of every image; the model's default where None.
+        The question of every image; the model's default where None. Not used where there are questions.
     questions
         The questions by sample id, where every image has its own.
     n_images
@@ -36,9 +36,9 @@ def check_prompts(model: Any, prompt: str | None, questions: Mapping[str, str], 
         The model cannot use a question, or that many images.
     """
     counts = sorted({max(1, n) for n in n_images})
-    check_n_images(model, counts[-1], prompt)
-    texts: list[str | None] = [*sorted(set(questions.values()))]
-    for question in texts or [prompt]:
+    texts: list[str | None] = [*sorted(set(questions.values()))] or [prompt]
+    check_n_images(model, counts[-1], texts[0])
+    for question in texts:
         for n in counts:
             model.text(question, n)  # refused here, before any image is read
     return str(model.text("{question}" if questions else prompt, counts[-1]))

@@ -61,7 +61,10 @@ def test_the_questions_are_asked(folder):
         entry["conversations"] = [entry["conversations"][0], {"from": "gpt", "value": "the dog"}]
     (folder / "train.json").write_text(json.dumps(entries))
     model, data = load("llava"), nbt.load_data(folder / "train.json")
-    reps = nbt.extract(model, data, "dog", captions="given", prompt="question", progress=False)
+    settings = {"captions": "given", "progress": False}
+    reps = nbt.extract(model, data, "dog", prompt="question", **settings)
+    listed = nbt.extract(model, data, "dog", prompt=data["question"][:], **settings)
+    assert np.array_equal(listed.states, reps.states)
     assert reps.source.questions == {"0": "What do they share?", "1": "What is this?"} and reps.source.n_images == 2
     for k, row in enumerate(data):
         targets = nbt.attribution.mentions(model, [row["image"]], "dog", answers=["the dog"], prompt=row["question"])
