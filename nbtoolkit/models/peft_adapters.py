@@ -53,7 +53,7 @@ def adapter_config(source: Any, **version: str) -> dict[str, Any] | None:
 
 
 def has_processor(source: Any, **version: str) -> bool:
-    """Whether a processor lies beside an adapter.
+    """Whether there is a processor beside an adapter.
 
     Parameters
     ----------

@@ -339,7 +339,7 @@ class OwnProcessor:
         }
 
 
-def test_a_model_with_a_processor_of_its_own():
+def test_a_hand_written_processor_works():
     from .test_zoo import pictures
 
     hf, processor = tiny(LlamaConfig(**SMALL))

@@ -242,7 +242,9 @@ def test_the_report_prints_the_prompt():
 def test_a_study_keeps_questions_and_system_text(study, tmp_path):
     import dataclasses
 
-    source = dataclasses.replace(study.source, system="short", questions={"a": "What ?"})
+    adapters = ("default (LORA)",)
+    source = dataclasses.replace(study.source, system="short", questions={"a": "What ?"}, adapters=adapters, n_images=2)
     dataclasses.replace(study, source=source).save(tmp_path / "a.study")
     opened = nbt.open_study(tmp_path / "a.study").source
     assert (opened.system, opened.questions) == ("short", {"a": "What ?"})
+    assert (opened.adapters, opened.n_images) == (adapters, 2)
