@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .data.images import read_image
+from .data.images import read_images
 from .errors import DataError, MethodError, NothingFoundError
 from .models.adapter import Model
 from .models.generation import respond, teacher_forced
 from .models.hooks import watching
+from .models.several_images import check_n_images
 from .text.tokens import find_token, subtoken_variants, tokenize_response
 from .types import resolve_layer
 
@@ -224,7 +225,7 @@ def mentions(
     model, token
         As for :func:`nbtoolkit.extract`.
     images
-        Images, or anything that a data set's image column holds.
+        Images, or anything that a data set's image column holds: a list of images where a row has several.
     answers
         Responses to read instead of the model's own, one per image.
     prompt
@@ -239,7 +240,8 @@ def mentions(
     MethodError
         Another number of responses than of images.
     DataError
-        The model cannot use a prompt, or there is another number of prompts than of images.
+        The model cannot use a prompt, or takes one image per prompt and was given several; or there is another number of
+        prompts than of images.
 
     Examples
     --------
@@ -252,6 +254,7 @@ def mentions(
         raise MethodError(f"There are {len(answers)} responses for {len(images)} images; expected one each.")
     if prompt is not None and not isinstance(prompt, str) and len(prompt) != len(images):
         raise DataError(f"There are {len(prompt)} prompts for {len(images)} images; expected one each.")
+    check_n_images(model, max((len(i) for i in images if isinstance(i, list | tuple)), default=1))
     variants = subtoken_variants(model.tokenizer, token)
     size = 1 if model.equal_lengths else BATCH
     rows: list[int] = []
@@ -260,7 +263,7 @@ def mentions(
     complete: list[tuple[int, ...]] = []
     responses: list[list[int]] = []
     for start in range(0, len(images), size):
-        part = [read_image(i) for i in images[start : start + size]]
+        part = [read_images(i) for i in images[start : start + size]]
         questions = prompt if prompt is None or isinstance(prompt, str) else list(prompt[start : start + size])
         inputs = model.inputs(part, questions)
         if answers is None:

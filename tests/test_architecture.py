@@ -58,7 +58,7 @@ def test_functions_stay_short():
     assert not too_long
 
 
-HEAVY = {"torch", "transformers", "datasets", "dask"}  # slow to import, or (Dask) an extra
+HEAVY = {"torch", "transformers", "datasets", "dask", "peft"}  # slow to import, or (Dask, PEFT) an extra
 
 
 def imports(path, nodes):

@@ -24,6 +24,8 @@ NEEDED = (
 OPTIONAL = {
     "jupyterlab": "pip install 'nbtoolkit[lab]'",
     "distributed": "pip install 'nbtoolkit[distributed]'",
+    "accelerate": "for device_map= and offloaded models: pip install accelerate",
+    "peft": "for LoRA and other adapters: pip install peft",
     "torchvision": "most image processors need it: pip install torchvision, of the same kind as torch",
 }
 FILES = {
@@ -78,7 +80,7 @@ def study(args: argparse.Namespace) -> int:
     engine = "dask" if args.dask_address == "local" else args.dask_address
     data = load_data(args.data, split=args.split, images=args.images, n=args.n)
     result = make_study(
-        load_model(args.model, device=args.device, dtype=args.dtype),
+        load_model(args.model, device=args.device, dtype=args.dtype, system=args.system),
         data,
         args.token,
         layers=layers,

@@ -61,7 +61,11 @@ def _study(group: Any) -> None:
         "--scorer", help="CLIP scorer: toy, a folder, or a Hugging Face id (default: toy for --model toy, else none)"
     )
     _naming(study)
-    study.add_argument("--prompt", help="the question (default: what the model's family expects)")
+    study.add_argument(
+        "--prompt",
+        help="the question, or the column of the data that has one per image (default: what the model's family expects)",
+    )
+    study.add_argument("--system", default="", metavar="TEXT", help="text of a system message before every question")
     study.add_argument("--batch-size", type=int)
     study.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
     study.add_argument(

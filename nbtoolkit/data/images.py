@@ -17,7 +17,7 @@ def read_image(cell: Any) -> Image.Image:
     Parameters
     ----------
     cell
-        A PIL image, encoded bytes, a path, or the ``{"bytes", "path"}`` of an undecoded data set.
+        A PIL image, encoded bytes, a path, or the ``{"bytes", "path"}`` of an undecoded data set; or a list of one.
 
     Returns
     -------
@@ -27,8 +27,14 @@ def read_image(cell: Any) -> Image.Image:
     Raises
     ------
     DataError
-        The image is missing, truncated or not an image.
+        The image is missing, truncated or not an image; or there are several.
     """
+    if isinstance(cell, list | tuple) and len(cell) == 1:
+        cell = cell[0]
+    if isinstance(cell, list | tuple):
+        raise DataError(
+            f"The image is a list of {len(cell)} images; expected one. Give the image, such as the first of the list."
+        )
     if isinstance(cell, dict):
         cell = cell.get("bytes") or cell.get("path")
     try:
@@ -52,14 +58,48 @@ def read_image(cell: Any) -> Image.Image:
         raise DataError(f"The image cannot be read ({type(error).__name__}: {error}).") from error
 
 
-def image_size(cell: Any) -> tuple[int, int]:
-    """Width and height in pixels, from the file's header; (0, 0) where it cannot be read.
+def read_images(cell: Any) -> Any:
+    """Decode what a row holds: its image, or a list of its images, in order.
 
     Parameters
     ----------
     cell
-        As for :func:`read_image`.
+        As for :func:`read_image`, or a list of these.
+
+    Raises
+    ------
+    DataError
+        An image is missing, truncated or not an image; or the list is empty.
     """
+    if not isinstance(cell, list | tuple):
+        return read_image(cell)
+    if not cell:
+        raise DataError("The row cannot be read: it has an empty list of images.")
+    return [read_image(one) for one in cell]
+
+
+def first_image(cell: Any) -> Any:
+    """The undecoded image of a row; the first of several.
+
+    Parameters
+    ----------
+    cell
+        As for :func:`read_images`.
+    """
+    return cell[0] if isinstance(cell, list | tuple) and cell else cell
+
+
+def image_size(cell: Any) -> tuple[int, int]:
+    """Width and height in pixels, from the file's header; (0, 0) where it cannot be read; sums for several images.
+
+    Parameters
+    ----------
+    cell
+        As for :func:`read_images`.
+    """
+    if isinstance(cell, list | tuple):
+        sizes = [image_size(one) for one in cell]
+        return sum(width for width, _ in sizes), sum(height for _, height in sizes)
     source: Any = (cell.get("bytes") or cell.get("path")) if isinstance(cell, dict) else cell
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.compute as pc
 from PIL import Image
 
 from ..errors import DataError
 from ..toy.world.scenes import scenes
-from .images import read_image
+from .images import first_image, read_image, read_images
 from .sources.columns import find_column
 from .sources.files import open_path
 from .sources.hub import is_repository, one_split, open_repository
 
 _TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800}
-_FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv")
+_LISTS = (datasets.List, datasets.LargeList)
+_FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 
 
 def load_data(
@@ -39,10 +41,11 @@ def load_data(
     Parameters
     ----------
     source
-        ``"toy"`` (the embedded world); a Parquet file; a listing (``.jsonl`` or ``.csv`` with a file name and a
-        caption per line; an image may have several lines), or a folder that has one named ``captions`` or
-        ``metadata``; COCO captions (``.json``, the official format or Karpathy's); a Hugging Face id; any object of
-        ``datasets``.
+        ``"toy"`` (the embedded world); a Parquet file; a listing (``.jsonl``, ``.csv`` or Flickr's ``captions.txt`` with
+        a file name and a caption per line; an image may have several lines, a line of ``.jsonl`` a list of images), or
+        a folder that has one named ``captions`` or ``metadata``; COCO captions (``.json``, the official format or
+        Karpathy's); conversations of LLaVA (``.json`` or ``.jsonl``: the first response is the caption, the first
+        question the column ``question``); a Hugging Face id; any object of ``datasets``.
     split
         ``"train"``, ``"test"`` or ``"heldout"`` of the embedded world; the split of a Hugging Face data set, or of a
         Karpathy file (``"train+restval"`` joins two).
@@ -60,7 +63,8 @@ def load_data(
     Returns
     -------
     datasets.Dataset
-        ``id`` (text, unique), ``image`` (PIL when read), ``captions`` (list of texts), and the other columns unchanged.
+        ``id`` (text, unique), ``image`` (PIL when read; lists where a row has several), ``captions`` (list of texts), and
+        the other columns unchanged.
 
     Raises
     ------
@@ -84,6 +88,7 @@ def load_data(
             source = open_repository(str(source), config, split, streaming, n)
         else:
             source = open_path(path, names, folder, split)
+            names = names if path.suffix == ".parquet" else dict.fromkeys(names)  # whatever a listing calls its columns
     elif split is not None and not isinstance(source, dict):
         raise DataError(
             f"split={split!r} was given, but a {type(source).__name__} has no splits. Select the rows first, or leave split out."
@@ -98,8 +103,7 @@ def load_data(
         source = source.select(range(min(n, len(source))))
     if len(source) == 0:
         raise DataError("The data set is empty; expected at least one image with a caption.")
-    is_listing = source.column_names == ["id", "image", "captions"]  # whatever the file called them
-    return _normalise(source, dict.fromkeys(names) if is_listing else names)
+    return _normalise(source, names)
 
 
 def _is_hub_id(source: str | Path) -> bool:
@@ -122,7 +126,10 @@ def _normalise(data: Any, names: dict[str, str | None]) -> Any:
     result = data.select_columns([columns["image"]])
     if columns["image"] != "image":
         result = result.rename_column(columns["image"], "image")
-    result = result.cast_column("image", datasets.Image())
+    listed = isinstance(result.features["image"], _LISTS)
+    if not _is_images(result.features["image"]):
+        with no_dataset_bars():
+            result = result.cast_column("image", datasets.List(datasets.Image()) if listed else datasets.Image())
     texts = [[c] if isinstance(c, str) else [t for t in (c or []) if t] for c in captions]
     feature = datasets.List(datasets.Value("string"))
     result = result.add_column("id", ids).add_column("captions", texts, feature=feature)
@@ -133,7 +140,7 @@ def _normalise(data: Any, names: dict[str, str | None]) -> Any:
 
 
 def _find_columns(data: Any, names: dict[str, str | None]) -> dict[str, Any]:
-    typed = [c for c, kind in data.features.items() if isinstance(kind, datasets.Image)]
+    typed = [c for c, kind in data.features.items() if _is_images(kind)]
     columns: dict[str, Any] = {}
     for role, name in names.items():
         by_type = role == "image" and name is None and typed
@@ -158,9 +165,14 @@ def captioned(data: Any) -> Any:
         kinds = {name: data.features.get(name) for name in ("id", "image", "captions")}
         text = datasets.Value("string")
         texts = kinds["id"] == text and kinds["captions"] == datasets.List(text)
-        if texts and isinstance(kinds["image"], datasets.Image):
+        if texts and _is_images(kinds["image"]):
             return data
     return load_data(data)
+
+
+def _is_images(kind: Any) -> bool:
+    """Whether a column's type is an image, or a list of images."""
+    return isinstance(kind.feature if isinstance(kind, _LISTS) else kind, datasets.Image)
 
 
 def raw_images(data: Any) -> Any:
@@ -171,11 +183,37 @@ def raw_images(data: Any) -> Any:
     data
         A captioned data set.
     """
-    return data.cast_column("image", datasets.Image(decode=False))
+    undecoded = datasets.Image(decode=False)
+    if not isinstance(data.features["image"], _LISTS):
+        return data.cast_column("image", undecoded)
+    # cast_column would copy lists; the table stays as it is
+    features = data.features.copy() | {"image": datasets.List(undecoded)}
+    info = data.info.copy()
+    info.features = datasets.Features(features)
+    table = data.data.cast(info.features.arrow_schema)
+    return datasets.Dataset(table, info=info, split=data.split, indices_table=data._indices)
+
+
+def image_counts(data: Any, rows: Sequence[int]) -> list[int]:
+    """Number of images per row; nothing is decoded.
+
+    Parameters
+    ----------
+    data
+        A captioned data set.
+    rows
+        Its rows.
+    """
+    if not isinstance(data.features["image"], _LISTS):
+        return [1] * len(rows)
+    counts: list[int] = []
+    for part in data.select_columns(["image"]).select(rows).with_format("arrow").iter(1000):
+        counts += [n or 0 for n in pc.list_value_length(part["image"]).to_pylist()]
+    return counts
 
 
 def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
-    """Images of samples, decoded one at a time, in the given order.
+    """Images of samples, decoded one at a time, in the given order; the first of a sample with several.
 
     Parameters
     ----------
@@ -184,9 +222,24 @@ def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
     ids
         Ids of the samples.
     """
+    return (read_image(first_image(cell)) for cell in _cells(data, ids))
+
+
+def rows_by_id(data: Any, ids: Sequence[str]) -> Iterator[Any]:
+    """As :func:`images_by_id`, with a list for a sample with several images.
+
+    Parameters
+    ----------
+    data, ids
+        As for :func:`images_by_id`.
+    """
+    return (read_images(cell) for cell in _cells(data, ids))
+
+
+def _cells(data: Any, ids: Sequence[str]) -> Iterator[Any]:
     raw = raw_images(data)
     row = {i: k for k, i in enumerate(raw["id"])}
-    return (read_image(raw[row[i]]["image"]) for i in ids)
+    return (raw[row[i]]["image"] for i in ids)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from ..models.loading import load_model
 from ..storage.provenance import weights
 from .image_batches import CANCELLED
 from .options import ReadingPlan
+from .probe import difference, probe
 from .reader import Reader
 from .shards import ShardStore
 
@@ -108,6 +109,12 @@ def _reader(task: ShardTask) -> Reader:
     if weights(_models[key].hf) != task.fingerprint["weights"]:
         raise ModelError(
             f"The worker finds other weights at {task.source!r} than this process has. Give all of them the same files."
+        )
+    change = difference(task.fingerprint["probe"], probe(_models[key]), task.fingerprint["number format"])
+    if change:
+        raise ModelError(
+            f"The worker's model differs from this process's ({change}). Interventions, hooks and adapters that are not in "
+            f"the files at {task.source!r} do not reach the workers: leave engine= out."
         )
     return Reader(_models[key], datasets.load_from_disk(task.data), task.plan)
 

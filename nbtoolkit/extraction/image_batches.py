@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..data.images import image_size, read_image
+from ..data.images import image_size, read_images
+from ..data.loading import image_counts
 from ..errors import Cancelled, DataError
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Batch:
     samples
         Id and captions of each.
     images
-        The decoded images.
+        The decoded image of each, or a list where the rows have several.
     inputs
         The model's inputs, still on the CPU.
     """
@@ -47,7 +49,7 @@ def batches(
     skipped: dict[str, str],
     cancel: threading.Event | None = None,
 ) -> Iterator[Batch]:
-    """Batches of images of similar size, hence of similar length.
+    """Batches of images of similar size, hence of similar length; rows of a batch have equally many images.
 
     Parameters
     ----------
@@ -66,8 +68,10 @@ def batches(
     """
     ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
     ahead.processor = copy.deepcopy(model.processor)
-    order = sorted(range(len(cells)), key=lambda k: image_size(cells[k]["image"]))
-    chunks = [order[i : i + size] for i in range(0, len(order), size)]
+    counts = image_counts(cells, range(len(cells)))
+    order = sorted(range(len(cells)), key=lambda k: (counts[k], *image_size(cells[k]["image"])))
+    alike = [list(group) for _, group in itertools.groupby(order, key=lambda k: counts[k])]
+    chunks = [group[i : i + size] for group in alike for i in range(0, len(group), size)]
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(_load, ahead, cells, chunks[0], prompt)
         for following in [*chunks[1:], None]:
@@ -86,7 +90,7 @@ def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt) -> tup
     for k in chunk:
         cell = cells[k]
         try:
-            images.append(read_image(cell["image"]))
+            images.append(read_images(cell["image"]))
             samples.append({"id": cell["id"], "captions": cell["captions"]})
         except DataError as error:
             broken[cell["id"]] = str(error)

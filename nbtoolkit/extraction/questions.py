@@ -1,4 +1,4 @@
-"""A question per image: from a list, a mapping, or a column of the data."""
+"""Questions: one per image from a list, a mapping, or a column of the data; checked before an image is read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,42 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError
+from ..models.several_images import check_n_images
 
 _CONTENT = ("id", "image", "captions")  # columns that hold no questions
+
+
+def check_prompts(model: Any, prompt: str | None, questions: Mapping[str, str], n_images: Sequence[int]) -> str:
+    """Rendered prompt of an extraction, once every question and number of images is one that the model can use.
+
+    Parameters
+    ----------
+    model
+        The model.
+    prompt
+        The question of every image; the model's default where None. Not used where there are questions.
+    questions
+        The questions by sample id, where every image has its own.
+    n_images
+        Number of images of every candidate.
+
+    Returns
+    -------
+    str
+        The prompt with as many images as the row with most has; ``{question}`` stands for the questions.
+
+    Raises
+    ------
+    DataError
+        The model cannot use a question, or that many images.
+    """
+    counts = sorted({max(1, n) for n in n_images})
+    texts: list[str | None] = [*sorted(set(questions.values()))] or [prompt]
+    check_n_images(model, counts[-1], texts[0])
+    for question in texts:
+        for n in counts:
+            model.text(question, n)  # refused here, before any image is read
+    return str(model.text("{question}" if questions else prompt, counts[-1]))
 
 
 def questions_by_id(prompt: Any, data: Any, rows: Sequence[int]) -> dict[str, str]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..data.loading import captioned, raw_images
+from ..data.loading import captioned, image_counts, raw_images
 from ..errors import DataError, NothingFoundError, TokenError
 from ..models.decoding import end_ids, generation_overrides
+from ..models.peft_adapters import active_adapters
 from ..progress import bar
 from ..storage.provenance import fingerprint, versions, weights
 from ..text.tokens import subtoken_variants
@@ -21,7 +22,8 @@ from ..text.words import contains, frequent_words, spellings
 from ..types import Representations, Source, resolve_layers
 from .dask_cluster import read_on_cluster
 from .options import ReadingOptions, ReadingPlan, reading_options
-from .questions import questions_by_id
+from .probe import probe
+from .questions import check_prompts, questions_by_id
 from .reader import Reader, Rows
 from .shards import ShardStore
 
@@ -104,9 +106,8 @@ def extract(
     raw = raw_images(data)
     candidates = _candidates(data, words)
     questions = questions_by_id(chosen.prompt, data, candidates)
-    rendered = model.text("{question}" if questions else cast("str | None", chosen.prompt))
-    for question in sorted(set(questions.values())):
-        model.text(question)  # refused here, before any image is read
+    n_images = image_counts(raw, candidates)
+    rendered = check_prompts(model, cast("str | None", chosen.prompt), questions, n_images)
     plan = ReadingPlan(words, subtoken_variants(model.tokenizer, words), layers, chosen, questions)
     if chosen.where == "visual" and not any(len(ids) == 1 for ids in plan.token_ids):
         pieces = [model.tokenizer.decode([i]) for i in plan.token_ids[0]]
@@ -126,6 +127,8 @@ def extract(
         generation_overrides=generation_overrides(model.hf) if chosen.decoding == "greedy" else (),
         system=model.system,
         questions=questions,
+        adapters=active_adapters(model.hf),
+        n_images=max(n_images),
     )
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
     with bar(progress, len(candidates), f"extracting {token!r}") as advance:
@@ -206,6 +209,7 @@ def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardSt
         {
             "model": source.model,
             "revision": source.revision,
+            "adapters": source.adapters,
             "weights": weights(model.hf),
             "number format": str(model.hf.dtype),
             "image processor": type(getattr(model.processor, "image_processor", None)).__name__,
@@ -226,6 +230,7 @@ def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardSt
             "layers": list(plan.layers),
             "max_new_tokens": options.max_new_tokens,
             "shard": SHARD,
+            "probe": probe(model),
         },
         plan.layers,
     )

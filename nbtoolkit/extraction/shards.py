@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import StudyError
 from ..storage.files import map_stacked, plain, sha256, write_json, write_stacked, write_table
+from .probe import difference
 
 
 class ShardStore:
@@ -31,7 +32,8 @@ class ShardStore:
     folder
         The folder of the shards.
     fingerprint
-        What the rows depend on (model, weights, prompt, token, data); a folder of another fingerprint is refused.
+        What the rows depend on (model, weights, prompt, token, data); a folder of another fingerprint is refused. Its
+        entry ``probe``, from :func:`nbtoolkit.extraction.probe.probe`, is compared within a tolerance.
     layers
         The layers of axis 1 of the states.
 
@@ -50,11 +52,19 @@ class ShardStore:
             write_json(record, new)
             return
         old = json.loads(record.read_text("utf-8"))
-        changed = sorted(k for k in new.keys() | old.keys() if new.get(k) != old.get(k))
-        if changed:
-            difference = "; ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} now" for k in changed)
+        before, now = old.get("probe"), new.get("probe")
+        changed = sorted(k for k in new.keys() | old.keys() if new.get(k) != old.get(k) and k != "probe")
+        if changed or (before is None) != (now is None):
+            texts = [f"{k}: {old.get(k)!r} there, {new.get(k)!r} now" for k in changed] or ["it has no probe image"]
             raise StudyError(
-                f"{str(self.folder)!r} holds an extraction of something else ({difference}). Choose another folder with out=."
+                f"{str(self.folder)!r} holds an extraction of something else ({'; '.join(texts)}). Choose another folder with out=."
+            )
+        change = difference(before, now, new["number format"]) if before and now else ""
+        if change:
+            raise StudyError(
+                f"The shards in {str(self.folder)!r} were made by a model whose states differ ({change}), because an "
+                "intervention, a hook, an adapter or a setting of the processor is another one. Restore it, or choose another "
+                "folder with out=."
             )
 
     @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.images import read_image
+from ..data.images import read_images
 from ..models.adapter import Model
 from ..models.anatomy import branches
 from ..models.hooks import input_states, output_states
@@ -31,7 +31,7 @@ def mean_contributions(
     model
         The model.
     images
-        Images.
+        Images; a list of images where a row has several.
     layers
         1 … n_layers, or negative.
     part
@@ -79,5 +79,5 @@ def mean_contributions(
                 stack.callback(module.register_forward_hook(collect(layer, i == 0), with_kwargs=True).remove)
         questions = [prompt] * len(images) if prompt is None or isinstance(prompt, str) else prompt
         for image, question in zip(images, questions, strict=True):  # one at a time: no padding counts
-            model.forward(model.extend(model.inputs([read_image(image)], question), [[]]))
+            model.forward(model.extend(model.inputs([read_images(image)], question), [[]]))
     return {layer: (total[layer] / max(1, n_positions[layer])).astype(np.float32) for layer in chosen}

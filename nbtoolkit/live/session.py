@@ -13,7 +13,7 @@ import numpy as np
 
 from ..attribution.local import interpret_states
 from ..data.images import read_image, thumbnail
-from ..data.loading import captioned, images_by_id
+from ..data.loading import captioned, rows_by_id
 from ..errors import NbtoolkitError
 from ..interventions.means import mean_contributions
 from ..models.adapter import Model
@@ -73,11 +73,16 @@ class Session:
                 f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; "
                 "expected the model that the study was made with."
             )
-        rendered = model.text("{question}" if study.source.questions else prompt)
+        rendered = model.text("{question}" if study.source.questions else prompt, study.source.n_images)
         if study.source.prompt and rendered != study.source.prompt:
             raise NbtoolkitError(
                 f"The prompt of the study is {study.source.prompt!r}, that of the model would be {rendered!r}. "
                 "Give the same prompt=…, and load the model with the same system=…."
+            )
+        if study.source.n_images > 1 and data is None:
+            raise NbtoolkitError(
+                f"The samples of the study have up to {study.source.n_images} images, of which it keeps the first; expected all. "
+                "Give data=…, the data set of the study."
             )
         self.model, self.study, self.prompt = model, study, prompt
         self.image: bytes | None = None
@@ -260,7 +265,7 @@ class Session:
         return self._means[part]
 
     def image_of(self, sample: str) -> Any:
-        """Image of a sample: of the data set where there is one, else the study's thumbnail.
+        """Image of a sample (a list of several): of the data set where there is one, else the study's thumbnail.
 
         Parameters
         ----------
@@ -268,5 +273,5 @@ class Session:
             Id of the sample.
         """
         if self._data is not None:
-            return next(images_by_id(self._data, [sample]))
+            return next(rows_by_id(self._data, [sample]))
         return read_image({"bytes": self.study.sample(sample).image})

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import ModelError
 from .anatomy import anatomy
 from .decoding import argmax_decoding
+from .devices import device_of, offload_faults
 from .families import OVERRIDES
 from .geometry import image_mask
 from .inference import inference
@@ -58,7 +59,7 @@ class Model:
     """
 
     def __init__(self, hf: Any, processor: Any, *, name: str = "", revision: str = "", system: str = "") -> None:
-        self.hf, self.processor = hf.eval(), processor
+        self.hf, self.processor = hf, processor
         self.name, self.revision = name or type(hf).__name__, revision
         self.origin: tuple[str, dict[str, Any]] | None = None
         self.family = OVERRIDES.get(hf.config.model_type, {})
@@ -74,7 +75,6 @@ class Model:
             raise ModelError(
                 f"The processor of {self.name} is a {type(processor).__name__} without a tokenizer; expected the one of AutoProcessor."
             )
-        self.tokenizer.padding_side = "right" if self.encoder_decoder else "left"
         takes = inspect.signature(hf.forward).parameters
         self.system = system
         check_system(self)
@@ -90,7 +90,7 @@ class Model:
     @property
     def device(self) -> Any:
         """Device of the inputs."""
-        return self.hf.get_input_embeddings().weight.device
+        return device_of(self.hf.get_input_embeddings())
 
     @property
     def pad(self) -> int:
@@ -242,7 +242,7 @@ class Model:
             Ids as ``hf.generate`` returns them: for most families the prompt's, then the response's.
         """
         greedy = {"do_sample": False, "num_beams": 1, "pad_token_id": self.pad}
-        with inference(self.hf), argmax_decoding(self.hf):
+        with inference(self.hf), argmax_decoding(self.hf), offload_faults(self.hf, self.name):
             ids: Tensor = self.hf.generate(**inputs, max_new_tokens=max_new_tokens, **greedy, **settings)
         return ids
 
@@ -266,8 +266,9 @@ class Model:
         tensor = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
         weight: Any = self.head.weight
         with inference(self.hf, gradient=gradient):
-            h = tensor.to(next(self.norm.parameters(), weight).device, weight.dtype)
-            logits: Tensor = self.head((self.norm(h) if norm else h).to(weight.device)).float() * self.scale
+            place = device_of(self.head)
+            h = tensor.to(device_of(self.norm, place), weight.dtype)
+            logits: Tensor = self.head((self.norm(h) if norm else h).to(place)).float() * self.scale
             logits = self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
         return logits if tensor is states else logits.detach().cpu().numpy()
 

@@ -33,6 +33,8 @@ PACKAGES = {
     "accelerate": "accelerate",
     "torchvision": "torchvision",
 }
+_OFFLINE = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectError")  # errors of the hub
+_DEEPEST = 9  # causes of an error that are looked at
 
 
 def to_install(error: BaseException) -> str:
@@ -78,15 +80,40 @@ def with_own_code(source: Any, **version: str) -> str:
     )
 
 
-def check_kind(config: Any, name: str) -> None:
-    """Refuse a configuration whose model reads no images, or writes no text.
+def out_of_reach(error: BaseException, name: str) -> str:
+    """Sentence for an error that means that the hub cannot be reached; empty for others.
+
+    Parameters
+    ----------
+    error
+        An error of transformers.
+    name
+        The hub id.
+    """
+    chain: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < _DEEPEST:
+        chain.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    if not set(chain) & set(_OFFLINE) and not re.search(r"couldn't connect|offline mode", str(error)):
+        return ""
+    return (
+        f" The hub is out of reach (offline), and its cache here has no {name!r}. Download it where there is a network (hf download "
+        f"{name}), and give the folder."
+    )
+
+
+def check_kind(config: Any, name: str, class_name: str | None = None) -> None:
+    """Refuse a model that reads no images, or writes no text.
 
     Parameters
     ----------
     config
-        A configuration that no image-text-to-text class reads.
+        A configuration that no image-text-to-text class reads, or that of a loaded model.
     name
         Folder or hub id, for the message.
+    class_name
+        Class of a loaded model; only the text and CLIP classes of transformers are refused.
 
     Raises
     ------
@@ -94,6 +121,11 @@ def check_kind(config: Any, name: str) -> None:
         It is a text model, or a CLIP-like model.
     """
     kind = config.model_type
+    if class_name is not None and class_name not in (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind),
+        MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING_NAMES.get(kind),
+    ):
+        return
     if kind in MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING_NAMES:
         raise ModelError(
             f"{name!r} is a {kind!r} model, which scores texts against images and writes none; expected an image-text-to-text "

@@ -12,6 +12,7 @@ from PIL import Image
 from ..errors import ModelError, first_line
 from .adapter import Model
 from .decoding import generation_overrides
+from .devices import offload_advice
 from .generation import greedy, teacher_forced
 from .hooks import LastPosition, watching
 from .prompts import begin_check, prompt_checks, rendered
@@ -153,7 +154,7 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
     except (ValueError, TypeError, RuntimeError, KeyError, IndexError, AttributeError) as error:
         raise ModelError(
             f"{model.name} was refused: it cannot read two images with the prompt {model.text(prompt)!r} "
-            f"({type(error).__name__}: {first_line(error)}). Give the processor that belongs to it."
+            f"({type(error).__name__}: {first_line(error)}). {offload_advice(model.hf) or 'Give the processor that belongs to it'}."
         ) from error
     n_points = model.n_layers + 1
     wrong = [layer for layer in range(n_points) if counts.get(layer) != 1]

@@ -1,4 +1,4 @@
-"""Inference mode and a fitting number of threads: every forward pass of this package runs in them."""
+"""Evaluation mode, inference mode and a fitting number of threads: every forward pass of this package runs in them."""
 
 from __future__ import annotations
 
@@ -37,8 +37,27 @@ def fitting_threads(hf: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def evaluating(hf: Any) -> Iterator[None]:
+    """Put every part of a model into evaluation mode within the block; the caller's modes are restored after it.
+
+    Parameters
+    ----------
+    hf
+        A torch module.
+    """
+    training = [module for module in hf.modules() if module.training]
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextlib.contextmanager
 def inference(hf: Any, *, gradient: bool = False) -> Iterator[None]:
-    """Run the block as one pass of a model: in inference mode, on a fitting number of threads.
+    """Run the block as one pass of a model: in evaluation and inference mode, on a fitting number of threads.
 
     Parameters
     ----------
@@ -47,5 +66,5 @@ def inference(hf: Any, *, gradient: bool = False) -> Iterator[None]:
     gradient
         Record gradients instead of entering inference mode, whatever mode the caller is in.
     """
-    with fitting_threads(hf), torch.inference_mode(not gradient), torch.set_grad_enabled(gradient):
+    with evaluating(hf), fitting_threads(hf), torch.inference_mode(not gradient), torch.set_grad_enabled(gradient):
         yield

@@ -14,8 +14,11 @@ from transformers.utils import logging
 
 from ..errors import ModelError, first_line
 from .adapter import Model
-from .advice import check_kind, to_install, with_own_code
+from .addresses import hub_address
+from .advice import check_kind, out_of_reach, to_install, with_own_code
 from .checks import check_adapter
+from .peft_adapters import adapter_config, has_processor, with_adapter
+from .wrappers import unwrapped
 
 # if unset, transformers asks on the terminal whether to run the Python files that came with the weights
 NO_REMOTE_CODE = {"trust_remote_code": False}
@@ -53,9 +56,12 @@ def load_model(
     Parameters
     ----------
     source
-        ``"toy"`` (the embedded one), a folder, a hub id, or a loaded Hugging Face model (then give ``processor`` too).
+        ``"toy"`` (the embedded one), a folder, a hub id (``"org/name"``, ``"org/name@revision"``, or its address), or a
+        loaded Hugging Face model (then give ``processor`` too), also one that is offloaded by ``accelerate``, in
+        ``DataParallel`` or ``torch.compile``, or in a pipeline. A folder or id of a PEFT adapter gives its base model
+        with the adapter (``peft`` must be installed).
     processor
-        The processor of a loaded model.
+        The processor of a loaded model; any object as in the notes. Model and processor are left as they were.
     device
         ``"auto"`` (the GPU if there is one), or a torch device; a loaded model stays on its device.
     dtype
@@ -80,12 +86,29 @@ def load_model(
     ModelError
         No model there, no language model in it, or a failed check; the message has the reason.
 
+    Notes
+    -----
+    A model with a processor of another kind works where these hold. The model is a ``PreTrainedModel`` that generates
+    (``GenerationMixin``): ``config``, ``generate(**inputs)``, ``forward(**inputs)`` with ``logits``, input and output
+    embeddings, and a list of decoder blocks. The processor is a callable that can be deep-copied::
+
+        processor(images=[[image, …], …], text=[text, …], padding=True, return_tensors="pt")
+
+    with a list of RGB images per text. It returns a mapping with ``input_ids`` and ``attention_mask`` (n, positions), padded
+    on ``tokenizer.padding_side``, and the model's image inputs. Where the text begins with the begin token,
+    ``add_special_tokens=False`` is passed too. ``processor.tokenizer`` is a tokenizer of transformers. A method
+    ``apply_chat_template(messages, add_generation_prompt=True)``, if there is one, renders messages whose content is a
+    list of ``{"type": "image"}`` and ``{"type": "text", "text": …}``; otherwise the text is the placeholder
+    ``processor.image_token`` per image (default ``"<image>"``), a line break and the question.
+
     Examples
     --------
     >>> import nbtoolkit as nbt
     >>> nbt.load_model("toy").n_layers
     5
     """
+    if isinstance(source, str):
+        source, revision = hub_address(source, revision)
     settings = {
         "revision": revision,
         "device_map": device_map,
@@ -96,12 +119,9 @@ def load_model(
         name = str(source)
         given = {k: v for k, v in settings.items() if v is not None}
         hf, processor = _from_pretrained(resolve(source, "captioner"), name, processor, device, dtype, given)
-    elif processor is None:
-        raise ModelError(
-            f"A loaded {type(source).__name__} was given without its processor; call load_model(model, processor=processor)."
-        )
     else:
-        hf, name = source, getattr(getattr(source, "config", None), "_name_or_path", "") or type(source).__name__
+        hf, processor = unwrapped(source, processor)
+        name = getattr(hf.config, "_name_or_path", "") or type(hf).__name__
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "", system=system)
     if isinstance(source, str | Path):
         where = str(Path(source).resolve()) if Path(source).exists() and name != "toy" else name
@@ -122,12 +142,15 @@ def _from_pretrained(
     on_cpu = str(where).startswith("cpu") and "device_map" not in settings
     kind = (torch.float32 if on_cpu else "auto") if isinstance(dtype, str) and dtype == "auto" else dtype
     version = {k: v for k, v in settings.items() if k == "revision"}
+    adapter = adapter_config(source, **version)
+    if adapter is not None:
+        return _adapted(source, name, adapter, processor, device, dtype, settings)
     try:
         config = AutoConfig.from_pretrained(source, **NO_REMOTE_CODE, **version)
     except Exception as error:
         raise ModelError(
             f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or "
-            f"'toy'.{with_own_code(source, **version)}{to_install(error)}"
+            f"'toy'.{out_of_reach(error, name)}{with_own_code(source, **version)}{to_install(error)}"
         ) from error
     maps_text = type(config) in AutoModelForImageTextToText._model_mapping
     if not maps_text and type(config) not in AutoModelForMultimodalLM._model_mapping:
@@ -139,13 +162,45 @@ def _from_pretrained(
             )
         if not (getattr(hf, "is_quantized", False) or hasattr(hf, "hf_device_map")):  # those are placed already
             hf = hf.to(where)
-        processor = processor or load_processor(source, **version)
     except Exception as error:
         raise ModelError(
             f"{name!r} cannot be loaded as an image-text-to-text model ({first_line(error)})."
-            f"{with_own_code(source, **version)}{to_install(error)}"
+            f"{out_of_reach(error, name)}{with_own_code(source, **version)}{to_install(error)}"
         ) from error
-    return hf, processor
+    try:
+        return hf, processor or load_processor(source, **version)
+    except Exception as error:
+        raise ModelError(
+            f"The processor of {name!r} cannot be loaded ({first_line(error)}). Save it beside the weights, or give it: "
+            f"load_model({name!r}, processor=processor).{to_install(error)}"
+        ) from error
+
+
+def _adapted(
+    source: Any,
+    name: str,
+    adapter: dict[str, Any],
+    processor: Any,
+    device: str,
+    dtype: Any,
+    settings: dict[str, Any],
+) -> tuple[Any, Any]:
+    """Base model of a PEFT adapter with the adapter, and the processor: that beside the adapter, or the base model's."""
+    version = {k: v for k, v in settings.items() if k == "revision"}  # of the adapter; that of its base is in its file
+    own = {k: v for k, v in (settings | {"revision": adapter.get("revision")}).items() if v is not None}
+    base: Any = adapter["base_model_name_or_path"]
+    if adapter_config(base, **{k: v for k, v in own.items() if k == "revision"}) is not None:
+        raise ModelError(
+            f"The base model of the adapter {name!r} is {base!r}, an adapter itself; expected a model. Merge that adapter first."
+        )
+    try:
+        processor = processor or (load_processor(source, **version) if has_processor(source, **version) else None)
+        hf, processor = _from_pretrained(
+            Path(base) if Path(base).exists() else base, base, processor, device, dtype, own
+        )
+    except ModelError as error:
+        raise ModelError(f"The base model of the adapter {name!r} cannot be loaded: {error}") from error
+    return with_adapter(hf, source, adapter, **version), processor
 
 
 def load_processor(source: Any, **version: str) -> Any:
@@ -162,7 +217,7 @@ def load_processor(source: Any, **version: str) -> Any:
     from transformers import AutoProcessor
 
     processor = AutoProcessor.from_pretrained(source, **NO_REMOTE_CODE, **version)
-    if getattr(processor.image_processor, "resample", None) in (Resampling.BOX, Resampling.HAMMING):
+    if getattr(getattr(processor, "image_processor", None), "resample", None) in (Resampling.BOX, Resampling.HAMMING):
         processor = AutoProcessor.from_pretrained(source, backend="pil", **NO_REMOTE_CODE, **version)
     return processor
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import DataError, ModelError, first_line
 from .families import COMPANIONS
 from .reports import Check
+from .responses import padding_side
 
 _LIST = re.compile(r"\[\{['\"](type|role|text)['\"]")  # how Python and JSON write a list of parts
 _PLACEHOLDERS = ("image_token", "boi_token", "image_placeholder")  # attributes of processors and tokenizers
@@ -31,7 +32,7 @@ def render(model: Any, prompt: str | None = None, n_images: int = 1) -> str:
         Number of images that precede the question.
     """
     words = model.prompt if prompt is None else prompt
-    template = getattr(model.processor, "chat_template", None)
+    template = _template(model)
     if not template:
         image = _placeholders(model)[:1] or ["<image>"]
         return str(model.family.get("ask", "{image}\n{words}")).format(image=image[0] * n_images, words=words)
@@ -93,7 +94,8 @@ def usable(model: Any, prompt: str | None = None, n_images: int = 1) -> str:
         )
     for check in prompt_checks(model, prompt, n_images):
         if not check.ok:
-            raise DataError(f"{model.name} cannot use the prompt {_short(prompt)}: {check.refusal}.")
+            words = model.prompt if prompt is None else prompt
+            raise DataError(f"{model.name} cannot use the prompt {_short(words)}: {check.refusal}.")
     return render(model, prompt, n_images)
 
 
@@ -191,9 +193,10 @@ def prepare(model: Any, images: Sequence[Any], prompt: str | Sequence[str] | Non
     once = {"add_special_tokens": False}
     written = bool(begin) and begin in texts[0]  # by the template
     run = functools.partial(model.processor, images=rows, text=texts, padding=True, return_tensors="pt")
-    inputs = dict(run(**once) if written else run())
-    if begin and not written and _begins(model, inputs) > 1:  # by the processor and by its tokenizer
-        inputs = dict(run(**once))
+    with padding_side(model):
+        inputs = dict(run(**once) if written else run())
+        if begin and not written and _begins(model, inputs) > 1:  # by the processor and by its tokenizer
+            inputs = dict(run(**once))
     inputs.pop("labels", None)
     ids = inputs["input_ids"]
     last = {model.tokenizer.sep_token_id, model.tokenizer.eos_token_id} - {None}
@@ -239,7 +242,7 @@ def _image_fault(text: str, mark: str, n: int, n_images: int, placeholder: str) 
     if placeholder:
         return f"the question holds {placeholder!r}, the placeholder of an image, which is added to every prompt. Leave it out"
     if not mark:
-        return f"it takes one image per prompt, which its processor adds; {n_images} images were given"
+        return f"it takes one image per prompt, which its processor adds; {n_images} images were given. Give one image per row"
     return f"its rendered prompt {_short(text)} has {mark!r}, the image, {n} times; expected {n_images}. Set processor.chat_template"
 
 
@@ -260,6 +263,12 @@ def _begin_in_question(model: Any, words: str) -> Check:
     )
 
 
+def _template(model: Any) -> Any:
+    """Chat template of the processor; true where it renders messages without one, as a processor of another kind may."""
+    renders = callable(getattr(model.processor, "apply_chat_template", None))
+    return getattr(model.processor, "chat_template", renders)
+
+
 def _placeholders(model: Any) -> list[str]:
     """Texts that may stand for an image, as the processor and its tokenizer name them."""
     sources = [getattr(model.processor, name, None) for name in _PLACEHOLDERS]
@@ -269,7 +278,7 @@ def _placeholders(model: Any) -> list[str]:
 
 def _mark(model: Any) -> str:
     """What the rendered prompt writes for an image; empty where the processor adds the image by itself."""
-    if not getattr(model.processor, "chat_template", None):
+    if not _template(model):
         return (_placeholders(model) or ["<image>"])[0] if "{image}" in model.family.get("ask", "{image}") else ""
     with_image = render(model, _PROBE)
     first = next((text for text in _placeholders(model) if text in with_image), "")

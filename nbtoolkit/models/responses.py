@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -47,6 +48,23 @@ def append(model: Any, inputs: dict[str, Any], sequences: Sequence[Sequence[int]
             rows = inputs[name]
             full[name] = torch.cat([rows, rows[:, -1:].expand(-1, longest, *rows.shape[2:])], 1)
     return full
+
+
+@contextlib.contextmanager
+def padding_side(model: Any) -> Iterator[None]:
+    """Pad prompts on the side from which responses do not go on; the tokenizer has the caller's side again after the block.
+
+    Parameters
+    ----------
+    model
+        The adapter.
+    """
+    side = model.tokenizer.padding_side
+    model.tokenizer.padding_side = "right" if model.encoder_decoder else "left"
+    try:
+        yield
+    finally:
+        model.tokenizer.padding_side = side
 
 
 def until_end(model: Any, ids: Sequence[int]) -> list[int]:

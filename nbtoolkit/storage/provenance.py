@@ -28,10 +28,11 @@ def fingerprint(data: Any, rows: Sequence[int]) -> str:
         for sample, captions in zip(part["id"], part["captions"], strict=True):
             digest.update(repr((sample, list(captions))).encode())
     for i in rows[:: max(1, len(rows) // N_IMAGES)]:
-        cell = data[i]["image"] or {}
-        path = Path(cell.get("path") or "")
-        stored = cell.get("bytes") or (path.read_bytes() if path.is_file() else b"")
-        digest.update(hashlib.sha256(stored).digest())
+        cells = data[i]["image"]
+        for cell in cells if isinstance(cells, list) else [cells or {}]:
+            path = Path(cell.get("path") or "")
+            stored = cell.get("bytes") or (path.read_bytes() if path.is_file() else b"")
+            digest.update(hashlib.sha256(stored).digest())
     return digest.hexdigest()[:16]
 
 

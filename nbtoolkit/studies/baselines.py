@@ -96,19 +96,24 @@ def noise_images(data: Any, *, random_state: Any = 0) -> Any:
     rng = np.random.default_rng(random_state)
 
     def draw(row: dict[str, Any]) -> dict[str, Any]:
+        cells = row["image"]
+        return {"image": [noise_like(cell) for cell in cells] if isinstance(cells, list) else noise_like(cells)}
+
+    def noise_like(cell: Any) -> Any:
         try:
-            width, height = read_image(row["image"]).size
+            width, height = read_image(cell).size
         except DataError:
-            return row  # an unreadable image stays so, and is reported by id
+            return cell  # an unreadable image stays so, and is reported by id
         scale = min(1.0, MAX_SIDE / max(width, height))
         size = max(1, round(height * scale)), max(1, round(width * scale)), 3
         buffer = io.BytesIO()
         Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(buffer, "PNG", compress_level=1)
-        return {"image": {"bytes": buffer.getvalue(), "path": None}}
+        return {"bytes": buffer.getvalue(), "path": None}
 
+    data = captioned(data)
     with no_dataset_bars():
-        noise = raw_images(captioned(data)).map(draw, keep_in_memory=True, load_from_cache_file=False)
-    return noise.cast_column("image", datasets.Image())
+        noise = raw_images(data).map(draw, keep_in_memory=True, load_from_cache_file=False)
+        return noise.cast_column("image", data.features["image"])
 
 
 def noise_representations(

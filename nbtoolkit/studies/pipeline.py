@@ -63,6 +63,8 @@ def study(
 ) -> Study:
     """Study a word: representations, a dictionary per layer, words and exemplars, scores and thumbnails.
 
+    Where a sample has several images, its thumbnail and its CLIPScore are those of the first.
+
     Parameters
     ----------
     model, data, token

@@ -93,6 +93,10 @@ class Source:
         Text of the system message; empty where there is none.
     questions
         Sample id to question, of all candidates; empty where every image has the same question.
+    adapters
+        Names and kinds of the adapters (LoRA …) that acted in the model; empty where there was none.
+    n_images
+        Largest number of images per sample; the rendered prompt has as many.
     """
 
     model: str = ""
@@ -112,6 +116,8 @@ class Source:
     generation_overrides: tuple[str, ...] = ()
     system: str = ""
     questions: Mapping[str, str] = field(default_factory=dict)
+    adapters: tuple[str, ...] = ()
+    n_images: int = 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,8 @@ import pytest
 import nbtoolkit as nbt
 from nbtoolkit.cli import main
 
+from ..zoo import build
+
 
 @pytest.fixture(autouse=True)
 def _few_scenes(monkeypatch, tmp_path):
@@ -42,6 +44,31 @@ def test_study_and_export(tmp_path, capsys):
     assert nbt.open_study("c.study").layers == (3, 5) and not (tmp_path / "c.study.shards").exists()
     assert main(["export", "c.study", "car.html"]) == 0
     assert "car.html" in capsys.readouterr().out and (tmp_path / "car.html").exists()
+
+
+def test_a_prompt_may_be_a_column_and_a_system_text_precedes_it(tmp_path):
+    hf, processor = build("llava")
+    processor.chat_template = (
+        "{% for m in messages %}{% for c in m['content'] %}{{ '<image>' if c['type'] == 'image' else c['text'] }} {% endfor %}"
+        "{% endfor %}"
+    )
+    hf.save_pretrained("model")
+    processor.save_pretrained("model")
+    questions = ["What is this ?", "a cat", "Describe the image ."] * 2
+    rows = nbt.load_data("toy", n=6)
+    for k, row in enumerate(rows):
+        row["image"].save(f"{k}.png")
+    lines = [{"file_name": f"{k}.png", "captions": ["the dog"], "ask": q} for k, q in enumerate(questions)]
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    command = ["study", "--model", "model", "--data", ".", "--token", "dog", "--out", "c.study", "--captions", "given",
+               "--n-concepts", "2", "--layers", "4"]  # fmt: skip
+    assert main([*command, "--prompt", "ask", "--system", "a small dog"]) == 0
+    source = nbt.open_study("c.study").source
+    assert source.questions == {f"{k}.png": q for k, q in enumerate(questions)} and source.system == "a small dog"
+    assert source.prompt.startswith("a small dog") and "{question}" in source.prompt
+    assert main([*command, "--prompt", "What is this ?"]) == 0
+    source = nbt.open_study("c.study").source
+    assert not source.questions and "What is this ?" in source.prompt and not source.system
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import datasets
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit.data import read_image, vocabulary
+from nbtoolkit.data import image_counts, images_by_id, raw_images, read_image, read_images, rows_by_id, vocabulary
 
 from .made import gradient
 
@@ -76,4 +76,35 @@ def test_vocabulary():
     assert vocabulary([["A dog, 2 cats"], ["dog's"]]) == {"a", "dog", "cats", "s"}
 
 
-# --- doors ------------------------------------------------------------------------------------------------
+def pairs():
+    rows = {
+        "id": ["a", "b", "c"],
+        "image": [[gradient(), gradient(size=(8, 6))], [gradient()], []],
+        "captions": [["x"]] * 3,
+    }
+    kinds = {"id": datasets.Value("string"), "image": datasets.List(datasets.Image()),
+             "captions": datasets.List(datasets.Value("string"))}  # fmt: skip
+    return datasets.Dataset.from_dict(rows, features=datasets.Features(kinds))
+
+
+def test_several_images_per_row(tmp_path):
+    data = nbt.load_data(pairs())
+    assert [len(row) for row in data["image"]] == [2, 1, 0] and image_counts(data, [2, 0]) == [0, 2]
+    raw = raw_images(data.select([1, 0]))
+    assert [list(cell[0]) for cell in raw["image"]] == [["bytes", "path"]] * 2  # nothing is decoded
+    assert [image.size for image in next(rows_by_id(data, ["a"]))] == [(20, 10), (8, 6)]
+    assert next(images_by_id(data, ["a"])).size == (20, 10)
+    data.to_parquet(tmp_path / "pairs.parquet")
+    assert [len(row) for row in nbt.load_data(tmp_path / "pairs.parquet")["image"]] == [2, 1, 0]
+    untyped = datasets.Dataset.from_dict({"image": [[gradient(), gradient()]], "text": ["a dog"]})
+    assert len(nbt.load_data(untyped)[0]["image"]) == 2
+    with pytest.raises(nbt.NbtoolkitError, match="The image is a list of 2 images; expected one"):
+        read_image(data[0]["image"])
+    with pytest.raises(nbt.NbtoolkitError, match="empty list of images"):
+        read_images(data[2]["image"])
+
+
+def test_a_named_column_must_exist_also_in_parquet(tmp_path):
+    nbt.load_data(pairs()).to_parquet(tmp_path / "pairs.parquet")
+    with pytest.raises(nbt.NbtoolkitError, match="no column 'nope' for the image"):
+        nbt.load_data(tmp_path / "pairs.parquet", image="nope")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -231,3 +232,164 @@ def test_scales_and_soft_caps_are_found_from_the_logits():
         assert model.softcap == 5.0 and model.head is head
     finally:
         handle.remove()
+
+
+# --- the caller's model and processor ---------------------------------------------------------------------
+
+
+def condition(hf, processor):
+    """All that a person may have set on a model and its processor."""
+    modules = list(hf.named_modules())
+    generators = [m.generation_config.to_dict() for _, m in modules if "generation_config" in vars(m)]
+    return {
+        "training": [name for name, m in modules if m.training],
+        "hooks": [len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for _, m in modules],
+        "gradients": [p.requires_grad for p in hf.parameters()],
+        "no gradient is left": [p.grad is None for p in hf.parameters()],
+        "values": [p.detach().double().sum().item() for p in hf.parameters()],
+        "format and device": [(p.dtype, p.device) for p in hf.parameters()],
+        "generation": generators,
+        "configuration": hf.config.to_dict(),
+        "attention": hf.config._attn_implementation,
+        "attributes": sorted(vars(hf)),
+        "padding": (processor.tokenizer.padding_side, processor.tokenizer.truncation_side, len(processor.tokenizer)),
+        "processor": processor.to_dict(),
+        "template": processor.chat_template,
+        "mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()),
+    }
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2-vl", "blip-2", "florence-2"])
+def test_the_callers_model_and_processor_are_left_as_they_were(name):
+    from ..zoo import build
+    from .test_zoo import pictures, told
+
+    hf, processor = build(name)
+    hf.train()
+    hf.get_input_embeddings().eval()  # modes are restored per module
+    next(hf.parameters()).requires_grad_(False)
+    processor.tokenizer.padding_side = "right" if name != "florence-2" else "left"
+    hf.generation_config.repetition_penalty = 1.3
+    first = Model(hf, processor)
+    with torch.no_grad():  # transformers itself leaves hooks on a vision tower at its first pass
+        hf(**first.extend(first.inputs(pictures(1)), [[]]))
+    before = condition(hf, processor)
+    model = nbt.load_model(hf, processor=processor)
+    assert condition(hf, processor) == before
+    data, word, _ = told(model)
+    reps = nbt.extract(model, data, word, max_new_tokens=10, progress=False)
+    assert condition(hf, processor) == before
+    images = [data[int(i[1:])]["image"] for i in reps.sample_ids]
+    targets = nbt.attribution.mentions(model, images, word, max_new_tokens=10)
+    targets.gradient(1)
+    nbt.check_model(model, images[:1] * 2)
+    assert condition(hf, processor) == before
+
+    def fail(*_):
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        nbt.extract(model, data, word, max_new_tokens=10, progress=fail)
+    with pytest.raises(nbt.NbtoolkitError, match="must be|expected|cannot"):
+        targets.from_layer(1)(np.zeros((1, 3)))
+    assert condition(hf, processor) == before
+    hf.eval()
+    evaluated = nbt.extract(model, data, word, max_new_tokens=10, progress=False)
+    np.testing.assert_array_equal(evaluated.states, reps.states)  # dropout was off in training mode, too
+
+
+def test_a_study_leaves_the_model_as_it_was(model, data):
+    before = condition(model.hf, model.processor)
+    nbt.study(model, data.select(range(100)), "dog", method=nbt.SemiNMF(2, random_state=0), progress=False)
+    assert condition(model.hf, model.processor) == before
+
+
+# --- a processor of another kind --------------------------------------------------------------------------
+
+
+class OwnProcessor:
+    """A hand-written processor: square images, an image token per patch, padding by hand; no class of transformers."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def apply_chat_template(self, messages, add_generation_prompt):
+        assert add_generation_prompt
+        parts = [c for m in messages for c in m["content"]]
+        return " ".join("<image>" if c["type"] == "image" else f"Q: {c['text']} A:" for c in parts)
+
+    def __call__(self, images, text, padding, return_tensors):
+        assert padding and return_tensors == "pt"
+        rows = [
+            self.tokenizer(t.replace("<image>", "<image>" * 16), add_special_tokens=False)["input_ids"] for t in text
+        ]
+        longest = max(map(len, rows))
+        left, fill = self.tokenizer.padding_side == "left", self.tokenizer.pad_token_id
+        pads = [[fill] * (longest - len(row)) for row in rows]
+        ids = [p + r if left else r + p for p, r in zip(pads, rows, strict=True)]
+        live = [
+            [0] * len(p) + [1] * len(r) if left else [1] * len(r) + [0] * len(p)
+            for p, r in zip(pads, rows, strict=True)
+        ]
+        pixels = [np.asarray(image.resize((64, 64)), np.float32) / 127.5 - 1 for row in images for image in row]
+        return {
+            "input_ids": torch.tensor(ids),
+            "attention_mask": torch.tensor(live),
+            "pixel_values": torch.tensor(np.stack(pixels)).permute(0, 3, 1, 2),
+        }
+
+
+def test_a_hand_written_processor_works():
+    from .test_zoo import pictures
+
+    hf, processor = tiny(LlamaConfig(**SMALL))
+    model = nbt.load_model(hf, processor=OwnProcessor(processor.tokenizer))
+    assert model.text("What ?") == "<image> Q: What ? A:" and nbt.check_model(model).ok
+    data = nbt.load_data("toy", n=40)
+    given = nbt.extract(
+        model, data, "dog", captions="given", progress=False, prompt=["a dog"] * 20 + ["a cat near it"] * 20
+    )
+    alone = nbt.extract(model, data, "dog", captions="given", progress=False, prompt=["a dog"] * 20 + ["a cat near it"] * 20,
+                        batch_size=1)  # fmt: skip
+    assert len(given) > 2
+    np.testing.assert_allclose(given.states, alone.states, atol=1e-4)
+    assert model.image_mask(model.inputs([pictures(2)])).sum() == 32
+
+
+def test_without_a_template_the_placeholder_comes_first():
+    hf, processor = tiny(LlamaConfig(**SMALL))
+
+    class Plain(OwnProcessor):
+        apply_chat_template = None
+
+    assert nbt.load_model(hf, processor=Plain(processor.tokenizer)).text("What ?") == "<image>\nWhat ?"
+
+
+# --- what is missing --------------------------------------------------------------------------------------
+
+
+def test_a_map_of_devices_without_accelerate_names_the_package(tmp_path, monkeypatch):
+    from ..zoo import build
+
+    hf, processor = build("llava")
+    hf.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    for module in ("transformers.integrations.accelerate", "transformers.modeling_utils"):
+        monkeypatch.setattr(f"{module}.is_accelerate_available", lambda *_: False, raising=False)
+    with pytest.raises(nbt.NbtoolkitError, match="Install what is missing: pip install accelerate"):
+        nbt.load_model(tmp_path, device_map="auto")
+
+
+def test_a_folder_without_a_processor_says_what_is_missing(tmp_path):
+    from ..zoo import build
+
+    hf, processor = build("llava")
+    hf.save_pretrained(tmp_path)
+    for part in (processor.image_processor, processor.tokenizer):
+        with pytest.raises(nbt.NbtoolkitError, match="The processor of .* cannot be loaded.*or give it: load_model"):
+            nbt.load_model(tmp_path)
+        part.save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").unlink()
+    with pytest.raises(nbt.NbtoolkitError, match="The processor of .* cannot be loaded"):
+        nbt.load_model(tmp_path)
+    assert nbt.load_model(tmp_path, processor=processor).n_layers == 4

@@ -226,6 +226,14 @@ def test_the_templates_of_real_checkpoints_pass(name):
         model.text("<image> What is this?")
 
 
+def test_a_word_that_the_tokenizer_cannot_write_is_refused():
+    model = load("llava")
+    data = told(model)[0].map(lambda _: {"captions": ["a 猫 here"]}, keep_in_memory=True)
+    for run in (lambda: nbt.extract(model, data, "猫", progress=False), lambda: mentions(model, data["image"], "猫")):
+        with pytest.raises(nbt.NbtoolkitError, match="The model's tokenizer cannot spell '猫'"):
+            run()
+
+
 def test_the_report_prints_the_prompt():
     report = nbt.check_model(load("llava"), pictures(3), "What is this ?")
     assert report.ok and repr(report).splitlines()[1] == "  prompt  '<image> What is this ?'"
@@ -234,7 +242,9 @@ def test_the_report_prints_the_prompt():
 def test_a_study_keeps_questions_and_system_text(study, tmp_path):
     import dataclasses
 
-    source = dataclasses.replace(study.source, system="short", questions={"a": "What ?"})
+    adapters = ("default (LORA)",)
+    source = dataclasses.replace(study.source, system="short", questions={"a": "What ?"}, adapters=adapters, n_images=2)
     dataclasses.replace(study, source=source).save(tmp_path / "a.study")
     opened = nbt.open_study(tmp_path / "a.study").source
     assert (opened.system, opened.questions) == ("short", {"a": "What ?"})
+    assert (opened.adapters, opened.n_images) == (adapters, 2)

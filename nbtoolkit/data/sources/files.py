@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import datasets
 
 from ...errors import DataError
 from .coco import read_coco
-from .listings import LISTINGS, SUFFIXES, Rows, read_listing
+from .conversations import is_conversation, read_conversations
+from .listings import LISTINGS, SUFFIXES, Rows, has_header, lines, read_listing
+
+_HEAD = 1_000  # characters in which a JSON list begins
 
 
 def open_path(path: Path, names: dict[str, str | None], images: Path | None, split: str | None) -> Any:
@@ -18,7 +22,8 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
     Parameters
     ----------
     path
-        A Parquet file, COCO captions (``.json``), a listing (``.jsonl``, ``.csv``), or a folder with a listing.
+        A Parquet file, COCO captions or conversations (``.json``), a listing (``.jsonl``, ``.csv``, ``captions.txt``), or
+        a folder with a listing.
     names
         Column of each role, where the caller named it.
     images
@@ -44,20 +49,48 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
             )
         path = listing
     if path.suffix == ".json":
-        return _dataset(read_coco(path, images, split))
+        entries = _conversations(path)
+        if entries is None:
+            return _dataset(read_coco(path, images, split))
+        _no_split(path, split)
+        return _dataset(read_conversations(path, entries, images))
+    _no_split(path, split)
+    if path.suffix == ".jsonl" and _begins_with_conversation(path):
+        return _dataset(read_conversations(path, (line for _, line in lines(path)), images))
+    if path.suffix in SUFFIXES and (path.suffix != ".txt" or has_header(path)):
+        return _dataset(read_listing(path, images or path.parent, names))
+    return _parquet(path)
+
+
+def _no_split(path: Path, split: str | None) -> None:
     if split is not None:
         raise DataError(
             f"split={split!r} was given, but {path.name!r} has no splits. Select the rows first, or leave split out."
         )
-    if path.suffix in SUFFIXES:
-        return _dataset(read_listing(path, images or path.parent, names))
-    return _parquet(path)
+
+
+def _conversations(path: Path) -> list[Any] | None:
+    """Entries of a JSON file of conversations; None for another one, which the reader of COCO's format refuses."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            if not file.read(_HEAD).lstrip().startswith("["):
+                return None  # COCO's files are objects, and large
+            file.seek(0)
+            content = json.load(file)
+    except ValueError:
+        return None
+    return content if isinstance(content, list) and content and is_conversation(content[0]) else None
+
+
+def _begins_with_conversation(path: Path) -> bool:
+    return is_conversation(next((line for _, line in lines(path)), None))
 
 
 def _parquet(path: Path) -> Any:
     if path.suffix != ".parquet":
         raise DataError(
-            f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet, .jsonl, .csv or .json (COCO captions)."
+            f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet, .jsonl, .csv or .json (COCO captions, "
+            "conversations), or a .txt that begins with 'image,caption'."
         )
     try:
         return datasets.Dataset.from_parquet(str(path))
@@ -67,5 +100,14 @@ def _parquet(path: Path) -> Any:
 
 def _dataset(rows: Rows) -> Any:
     text = datasets.Value("string")
-    features = datasets.Features({"id": text, "image": text, "captions": datasets.List(text)})
-    return datasets.Dataset.from_list([{"id": i, **row} for i, row in rows.items()], features=features)
+    several = any(isinstance(row["image"], list) for row in rows.values())
+    if several:
+        rows = {i: row | {"image": _as_list(row["image"])} for i, row in rows.items()}
+    kinds = {"id": text, "image": datasets.List(text) if several else text, "captions": datasets.List(text)}
+    others = dict.fromkeys(name for row in rows.values() for name in row if name not in kinds)
+    filled = [{"id": i, **dict.fromkeys(others), **row} for i, row in rows.items()]
+    return datasets.Dataset.from_list(filled, features=datasets.Features(kinds | dict.fromkeys(others, text)))
+
+
+def _as_list(image: Any) -> list[str]:
+    return image if isinstance(image, list) else [image]

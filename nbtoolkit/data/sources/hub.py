@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 
 from ...errors import DataError, first_line
 from .listings import LISTINGS
@@ -20,7 +21,8 @@ def is_repository(path: Path) -> bool:
     path
         The folder.
     """
-    if not path.is_dir() or any((path / name).is_file() for name in LISTINGS):
+    listings = [name for name in LISTINGS if not name.endswith(".txt")]  # a text beside Parquet files may be anything
+    if not path.is_dir() or any((path / name).is_file() for name in listings):
         return False
     return _is_saved(path) or any(path.rglob("*.parquet"))
 
@@ -98,8 +100,13 @@ def one_split(data: Any, split: str | None, n: int | None) -> Any:
 
 def _take(stream: Any, n: int) -> Any:
     """Copy the first rows of a stream to disk (the cache of ``datasets``), images as they are stored."""
-    features = stream.features or stream._resolve_features().features
-    for column, kind in features.items():
+    features = stream.features
+    if features is None:
+        try:
+            features = stream._resolve_features().features
+        except pa.ArrowInvalid:  # a function made decoded images: they are encoded as they come
+            features = None
+    for column, kind in (features or {}).items():
         if isinstance(kind, datasets.Image):
             stream = stream.cast_column(column, datasets.Image(decode=False))
     rows = stream.take(n)

@@ -49,3 +49,11 @@ def test_an_id_out_of_reach_says_so():
         match=r"There is no file or folder 'no-such/data', and no data set of that name could be opened",
     ):
         nbt.load_data("no-such/data", split="train")
+
+
+def test_a_stream_that_a_function_made(repository, tmp_path, monkeypatch):
+    """Its features are not known, and its images are decoded already."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    stream = datasets.load_dataset(str(repository), split="train", streaming=True)
+    data = nbt.load_data(stream.map(lambda row: row | {"more": 1}), n=2)
+    assert len(data) == 2 and data[0]["image"].size == (20, 10) and data["captions"][:] == [["train 0"], ["train 1"]]

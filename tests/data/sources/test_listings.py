@@ -51,3 +51,41 @@ def test_one_id_is_one_picture(folder):
     (folder / "captions.csv").write_text("id,file_name,caption\n1,a.jpg,a dog\n1,b.jpg,a cat\n")
     with pytest.raises(nbt.NbtoolkitError, match="line 3: the id '1' stands for another image before"):
         nbt.load_data(folder)
+
+
+def test_flickrs_captions_txt(folder):
+    (folder / "captions.txt").write_text('image,caption\na.jpg,A dog .\na.jpg,"One dog, asleep ."\nb.jpg,A cat .\n')
+    for source in (folder, folder / "captions.txt"):
+        assert nbt.load_data(source)["captions"][:] == [["A dog .", "One dog, asleep ."], ["A cat ."]]
+
+
+def test_several_images_per_line(folder):
+    (folder / "captions.jsonl").write_text(
+        '{"images": ["a.jpg", "b.jpg"], "caption": "two ramps"}\n{"images": ["c.jpg"], "caption": "a ramp", "id": 5}\n'
+    )
+    data = nbt.load_data(folder)
+    assert data["id"][:] == ["a.jpg + b.jpg", "5"] and [len(row) for row in data["image"]] == [2, 1]
+    assert data[0]["image"][1].size == (20, 10)
+    (folder / "captions.jsonl").write_text('{"images": [], "caption": "nothing"}')
+    with pytest.raises(nbt.NbtoolkitError, match="line 1 has an empty list of images; expected at least one"):
+        nbt.load_data(folder)
+
+
+def test_absolute_paths_say_how_they_are_read(folder, tmp_path_factory):
+    listing = tmp_path_factory.mktemp("elsewhere") / "list.csv"
+    listing.write_text(f"file_name,caption\n{folder / 'a.jpg'},a dog\n")
+    with pytest.raises(nbt.NbtoolkitError, match="For a listing with absolute paths, give images='/'"):
+        nbt.load_data(listing)
+    assert nbt.load_data(listing, images="/")[0]["image"].size == (20, 10)
+
+
+def test_other_texts_of_a_line_are_columns(folder):
+    lines = [
+        '{"file_name": "a.jpg", "caption": "a dog", "question": "What ?", "n": 3}',
+        '{"file_name": "a.jpg", "caption": "the dog", "question": "Who ?"}',
+        '{"file_name": "b.jpg", "caption": "a cat", "source": "web"}',
+    ]
+    (folder / "captions.jsonl").write_text("\n".join(lines))
+    data = nbt.load_data(folder)
+    assert data.column_names == ["id", "image", "captions", "question", "source"]
+    assert data["question"][:] == ["What ?", None] and data["source"][:] == [None, "web"]
