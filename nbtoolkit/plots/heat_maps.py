@@ -111,5 +111,5 @@ def _dim(axes: Any, geometry: Geometry) -> None:
             axes.add_patch(
                 Rectangle((x, y), width, height, facecolor="white", alpha=0.72, edgecolor="none", label="not seen")
             )
-    text = "\n".join(textwrap.wrap(geometry.sentence, 34))
+    text = "\n".join(textwrap.wrap(geometry.sentence, 26))
     axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=6)
