@@ -67,6 +67,10 @@ class Painted(NamedTuple):
     most: float
 
 
+class _Enough(Exception):
+    pass
+
+
 @contextlib.contextmanager
 def without_attention(model: Any) -> Iterator[None]:
     """Zero what attention adds in the vision tower: with random weights it mixes all patches with each other."""
@@ -96,8 +100,9 @@ def image_states(model: Any, images: Sequence[Image.Image]) -> np.ndarray:
         def keep(layer: int, hidden: Any, mask: Any = mask, here: list[np.ndarray] = here) -> None:
             if layer == 0:
                 here.append(hidden[mask].float().numpy())
+                raise _Enough
 
-        with watching(model.blocks, keep):
+        with contextlib.suppress(_Enough), watching(model.blocks, keep):
             model.forward(inputs)
     return np.stack(states)
 

@@ -174,7 +174,7 @@ def concept_maps(session: Session, *, sample: str, at: int) -> dict[str, Any]:
         "low": low.tolist(),
         "high": high.tolist(),
         "tiles": len(geometry.frames),
-        "frame": (maps.frames[maps.shown] / sides).round(5).tolist(),
+        "frame": (maps.frames[maps.tile] / sides).round(5).tolist(),
         "seen": (geometry.seen / sides).round(5).tolist(),
         "bytes": pixels.tobytes(),
     }

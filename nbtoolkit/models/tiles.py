@@ -60,7 +60,7 @@ def pixels(model: Any, inputs: dict[str, Any], mask: Tensor) -> Tensor:
         side = math.isqrt(values.shape[1] // (3 * _frames(model)))
         blocks = values.reshape(height // merge, width // merge, merge, merge, 3, -1, side, side)[..., 0, :, :]
         return blocks.permute(4, 0, 2, 5, 1, 3, 6).reshape(1, 3, height * side, width * side)
-    if "image_token_pooling" in inputs or values.ndim <= 3:  # patches (height, width, channels), in rows
+    if "image_token_pooling" in inputs or values.ndim == 2:  # patches (height, width, channels), in rows
         patches = values if values.ndim == 3 else values[None]
         rows, columns = _rows(mask) if values.ndim == 2 else (math.isqrt(values.shape[1]),) * 2
         side = math.isqrt(values.shape[-1] // 3)
@@ -68,11 +68,9 @@ def pixels(model: Any, inputs: dict[str, Any], mask: Tensor) -> Tensor:
             raise _no_grid(model, int(mask.sum()))
         grid = patches.reshape(len(patches), rows, columns, side, side, 3)
         return grid.permute(0, 5, 1, 3, 2, 4).reshape(len(patches), 3, rows * side, columns * side)
-    tiles = values.reshape(-1, *values.shape[-3:])
-    if "image_sizes" in inputs and _packing(model) is None:  # Pixtral pads a batch to one size
-        height, width = inputs["image_sizes"][0].tolist()
-        tiles = tiles[..., :height, :width]
-    return tiles
+    if values.ndim < 4:  # patches whose order only the model knows
+        raise _no_grid(model, int(mask.sum()))
+    return values.reshape(-1, *values.shape[-3:])
 
 
 def layout(model: Any, inputs: dict[str, Any], mask: Tensor, frames: Array, shape: tuple[int, int]) -> Layout:
@@ -230,9 +228,12 @@ def _packing(model: Any) -> Any:
 
 
 def _mixes_patches(model: Any) -> bool:
-    """Whether a part of the model is named as one whose queries mix all patches."""
-    names = (type(part).__name__.lower() for part in model.hf.modules())
-    return any("resampler" in name or "perceiver" in name or "qformer" in name for name in names)
+    """Whether a part of the model is one whose queries mix all patches, by its name or by the queries that it learned."""
+    parts = (type(part).__name__.lower() for part in model.hf.modules())
+    learned = (name.rpartition(".")[2] for name, _ in model.hf.named_parameters())
+    return any(mark in name for name in parts for mark in ("resampler", "perceiver", "qformer")) or any(
+        name in ("query", "queries", "query_tokens", "latents", "latent_query") for name in learned
+    )
 
 
 def _merge(model: Any) -> int:

@@ -86,7 +86,7 @@ def _placed(scores: Any, size: tuple[int, int]) -> tuple[np.ndarray, Sequence[fl
     """The grid to draw, its place in an image of this size, and the geometry where there is one."""
     geometry = getattr(scores, "geometry", None)
     if np.ndim(scores) == 3 and geometry is not None:
-        place = scores.frames[scores.shown] * np.tile(np.divide(size, geometry.size), 2)  # the image may be a thumbnail
+        place = scores.frames[scores.tile] * np.tile(np.divide(size, geometry.size), 2)  # the image may be a thumbnail
         return scores.whole, place, geometry
     grid = np.asarray(scores)
     if grid.ndim == 3 and len(grid) > 1:

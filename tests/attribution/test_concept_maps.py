@@ -63,7 +63,7 @@ def test_the_map_of_ovis_2_is_that_of_its_whole_image():
     model, image = load("ovis2"), noise((192, 96))
     cd = axes(model)
     before = nbt.saliency(model, image, cd, 0)
-    assert before.shape == (3, 2, 2) and before.shown == 0 and before.frames[0].tolist() == [0, 0, 192, 96]
+    assert before.shape == (3, 2, 2) and before.tile == 0 and before.frames[0].tolist() == [0, 0, 192, 96]
     after = nbt.saliency(model, paint(image, before.geometry.boxes[1]), cd, 0)
     change = np.abs(after.whole - before.whole)
     assert np.unravel_index(change.argmax(), change.shape) == (0, 1)
@@ -86,7 +86,7 @@ def test_tiles_of_llava_next_are_scored_and_drawn():
 def test_a_cropped_part_has_no_score():
     model = as_shipped("llava")
     one = nbt.saliency(model, noise((96, 64)), axes(model), 0)
-    np.testing.assert_allclose(one.frames[one.shown], [16, 0, 80, 64], atol=0.5)
+    np.testing.assert_allclose(one.frames[one.tile], [16, 0, 80, 64], atol=0.5)
     over = one.geometry.map(one.ravel())
     assert np.isnan(over[:, :15]).all() and np.isnan(over[:, 81:]).all() and np.isfinite(over[:, 17:79]).all()
 

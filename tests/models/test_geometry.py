@@ -14,7 +14,12 @@ from ..painting import LANDSCAPE, PORTRAIT, REAL, WITHOUT_A_GRID, as_shipped, im
 from ..vision import why_not
 from ..zoo import FAMILIES
 
-SIZES = {"landscape": LANDSCAPE, "portrait": PORTRAIT, "square": (70, 70), "wide": (210, 60)}
+SIZES = [
+    pytest.param(LANDSCAPE, id="landscape"),
+    pytest.param(PORTRAIT, id="portrait"),
+    pytest.param((70, 70), id="square", marks=pytest.mark.slow),
+    pytest.param((210, 60), id="wide", marks=pytest.mark.slow),
+]
 CROPPED = {"llava", "llava-mistral", "llava-qwen2", "git"}
 
 
@@ -34,7 +39,7 @@ def genuine(name):
     return model
 
 
-@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", [n for n in FAMILIES if n not in WITHOUT_A_GRID])
 def test_painting_in_every_family(name, size):
     row = painted(shipped(name), size, 8)
@@ -189,3 +194,12 @@ def test_positions_are_those_of_the_mask():
     with torch.inference_mode():
         (states,) = image_states(model, [noise(PORTRAIT)])
     assert len(states) == model.geometry(noise(PORTRAIT)).n_positions
+
+
+def test_learned_queries_mix_patches():
+    """Sixteen queries would pass as a grid of 4 × 4; that the model learned them tells them apart."""
+    model = as_shipped("llava")
+    assert model.geometry(noise((64, 64))).grids.tolist() == [[4, 4]]
+    model.hf.model.multi_modal_projector.query = torch.nn.Parameter(torch.zeros(16, 8))
+    with pytest.raises(nbt.errors.ModelError, match="represents an image by 16 positions that are no grid of patches"):
+        model.geometry(noise((96, 64)))

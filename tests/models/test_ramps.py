@@ -19,19 +19,19 @@ def read(change, size):
 def test_a_resized_crop_is_read_back(size):
     width, height = size
     box = (width * 0.1, height * 0.2, width * 0.8, height * 0.7)
-    (found,) = read(lambda image: [image.resize((112, 96), BICUBIC, box=box)], size)
-    np.testing.assert_allclose(found, box, atol=max(0.5, 0.004 * max(size)))
+    (place,) = read(lambda image: [image.resize((112, 96), BICUBIC, box=box)], size)
+    np.testing.assert_allclose(place, box, atol=max(0.5, 0.004 * max(size)))
 
 
 @pytest.mark.parametrize("size", [(640, 480), (2000, 300)])
 def test_a_whole_image_is_exactly_its_size(size):
-    (found,) = read(lambda image: [image.resize((56, 56), BICUBIC)], size)
-    assert found.tolist() == [0, 0, *size]
+    (place,) = read(lambda image: [image.resize((56, 56), BICUBIC)], size)
+    assert place.tolist() == [0, 0, *size]
 
 
 def test_padding_lies_beyond_the_image():
-    (found,) = read(lambda image: [ImageOps.pad(image, (100, 100), color="grey")], (200, 100))
-    np.testing.assert_allclose(found, [0, -50, 200, 150], atol=0.5)
+    (place,) = read(lambda image: [ImageOps.pad(image, (100, 100), color="grey")], (200, 100))
+    np.testing.assert_allclose(place, [0, -50, 200, 150], atol=0.5)
 
 
 def test_tiles_are_told_apart_and_one_of_padding_has_no_place():
@@ -39,9 +39,9 @@ def test_tiles_are_told_apart_and_one_of_padding_has_no_place():
         half = image.resize((64, 32), BICUBIC)
         return [half.crop((0, 0, 32, 32)), half.crop((32, 0, 64, 32)), Image.new("RGB", (32, 32))]
 
-    found = read(tiles, (400, 300))
-    np.testing.assert_allclose(found[:2], [[0, 0, 200, 300], [200, 0, 400, 300]], atol=0.5)
-    assert np.isnan(found[2]).all()
+    place = read(tiles, (400, 300))
+    np.testing.assert_allclose(place[:2], [[0, 0, 200, 300], [200, 0, 400, 300]], atol=0.5)
+    assert np.isnan(place[2]).all()
 
 
 @pytest.mark.parametrize(
@@ -60,5 +60,5 @@ def test_what_is_no_crop_resize_or_padding_is_refused(change):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (2, 3)])
 def test_sides_of_few_pixels(size):
-    (found,) = read(lambda image: [image.resize((64, 64), BICUBIC)], size)
-    np.testing.assert_allclose(found, [0, 0, *size], atol=0.5)
+    (place,) = read(lambda image: [image.resize((64, 64), BICUBIC)], size)
+    np.testing.assert_allclose(place, [0, 0, *size], atol=0.5)

@@ -23,7 +23,7 @@ def test_arithmetic_copies_and_pickles_keep_the_place():
         copy.deepcopy(one),
         pickle.loads(pickle.dumps(one)),
     ):
-        assert other.shown == 3 and other.frames[3].tolist() == list(WHOLE) and other.geometry.n_positions == 16
+        assert other.tile == 3 and other.frames[3].tolist() == list(WHOLE) and other.geometry.n_positions == 16
         assert np.array_equal(other, 2 * one if other[0, 0, 1] == 2 else one)
     many = ConceptMap(np.arange(32.0).reshape(2, 16), GEOMETRY)
     assert many.shape == (2, 4, 2, 2) and many[1].geometry is GEOMETRY and many[1].whole[0, 0] == 28

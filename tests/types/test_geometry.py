@@ -30,17 +30,17 @@ WHOLE = (0, 0, 120, 80)
 def test_the_whole_image_tile_is_found_wherever_it_stands(place):
     geometry = tiled([*THIRDS[:place], WHOLE, *THIRDS[place:]], WHOLE[2:])
     values = np.arange(16.0)
-    maps, frames, shown = geometry.stack(values)
-    assert geometry.whole == place == shown and maps.shape == (4, 2, 2)
-    assert frames[shown].tolist() == list(WHOLE)
-    np.testing.assert_array_equal(maps[shown].ravel(), values[4 * place : 4 * place + 4])
+    maps, frames, index = geometry.stack(values)
+    assert geometry.whole == place == index and maps.shape == (4, 2, 2)
+    assert frames[index].tolist() == list(WHOLE)
+    np.testing.assert_array_equal(maps[index].ravel(), values[4 * place : 4 * place + 4])
 
 
 def test_tiles_alone_are_put_together():
     geometry = tiled(THIRDS, WHOLE[2:])
     assert geometry.whole is None
-    maps, frames, shown = geometry.stack(np.arange(12.0))
-    assert (maps.shape, shown, frames.tolist()) == ((1, 2, 6), 0, [list(WHOLE)])
+    maps, frames, index = geometry.stack(np.arange(12.0))
+    assert (maps.shape, index, frames.tolist()) == ((1, 2, 6), 0, [list(WHOLE)])
     assert maps[0].tolist() == [[0, 1, 4, 5, 8, 9], [2, 3, 6, 7, 10, 11]]
 
 
