@@ -199,7 +199,7 @@ def _probe(model: Any, image: Any) -> _Probe:
         width, height = image.size
         raise DataError(
             f"The image is {width} × {height} pixels, which the processor of {model.name} cannot read "
-            f"({type(error).__name__}: {error}). Crop the image."
+            f"({type(error).__name__}: {error}). Crop or enlarge the image."
         ) from error
     mask = image_mask(model, inputs)
     return _Probe(pixels(model, inputs, mask).mean(1).numpy(), inputs, mask)
