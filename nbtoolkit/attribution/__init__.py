@@ -1,7 +1,7 @@
 """Attribution: of a token's log-probability to concepts, of a state to concepts, and of a concept to image patches."""
 
 from ..targets import Targets, mentions
-from .concept_maps import saliencies, saliency
+from .concept_maps import patch_scores, saliencies, saliency
 from .concepts import Contributions, contributions
 from .local import Interpretation, Part, interpret, interpret_states
 
@@ -16,6 +16,7 @@ __all__ = [
     "interpret",
     "interpret_states",
     "mentions",
+    "patch_scores",
     "saliencies",
     "saliency",
 ]

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..data.images import read_image
+from ..errors import ModelError
 from ..models.adapter import Model
 from ..models.generation import states_at
-from ..models.geometry import patch_grid
-from ..types import ConceptDictionary
+from ..types import ConceptDictionary, ConceptMap, Geometry
 
 Array = np.ndarray
 
 
-def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, prompt: str | None = None) -> Array:
+def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, prompt: str | None = None) -> ConceptMap:
     """Map of one concept over an image: u_k · h at every image position, on the grid of patches.
 
     Parameters
@@ -31,9 +31,11 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
 
     Returns
     -------
-    (tiles, height, width) array
-        Scores, no unit. One tile where the processor passes the image whole; else one grid per tile in the
-        model's own order (the downscaled whole image among them).
+    (tiles, height, width) ConceptMap
+        Scores, no unit; an array that also has the ``geometry`` of the image. One tile where the processor passes the image
+        whole; else one grid per tile in the model's own order (the downscaled whole image among them, as ``.whole``)
+        where all tiles have equal grids, and the downscaled whole image alone where they differ (LLaVA-NeXT, Molmo 2);
+        :func:`patch_scores` has all positions.
 
     Raises
     ------
@@ -53,10 +55,11 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     (1, 8, 8)
     """
     direction = cd.concept(concept)
-    return _patch_states(model, image, cd.layer, prompt) @ direction
+    states, geometry = _image_states(model, image, cd.layer, prompt)
+    return ConceptMap(states @ direction, geometry)
 
 
-def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str | None = None) -> Array:
+def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str | None = None) -> ConceptMap:
     """Maps of all concepts in one pass, (n_concepts, tiles, height, width).
 
     Parameters
@@ -64,13 +67,37 @@ def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str |
     model, image, cd, prompt
         As for :func:`saliency`.
     """
-    return np.moveaxis(_patch_states(model, image, cd.layer, prompt) @ cd.concepts.T, -1, 0)
+    return ConceptMap(*patch_scores(model, image, cd, prompt=prompt))
 
 
-def _patch_states(model: Model, image: Any, layer: int, prompt: str | None) -> Array:
-    """States of an image's patches after a layer, (tiles, height, width, d_model)."""
-    inputs = model.inputs([read_image(image)], prompt)
+def patch_scores(
+    model: Model, image: Any, cd: ConceptDictionary, *, prompt: str | None = None
+) -> tuple[Array, Geometry]:
+    """Scores u_k · h of all concepts at all image positions, and where the positions lie in the image.
+
+    Parameters
+    ----------
+    model, image, cd, prompt
+        As for :func:`saliency`.
+
+    Returns
+    -------
+    (n_concepts, n_image_positions), Geometry
+        Scores, no unit. ``geometry.map(scores, tiles="all")`` draws them over the image, the finest patches on top.
+    """
+    states, geometry = _image_states(model, image, cd.layer, prompt)
+    return cd.concepts @ states.T, geometry
+
+
+def _image_states(model: Model, image: Any, layer: int, prompt: str | None) -> tuple[Array, Geometry]:
+    """States of an image after a layer, (n_image_positions, d_model), and the geometry of their positions."""
+    image = read_image(image)
+    geometry = model.geometry(image)  # before the pass: a model without patches is refused at once
+    inputs = model.inputs([image], prompt)
     (states,) = states_at(model, inputs, [layer], model.image_mask(inputs))
-    before, shape = patch_grid(model, inputs, states.shape[1])
-    grid: Array = states[0, before : before + int(np.prod(shape))].cpu().numpy().reshape(*shape, -1)
-    return grid
+    if states.shape[1] != geometry.n_positions:
+        raise ModelError(
+            f"{model.name} has {states.shape[1]} image positions with this prompt; expected {geometry.n_positions}, as with its "
+            "default prompt. Leave prompt out."
+        )
+    return states[0].cpu().numpy(), geometry

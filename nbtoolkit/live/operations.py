@@ -157,20 +157,25 @@ def concept_maps(session: Session, *, sample: str, at: int) -> dict[str, Any]:
     -------
     dict
         ``shape`` (n_concepts, height, width); ``low`` and ``high`` of each map; ``bytes``, the maps as uint8 between the
-        two; ``tiles`` of the image, of which the last is mapped, as in the figures.
+        two; ``tiles`` of the image, of which the one that shows the whole image is mapped. ``frame`` is the place of the
+        maps and ``seen`` the part of the image that the model saw: x0, y0, x1, y1 as shares of the image's sides.
     """
     cd = session.study.dictionary(at)
     with session.exclusive():
-        scores = saliencies(session.model, session.image_of(sample), cd, prompt=session.question_of(sample))
-    grids = scores[:, -1].astype(np.float64)  # (n_concepts, height, width)
-    low, high = grids.min((1, 2)), grids.max((1, 2))
+        maps = saliencies(session.model, session.image_of(sample), cd, prompt=session.question_of(sample))
+    geometry: Any = maps.geometry
+    grids = maps.whole.astype(np.float64)  # (n_concepts, height, width)
+    low, high = np.nanmin(grids, (1, 2)), np.nanmax(grids, (1, 2))
     span = np.where(high > low, high - low, 1)  # a constant map is all 0
-    pixels = np.round(255 * (grids - low[:, None, None]) / span[:, None, None]).astype(np.uint8)
+    pixels = np.nan_to_num(255 * (grids - low[:, None, None]) / span[:, None, None]).round().astype(np.uint8)
+    sides = np.tile(geometry.size, 2)
     return {
         "shape": list(pixels.shape),
         "low": low.tolist(),
         "high": high.tolist(),
-        "tiles": scores.shape[1],
+        "tiles": len(geometry.frames),
+        "frame": (maps.frames[maps.tile] / sides).round(5).tolist(),
+        "seen": (geometry.seen / sides).round(5).tolist(),
         "bytes": pixels.tobytes(),
     }
 

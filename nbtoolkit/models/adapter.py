@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError
+from ..types.geometry import Geometry
 from .anatomy import anatomy
 from .decoding import argmax_decoding
 from .devices import device_of, offload_faults
 from .families import OVERRIDES
-from .geometry import image_mask
+from .geometry import cached_geometry, image_mask
 from .inference import inference
 from .prompts import check_system, prepare, takes_question, usable
 from .responses import append
@@ -80,6 +81,7 @@ class Model:
         check_system(self)
         if not takes_question(self):
             self.prompt = ""
+        self._geometries: dict[Any, Geometry] = {}
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
     @property
@@ -193,18 +195,29 @@ class Model:
         return append(self, inputs, sequences)
 
     def image_mask(self, inputs: dict[str, Any]) -> Tensor:
-        """Mark the positions of the residual stream that hold the image; see :func:`nbtoolkit.models.geometry.image_mask`.
+        """Mark the image's positions in the residual stream, (n, positions) of bool; see :func:`nbtoolkit.models.geometry.image_mask`.
 
         Parameters
         ----------
         inputs
             From :meth:`inputs`.
+        """
+        return image_mask(self, inputs)
+
+    def geometry(self, image: Any) -> Geometry:
+        """Where each image position lies in an image, in pixels, and the part that the model saw; cached by the image's size.
+
+        Parameters
+        ----------
+        image
+            A PIL image, upright as :func:`nbtoolkit.data.read_image` gives it; only its size matters.
 
         Returns
         -------
-        (n, positions) bool
+        nbtoolkit.types.Geometry
+            Of the positions that :meth:`image_mask` marks; see :func:`nbtoolkit.models.geometry.image_geometry`.
         """
-        return image_mask(self, inputs)
+        return cached_geometry(self, image)
 
     def forward(self, inputs: dict[str, Any], *, gradient: bool = False) -> Any:
         """Run one forward pass, with the logits of the last position only where the model can restrict them.

@@ -1,14 +1,18 @@
-"""Geometry of an image in the residual stream: which positions hold it, and the grid of patches that they form."""
+"""Geometry of an image in the residual stream: which positions hold it, and where each lies in the original image."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from ..errors import ModelError
+from ..errors import DataError, ModelError, NbtoolkitError
+from ..types.geometry import Geometry, placed
+from .ramps import frames, probes
+from .tiles import layout, pixels
 
 
 def image_mask(model: Any, inputs: dict[str, Any]) -> Tensor:
@@ -48,8 +52,170 @@ def image_mask(model: Any, inputs: dict[str, Any]) -> Tensor:
     return mask
 
 
+N_SIZES = 256  # geometries that a model keeps
+MIN_SIDE = 16  # pixels: ramps of fewer steps are too coarse
+MAX_RATIO = 50  # of an image's sides: the crop of a longer strip may be less than a level of brightness
+MAX_PIXELS = 100_000_000  # of an enlarged image: 300 MB as bytes, 1.2 GB as float32
+
+
+def cached_geometry(model: Any, image: Any) -> Geometry:
+    """Geometry of an image, computed once per size and setting of the image processor.
+
+    Parameters
+    ----------
+    model, image
+        As for :func:`image_geometry`.
+    """
+    images: Any = getattr(model.processor, "image_processor", None)
+    settings = repr(images.to_dict()) if hasattr(images, "to_dict") else ""
+    size, cache = getattr(image, "size", None), model._geometries
+    if not isinstance(size, tuple):
+        raise DataError(
+            f"image is a {type(image).__name__}; expected a PIL image. nbtoolkit.data.read_image reads others."
+        )
+    key = (size, settings)
+    if key not in cache:
+        while len(cache) >= N_SIZES:
+            cache.pop(next(iter(cache)))
+        cache[key] = image_geometry(model, image)
+    return cache[key]
+
+
+def image_geometry(model: Any, image: Any) -> Geometry:
+    """Where each image position lies in an image; :meth:`nbtoolkit.models.Model.geometry` is this function, cached.
+
+    Four grey images of the image's size are sent through the processor: black, white, and two whose brightness is the x
+    and the y coordinate. What comes out says which part of the image each tile of pixels was made from, whatever the
+    processor does (resize, crop, pad, cut into tiles); :mod:`.tiles` says which patch stands at which position.
+
+    Parameters
+    ----------
+    model
+        The adapter.
+    image
+        A PIL image, upright as :func:`nbtoolkit.data.read_image` gives it. Only its size matters.
+
+    Returns
+    -------
+    Geometry
+        For the image positions of :func:`image_mask`, in their order.
+
+    Raises
+    ------
+    ModelError
+        The image positions are no patches (a Q-Former or resampler made them), the model has none, or its processor does
+        more than resize, crop, pad and cut.
+    DataError
+        The processor cannot read an image of this size.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> from PIL import Image
+    >>> nbt.load_model("toy").geometry(Image.new("RGB", (128, 64)))
+    Geometry of 64 image positions, 1 tiles, image 128 × 64, seen (0.0, 0.0, 128.0, 64.0)
+    """
+    size = image.size
+    if min(size) < MIN_SIDE:
+        return _small(model, size)
+    return _measured(model, size)
+
+
+def _small(model: Any, size: tuple[int, int]) -> Geometry:
+    """Geometry of an image of few pixels, whose ramps would have few steps: that of a larger one of its proportions."""
+    n = int(image_mask(model, _probe(model, Image.new("RGB", size)).inputs).sum())
+    factor = -(-MIN_SIDE // min(size))
+    larger = (size[0] * factor, size[1] * factor)
+    if larger[0] * larger[1] <= MAX_PIXELS // 10:
+        geometry = _measured(model, larger)
+        if geometry.n_positions == n:
+            return placed(
+                geometry.boxes / factor, geometry.tiles, size, geometry.cells, geometry.frames / factor, geometry.grids
+            )
+    return _measured(model, size)
+
+
+def _measured(model: Any, size: tuple[int, int]) -> Geometry:
+    black, white, across, down = (_probe(model, probe) for probe in probes(*size))
+    inputs, mask = black.inputs, black.mask
+    if not black.pixels.shape == white.pixels.shape == across.pixels.shape == down.pixels.shape:
+        raise _unreadable(model, "it cuts images of one size in different ways")
+    places = frames(black.pixels, white.pixels, across.pixels, down.pixels, size)
+    if places is None and max(size) > MAX_RATIO * min(size):
+        raise DataError(
+            f"The image is {size[0]} × {size[1]} pixels, and {model.name} sees too small a part of it to tell which one; expected "
+            f"sides of a ratio of at most {MAX_RATIO}. Crop the image."
+        )
+    if places is None:
+        raise _unreadable(model, "it does more to an image than resize, crop, pad and cut it")
+    height, width = black.pixels.shape[1:]
+    boxes, tiles, cells, places, grids = layout(model, inputs, mask, places, (height, width))
+    return placed(boxes, tiles, size, cells, places, grids)
+
+
+def check_size(model: Any, image: Any) -> None:
+    """Refuse an image that the model's processor would enlarge beyond all bounds: a long strip whose short side it scales up.
+
+    Parameters
+    ----------
+    model
+        The adapter.
+    image
+        A PIL image; others are left to the processor.
+
+    Raises
+    ------
+    DataError
+        The enlarged image would have more than 100 million pixels, and more than the image has.
+    """
+    images: Any = getattr(model.processor, "image_processor", None)
+    size, target = getattr(image, "size", None), getattr(images, "size", None)
+    short, longest = (
+        target.get(name) if isinstance(target, dict) else getattr(target, name, None)
+        for name in ("shortest_edge", "longest_edge")
+    )
+    if not isinstance(size, tuple) or not short or longest or not getattr(images, "do_resize", True):
+        return
+    width, height = (round(n * short / max(1, min(size))) for n in size)
+    if width * height > max(MAX_PIXELS, size[0] * size[1]):
+        raise DataError(
+            f"The image is {size[0]} × {size[1]} pixels, and the processor of {model.name} would enlarge it to {width} × {height}; "
+            f"expected at most {MAX_PIXELS:,} pixels. Crop the image."
+        )
+
+
+class _Probe(NamedTuple):
+    pixels: np.ndarray  # (n_tiles, height, width), channels averaged
+    inputs: dict[str, Any]
+    mask: Tensor
+
+
+def _probe(model: Any, image: Any) -> _Probe:
+    try:
+        inputs = model.prepare([image])
+    except NbtoolkitError:
+        raise
+    except Exception as error:  # processors raise what they like
+        width, height = image.size
+        raise DataError(
+            f"The image is {width} × {height} pixels, which the processor of {model.name} cannot read "
+            f"({type(error).__name__}: {error}). Crop or enlarge the image."
+        ) from error
+    mask = image_mask(model, inputs)
+    return _Probe(pixels(model, inputs, mask).mean(1).numpy(), inputs, mask)
+
+
+def _unreadable(model: Any, what: str) -> ModelError:
+    return ModelError(
+        f"The processor of {model.name} hides where its pixels come from: {what}. Maps need a processor that resizes, crops, pads "
+        "or cuts an image."
+    )
+
+
 def patch_grid(model: Any, inputs: dict[str, Any], n: int) -> tuple[int, tuple[int, int, int]]:
     """Layout of one image's positions: the number of positions before the grid, and (tiles, height, width) of the grid.
+
+    The function of release 0.1; :meth:`nbtoolkit.models.Model.geometry` says more, in pixels of the image.
 
     Parameters
     ----------
@@ -63,41 +229,18 @@ def patch_grid(model: Any, inputs: dict[str, Any], n: int) -> tuple[int, tuple[i
     Returns
     -------
     tuple
-        Number of positions, and the grid's shape in patches.
+        Number of positions, and the grid's shape in patches: of all tiles where they are equal, else of the first.
 
     Raises
     ------
     ModelError
         The positions are no patches, or no rule fits their number.
     """
-    config = model.hf.config
-    vision: Any = getattr(config, "vision_config", None)
-    no_grid = ModelError(
-        f"{model.name} represents an image by {n} positions that are no grid of patches; expected one. Choose a model without a resampler."
-    )
-    if not model.family.get("patches", True):
-        raise no_grid
-    if "image_grid_thw" in inputs:
-        merge = int(vision.spatial_merge_size)
-        _, height, width = inputs["image_grid_thw"][0].tolist()
-        return 0, (1, height // merge, width // merge)
-    if "image_grids" in inputs:  # Molmo 2: the downscaled image first
-        height, width = inputs["image_grids"][0, :2].tolist()
-        return 0, (1, height, width)
-    if "image_sizes" in inputs:
-        height, width = inputs["image_sizes"][0].tolist()
-        step = int(vision.patch_size) * int(getattr(config, "spatial_merge_size", 1))
-        if (height // step) * (width // step) == n:
-            return 0, (1, height // step, width // step)
-        side = int(vision.image_size) // int(vision.patch_size)
-        if side * side <= n:  # LLaVA-NeXT, LLaVA-OneVision: the downscaled image, then tiles with newline tokens
-            return 0, (1, side, side)
-    before = int(model.family.get("image_key") == "prefix")  # GIT's class token
-    tiles = 1
-    pixels = inputs.get("pixel_values")
-    if pixels is not None and pixels.ndim >= 4:
-        tiles = int(pixels.shape[1] if pixels.ndim == 5 else pixels.shape[0])
-    side = math.isqrt((n - before) // tiles)
-    if tiles * side * side != n - before:
-        raise no_grid
-    return before, (tiles, side, side)
+    mask = image_mask(model, inputs)
+    tensor = pixels(model, inputs, mask)
+    unit = np.tile([0.0, 0.0, 1.0, 1.0], (len(tensor), 1))
+    result = layout(model, inputs, mask, unit, (tensor.shape[-2], tensor.shape[-1]))
+    before = int(np.argmax(result.tiles >= 0))
+    rows, columns = result.grids[0].tolist()
+    tiles = len(tensor) if n == len(tensor) * (rows * columns + before) else 1
+    return before, (tiles, rows, columns)

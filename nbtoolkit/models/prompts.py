@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DataError, ModelError, first_line
 from .families import COMPANIONS
+from .geometry import check_size
 from .reports import Check
 from .responses import padding_side
 
@@ -183,6 +184,8 @@ def prepare(model: Any, images: Sequence[Any], prompt: str | Sequence[str] | Non
         The prompt of every row, or one per row; the default prompt if None.
     """
     rows = [list(row) if isinstance(row, list | tuple) else [row] for row in images]
+    for image in (image for row in rows for image in row):
+        check_size(model, image)
     prompts = [prompt] * len(rows) if prompt is None or isinstance(prompt, str) else prompt
     valid = isinstance(prompts, Sequence) and all(words is None or isinstance(words, str) for words in prompts)
     if not valid or len(prompts) != len(rows):

@@ -1,4 +1,4 @@
-"""Figures of images: concept cards, interpretations of samples, heat maps, a concept across layers."""
+"""Figures of images: concept cards, interpretations of samples, a concept across layers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -17,7 +15,7 @@ from ..data.images import square
 from ..errors import NbtoolkitError
 from ..metrics import match
 from ..storage.study import Study
-from .style import COLOURS, check_concepts, new_figure, plain, title
+from .style import COLOURS, check_concepts, new_figure, title
 
 if TYPE_CHECKING:
     from ..interpretation import Interpretation
@@ -157,63 +155,6 @@ def local(
                     title(axes, ", ".join(p.words[:n_words]) or "(no word)", color=COLOURS[i % 8])
                 if j < len(p.exemplars) and p.exemplars[j] in pictures:
                     axes.imshow(square(pictures[p.exemplars[j]]))
-    return figure
-
-
-def saliency_map(images: Sequence[Any], scores: Sequence[np.ndarray], *, titles: Sequence[str] = ()) -> Figure:
-    """Heat maps of a concept over images: red where it is present, blue for its opposite; one scale for all (Figure 8).
-
-    Parameters
-    ----------
-    images
-        PIL images.
-    scores
-        One map per image: (tiles, height, width) of :func:`nbtoolkit.saliency`, or (height, width). Of several tiles the
-        last is drawn, the downscaled whole image in most families.
-    titles
-        Titles of the images.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The images, and below them the images with their heat maps.
-
-    Raises
-    ------
-    NbtoolkitError
-        No image, or another number of maps.
-
-    References
-    ----------
-    Parekh et al. 2024, Figure 8.
-
-    Examples
-    --------
-    >>> len(saliency_map([Image.new("RGB", (8, 8))], [np.eye(2)]).axes)
-    3
-    """
-    grids = [np.asarray(s)[-1] if np.ndim(s) == 3 else np.asarray(s) for s in scores]
-    if len(grids) != len(images) or not grids:
-        raise NbtoolkitError(
-            f"The number of images is {len(images)} and that of maps {len(grids)}; expected one map per image, and at least one."
-        )
-    limit = max(float(np.abs(g).max()) for g in grids) or 1.0
-    figure = new_figure(1.6 * len(images) + 0.4, 3.2)
-    axes = figure.subplots(2, len(images), squeeze=False)
-    for i, (image, grid) in enumerate(zip(images, grids, strict=True)):
-        width, height = image.size
-        for row in (0, 1):
-            axes[row, i].imshow(image)
-            axes[row, i].axis("off")
-        strength = np.abs(grid) / limit  # transparent where the concept is absent
-        axes[1, i].imshow(
-            grid, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.85 * strength, extent=(0, width, height, 0)
-        )
-        if i < len(titles):
-            axes[0, i].set_title(plain(titles[i]), fontsize=8)
-    figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes.ravel()), label="Heat map (u · h)", shrink=0.8
-    )
     return figure
 
 

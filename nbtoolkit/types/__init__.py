@@ -5,7 +5,9 @@ paper's notation (Parekh et al., 2024, arXiv 2406.08074).
 """
 
 from .._names import lazy_names
+from .concept_map import ConceptMap
 from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activations_of
+from .geometry import Geometry
 from .layers import resolve_layer, resolve_layers
 from .naming import Naming
 from .representations import Representations, Source
@@ -15,7 +17,9 @@ __getattr__ = lazy_names(__name__, {".storage.study": ["Sample", "Study"]})[1]  
 
 __all__ = [
     "ConceptDictionary",
+    "ConceptMap",
     "Encoder",
+    "Geometry",
     "Grounding",
     "Naming",
     "Representations",

@@ -1,5 +1,7 @@
 """The exported page from file://: every pane, both themes, every width, keyboard, hostile text, no request at all."""
 
+import dataclasses
+import io
 from xml.etree import ElementTree
 
 import numpy as np
@@ -321,4 +323,37 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     # of other layers the page says that it has none of this
     page.evaluate("() => window.nbtoolkit.set('layer', 3)")
     page.get_by_text("only for exemplars").first.wait_for()
+    view.clean()
+
+
+def test_a_page_dims_what_the_model_did_not_see(open_page, study, tmp_path):
+    model = nbt.load_model("toy")  # its own copy: the processor is changed
+    images = model.processor.image_processor
+    images.do_center_crop, images.size = True, type(images)(size={"shortest_edge": 64}).size
+    images.crop_size = type(images)(crop_size={"height": 64, "width": 64}).crop_size
+    samples = []
+    for sample in study.samples:
+        wide, jpeg = Image.new("RGB", (256, 128), "grey"), io.BytesIO()
+        wide.paste(Image.open(io.BytesIO(sample.image)).resize((128, 128)), (64, 0))
+        wide.save(jpeg, "JPEG")
+        samples.append(dataclasses.replace(sample, image=jpeg.getvalue()))
+    cropped = dataclasses.replace(study, samples=samples)
+    view = open_page(nbt.explore(cropped, model, layer=4).to_html(tmp_path / "crop.html", maps=True, progress=False))
+    page = view.page
+    page.get_by_role("combobox", name="Overlay of the exemplars").select_option("heat map")
+    page.get_by_text("not seen by the model").wait_for()
+    page.get_by_role("combobox", name="Overlay of the selected concept").select_option("heat map")
+    page.get_by_text("The model saw the middle 50 % of the image; the dimmed part was cropped.").wait_for()
+    frame = page.locator(".nbt-sample .nbt-frame").first
+    box, heat = frame.bounding_box(), frame.locator(".nbt-overlay").bounding_box()
+    assert heat["x"] - box["x"] == pytest.approx(box["width"] / 4, abs=2)
+    assert heat["width"] == pytest.approx(box["width"] / 2, abs=2) and frame.locator(".nbt-unseen").is_visible()
+    note = page.locator(".nbt-where").first
+    for share, text in (
+        (0.1, "The model did not see this part of the image."),
+        (0.26, "Row 5, column 1: "),
+        (0.74, "Row 5, column 8: "),
+    ):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.55 * box["height"])
+        page.wait_for_function("([e, text]) => e.textContent.startsWith(text)", arg=[note.element_handle(), text])
     view.clean()

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nbtoolkit as nbt
 import nbtoolkit.live
@@ -117,6 +118,25 @@ def test_maps_are_the_saliencies(live, model, study, data, sample):
         grid = low[row] + (high[row] - low[row]) * grids[row]
         np.testing.assert_allclose(grid, expected, atol=(high[row] - low[row]) / 250)
         assert (low[row], high[row]) == pytest.approx((expected.min(), expected.max()), abs=1e-4)
+
+
+def test_maps_say_what_the_model_saw(live, study, sample):
+    result = operations.concept_maps(live, sample=sample, at=4)
+    assert result["frame"] == result["seen"] == [0, 0, 1, 1] and result["tiles"] == 1
+
+
+def test_maps_of_cropped_images_lie_on_the_crop(study):
+    model = nbt.load_model("toy")  # its own copy: the processor is changed
+    images = model.processor.image_processor
+    images.do_center_crop, images.size = True, type(images)(size={"shortest_edge": 64}).size
+    images.crop_size = type(images)(crop_size={"height": 64, "width": 64}).crop_size
+    wide = Image.new("RGB", (256, 128))
+    wide.paste(read_image({"bytes": study.samples[0].image}).resize((128, 128)), (64, 0))
+    samples = [dataclasses.replace(study.samples[0], image=png(wide)), *study.samples[1:]]
+    live = Session(model, dataclasses.replace(study, samples=samples))
+    result = live.run("concept_maps", {"sample": samples[0].id, "at": 4})
+    np.testing.assert_allclose(result["seen"], [0.25, 0, 0.75, 1], atol=0.01)
+    np.testing.assert_allclose(result["frame"], result["seen"], atol=1e-4)
 
 
 def test_attribution_is_the_cores(live, model, study, data, sample):

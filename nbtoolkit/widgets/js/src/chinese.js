@@ -170,6 +170,11 @@ export const CHINESE = {
     "概念 {0}，{1} × {2} 个图块，得分从 {3} 到 {4}：{5}。",
   "Concept {0} is nowhere in this image (largest score {1}).": "概念 {0} 不在此图像中（最大得分 {1}）。",
   "no concept": "无概念",
+  "The model saw {0} % of the image; the dimmed part was cropped.": "模型看到了图像的 {0} %；变暗的部分已被裁掉。",
+  "The model saw the middle {0} % of the image; the dimmed part was cropped.":
+    "模型看到了图像中间的 {0} %；变暗的部分已被裁掉。",
+  "The model did not see this part of the image.": "模型没有看到图像的这一部分。",
+  "not seen by the model": "模型未看到",
   "Row {0}, column {1}: {2}": "第 {0} 行，第 {1} 列：{2}",
   "save as SVG": "保存为 SVG",
   "save as PNG": "保存为 PNG",

@@ -4,6 +4,7 @@
 import { h, reason } from "./dom.js";
 import { EXEMPLAR_OVERLAYS, gridOf, legend, paintTile } from "./heatmap.js";
 import { Pane } from "./pane.js";
+import { isCropped } from "./seen.js";
 
 export class ExemplarOverlay extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -11,6 +12,7 @@ export class ExemplarOverlay extends Pane {
     super(ctx);
     const { t } = this;
     this.requests = new AbortController();
+    this.cropped = false;
     this.scale = h("p", { class: "nbt-scale" });
     const label = t`Overlay of the exemplars`;
     this.select = this.source.ask
@@ -27,7 +29,9 @@ export class ExemplarOverlay extends Pane {
 
   paintLegend() {
     const mode = this.select ? this.get("exemplar_overlay") : "none";
-    this.scale.replaceChildren(...legend(this.t, mode, this.t`each image's largest score`));
+    const parts = legend(this.t, mode, this.t`each image's largest score`);
+    if (this.cropped && parts.length) parts.push(h("i", { class: "nbt-scale-unseen" }), this.t`not seen by the model`);
+    this.scale.replaceChildren(...parts);
   }
 
   /** @param {HTMLElement} tile of a card @param {import("./types.js").Thumb} thumb */
@@ -40,7 +44,11 @@ export class ExemplarOverlay extends Pane {
     tile.classList.add("nbt-loading");
     try {
       const maps = await this.source.ask("concept_maps", image, signal);
-      if (!signal.aborted) paintTile(tile, thumb, mode, gridOf(maps, Number(card.dataset.concept)));
+      if (signal.aborted) return;
+      paintTile(tile, thumb, mode, gridOf(maps, Number(card.dataset.concept)), maps.seen);
+      if (this.cropped || !isCropped(maps.seen)) return;
+      this.cropped = true;
+      this.paintLegend();
     } catch (error) {
       if (!signal.aborted) this.ctx.say(reason(this.t, error));
     } finally {

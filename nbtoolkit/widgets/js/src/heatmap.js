@@ -1,10 +1,11 @@
 // @ts-check
 /**
  * Image overlay: a small grid of scores over an image as heat map (dark where the score is low) or as contour of its
- * stronger half; or the image zoomed to that half. The grid is stretched over the whole image.
+ * stronger half; or the image zoomed to that half. The grid lies on its frame: the part of the image that the model saw.
  */
 
 import { h, signed } from "./dom.js";
+import { dim, lay, shade } from "./seen.js";
 
 export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
@@ -13,7 +14,7 @@ const CELL = 16; // canvas pixels per patch, for contours
 const DARK = 170; // opacity, of 255, where the score is 0 or less
 const HALF = 0.5; // of the largest score: what a contour surrounds
 
-/** @typedef {{ values: Uint8Array, height: number, width: number, zero: number, low: number, high: number }} Grid values from 0 to 255; `zero` is where the score is 0 */
+/** @typedef {{ values: Uint8Array, height: number, width: number, frame: number[], zero: number, low: number, high: number }} Grid values from 0 to 255; `zero` is where the score is 0 */
 
 /** A canvas over an image. */
 export const overlayCanvas = () => h("canvas", { class: "nbt-overlay", "aria-hidden": "true" });
@@ -32,6 +33,7 @@ export function paintGrid(canvas, mode, grid) {
   const size = mode === "contour" ? CELL : 1;
   canvas.width = grid.width * size;
   canvas.height = grid.height * size;
+  lay(canvas, grid.frame);
   if (mode === "contour") paintContour(brush, grid);
   else paintHeat(brush, grid);
 }
@@ -88,11 +90,11 @@ export const scoreAt = ({ shape: [, height, width], low, high, bytes }, k, i) =>
   low[k] + ((high[k] - low[k]) * bytes[k * height * width + i]) / 255;
 
 /** The grid of one concept. @param {import("./types.js").Maps} maps @param {number} k @returns {Grid} */
-export function gridOf({ shape: [, height, width], low, high, bytes }, k) {
+export function gridOf({ shape: [, height, width], low, high, frame, bytes }, k) {
   const size = height * width;
   const zero = low[k] < 0 ? (255 * -low[k]) / Math.max(1e-12, high[k] - low[k]) : 0;
   const values = bytes.subarray(k * size, (k + 1) * size);
-  return { values, height, width, zero, low: low[k], high: high[k] };
+  return { values, height, width, frame, zero, low: low[k], high: high[k] };
 }
 
 /**
@@ -101,42 +103,48 @@ export function gridOf({ shape: [, height, width], low, high, bytes }, k) {
  * @returns {Grid}
  */
 export function weightedGrid(maps, activations) {
-  const [, height, width] = maps.shape;
+  const { shape, frame } = maps;
+  const [, height, width] = shape;
   const sum = new Float64Array(height * width);
   activations.forEach((v, k) => {
     if (v) for (let i = 0; i < sum.length; i++) sum[i] += Math.abs(v) * Math.max(0, scoreAt(maps, k, i));
   });
   const high = Math.max(...sum, 1e-30);
-  return { values: Uint8Array.from(sum, (v) => Math.round((255 * v) / high)), height, width, zero: 0, low: 0, high };
+  const values = Uint8Array.from(sum, (v) => Math.round((255 * v) / high));
+  return { values, height, width, frame, zero: 0, low: 0, high };
 }
 
 /**
  * Paint a concept's map over a tile that shows the middle square of an image; "zoom" shows its stronger half instead.
  * @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {string} mode @param {Grid} grid
+ * @param {number[]} seen
  */
-export function paintTile(tile, thumb, mode, grid) {
+export function paintTile(tile, thumb, mode, grid, seen) {
   tile.title = `${thumb.caption} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
   const [wide, tall] = thumb.aspect > 1 ? [thumb.aspect, 1] : [1, 1 / thumb.aspect]; // of the image, in tiles
   if (mode === "zoom") {
     if (grid.high > 0) zoomTile(tile, thumb, grid, wide, tall);
     return;
   }
-  const canvas = overlayCanvas();
-  const place = { left: `${-50 * (wide - 1)}%`, top: `${-50 * (tall - 1)}%` };
-  Object.assign(canvas.style, { width: `${100 * wide}%`, height: `${100 * tall}%`, ...place });
+  const [canvas, unseen] = [overlayCanvas(), shade()];
+  const image = h("span", { class: "nbt-whole" }, canvas, unseen);
+  lay(image, [(1 - wide) / 2, (1 - tall) / 2, (1 + wide) / 2, (1 + tall) / 2]);
   paintGrid(canvas, mode, grid);
-  tile.replaceChildren(canvas);
+  dim(unseen, seen);
+  tile.replaceChildren(image);
 }
 
 /** @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {Grid} grid @param {number} wide @param {number} tall */
 function zoomTile(tile, thumb, grid, wide, tall) {
   const patches = [...grid.values.keys()].filter((i) => strength(grid, i) > HALF);
-  const at = (/** @type {number} */ v, /** @type {number} */ n, /** @type {number} */ span) =>
-    (v / n) * span - (span - 1) / 2; // in parts of the tile
+  const [x0, y0, x1, y1] = grid.frame;
+  const at = (/** @type {number} */ share, /** @type {number} */ span) => share * span - (span - 1) / 2; // in parts of the tile
   const xs = patches.map((i) => i % grid.width);
   const ys = patches.map((i) => Math.floor(i / grid.width));
-  const [left, right] = [at(Math.min(...xs), grid.width, wide), at(Math.max(...xs) + 1, grid.width, wide)];
-  const [top, bottom] = [at(Math.min(...ys), grid.height, tall), at(Math.max(...ys) + 1, grid.height, tall)];
+  const across = (/** @type {number} */ column) => at(x0 + (column / grid.width) * (x1 - x0), wide);
+  const down = (/** @type {number} */ row) => at(y0 + (row / grid.height) * (y1 - y0), tall);
+  const [left, right] = [across(Math.min(...xs)), across(Math.max(...xs) + 1)];
+  const [top, bottom] = [down(Math.min(...ys)), down(Math.max(...ys) + 1)];
   const side = Math.min(1, Math.max(ZOOM, right - left, bottom - top));
   const move = (/** @type {number} */ middle) => Math.min(1 - side, Math.max(0, middle - side / 2));
   const [x, y] = [move((left + right) / 2), move((top + bottom) / 2)];
@@ -151,12 +159,12 @@ function zoomTile(tile, thumb, grid, wide, tall) {
 const position = (from, whole, side) => (whole > side ? (100 * from) / (whole - side) : 50);
 
 /** The place of the largest value, in words. @param {import("./types.js").Translator} t @param {Grid} grid */
-export function describe(t, { values, height, width }) {
+export function describe(t, { values, height, width, frame: [x0, y0, x1, y1] }) {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  const third = (/** @type {number} */ at, /** @type {number} */ n, /** @type {string[]} */ names) =>
-    names[Math.min(2, Math.floor((3 * at) / n))];
-  const row = third(Math.floor(best / width), height, [t`top`, t`middle`, t`bottom`]);
-  const column = third(best % width, width, [t`left`, t`centre`, t`right`]);
+  const third = (/** @type {number} */ share, /** @type {string[]} */ names) =>
+    names[Math.min(2, Math.max(0, Math.floor(3 * share)))];
+  const row = third(y0 + ((Math.floor(best / width) + 0.5) / height) * (y1 - y0), [t`top`, t`middle`, t`bottom`]);
+  const column = third(x0 + (((best % width) + 0.5) / width) * (x1 - x0), [t`left`, t`centre`, t`right`]);
   return t`largest at the ${row} ${column}`;
 }

@@ -4,6 +4,7 @@
 import { h, reason, signed } from "./dom.js";
 import { describe, gridOf, legend, overlayCanvas, OVERLAYS, paintGrid, scoreAt, weightedGrid } from "./heatmap.js";
 import { Pane } from "./pane.js";
+import { dim, sentence, shade } from "./seen.js";
 
 const N_NEAR = 3; // concepts that are listed for a patch
 
@@ -17,7 +18,8 @@ export class SampleOverlay extends Pane {
     this.maps = null;
     this.image = h("img", { class: "nbt-picture", alt: "" });
     this.canvas = overlayCanvas();
-    this.frame = h("div", { class: "nbt-frame" }, this.image, this.canvas);
+    this.unseen = shade();
+    this.frame = h("div", { class: "nbt-frame" }, this.image, this.canvas, this.unseen);
     this.scale = h("p", { class: "nbt-scale" });
     this.note = h("p", { class: "nbt-note nbt-where", hidden: true });
     this.select = this.choice(
@@ -41,7 +43,7 @@ export class SampleOverlay extends Pane {
   clear() {
     this.turn++;
     this.maps = null;
-    this.canvas.hidden = this.note.hidden = true;
+    this.canvas.hidden = this.note.hidden = this.unseen.hidden = true;
     this.scale.replaceChildren();
   }
 
@@ -56,6 +58,8 @@ export class SampleOverlay extends Pane {
       this.maps = maps;
       this.canvas.hidden = this.note.hidden = false;
       this.paintMap(mode, maps, k);
+      dim(this.unseen, maps.seen);
+      this.note.append(" ", sentence(this.t, maps.seen));
     } catch (error) {
       if (mine !== this.turn) return;
       this.note.hidden = false;
@@ -89,12 +93,19 @@ export class SampleOverlay extends Pane {
   point(event) {
     const { t, maps } = this;
     if (!maps) return;
+    const { seen, frame } = maps;
     const [n, height, width] = maps.shape;
     const box = this.frame.getBoundingClientRect();
-    const within = (/** @type {number} */ share, /** @type {number} */ count) =>
-      Math.min(count - 1, Math.max(0, Math.floor(share * count)));
-    const x = within((event.clientX - box.left) / box.width, width);
-    const y = within((event.clientY - box.top) / box.height, height);
+    const [left, top] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    if (left < seen[0] || left > seen[2] || top < seen[1] || top > seen[3]) {
+      this.note.textContent = t`The model did not see this part of the image.`;
+      this.sample.response.shade(null);
+      this.sample.bars.highlight([]);
+      return;
+    }
+    const within = (/** @type {number} */ at, /** @type {number} */ i, /** @type {number} */ count) =>
+      Math.min(count - 1, Math.max(0, Math.floor((count * (at - frame[i])) / (frame[i + 2] - frame[i]))));
+    const [x, y] = [within(left, 0, width), within(top, 1, height)];
     const scores = Array.from({ length: n }, (_, k) => scoreAt(maps, k, y * width + x));
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
     const near = order.filter((k) => scores[k] > 0).slice(0, N_NEAR);

@@ -48,7 +48,7 @@
  *
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
- * @typedef {{ shape: number[], low: number[], high: number[], bytes: Uint8Array }} Maps of all concepts: (n_concepts, height, width) between low and high
+ * @typedef {{ shape: number[], low: number[], high: number[], frame: number[], seen: number[], bytes: Uint8Array }} Maps of all concepts: (n_concepts, height, width) between low and high; `frame`: where they lie, `seen`: what the model saw (seen.js)
  * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: number[] }} Tokens concepts per token of a response
  * @typedef {{ ablation: number[], gradient: number[], agreement: number | null }} Attribution per concept, in nats
  * @typedef {{ op: "ablate", layers: number[], part: string, how: string, heads: number[] | null }} LayersEdit
