@@ -10,6 +10,7 @@ from .. import __version__
 from . import commands
 
 TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
+IMAGE_TOKENS = "the most positions that an image may take (default: as many as the processor makes)"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -61,6 +62,7 @@ def _study(group: Any) -> None:
     )
     study.add_argument("--prompt", help="the question (default: what the model's family expects)")
     study.add_argument("--batch-size", type=int)
+    study.add_argument("--max-image-tokens", type=int, help=IMAGE_TOKENS)
     study.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
     study.add_argument(
         "--dask-address",
@@ -86,6 +88,7 @@ def _reproduce(group: Any) -> None:
     command.add_argument(
         "--text-encoder", help="encoder for BERTScore, such as roberta-large, the paper's (default: none)"
     )
+    command.add_argument("--max-image-tokens", type=int, help=IMAGE_TOKENS)
     command.add_argument("--n-concepts", type=int, default=20)
     command.add_argument("--n", type=int, help="use the first N images of each only")
     command.add_argument("--images", type=Path, help="folder of the images that COCO files name")

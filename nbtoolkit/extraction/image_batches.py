@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.images import image_size, read_image
 from ..errors import Cancelled, DataError
+from ..models.memory import available_memory
+from .batch_limits import chunks
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -67,10 +70,11 @@ def batches(
     ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
     ahead.processor = copy.deepcopy(model.processor)
     order = sorted(range(len(cells)), key=lambda k: image_size(cells[k]["image"]))
-    chunks = [order[i : i + size] for i in range(0, len(order), size)]
+    pixels = [math.prod(image_size(cells[k]["image"])) for k in range(len(cells))]
+    parts = chunks(order, pixels, size, available_memory("cpu"))
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(_load, ahead, cells, chunks[0], prompt)
-        for following in [*chunks[1:], None]:
+        future = thread.submit(_load, ahead, cells, parts[0], prompt)
+        for following in [*parts[1:], None]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled(CANCELLED)
             ready, broken = future.result()

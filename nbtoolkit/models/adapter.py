@@ -15,6 +15,7 @@ from .anatomy import anatomy
 from .decoding import argmax_decoding
 from .families import OVERRIDES
 from .geometry import image_mask
+from .image_options import ImageLimit
 from .inference import inference
 from .prompts import check_system, prepare, takes_question, usable
 from .responses import append
@@ -53,6 +54,8 @@ class Model:
         The default prompt; empty where the chat template takes no question.
     system
         The system text.
+    image_limit
+        The most positions that an image may take, and the options of the image processor that keep to it.
     origin
         Source and settings with which another process can load the model; None for a model that was passed in loaded.
     """
@@ -61,6 +64,7 @@ class Model:
         self.hf, self.processor = hf.eval(), processor
         self.name, self.revision = name or type(hf).__name__, revision
         self.origin: tuple[str, dict[str, Any]] | None = None
+        self.image_limit = ImageLimit()
         self.family = OVERRIDES.get(hf.config.model_type, {})
         self.prompt = str(self.family.get("prompt", PROMPT))
         _, self.blocks, self.norm, self.head, self.vision = anatomy(hf)

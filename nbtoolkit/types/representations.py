@@ -93,6 +93,9 @@ class Source:
         Text of the system message; empty where there is none.
     questions
         Sample id to question, of all candidates; empty where every image has the same question.
+    max_image_tokens, image_options
+        The most positions that an image may take, None where there is no limit, and the options of the image
+        processor that keep to it, where they differ from the shipped ones.
     """
 
     model: str = ""
@@ -112,6 +115,8 @@ class Source:
     generation_overrides: tuple[str, ...] = ()
     system: str = ""
     questions: Mapping[str, str] = field(default_factory=dict)
+    max_image_tokens: int | None = None
+    image_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
