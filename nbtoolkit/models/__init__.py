@@ -2,7 +2,8 @@
 
 ``adapter`` is the vocabulary that the rest of the package speaks; ``families`` holds what differs between model
 families, as data; ``anatomy`` finds the parts of a model; ``loading`` and ``checks`` load it and verify it; ``hooks``
-read and replace the residual stream; ``generation`` runs it, and ``decoding`` makes it greedy; ``geometry`` maps image positions to patches.
+read and replace the residual stream; ``generation`` runs it, and ``decoding`` makes it greedy; ``geometry`` maps image positions to patches;
+``budget`` and ``image_options`` limit how many positions an image takes, and ``memory`` measures what a pass needs.
 Every function here that runs a model enters inference mode and a fitting number of threads by itself (``inference``).
 """
 
