@@ -80,7 +80,13 @@ def study(args: argparse.Namespace) -> int:
     engine = "dask" if args.dask_address == "local" else args.dask_address
     data = load_data(args.data, split=args.split, images=args.images, n=args.n)
     result = make_study(
-        load_model(args.model, device=args.device, dtype=args.dtype, system=args.system),
+        load_model(
+            args.model,
+            device=args.device,
+            dtype=args.dtype,
+            system=args.system,
+            max_image_tokens=args.max_image_tokens,
+        ),
         data,
         args.token,
         layers=layers,
@@ -124,7 +130,7 @@ def reproduce(args: argparse.Namespace) -> int:
     test = load_data(args.test_data or args.data, split="test" if own_splits else None, **options)
     scorer = args.scorer or ("toy" if args.model == "toy" else "openai/clip-vit-base-patch32")
     results = run_evaluation(
-        load_model(args.model),
+        load_model(args.model, max_image_tokens=args.max_image_tokens),
         data,
         test,
         [t.strip() for t in args.tokens.split(",") if t.strip()],

@@ -11,6 +11,7 @@ from ..types.naming import RULES
 from . import commands
 
 TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
+IMAGE_TOKENS = "the most positions that an image may take (default: as many as the processor makes)"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -67,6 +68,7 @@ def _study(group: Any) -> None:
     )
     study.add_argument("--system", default="", metavar="TEXT", help="text of a system message before every question")
     study.add_argument("--batch-size", type=int)
+    study.add_argument("--max-image-tokens", type=int, help=IMAGE_TOKENS)
     study.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
     study.add_argument(
         "--dask-address",
@@ -92,6 +94,7 @@ def _reproduce(group: Any) -> None:
     command.add_argument(
         "--text-encoder", help="encoder for BERTScore, such as roberta-large, the paper's (default: none)"
     )
+    command.add_argument("--max-image-tokens", type=int, help=IMAGE_TOKENS)
     command.add_argument("--n-concepts", type=int, default=20)
     _naming(command)
     command.add_argument("--n", type=int, help="use the first N images of each only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..data.images import image_size, read_images
 from ..data.loading import image_counts
 from ..errors import Cancelled, DataError
+from ..models.memory import available_memory
+from .batch_limits import chunks
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -69,12 +72,14 @@ def batches(
     ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
     ahead.processor = copy.deepcopy(model.processor)
     counts = image_counts(cells, range(len(cells)))
-    order = sorted(range(len(cells)), key=lambda k: (counts[k], *image_size(cells[k]["image"])))
+    sizes = [image_size(cells[k]["image"]) for k in range(len(cells))]
+    order = sorted(range(len(cells)), key=lambda k: (counts[k], *sizes[k]))
     alike = [list(group) for _, group in itertools.groupby(order, key=lambda k: counts[k])]
-    chunks = [group[i : i + size] for group in alike for i in range(0, len(group), size)]
+    pixels = [math.prod(shape) for shape in sizes]
+    parts = [part for group in alike for part in chunks(group, pixels, size, available_memory("cpu"))]
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(_load, ahead, cells, chunks[0], prompt)
-        for following in [*chunks[1:], None]:
+        future = thread.submit(_load, ahead, cells, parts[0], prompt)
+        for following in [*parts[1:], None]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled(CANCELLED)
             ready, broken = future.result()

@@ -51,6 +51,8 @@ class ReadingOptions:
         End a response of a batch once it contains the token: captions then end there. Otherwise they are complete.
     dtype
         Number format of the stored states: ``"float32"``, or ``"float16"`` (half the disk; overflow is refused).
+    max_image_tokens
+        The most positions that an image may take, as for :func:`nbtoolkit.load_model`; that of the model where None.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class ReadingOptions:
     variants: str | Sequence[str] = ()
     stop_early: bool = True
     dtype: str = "float32"
+    max_image_tokens: int | None = None
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

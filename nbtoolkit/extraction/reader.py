@@ -17,6 +17,7 @@ from ..models.hooks import LastPosition
 from ..models.responses import until_end
 from ..text.tokens import find_tokens, may_complete, tokenize_response
 from ..text.words import contains, normalize
+from .batch_limits import BatchLimit
 from .image_batches import Batch, batches, prepare
 from .options import ReadingPlan
 
@@ -71,6 +72,7 @@ class Reader:
         self.batch_size = AUTO if size == "auto" else int(size)
         self._may_complete = functools.cache(lambda i: may_complete(i, plan.token_ids, model.tokenizer.decode))
         self._buffer: Any = None
+        self._limit = BatchLimit(model, plan.options.max_new_tokens)
 
     def shard(self, indices: Sequence[int], advance: Callable[[int], None] = lambda _: None) -> Rows:
         """Read samples.
@@ -104,16 +106,14 @@ class Reader:
         """Read a batch; where memory runs out, halve the batch size, and keep the size that fits."""
         waiting = [batch]
         while waiting:
-            batch, n = waiting[0], self.batch_size
+            batch = waiting[0]
+            n = self._limit.images(batch.inputs, self.batch_size)
             if len(batch.samples) > n:
-                parts = [
-                    prepare(self.model, batch.samples[i : i + n], batch.images[i : i + n], self.plan.prompt)
-                    for i in range(0, len(batch.samples), n)
-                ]
-                waiting[:1] = [b for part in parts for b in part]
+                waiting[:1] = self._split(batch, n)
                 continue
             try:
-                rows = self._read(batch)
+                with self._limit.reading(batch.inputs, n < self.batch_size):
+                    rows = self._read(batch)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
                     raise
@@ -128,6 +128,12 @@ class Reader:
                 continue
             yield rows
             del waiting[0]
+
+    def _split(self, batch: Batch, n: int) -> list[Batch]:
+        """Take the first n images of a batch, and the others as a further one, whose size is decided when it is read."""
+        cuts = (slice(None, n), slice(n, None))
+        parts = [prepare(self.model, batch.samples[cut], batch.images[cut], self.plan.prompt) for cut in cuts]
+        return [b for part in parts for b in part]
 
     # --- one batch -------------------------------------------------------------------------------------
 

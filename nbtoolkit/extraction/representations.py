@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.loading import captioned, image_counts, raw_images
 from ..errors import DataError, NothingFoundError, TokenError
+from ..models.budget import limited
 from ..models.decoding import end_ids, generation_overrides
 from ..models.peft_adapters import active_adapters
 from ..progress import bar
@@ -21,6 +22,7 @@ from ..text.tokens import subtoken_variants
 from ..text.words import contains, frequent_words, spellings
 from ..types import Representations, Source, resolve_layers
 from .dask_cluster import read_on_cluster
+from .estimates import announce
 from .options import ReadingOptions, ReadingPlan, reading_options
 from .probe import probe
 from .questions import check_prompts, questions_by_id
@@ -72,7 +74,7 @@ def extract(
         Reading options as one object.
     **reading
         Single reading options by name, over ``options``: ``layers, batch_size, captions, prompt, max_new_tokens, where,
-        which, variants, stop_early, dtype``; see :class:`nbtoolkit.extraction.ReadingOptions`.
+        which, variants, stop_early, dtype, max_image_tokens``; see :class:`nbtoolkit.extraction.ReadingOptions`.
 
     Returns
     -------
@@ -83,6 +85,8 @@ def extract(
     ------
     TokenError
         No caption contains the token, or no response does.
+    ModelError
+        ``max_image_tokens`` is below what the family can do.
     DataError
         None of the candidates' images can be read, an option has another value, or the model cannot use a prompt.
     LayerError
@@ -101,6 +105,8 @@ def extract(
     (6, 128)
     """
     chosen = reading_options(options, reading)
+    if chosen.max_image_tokens is not None:
+        model = limited(model, chosen.max_image_tokens)
     layers = _layers(model, chosen)
     data, words = captioned(data), spellings(token, chosen.variants)
     raw = raw_images(data)
@@ -129,8 +135,11 @@ def extract(
         questions=questions,
         adapters=active_adapters(model.hf),
         n_images=max(n_images),
+        max_image_tokens=model.image_limit.tokens,
+        image_options=model.image_limit.options,
     )
     shards = [candidates[i : i + SHARD] for i in range(0, len(candidates), SHARD)]
+    announce(model, raw, candidates, chosen, progress)
     with bar(progress, len(candidates), f"extracting {token!r}") as advance:
         reader = Reader(model, raw, plan, cancel)
         if engine is None and out is None:
@@ -213,6 +222,7 @@ def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardSt
             "weights": weights(model.hf),
             "number format": str(model.hf.dtype),
             "image processor": type(getattr(model.processor, "image_processor", None)).__name__,
+            "max_image_tokens": source.max_image_tokens,
             "token": source.token,
             "words": plan.words,
             "prompt": source.prompt,

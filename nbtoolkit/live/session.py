@@ -17,6 +17,7 @@ from ..data.loading import captioned, rows_by_id
 from ..errors import NbtoolkitError
 from ..interventions.means import mean_contributions
 from ..models.adapter import Model
+from ..models.budget import limited
 from ..storage.study import Study
 from ..targets import Targets, mentions
 from ..text.words import split_at_token
@@ -73,6 +74,8 @@ class Session:
                 f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; "
                 "expected the model that the study was made with."
             )
+        if study.source.prompt:
+            model = limited(model, study.source.max_image_tokens)  # the positions of its images are those of the study
         rendered = model.text("{question}" if study.source.questions else prompt, study.source.n_images)
         if study.source.prompt and rendered != study.source.prompt:
             raise NbtoolkitError(

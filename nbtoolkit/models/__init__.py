@@ -4,6 +4,7 @@
 families, as data; ``anatomy`` finds the parts of a model; ``loading`` and ``checks`` load it and verify it; ``hooks``
 read and replace the residual stream; ``generation`` runs it, and ``decoding`` makes it greedy; ``geometry`` maps image
 positions to pixels of the original image (``ramps`` reads back what a processor did, ``tiles`` has the order of patches).
+``budget`` and ``image_options`` limit how many positions an image takes, and ``memory`` measures what a pass needs.
 Every function here that runs a model enters inference mode and a fitting number of threads by itself (``inference``).
 """
 

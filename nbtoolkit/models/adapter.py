@@ -17,6 +17,7 @@ from .decoding import argmax_decoding
 from .devices import device_of, offload_faults
 from .families import OVERRIDES
 from .geometry import cached_geometry, image_mask
+from .image_options import ImageLimit
 from .inference import inference
 from .prompts import check_system, prepare, takes_question, usable
 from .responses import append
@@ -55,6 +56,8 @@ class Model:
         The default prompt; empty where the chat template takes no question.
     system
         The system text.
+    image_limit
+        The most positions that an image may take, and the options of the image processor that keep to it.
     origin
         Source and settings with which another process can load the model; None for a model that was passed in loaded.
     """
@@ -63,6 +66,7 @@ class Model:
         self.hf, self.processor = hf, processor
         self.name, self.revision = name or type(hf).__name__, revision
         self.origin: tuple[str, dict[str, Any]] | None = None
+        self.image_limit = ImageLimit()
         self.family = OVERRIDES.get(hf.config.model_type, {})
         self.prompt = str(self.family.get("prompt", PROMPT))
         _, self.blocks, self.norm, self.head, self.vision = anatomy(hf)
@@ -79,8 +83,7 @@ class Model:
         takes = inspect.signature(hf.forward).parameters
         self.system = system
         check_system(self)
-        if not takes_question(self):
-            self.prompt = ""
+        self.prompt = self.prompt if takes_question(self) else ""
         self._geometries: dict[Any, Geometry] = {}
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
@@ -97,8 +100,7 @@ class Model:
     @property
     def pad(self) -> int:
         """Id that pads short rows."""
-        ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
-        return int(next(i for i in ids if i is not None))
+        return int(next(i for i in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0) if i is not None))
 
     @property
     def equal_lengths(self) -> bool:
@@ -174,8 +176,7 @@ class Model:
             return type(value)(self._move(v) for v in value)
         if not isinstance(value, torch.Tensor):
             return value
-        kind = self.hf.dtype if value.is_floating_point() else value.dtype
-        return value.to(self.device, kind, non_blocking=True)
+        return value.to(self.device, self.hf.dtype if value.is_floating_point() else value.dtype, non_blocking=True)
 
     def extend(self, inputs: dict[str, Any], sequences: Sequence[Sequence[int]]) -> dict[str, Any]:
         """Append responses to the inputs, for one teacher-forced pass.

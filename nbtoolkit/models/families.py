@@ -14,6 +14,7 @@ Rows are keyed by ``config.model_type``. A row may hold:
 ``fill``              value of generated positions, per input that runs along with the ids; 0 by default
 ``repeat``            inputs whose last row is repeated for generated positions
 ``patches``           false if queries (a Q-Former, a resampler) make the image positions, which are no patches then
+``fewest``            fewest image positions that the model's forward pass takes
 ``image_key``         configuration key of the id at image positions, or ``prefix`` if the model prepends them
 ====================  =========================================================================================
 
@@ -38,6 +39,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "idefics2": {"patches": False},
     "instructblip": {"ask": "{words}", "prompt": "Write a short description for the image.", "equal_lengths": True, "patches": False},
     "kosmos-2": {"ask": "{words}", "prompt": "An image of", "equal_lengths": True, "patches": False},
+    "mistral3": {"fewest": 2},
     "mllama": {"repeat": ("cross_attention_mask",), "image_key": None},
     "molmo2": {"image_key": "image_patch_id"},
     "nemotron_h_omni": {"head": "language_model.lm_head"},

@@ -16,6 +16,7 @@ from ..errors import ModelError, first_line
 from .adapter import Model
 from .addresses import hub_address
 from .advice import check_kind, out_of_reach, to_install, with_own_code
+from .budget import limited
 from .checks import check_adapter
 from .peft_adapters import adapter_config, has_processor, with_adapter
 from .wrappers import unwrapped
@@ -50,6 +51,7 @@ def load_model(
     quantization_config: Any = None,
     attn_implementation: str | None = None,
     system: str = "",
+    max_image_tokens: int | None = None,
 ) -> Model:
     """Load an image-text-to-text model of Hugging Face.
 
@@ -75,6 +77,9 @@ def load_model(
         As for ``from_pretrained``: a commit, a model spread over several GPUs, a quantised one, an attention kernel.
     system
         Text of a system message that precedes every prompt.
+    max_image_tokens
+        The most positions that an image may take, through the options of the family's own image processor (pixels, tiles,
+        longest edge, …); as shipped if None. Fewer positions take less time and memory, and show the model less detail.
 
     Returns
     -------
@@ -84,7 +89,8 @@ def load_model(
     Raises
     ------
     ModelError
-        No model there, no language model in it, or a failed check; the message has the reason.
+        No model there, no language model in it, a failed check, or a limit that the family cannot keep; the message has
+        the reason.
 
     Notes
     -----
@@ -126,8 +132,12 @@ def load_model(
     if isinstance(source, str | Path):
         where = str(Path(source).resolve()) if Path(source).exists() and name != "toy" else name
         model.origin = where, {"device": str(device), "dtype": dtype, "system": system} | settings
+    if max_image_tokens is not None:
+        model = limited(model, max_image_tokens)
     if check:
         check_adapter(model)
+        if model.image_limit.base is not None:  # the model without the limit has the same scale of logits
+            model.image_limit.base.scale, model.image_limit.base.softcap = model.scale, model.softcap
     return model
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import DataError, ModelError, first_line
+from .budget import check_budget, shrunk
 from .families import COMPANIONS
 from .geometry import check_size
 from .reports import Check
@@ -186,6 +187,7 @@ def prepare(model: Any, images: Sequence[Any], prompt: str | Sequence[str] | Non
     rows = [list(row) if isinstance(row, list | tuple) else [row] for row in images]
     for image in (image for row in rows for image in row):
         check_size(model, image)
+    rows = [[shrunk(image, model.image_limit.options.get("side")) for image in row] for row in rows]
     prompts = [prompt] * len(rows) if prompt is None or isinstance(prompt, str) else prompt
     valid = isinstance(prompts, Sequence) and all(words is None or isinstance(words, str) for words in prompts)
     if not valid or len(prompts) != len(rows):
@@ -205,6 +207,7 @@ def prepare(model: Any, images: Sequence[Any], prompt: str | Sequence[str] | Non
     last = {model.tokenizer.sep_token_id, model.tokenizer.eos_token_id} - {None}
     if model.family.get("cut_end") and ids.shape[1] > 1 and set(ids[:, -1].tolist()) <= last:
         inputs |= {k: v[:, :-1] for k, v in inputs.items() if k in ("input_ids", "attention_mask", *COMPANIONS)}
+    check_budget(model, inputs, rows)
     return inputs
 
 

@@ -97,6 +97,9 @@ class Source:
         Names and kinds of the adapters (LoRA …) that acted in the model; empty where there was none.
     n_images
         Largest number of images per sample; the rendered prompt has as many.
+    max_image_tokens, image_options
+        The most positions that an image may take, None where there is no limit, and the options of the image
+        processor that keep to it, where they differ from the shipped ones.
     """
 
     model: str = ""
@@ -118,6 +121,8 @@ class Source:
     questions: Mapping[str, str] = field(default_factory=dict)
     adapters: tuple[str, ...] = ()
     n_images: int = 1
+    max_image_tokens: int | None = None
+    image_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
