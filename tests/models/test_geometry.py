@@ -2,12 +2,14 @@
 
 import functools
 
+import datasets
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import nbtoolkit as nbt
+from nbtoolkit.data.loading import raw_images
 from nbtoolkit.extraction.image_batches import batches
 from nbtoolkit.models.geometry import MAX_PIXELS, image_geometry
 
@@ -207,10 +209,9 @@ def test_a_strip_in_a_data_set_is_left_out_by_id():
     model.processor.image_processor.crop_size = type(model.processor.image_processor)(
         crop_size={"height": 32, "width": 32}
     ).crop_size
-    cells = [
-        {"id": "a", "image": noise((40, 40)), "captions": []},
-        {"id": "strip", "image": Image.new("RGB", (1, 10_000)), "captions": []},
-    ]
+    images = [noise((40, 40)), Image.new("RGB", (1, 10_000))]
+    columns = {"id": ["a", "strip"], "image": images, "captions": [["a"], ["b"]]}
+    cells = raw_images(datasets.Dataset.from_dict(columns).cast_column("image", datasets.Image()))
     skipped: dict[str, str] = {}
     ready = list(batches(model, cells, None, 2, skipped))
     assert [s["id"] for batch in ready for s in batch.samples] == [
