@@ -1,6 +1,7 @@
 """The second world: its parser, planted rates, senses, masks and scenes that are drawn again."""
 
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from nbtoolkit.toy.world.second.scenes import masks, render
 
 # SHA-256 of the JPEG files, captions and facts of the first world's first 40 scenes of each split
 FIRST_WORLD = {
-    "train": "e1eb8b2139be2506e58298b6e4afd67f1c94f06d400d06af67c348c0ebd3fd46", "test": "b6adef04f741be9635bd4c3a2475efe2c924f6a37d5845ad4f8883aae27239fc", "heldout": "5358c19613ff7f3b3fe25fb95f583d78c13e1afd18ac08d0bdd47ce6b0f9a39d",
-}  # fmt: skip
+    "train": "e1eb8b2139be2506e58298b6e4afd67f1c94f06d400d06af67c348c0ebd3fd46",
+    "test": "b6adef04f741be9635bd4c3a2475efe2c924f6a37d5845ad4f8883aae27239fc",
+    "heldout": "5358c19613ff7f3b3fe25fb95f583d78c13e1afd18ac08d0bdd47ce6b0f9a39d",
+}
 
 
 def digest(data):
@@ -114,10 +117,10 @@ def test_words_tell_the_extremes_of_graded_factors():
 def test_graded_factors_are_graded_in_pixels(rows):
     row = next(r for r in rows if r["factors"]["count"] == "one" and r["factors"]["prop"] == "none")
     areas = [masks(row, size=v)["subject"].sum() for v in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    assert all(a < b for a, b in zip(areas, areas[1:], strict=False)), areas
+    assert all(a < b for a, b in itertools.pairwise(areas)), areas
     outside = ~masks(row)["subject"]
     light = [np.asarray(render(row, darkness=v), float)[outside].mean() for v in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    assert all(a > b for a, b in zip(light, light[1:], strict=False)), light
+    assert all(a > b for a, b in itertools.pairwise(light)), light
 
 
 def _alternatives(row):

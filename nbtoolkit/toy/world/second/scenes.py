@@ -146,6 +146,6 @@ def masks(row: Mapping[str, Any], **changes: str | float) -> dict[str, np.ndarra
         weather = np.zeros((SIZE, SIZE), dtype=bool)
     elif scene.factors["weather"] == "night":
         weather = weather | regions[GROUND]
-    result = {f: subject for f in (*FACTORS, *NUMBERS)}
-    result |= {f: surroundings for f in ("background", "place", "light", "darkness")}
+    result = dict.fromkeys((*FACTORS, *NUMBERS), subject)
+    result |= dict.fromkeys(("background", "place", "light", "darkness"), surroundings)
     return result | {"prop": regions[PROP], "weather": weather}
