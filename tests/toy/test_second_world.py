@@ -100,7 +100,7 @@ def test_the_senses_of_bat_are_equally_frequent_and_differ_in_pixels_not_in_word
     other = grammar.change(
         scenes[0], sense="club" if animals[0] else "animal", action="lying" if animals[0] else "flying"
     )
-    pixels = [np.asarray(draw(s)[0], float) for s in (scenes[0], other)]
+    pixels = [np.asarray(draw(s), float) for s in (scenes[0], other)]
     assert np.abs(pixels[0] - pixels[1]).max() > 60
     assert nbt.toy.parse("a black bat in the snow", "second")["subject"] == "bat"
 

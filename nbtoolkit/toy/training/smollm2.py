@@ -45,7 +45,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n" + LEAD + "' }}{% endif %}"
 )
-_TEXT = {"vocab_size": 49152, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
+_TEXT: dict[str, Any] = {"vocab_size": 49152, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
          "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64, "max_position_embeddings": 8192,
          "rms_norm_eps": 1e-5, "rope_parameters": {"rope_theta": 100000.0, "rope_type": "default"},
          "bos_token_id": 1, "eos_token_id": EOS, "pad_token_id": EOS, "tie_word_embeddings": True}  # fmt: skip
@@ -61,6 +61,10 @@ class Projector(nn.Module):
     embeddings : (n_vocabulary, d_model)
         Token embeddings of the language model, for their size.
     """
+
+    mean: Tensor
+    std: Tensor
+    scale: Tensor
 
     def __init__(self, mean: Tensor, std: Tensor, embeddings: Tensor) -> None:
         super().__init__()
@@ -104,7 +108,7 @@ def language_model(folder: Path, dtype: torch.dtype, device: str) -> Any:
     if not (folder / LANGUAGE).exists():
         folder.mkdir(exist_ok=True)
         write_language(folder)
-    model = LlamaForCausalLM(LlamaConfig(**_TEXT))
+    model: Any = LlamaForCausalLM(LlamaConfig(**_TEXT))
     weights = {n.replace("model.language_model.", "model."): t for n, t in load_file(folder / LANGUAGE).items()}
     model.load_state_dict(weights, strict=False)
     model.tie_weights()

@@ -46,7 +46,7 @@ def _first(rng: np.random.Generator) -> tuple[Facts, Image.Image]:
 
 def _second(rng: np.random.Generator) -> tuple[Facts, Image.Image]:
     scene = second_grammar.sample_scene(rng)
-    return dict(scene.factors), draw(scene)[0]
+    return dict(scene.factors), draw(scene)
 
 
 def _values() -> dict[str, list[str]]:

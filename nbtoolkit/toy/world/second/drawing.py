@@ -7,6 +7,7 @@ has its side of the image whether it is there or not.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -76,30 +77,51 @@ class _Canvas:
         self.image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
-def draw(scene: Scene, *, record: bool = False) -> tuple[Image.Image, np.ndarray | None]:
+def draw(scene: Scene) -> Image.Image:
     """Draw a scene; the same scene always gives the same pixels.
 
     Parameters
     ----------
     scene
         A scene.
-    record
-        Record which pixels show what.
 
     Returns
     -------
-    image : PIL.Image.Image
+    PIL.Image.Image
         RGB, 128 × 128 pixels.
-    regions : (6, 128, 128) bool, or None
+    """
+    rng = _stream(scene, "noise")
+    pixels = np.asarray(_paint(scene, _Canvas(record=False)).image.reduce(2), dtype=np.float32)
+    noisy = pixels * rng.uniform(0.92, 1.08) + rng.normal(0, 4, (SIZE, SIZE, 1))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+def regions(scene: Scene) -> np.ndarray:
+    """Pixels that show each region of a scene.
+
+    Parameters
+    ----------
+    scene
+        A scene.
+
+    Returns
+    -------
+    (6, 128, 128) bool
         Sky, ground, luminary, prop, subject and rain; at an edge a pixel may belong to two.
     """
+    blocks = np.asarray(_paint(scene, _Canvas(record=True)).regions).reshape(SIZE, 2, SIZE, 2)
+    return np.stack([(blocks == region).any((1, 3)) for region in REGIONS])
 
-    def stream(name: str) -> np.random.Generator:
-        return np.random.default_rng([scene.seed, crc(name)])
 
+def _stream(scene: Scene, name: str) -> np.random.Generator:
+    """Random state of one element, whatever the factors are."""
+    return np.random.default_rng([scene.seed, crc(name)])
+
+
+def _paint(scene: Scene, canvas: _Canvas) -> _Canvas:
+    stream = functools.partial(_stream, scene)
     factors, numbers = scene.factors, scene.numbers
     weather, kind = factors["weather"], factors["background"]
-    canvas = _Canvas(record)
     sky(canvas.pen(SKY), weather, stream("sky"))
     BACKGROUNDS[kind](canvas.pen(GROUND), stream("horizon").uniform(0.5, 0.62), stream("background"))
     if weather == "night":
@@ -112,14 +134,7 @@ def draw(scene: Scene, *, record: bool = False) -> tuple[Image.Image, np.ndarray
         pen, rng = canvas.pen(RAIN), stream("rain")
         for x, y in zip(rng.uniform(0, 1, 46), rng.uniform(0, 1, 46), strict=True):
             pen.line([(x, y), (x - 0.022, y + 0.075)], (206, 222, 240), 0.011)
-    rng = stream("noise")
-    pixels = np.asarray(canvas.image.reduce(2), dtype=np.float32)
-    noisy = pixels * rng.uniform(0.92, 1.08) + rng.normal(0, 4, (SIZE, SIZE, 1))
-    image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-    if canvas.regions is None:
-        return image, None
-    blocks = np.asarray(canvas.regions).reshape(SIZE, 2, SIZE, 2)
-    return image, np.stack([(blocks == region).any((1, 3)) for region in REGIONS])
+    return canvas
 
 
 def _foreground(canvas: _Canvas, scene: Scene, stream: Any) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ....errors import DataError
 from ..drawing import SIZE
-from .drawing import GROUND, LUMINARY, PROP, RAIN, SKY, SUBJECT, draw
+from .drawing import GROUND, LUMINARY, PROP, RAIN, SKY, SUBJECT, draw, regions
 from .grammar import SPLITS, Scene, caption, change, sample_scene
 from .vocabulary import FACTORS, NUMBERS
 
@@ -49,7 +49,7 @@ def second_scenes(n: int, random_state: int, split: str) -> datasets.Dataset:
         rng = np.random.default_rng([random_state, _WORLD, SPLITS.index(split), i])
         scene = sample_scene(rng, split)
         buffer = io.BytesIO()
-        draw(scene)[0].save(buffer, "JPEG", quality=92, subsampling=0)
+        draw(scene).save(buffer, "JPEG", quality=92, subsampling=0)
         rows["id"].append(f"second-{split}-{random_state}-{i:05d}")
         rows["image"].append({"bytes": buffer.getvalue(), "path": None})
         rows["captions"].append([caption(scene.factors, rng) for _ in range(N_CAPTIONS)])
@@ -109,7 +109,7 @@ def render(row: Mapping[str, Any], **changes: str | float) -> Image.Image:
     >>> nbt.toy.render(row, shade=0.9).size
     (128, 128)
     """
-    return draw(_scene(row, changes))[0]
+    return draw(_scene(row, changes))
 
 
 def masks(row: Mapping[str, Any], **changes: str | float) -> dict[str, np.ndarray]:
@@ -138,14 +138,14 @@ def masks(row: Mapping[str, Any], **changes: str | float) -> dict[str, np.ndarra
     (128, 128)
     """
     scene = _scene(row, changes)
-    _, regions = draw(scene, record=True)
-    surroundings = regions[list(_SURROUNDINGS)].any(0)
-    subject = regions[SUBJECT]
-    weather = regions[[SKY, LUMINARY, RAIN]].any(0)
+    shapes = regions(scene)
+    surroundings = shapes[list(_SURROUNDINGS)].any(0)
+    subject = shapes[SUBJECT]
+    weather = shapes[[SKY, LUMINARY, RAIN]].any(0)
     if scene.factors["weather"] == "none":
         weather = np.zeros((SIZE, SIZE), dtype=bool)
     elif scene.factors["weather"] == "night":
-        weather = weather | regions[GROUND]
+        weather = weather | shapes[GROUND]
     result = dict.fromkeys((*FACTORS, *NUMBERS), subject)
     result |= dict.fromkeys(("background", "place", "light", "darkness"), surroundings)
-    return result | {"prop": regions[PROP], "weather": weather}
+    return result | {"prop": shapes[PROP], "weather": weather}
