@@ -141,7 +141,8 @@ def test_the_wheel_has_weights_bundle_style_and_notebooks(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in ("toy/weights/captioner/model.safetensors", "toy/weights/scorer/model.safetensors", "toy/weights/captioner/chat_template.jinja",
-                   "toy/weights/captioner/tokenizer.json", "toy/README.md", "widgets/static/nbtoolkit.js", "widgets/static/nbtoolkit.css",
+                   "toy/weights/captioner/tokenizer.json", "toy/weights/plain/model.safetensors", "toy/weights/smollm2/vision.safetensors",
+                   "toy/weights/smollm2/model.safetensors.index.json", "toy/README.md", "widgets/static/nbtoolkit.js", "widgets/static/nbtoolkit.css",
                    "widgets/static/standalone.js", "py.typed"):  # fmt: skip
         assert f"nbtoolkit/{wanted}" in names, wanted
     assert any(n.endswith("share/nbtoolkit/notebooks/01_first_look.ipynb") for n in names)

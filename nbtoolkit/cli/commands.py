@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import NbtoolkitError
+from ..errors import DataError, NbtoolkitError
 from ..live import explore
 from ..storage.study import open_study
 from .jupyterlab import need_lab, serve
@@ -62,6 +62,20 @@ def demo(args: argparse.Namespace) -> int:
     return serve(args.no_browser)
 
 
+# embedded model to the scenes that it was trained on
+_SCENES = {"toy": "toy", "toy-plain": "toy-second", "toy-smollm2": "toy-second"}
+
+
+def _data(args: argparse.Namespace) -> str:
+    """Data of the command, or the scenes of an embedded model."""
+    source = args.data or _SCENES.get(args.model)
+    if source is None:
+        raise DataError(
+            f"--data is missing; expected the images to study {args.model} on. Give a file, a folder, or 'toy'."
+        )
+    return str(source)
+
+
 def study(args: argparse.Namespace) -> int:
     """``nbtoolkit study``: study a word of any model and data.
 
@@ -78,7 +92,7 @@ def study(args: argparse.Namespace) -> int:
     layers = "all" if args.layers == "all" else [_layer(part) for part in args.layers.split(",")]
     shards = args.out.with_name(args.out.name + ".shards")
     engine = "dask" if args.dask_address == "local" else args.dask_address
-    data = load_data(args.data, split=args.split, images=args.images, n=args.n)
+    data = load_data(_data(args), split=args.split, images=args.images, n=args.n)
     result = make_study(
         load_model(
             args.model,
@@ -124,10 +138,10 @@ def reproduce(args: argparse.Namespace) -> int:
     from ..reproduction.report import write_report
 
     start = time.perf_counter()
-    own_splits = args.test_data is None
+    own_splits, source = args.test_data is None, args.data or _SCENES.get(args.model, "toy")
     options = {"n": args.n, "images": args.images}
-    data = load_data(args.data, split="train" if own_splits else None, **options)
-    test = load_data(args.test_data or args.data, split="test" if own_splits else None, **options)
+    data = load_data(source, split="train" if own_splits else None, **options)
+    test = load_data(args.test_data or source, split="test" if own_splits else None, **options)
     scorer = args.scorer or ("toy" if args.model == "toy" else "openai/clip-vit-base-patch32")
     results = run_evaluation(
         load_model(args.model, max_image_tokens=args.max_image_tokens),

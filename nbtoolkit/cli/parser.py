@@ -38,11 +38,11 @@ def _demo(group: Any) -> None:
 
 def _study(group: Any) -> None:
     study = group.add_parser("study", help="study a word of any model and data; resumes where it was stopped")
-    study.add_argument("--model", required=True, help="toy, a folder, or a Hugging Face id")
+    study.add_argument("--model", required=True, help="toy, toy-plain, toy-smollm2, a folder, or a Hugging Face id")
     study.add_argument(
         "--data",
-        required=True,
-        help="toy, a Parquet file, COCO captions (.json), a folder with captions.jsonl, or a Hugging Face id",
+        help="toy, toy-second, a Parquet file, COCO captions (.json), a folder with captions.jsonl, or a Hugging Face id "
+        "(default: the scenes that an embedded model was trained on)",
     )
     study.add_argument("--split", help="split of the data, such as train")
     study.add_argument("--images", type=Path, help="folder of the images that a COCO file or a listing names")
@@ -82,8 +82,10 @@ def _study(group: Any) -> None:
 
 def _reproduce(group: Any) -> None:
     command = group.add_parser("reproduce", help="the paper's whole evaluation: a report in HTML and the scores in CSV")
-    command.add_argument("--model", default="toy", help="toy, a folder, or a Hugging Face id")
-    command.add_argument("--data", default="toy", help="data to learn from (as for study)")
+    command.add_argument("--model", default="toy", help="toy, toy-plain, toy-smollm2, a folder, or a Hugging Face id")
+    command.add_argument(
+        "--data", help="data to learn from (as for study; default: toy, or toy-second for its two models)"
+    )
     command.add_argument("--test-data", help="data to test on (default: the test split of --data)")
     command.add_argument("--tokens", default=TOKENS, help="the words, separated by commas")
     command.add_argument(

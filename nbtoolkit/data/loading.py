@@ -19,7 +19,8 @@ from .sources.columns import find_column
 from .sources.files import open_path
 from .sources.hub import is_repository, one_split, open_repository
 
-_TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800}
+_TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800, "shifted": 800}
+_WORLDS = {"toy": "first", "toy-second": "second"}
 _LISTS = (datasets.List, datasets.LargeList)
 _FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 
@@ -41,13 +42,14 @@ def load_data(
     Parameters
     ----------
     source
-        ``"toy"`` (the embedded world); a Parquet file; a listing (``.jsonl``, ``.csv`` or Flickr's ``captions.txt`` with
+        ``"toy"`` (the embedded world) or ``"toy-second"`` (the second one, on which ``"toy-plain"`` and ``"toy-smollm2"``
+        are trained); a Parquet file; a listing (``.jsonl``, ``.csv`` or Flickr's ``captions.txt`` with
         a file name and a caption per line; an image may have several lines, a line of ``.jsonl`` a list of images), or
         a folder that has one named ``captions`` or ``metadata``; COCO captions (``.json``, the official format or
         Karpathy's); conversations of LLaVA (``.json`` or ``.jsonl``: the first response is the caption, the first
         question the column ``question``); a Hugging Face id; any object of ``datasets``.
     split
-        ``"train"``, ``"test"`` or ``"heldout"`` of the embedded world; the split of a Hugging Face data set, or of a
+        ``"train"``, ``"test"`` or ``"heldout"`` of an embedded world, ``"shifted"`` of the second one; the split of a Hugging Face data set, or of a
         Karpathy file (``"train+restval"`` joins two).
     image, captions, id
         Names of the columns; detected where not given. Captions may be one text or several per image.
@@ -77,9 +79,10 @@ def load_data(
     >>> nbt.load_data("toy", split="test", n=2).column_names
     ['id', 'image', 'captions', 'factors']
     """
-    if isinstance(source, str) and source == "toy":
+    if isinstance(source, str) and source in _WORLDS:
         split = split or "train"
-        return captioned(scenes(_TOY_SIZE.get(split, 0) if n is None else n, split=split))
+        size = _TOY_SIZE.get(split, 0) if n is None else n
+        return captioned(scenes(size, split=split, world=_WORLDS[source]))
     names = {"image": image, "captions": captions, "id": id}
     if isinstance(source, str | Path):
         folder = None if images is None else Path(images)
@@ -97,7 +100,7 @@ def load_data(
         source = one_split(source, split, n)
     if not isinstance(source, datasets.Dataset):
         raise DataError(
-            f"data is a {type(source).__name__}; expected 'toy', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset."
+            f"data is a {type(source).__name__}; expected 'toy', 'toy-second', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset."
         )
     if n is not None:
         source = source.select(range(min(n, len(source))))

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMu
 from transformers.utils import logging
 
 from ..errors import ModelError, first_line
+from ..toy.smollm2 import model_folder
 from .adapter import Model
 from .addresses import hub_address
 from .advice import check_kind, out_of_reach, to_install, with_own_code
@@ -26,17 +27,31 @@ NO_REMOTE_CODE = {"trust_remote_code": False}
 TOY = Path(__file__).parent.parent / "toy" / "weights"
 
 
+EMBEDDED = ("toy", "toy-plain", "toy-smollm2")
+
+
 def resolve(source: Any, part: str) -> Any:
-    """Folder of the embedded weights for the name ``"toy"``; any other source unchanged.
+    """Folder of the embedded weights for the name of an embedded model; any other source unchanged.
 
     Parameters
     ----------
     source
-        ``"toy"``, a folder, a hub id, or a loaded model.
+        ``"toy"``, ``"toy-plain"``, ``"toy-smollm2"``, a folder, a hub id, or a loaded model.
     part
-        ``"captioner"`` or ``"scorer"``.
+        ``"captioner"`` or ``"scorer"``; only ``"toy"`` names a scorer.
+
+    Raises
+    ------
+    ModelError
+        The language model of ``"toy-smollm2"`` is neither in the user's cache folder nor installed.
     """
-    return TOY / part if isinstance(source, str) and source == "toy" else source
+    if not isinstance(source, str):
+        return source
+    if part == "captioner" and source == "toy-smollm2":
+        return model_folder()
+    if part == "captioner" and source == "toy-plain":
+        return TOY / "plain"
+    return TOY / part if source == "toy" else source
 
 
 def load_model(
@@ -58,10 +73,11 @@ def load_model(
     Parameters
     ----------
     source
-        ``"toy"`` (the embedded one), a folder, a hub id (``"org/name"``, ``"org/name@revision"``, or its address), or a
-        loaded Hugging Face model (then give ``processor`` too), also one that is offloaded by ``accelerate``, in
-        ``DataParallel`` or ``torch.compile``, or in a pipeline. A folder or id of a PEFT adapter gives its base model
-        with the adapter (``peft`` must be installed).
+        ``"toy"`` (the embedded one), ``"toy-plain"`` (the same without the look-ahead loss, on the second world),
+        ``"toy-smollm2"`` (SmolLM2-135M, which sees the second world; needs the extra ``real``), a folder, a hub id
+        (``"org/name"``, ``"org/name@revision"``, or its address), or a loaded Hugging Face model (then give ``processor``
+        too), also one that is offloaded by ``accelerate``, in ``DataParallel`` or ``torch.compile``, or in a pipeline. A
+        folder or id of a PEFT adapter gives its base model with the adapter (``peft`` must be installed).
     processor
         The processor of a loaded model; any object as in the notes. Model and processor are left as they were.
     device
@@ -130,7 +146,7 @@ def load_model(
         name = getattr(hf.config, "_name_or_path", "") or type(hf).__name__
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "", system=system)
     if isinstance(source, str | Path):
-        where = str(Path(source).resolve()) if Path(source).exists() and name != "toy" else name
+        where = str(Path(source).resolve()) if Path(source).exists() and name not in EMBEDDED else name
         model.origin = where, {"device": str(device), "dtype": dtype, "system": system} | settings
     if max_image_tokens is not None:
         model = limited(model, max_image_tokens)
@@ -166,7 +182,7 @@ def _from_pretrained(
     if not maps_text and type(config) not in AutoModelForMultimodalLM._model_mapping:
         check_kind(config, name)
     try:
-        with quiet(name == "toy"):
+        with quiet(name in EMBEDDED):
             hf: Any = (AutoModelForImageTextToText if maps_text else AutoModelForMultimodalLM).from_pretrained(
                 source, dtype=kind, **settings
             )

@@ -1,19 +1,30 @@
-"""What a captioner states about the embedded world: F1 of every factor, and precision of the subject.
+"""What a captioner states about its embedded world: F1 of every factor, and precision of the subject.
 
-``python -m nbtoolkit.toy.evaluation`` prints the tables of the model card.
+``python -m nbtoolkit.toy.evaluation`` prints the tables of the model card; ``--model toy-plain`` those of another model.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import nbtoolkit as nbt
 
-from .world.grammar import FACTORS, SUBJECTS, parse, stated
+from .world import grammar
+from .world.facts import parse
+from .world.second import grammar as second
+from .world.second import vocabulary
 
 if TYPE_CHECKING:
     from ..models import Model
+
+# model to its world, and world to the splits that are evaluated
+WORLDS = {"toy": "first", "toy-plain": "second", "toy-smollm2": "second"}
+_SPLITS = {"first": ("test", "heldout"), "second": ("test", "heldout", "shifted")}
+_FACTORS = {"first": grammar.FACTORS, "second": tuple(f for f in vocabulary.FACTORS if f != "sense")}
+_STATED = {"first": grammar.stated, "second": second.stated}
+_SUBJECTS = {"first": grammar.SUBJECTS, "second": vocabulary.SUBJECTS}
 
 
 def caption_all(model: Model, scenes: Any, batch_size: int = 64) -> list[str]:
@@ -41,11 +52,12 @@ def caption_all(model: Model, scenes: Any, batch_size: int = 64) -> list[str]:
     return texts
 
 
-def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> dict[str, float]:
+def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]], world: str = "first") -> dict[str, float]:
     """F1 of the stated values, factor by factor, and over all of them (``micro``).
 
     A value that is stated and true is a true positive; stated and false, or true and not stated, an error. The value
-    ``"none"`` is never stated.
+    ``"none"`` is never stated. In the second world a caption that names the upper level alone ("outdoors") misses the
+    lower one ("snow").
 
     Parameters
     ----------
@@ -53,6 +65,8 @@ def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> 
         One caption per scene.
     factors
         Factor to value, per scene.
+    world
+        ``"first"`` or ``"second"``.
 
     Returns
     -------
@@ -65,19 +79,22 @@ def factor_f1(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> 
     >>> factor_f1(["a red car parked on the street"], [scene])["micro"]
     1.0
     """
-    hits, positives, truths = dict.fromkeys(FACTORS, 0), dict.fromkeys(FACTORS, 0), dict.fromkeys(FACTORS, 0)
+    names = _FACTORS[world]
+    hits, positives, truths = (dict.fromkeys(names, 0) for _ in range(3))
     for text, scene in zip(captions, factors, strict=True):
-        response, truth = parse(text), stated(scene)
-        for f in FACTORS:
+        response, truth = parse(text, world), _STATED[world](scene)
+        for f in names:
             positives[f] += f in response
             truths[f] += f in truth
             hits[f] += f in response and response[f] == truth.get(f)
-    scores = {f: 2 * hits[f] / max(1, positives[f] + truths[f]) for f in FACTORS}
+    scores = {f: 2 * hits[f] / max(1, positives[f] + truths[f]) for f in names}
     total = sum(positives.values()) + sum(truths.values())
     return scores | {"micro": 2 * sum(hits.values()) / max(1, total)}
 
 
-def subject_precision(captions: Sequence[str], factors: Sequence[Mapping[str, str]]) -> dict[str, float]:
+def subject_precision(
+    captions: Sequence[str], factors: Sequence[Mapping[str, str]], world: str = "first"
+) -> dict[str, float]:
     """Of the images whose caption names a subject, the share that contains it.
 
     Parameters
@@ -86,28 +103,48 @@ def subject_precision(captions: Sequence[str], factors: Sequence[Mapping[str, st
         One caption per scene.
     factors
         Factor to value, per scene.
+    world
+        ``"first"`` or ``"second"``.
 
     Returns
     -------
     dict
         Subject to precision, 0 to 1, no unit; a subject that no caption names is absent.
     """
-    names = [parse(c).get("subject") for c in captions]
+    names = [parse(c, world).get("subject") for c in captions]
     pairs = list(zip(names, factors, strict=True))
     return {
-        s: sum(f["subject"] == s for name, f in pairs if name == s) / names.count(s) for s in SUBJECTS if s in names
+        s: sum(f["subject"] == s for name, f in pairs if name == s) / names.count(s)
+        for s in _SUBJECTS[world]
+        if s in names
     }
 
 
-def main() -> None:
-    """Print both tables for the test and held-out splits."""
-    model = nbt.load_model("toy")
-    for split in ("test", "heldout"):
-        scenes = nbt.load_data("toy", split=split, n=2000)
-        captions = caption_all(model, scenes)
-        exact = sum(parse(c) == stated(f) for c, f in zip(captions, scenes["factors"], strict=True)) / len(captions)
-        print(split, {k: round(v, 3) for k, v in factor_f1(captions, scenes["factors"]).items()}, f"exact {exact:.3f}")
-        print(split, {k: round(v, 3) for k, v in subject_precision(captions, scenes["factors"]).items()})
+def main(argv: list[str] | None = None) -> None:
+    """Print the tables of one model for the splits of its world.
+
+    Parameters
+    ----------
+    argv
+        Arguments of the command; those of the process if None.
+    """
+    parser = argparse.ArgumentParser(prog="python -m nbtoolkit.toy.evaluation", description=main.__doc__)
+    parser.add_argument("--model", choices=tuple(WORLDS), default="toy")
+    parser.add_argument("--n", type=int, default=2000, help="scenes per split")
+    parser.add_argument("--examples", type=int, default=0, help="captions to print per split")
+    parser.add_argument("--batch-size", type=int, default=64)
+    args = parser.parse_args(argv)
+    model, world = nbt.load_model(args.model), WORLDS[args.model]
+    for split in _SPLITS[world]:
+        scenes = nbt.load_data("toy" if world == "first" else "toy-second", split=split, n=args.n)
+        captions, truths = caption_all(model, scenes, args.batch_size), scenes["factors"][:]
+        pairs = zip(captions, truths, strict=True)
+        exact = sum(parse(c, world) == _STATED[world](f) for c, f in pairs) / len(captions)
+        f1 = factor_f1(captions, truths, world)
+        print(split, {k: round(v, 3) for k, v in f1.items()}, f"exact {exact:.3f}", flush=True)
+        print(split, {k: round(v, 3) for k, v in subject_precision(captions, truths, world).items()}, flush=True)
+        for i in range(args.examples):
+            print(f"  {captions[i]!r} for {scenes[i]['captions'][0]!r}")
 
 
 if __name__ == "__main__":

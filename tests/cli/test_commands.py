@@ -1,5 +1,6 @@
 """The command line: what it writes, and errors on one line with status 2."""
 
+import argparse
 import contextlib
 import json
 import re
@@ -11,7 +12,7 @@ import urllib.request
 import pytest
 
 import nbtoolkit as nbt
-from nbtoolkit.cli import main
+from nbtoolkit.cli import commands, main
 
 from ..zoo import build
 
@@ -72,6 +73,14 @@ def test_a_prompt_may_be_a_column_and_a_system_text_precedes_it(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("model", "data"), [("toy", "toy"), ("toy-plain", "toy-second"), ("toy-smollm2", "toy-second")]
+)
+def test_an_embedded_model_is_studied_on_the_scenes_that_it_was_trained_on(model, data):
+    assert commands._data(argparse.Namespace(model=model, data=None)) == data
+    assert commands._data(argparse.Namespace(model=model, data="other.parquet")) == "other.parquet"
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["demo", "--token", "zebra", "--html", "x.html"], "No sample's caption contains 'zebra'"),
@@ -93,6 +102,7 @@ def test_a_prompt_may_be_a_column_and_a_system_text_precedes_it(tmp_path):
             ["study", "--model", "toy", "--data", "toy", "--token", "dog", "--out", "x", "--layers", "a"],
             "--layers has 'a'",
         ),
+        (["study", "--model", "a/folder", "--token", "dog", "--out", "x"], "--data is missing; expected the images"),
         (["export", "none.study", "x.html"], "There is no study at"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from nbtoolkit.toy.training import architecture, images, loop, packing, train
+from nbtoolkit.toy.training import architecture, images, loop, packing, second, train, worlds
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +102,92 @@ def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch
     assert model.config.model_type == "llava" and processor.image_token == "<image>"
     assert np.load(tmp_path / "images-130.npy").shape == (130, 64, 64, 3)
     assert (tmp_path / "scorer" / "model.safetensors").stat().st_size < 4e6
+
+
+def _plain(tmp_path, steps):
+    small = ["--n-images", "130", "--tower-steps", steps, "--caption-steps", steps, "--device", "cpu"]
+    train.main(["--world", "second", "--only", "plain", "--out", str(tmp_path), *small])
+    return tmp_path / "plain"
+
+
+@pytest.mark.slow
+def test_the_plain_captioner_trains_on_the_second_world_and_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "Pool", _Here)
+    folder = _plain(tmp_path / "whole", "2")
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    assert model.config.model_type == "llava" and (folder / "model.safetensors").stat().st_size < 4.3e6
+    run_stage, calls = loop.run_stage, []
+
+    def cut(name, out, modules, step, **settings):
+        def stopped(rng):
+            if name == "captions" and calls.count(name) == 1:
+                raise KeyboardInterrupt
+            calls.append(name)
+            return step(rng)
+
+        run_stage(name, out, modules, stopped, **{**settings, "save_every": 1})
+
+    monkeypatch.setattr(train, "run_stage", cut)
+    with pytest.raises(KeyboardInterrupt):
+        _plain(tmp_path / "cut", "2")
+    monkeypatch.setattr(train, "run_stage", run_stage)
+    resumed = AutoModelForImageTextToText.from_pretrained(_plain(tmp_path / "cut", "2"))
+    assert calls == ["tower", "tower", "captions"]
+    for a, b in zip(model.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_without_look_ahead_the_loss_is_the_cross_entropy_of_the_next_token(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    tokens = architecture.tokenizer(second.corpus(3000, 0))
+    model = architecture.captioner(len(tokens)).eval()
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
+    facts = [worlds.SECOND.sample(np.random.default_rng(i))[0] for i in range(40)]
+    losses, texts = {}, []
+    monkeypatch.setattr(
+        train, "run_stage", lambda *a, **_: losses.__setitem__(len(losses), a[3](np.random.default_rng(0))[0].item())
+    )
+    world = worlds.World(
+        worlds.SECOND.values,
+        worlds.SECOND.sample,
+        lambda f, rng: texts.append(worlds.SECOND.caption(f, rng)) or texts[-1],
+        worlds.SECOND.words,
+    )
+    settings = {"n_steps": 1, "random_state": 0, "device": "cpu", "world": world}
+    train.train_captions(model, tokens, pixels, facts, tmp_path, look_ahead=0.0, **settings)
+    stated = texts[:]
+    train.train_captions(model, tokens, pixels, facts, tmp_path, **settings)
+    rng = np.random.default_rng(0)
+    rows = images.sample_rows(40, 32, rng)
+    for r in rows:
+        for _ in range(train.CAPTIONS):
+            worlds.SECOND.caption(facts[r], rng)
+    seen = images.augment(pixels[rows], rng, "cpu")
+    total = count = 0
+    with torch.no_grad():
+        patches = torch.stack(list(model.get_image_features(pixel_values=seen).pooler_output))
+        for i, text in enumerate(stated):
+            ids = torch.tensor([[1, *tokens(text, add_special_tokens=False).input_ids, 3]])
+            embeds = torch.cat([patches[i // 4 : i // 4 + 1], model.get_input_embeddings()(ids)], 1)
+            logits = model(inputs_embeds=embeds).logits[0, patches.shape[1] : -1]
+            total += torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum").item()
+            count += ids.shape[1] - 1
+    assert losses[0] == pytest.approx(total / count, rel=1e-4)
+    assert losses[1] > losses[0] + 1  # with the look-ahead loss, at the same weights and captions
+
+
+def test_the_towers_start_from_the_first_worlds_captioner():
+    tower = architecture.captioner(300).model.vision_tower
+    second.start_tower(tower)
+    shipped = AutoModelForImageTextToText.from_pretrained(second.START.parent, dtype=torch.float32).model.vision_tower
+    for a, b in zip(tower.parameters(), shipped.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_model_of_the_other_world_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["--world", "second", "--only", "scorer"])
+    assert "--only scorer is no model of the second world; expected tower, plain, smollm2" in capsys.readouterr().err
 
 
 class _Here:

@@ -14,7 +14,7 @@ def test_folders_open_with_the_auto_classes_and_are_small():
     assert AutoModel.from_pretrained(TOY / "scorer").config.model_type == "clip"
     assert type(AutoProcessor.from_pretrained(TOY / "captioner")).__name__ == "LlavaProcessor"
     assert type(AutoProcessor.from_pretrained(TOY / "scorer")).__name__ == "CLIPProcessor"
-    assert sum(f.stat().st_size for f in TOY.rglob("*") if f.is_file()) < 12e6
+    assert sum(f.stat().st_size for f in TOY.rglob("*") if f.is_file()) < 14.5e6  # four models
 
 
 @pytest.mark.parametrize(("split", "floor"), [("test", 0.95), ("heldout", 0.88)])

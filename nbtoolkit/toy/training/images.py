@@ -15,19 +15,24 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from ..world import grammar
 from ..world.drawing import render
 from .loop import log
+from .worlds import FIRST, WORLDS, Facts, World
 
-VALUES = {f: sorted({v for s in grammar.DOMAIN.values() for v in s.get(f, ())}) for f in grammar.FACTORS}
-VALUES |= {"subject": list(grammar.SUBJECTS), "weather": list(grammar.WEATHER), "count": ["one", "two"]}
+VALUES = FIRST.values
 
 
-def _render_chunk(task: tuple[int, int, int]) -> tuple[np.ndarray, list[grammar.Factors]]:
-    random_state, start, count = task
+def _render_chunk(task: tuple[str, int, int, int]) -> tuple[np.ndarray, list[grammar.Factors]]:
+    world, random_state, start, count = task
     rng = np.random.default_rng([random_state, 7, start])
-    factors = [grammar.sample_factors(rng, heldout=False) for _ in range(count)]
-    return np.stack([np.asarray(render(f, rng).reduce(2)) for f in factors]), factors
+    if world == "first":  # all factors before all images, as the shipped weights were trained
+        factors = [grammar.sample_factors(rng, heldout=False) for _ in range(count)]
+        return np.stack([np.asarray(render(f, rng).reduce(2)) for f in factors]), factors
+    scenes = [WORLDS[world].sample(rng) for _ in range(count)]
+    return np.stack([np.asarray(image.reduce(2)) for _, image in scenes]), [facts for facts, _ in scenes]
 
 
-def training_images(out: Path, n_images: int, random_state: int) -> tuple[np.ndarray, list[grammar.Factors]]:
+def training_images(
+    out: Path, n_images: int, random_state: int, world: str = "first"
+) -> tuple[np.ndarray, list[grammar.Factors]]:
     """Render the training images, or read those of an earlier run.
 
     Parameters
@@ -38,6 +43,8 @@ def training_images(out: Path, n_images: int, random_state: int) -> tuple[np.nda
         Number of images.
     random_state
         Seed.
+    world
+        ``"first"`` or ``"second"``.
 
     Returns
     -------
@@ -48,8 +55,8 @@ def training_images(out: Path, n_images: int, random_state: int) -> tuple[np.nda
     """
     images, facts = out / f"images-{n_images}.npy", out / f"factors-{n_images}.json"
     if not facts.exists():
-        log.info("rendering %d scenes", n_images)
-        tasks = [(random_state, s, min(500, n_images - s)) for s in range(0, n_images, 500)]
+        log.info("rendering %d scenes of the %s world", n_images, world)
+        tasks = [(world, random_state, s, min(500, n_images - s)) for s in range(0, n_images, 500)]
         with Pool() as pool:
             chunks = pool.map(_render_chunk, tasks, chunksize=4)
         np.save(images, np.concatenate([pixels for pixels, _ in chunks]))
@@ -101,7 +108,7 @@ def augment(pixels: np.ndarray, rng: np.random.Generator, device: str) -> Tensor
     return torch.from_numpy(out).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def factor_targets(factors: Sequence[grammar.Factors], device: str) -> dict[str, Tensor]:
+def factor_targets(factors: Sequence[Facts], device: str, world: World = FIRST) -> dict[str, Tensor]:
     """Class indices of the values of scenes, factor by factor.
 
     Parameters
@@ -110,13 +117,15 @@ def factor_targets(factors: Sequence[grammar.Factors], device: str) -> dict[str,
         Factor to value, per scene.
     device
         A torch device.
+    world
+        The world of the scenes.
 
     Returns
     -------
     dict
-        Factor to indices (batch,) into ``VALUES[factor]``.
+        Factor to indices (batch,) into ``world.values[factor]``.
     """
-    return {f: torch.tensor([VALUES[f].index(s[f]) for s in factors], device=device) for f in VALUES}
+    return {f: torch.tensor([v.index(s[f]) for s in factors], device=device) for f, v in world.values.items()}
 
 
 class FactorHeads(nn.Module):
@@ -126,11 +135,13 @@ class FactorHeads(nn.Module):
     ----------
     width
         Width of the features.
+    world
+        The world whose factors are classified.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, world: World = FIRST) -> None:
         super().__init__()
-        self.heads = nn.ModuleDict({f: nn.Linear(width, len(v)) for f, v in VALUES.items()})
+        self.heads = nn.ModuleDict({f: nn.Linear(width, len(v)) for f, v in world.values.items()})
 
     def forward(self, pooled: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """Classify features.

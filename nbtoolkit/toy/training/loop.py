@@ -24,8 +24,10 @@ def _optimizers(modules: list[nn.Module], lr: float) -> list[torch.optim.Optimiz
     plain = re.compile(r"embed|lm_head|heads\.|projection|logit_scale")
     hidden = [p for n, p in named.values() if p.ndim == 2 and not plain.search(n)]
     rest = [p for n, p in named.values() if p.ndim != 2 or plain.search(n)]
-    return [torch.optim.Muon(hidden, lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(rest, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))]  # fmt: skip
+    adamw = torch.optim.AdamW(rest, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
+    if not hidden:
+        return [adamw]
+    return [torch.optim.Muon(hidden, lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"), adamw]
 
 
 def _state(modules: list[nn.Module], optims: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
@@ -59,6 +61,8 @@ def run_stage(
     lr: float,
     random_state: int,
     save_every: int = 500,
+    warm_up: int = 200,
+    log_every: int = 100,
 ) -> None:
     """Train modules for one stage, or for the rest of it; warm-up, constant rate, linear decay over the last 40 %.
 
@@ -80,6 +84,10 @@ def run_stage(
         Seed.
     save_every
         Steps between checkpoints.
+    warm_up
+        Steps of the warm-up.
+    log_every
+        Steps between lines of the log.
     """
     optims = _optimizers(modules, lr)
     checkpoint, progress = out / f"{name}.safetensors", out / f"{name}.json"
@@ -89,7 +97,7 @@ def run_stage(
         _restore(load_file(checkpoint), modules, optims)
     began, cpu = time.perf_counter(), time.process_time()
     for i in range(start, n_steps):
-        rate = lr * min(1.0, (i + 1) / 200, (n_steps - i) / (0.4 * n_steps))
+        rate = lr * min(1.0, (i + 1) / warm_up, (n_steps - i) / (0.4 * n_steps))
         for optim in optims:
             for group in optim.param_groups:
                 group["lr"] = rate
@@ -100,7 +108,7 @@ def run_stage(
         nn.utils.clip_grad_norm_([p for m in modules for p in m.parameters()], 1.0)
         for optim in optims:
             optim.step()
-        if i % 100 == 99 or i == n_steps - 1:
+        if i % log_every == log_every - 1 or i == n_steps - 1:
             log.info("%s %d/%d loss %.3f %s %.0f s wall %.0f s cpu", name, i + 1, n_steps, loss.item(), note,
                      time.perf_counter() - began, time.process_time() - cpu)  # fmt: skip
         if i % save_every == save_every - 1 or i == n_steps - 1:

@@ -15,7 +15,7 @@ from .sprites import DRAWERS
 
 SIZE = 128  # pixels per side of an image
 _S = 2 * SIZE  # drawn at twice the size, then averaged down
-_SKIES: dict[str, RGB] = {
+SKIES: dict[str, RGB] = {
     "sunny": (92, 176, 250),
     "none": (196, 214, 228),
     "night": (24, 26, 62),
@@ -23,8 +23,19 @@ _SKIES: dict[str, RGB] = {
 }
 
 
-def _sky(pen: Pen, weather: str, rng: np.random.Generator) -> None:
-    pen.rect(0, 0, 1, 1, _SKIES[weather], None)
+def sky(pen: Pen, weather: str, rng: np.random.Generator) -> None:
+    """Draw the sky of a weather.
+
+    Parameters
+    ----------
+    pen
+        Pen of the whole image.
+    weather
+        Value of the factor ``weather``.
+    rng
+        Random state of the clouds; it is advanced.
+    """
+    pen.rect(0, 0, 1, 1, SKIES[weather], None)
     if weather == "none":
         for _ in range(2):
             x, y = rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.18)
@@ -35,7 +46,18 @@ def _sky(pen: Pen, weather: str, rng: np.random.Generator) -> None:
             pen.ellipse(x + rng.uniform(-0.05, 0.05), 0.03, 0.24, 0.09, (84, 90, 104), None)
 
 
-def _luminary(pen: Pen, weather: str, rng: np.random.Generator) -> None:
+def luminary(pen: Pen, weather: str, rng: np.random.Generator) -> None:
+    """Draw the sun, or the moon and stars.
+
+    Parameters
+    ----------
+    pen
+        Pen of the whole image.
+    weather
+        Value of the factor ``weather``; nothing is drawn for ``"none"`` and ``"rain"``.
+    rng
+        Random state of the place; it is advanced.
+    """
     x, y = rng.uniform(0.12, 0.88), rng.uniform(0.1, 0.16)
     if weather == "sunny":
         for angle in np.linspace(0, 2 * np.pi, 10, endpoint=False):
@@ -46,7 +68,7 @@ def _luminary(pen: Pen, weather: str, rng: np.random.Generator) -> None:
         for _ in range(12):
             pen.disc(rng.uniform(0, 1), rng.uniform(0, 0.4), 0.008, (255, 255, 220), None)
         pen.disc(x, y, 0.08, (250, 246, 206), None)
-        pen.disc(x + 0.04, y - 0.02, 0.065, _SKIES["night"], None)
+        pen.disc(x + 0.04, y - 0.02, 0.065, SKIES["night"], None)
 
 
 def _jitter(colour: RGB, rng: np.random.Generator) -> RGB:
@@ -72,13 +94,13 @@ def render(factors: Mapping[str, str], rng: np.random.Generator) -> Image.Image:
     whole = Pen(ImageDraw.Draw(canvas), 0, 0, _S, _S)
     weather, kind = factors["weather"], factors["background"]
     horizon = rng.uniform(0.5, 0.62)
-    _sky(whole, weather, rng)
+    sky(whole, weather, rng)
     BACKGROUNDS[kind](whole, horizon, rng)
     if weather == "night":  # dusk over everything but the lights of the sky
         canvas = Image.fromarray((np.asarray(canvas) * np.array([0.5, 0.52, 0.68])).astype(np.uint8))
         whole = Pen(ImageDraw.Draw(canvas), 0, 0, _S, _S)
     if weather != "none" and kind not in INDOORS:
-        _luminary(whole, weather, rng)
+        luminary(whole, weather, rng)
     _foreground(whole.draw, factors, rng)
     if weather == "rain":
         for x, y in zip(rng.uniform(0, 1, 46), rng.uniform(0, 1, 46), strict=True):
