@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm.auto import tqdm
 
-from ..data.images import read_image
+from ..data.images import read_images
 from ..data.loading import captioned, raw_images
 from ..errors import DataError, ModelError
 from ..models.budget import image_positions, limited
@@ -192,7 +192,7 @@ def _images(model: Model, raw: Any, rows: Sequence[int], n: int = BATCH) -> list
     images: list[Any] = []
     for i in [*rows[:: max(1, len(rows) // n)], *rows]:
         try:
-            image = read_image(raw[i]["image"])
+            image = read_images(raw[i]["image"])
             model.prepare([image])
         except REFUSALS:
             continue

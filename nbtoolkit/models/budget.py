@@ -131,6 +131,7 @@ def most_positions(model: Any, limit: int | None = None) -> int:
 def _with_setting(base: Any, setting: Setting) -> Any:
     """A copy of a model whose image processor has other options; ``side`` is the copy's own."""
     result = copy.copy(base)
+    result._geometries = {}
     result.image_limit, options = ImageLimit(None, setting), {k: v for k, v in setting.items() if k != "side"}
     if options:
         result.processor = copy.copy(base.processor)

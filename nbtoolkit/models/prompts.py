@@ -185,9 +185,9 @@ def prepare(model: Any, images: Sequence[Any], prompt: str | Sequence[str] | Non
         The prompt of every row, or one per row; the default prompt if None.
     """
     rows = [list(row) if isinstance(row, list | tuple) else [row] for row in images]
+    rows = [[shrunk(image, model.image_limit.options.get("side")) for image in row] for row in rows]
     for image in (image for row in rows for image in row):
         check_size(model, image)
-    rows = [[shrunk(image, model.image_limit.options.get("side")) for image in row] for row in rows]
     prompts = [prompt] * len(rows) if prompt is None or isinstance(prompt, str) else prompt
     valid = isinstance(prompts, Sequence) and all(words is None or isinstance(words, str) for words in prompts)
     if not valid or len(prompts) != len(rows):

@@ -16,7 +16,6 @@ from ..vision import why_not
 from ..zoo.shipped import REAL, SHIPPED, build_real, build_shipped
 from .test_zoo import UPSTREAM
 
-STRIPS = hasattr(geometry, "check_size")  # refuses a strip before a processor enlarges it
 FAMILIES = [*SHIPPED, *REAL]
 # positions of an image of 640 × 480 pixels with the processor as shipped, then with max_image_tokens=100 or the fewest possible
 POSITIONS = {
@@ -112,10 +111,6 @@ def test_a_limit_holds_for_every_shape_and_fits_the_model(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_an_odd_size_works_or_is_refused_with_a_reason(name, size):
     model = load(name)
-    if 10_000 in size and not STRIPS:
-        pytest.skip(
-            "processors that enlarge the shortest edge make billions of pixels of a strip, and nothing refuses it"
-        )
     image = photo(*size)
     try:
         inputs = model.inputs([image])
