@@ -9,7 +9,6 @@ from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.extraction.image_batches import REFUSALS
-from nbtoolkit.models import geometry
 from nbtoolkit.models.budget import PROBES, image_positions, limited, most_positions
 
 from ..vision import why_not
