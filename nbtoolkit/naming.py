@@ -21,6 +21,7 @@ from .types import Naming, Representations
 
 N_TOP = 15  # tokens that the paper looks at
 N_STATES, N_LAYERS = 64, 6
+ENOUGH = 0.6  # share of the pairs
 SENTENCE = "A photo of a man and a dog on a street, next to a table with a red cup."
 MIN_SAMPLES = 8  # with captions that differ, below which centring is not measured
 
@@ -58,10 +59,11 @@ def choose_naming(naming: str | Naming, model: Model, reps: Representations | No
 def measure_naming(model: Model, reps: Representations | None = None) -> Naming:
     """Choose the naming rule of a model from its states.
 
-    The rule of the paper is kept where the word is among the 15 top tokens of its own last-layer states without the
-    final norm (in the median), or no lower than with it. Otherwise the norm is applied; concepts are then read about
-    their mean if states about their mean rank the words of their own response above those of other responses more
-    often (by more than two standard errors over samples).
+    The final norm is applied unless the rule of the paper names as well: unless the tokens that last-layer states predict,
+    along a sentence about a test image and where the word is predicted, are among their 15 top tokens without the norm
+    (in the median), or no lower than with it. Concepts are read about their mean if the states of the upper half of the
+    layers rank the words of their own captions above those of others in less than 60 % of the pairs, and
+    states about their mean do so in more of them, by more than two standard errors over samples.
 
     Parameters
     ----------
@@ -80,17 +82,19 @@ def measure_naming(model: Model, reps: Representations | None = None) -> Naming:
     --------
     >>> import nbtoolkit as nbt
     >>> measure_naming(nbt.load_model("toy")).evidence
-    'median rank of the tokens that its last-layer states predict 1 with the final norm, 1 without; 23 states, 673 tokens'
+    'median rank of the tokens predicted along a sentence 1 with the final norm, 1 without (23 states, 673 tokens)'
     """
+    if model not in _of_models:
+        _of_models[model] = _by_rank(model, *_sentence(model), "the tokens predicted along a sentence")
+    general = _of_models[model]
     usable = reps is not None and reps.source.where == "predict" and model.n_layers in reps.layers
     if reps is None or not usable or not reps.source.token_ids:
-        if model not in _of_models:
-            _of_models[model] = _by_rank(model, *_sentence(model), "the tokens that its last-layer states predict")
-        return _of_models[model]
+        return general
     rows = _spread(len(reps), N_STATES)
     last = sorted({ids[-1] for ids in reps.source.token_ids})  # a state predicts the word's last sub-token
-    choice = _by_rank(model, reps.layer(-1)[rows], [last] * len(rows), f"{reps.source.token!r} in its own states")
-    return _by_captions(model, reps, choice) if choice.norm else choice
+    own = _by_rank(model, reps.layer(-1)[rows], [last] * len(rows), f"{reps.source.token!r} in its own states")
+    rule = "norm" if general.norm or own.norm else "paper"
+    return _by_captions(model, reps, Naming(rule, f"{own.evidence}; {general.evidence}"))
 
 
 def _spread(n: int, most: int) -> list[int]:
@@ -118,22 +122,25 @@ def _by_rank(model: Model, states: np.ndarray, targets: Sequence[Sequence[int]],
     return Naming(
         rule,
         f"median rank of {what} {ranks[True]:,.12g} with the final norm, "
-        f"{ranks[False]:,.12g} without; {len(states)} states, {logits.shape[1]:,} tokens",
+        f"{ranks[False]:,.12g} without ({len(states)} states, {logits.shape[1]:,} tokens)",
     )
 
 
 def _by_captions(model: Model, reps: Representations, choice: Naming) -> Naming:
-    """Centre if states about their mean tell the words of their own response better from those of the others."""
+    """Centre if states about their mean tell the words of their own captions better from those of the others."""
     rows = _spread(len(reps), N_STATES)
-    words = [vocabulary([[reps.captions[k]]]) - STOP_WORDS - {reps.source.token.lower()} for k in rows]
+    texts = [[reps.captions[k], *(reps.references[k] if len(reps.references) else ())] for k in rows]
+    words = [vocabulary([group]) - STOP_WORDS - {reps.source.token.lower()} for group in texts]
     pieces = {w: _first_piece(model, w) for w in sorted(frozenset().union(*words))}
     own = [sorted({i for w in ws if (i := pieces[w]) is not None}) for ws in words]
     count = Counter(i for ids in own for i in ids)
-    own = [[i for i in ids if count[i] < len(rows)] for ids in own]
+    count = Counter({i: n for i, n in count.items() if n < len(rows)})  # what all captions say tells none apart
+    own = [[i for i in ids if i in count] for ids in own]
     if sum(map(bool, own)) < MIN_SAMPLES:
         return choice
     scores = {centred: np.zeros(len(rows)) for centred in (False, True)}
-    layers = [reps.layers[i] for i in _spread(len(reps.layers), N_LAYERS + 1) if reps.layers[i] > 0]
+    upper = [layer for layer in reps.layers if 2 * layer > model.n_layers]
+    layers = [upper[i] for i in _spread(len(upper), N_LAYERS)]
     for layer in layers:
         states = reps.layer(layer)[rows]
         mean = (states.sum(0) - states) / (len(states) - 1)  # of the other samples
@@ -142,12 +149,14 @@ def _by_captions(model: Model, reps: Representations, choice: Naming) -> Naming:
             scores[centred] += [_share_above(x, ids, count) for x, ids in zip(logits, own, strict=True)]
     plain, about_mean = (scores[c][[bool(ids) for ids in own]] / len(layers) for c in (False, True))
     gain = about_mean - plain
-    better = gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain))
+    clear = gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain))
+    better = clear and plain.mean() < ENOUGH
     note = (
-        f"{choice.evidence}; words of the own response rank above those of other responses in {plain.mean():.1%} of pairs, "
+        f"{choice.evidence}; words of the own captions rank above those of others in {plain.mean():.1%} of pairs, "
         f"{about_mean.mean():.1%} about the mean state"
     )
-    return Naming("norm-centred" if better else choice.rule, note)
+    centred_rule = "norm-centred" if choice.norm else "centred"
+    return Naming(centred_rule if better else choice.rule, note)
 
 
 def _first_piece(model: Model, word: str) -> int | None:

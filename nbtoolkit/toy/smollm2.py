@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from safetensors.numpy import save_file
 
 from ..errors import ModelError
 
@@ -83,13 +84,12 @@ def write_language(target: Path) -> None:
         An existing folder.
     """
     import torch
-    from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     path = find_gguf()
     model: Any = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     tokens: Any = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    tensors = {f"model.language_model.{n}": t.to(torch.float16) for n, t in model.model.state_dict().items()}
+    tensors = {f"model.language_model.{n}": t.to(torch.float16).numpy() for n, t in model.model.state_dict().items()}
     save_file(tensors, target / LANGUAGE, metadata={"format": "pt"})
     with tempfile.TemporaryDirectory() as folder:
         tokens.save_pretrained(folder)
