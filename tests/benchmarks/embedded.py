@@ -38,15 +38,15 @@ def figures(name: str, token: str, n: int) -> None:
     def look(ids):
         return np.stack([embeddings[i] for i in ids])
 
-    step = 1 if model.n_layers < 10 else 3
-    for layer in [*range(1, model.n_layers + 1, step)] + ([model.n_layers] if step > 1 else []):
+    step = 1 if model.n_layers < 10 else 5
+    for layer in range(step, model.n_layers + 1, step):
         cd = nbt.decompose(reps, method, layer=layer)
         cells = []
         for rule, settings in RULES.items():
             g = nbt.ground(cd, model, n_words=50, vocabulary=known, **settings)
             worded = np.mean([len(w) > 0 for w in g.words])
             s = nbt.evaluate(cd, g, images=look, texts=scorer.texts, factors=factors, meaning=meaning, n_words=5)
-            cells.append(f"{rule} {worded:.2f}/{s['naming']:.2f}/{s['clip_score']:.2f}")
+            cells.append(f"{rule} {worded:.2f}/{s['naming']:.2f}/{s.values.get('clip_score', np.nan):.2f}")
         print(f"  layer {layer:2d}  " + "   ".join(cells), flush=True)
 
 

@@ -52,7 +52,7 @@ def test_photographs_are_read_as_they_are(photos):
         (lambda p: (p / "x.parquet").write_bytes(b"nonsense") and p / "x.parquet", "cannot be read as Parquet"),
         (lambda p: p, "has no captions.jsonl"),
         (lambda p: nbt.toy.scenes(0), "The data set is empty"),
-        (lambda p: 7, "data is a int; expected 'toy', a Parquet file"),
+        (lambda p: 7, "data is a int; expected 'toy', 'toy-second', a Parquet file"),
         (lambda p: datasets.Dataset.from_dict({"image": [], "captions": []}), "The data set is empty"),
     ],
 )

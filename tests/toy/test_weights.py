@@ -8,6 +8,8 @@ import nbtoolkit as nbt
 from nbtoolkit.models.loading import TOY
 from nbtoolkit.toy.evaluation import caption_all, factor_f1
 
+from .test_smollm2 import ABSENT
+
 
 def test_folders_open_with_the_auto_classes_and_are_small():
     assert AutoModelForImageTextToText.from_pretrained(TOY / "captioner").config.model_type == "llava"
@@ -23,6 +25,29 @@ def test_captions_state_the_factors(model, split, floor):
     f1 = factor_f1(caption_all(model, scenes), scenes["factors"])
     assert f1["micro"] >= floor, f1
     assert f1["background"] >= 0.95 and f1["weather"] >= 0.95, f1
+
+
+@pytest.mark.parametrize(("split", "floor"), [("test", 0.94), ("heldout", 0.92), ("shifted", 0.94)])
+def test_captions_of_the_plain_captioner_state_the_facts(split, floor):
+    scenes = nbt.load_data("toy-second", split=split, n=80)
+    f1 = factor_f1(caption_all(nbt.load_model("toy-plain"), scenes), scenes["factors"], "second")
+    assert f1["micro"] >= floor, f1
+    assert f1["place"] >= 0.97, f1
+
+
+def test_in_the_second_world_the_upper_level_alone_misses_the_lower_one():
+    row = nbt.toy.scenes(1, 3, world="second")[0]
+    truth = row["factors"] | {"subject": "dog", "background": "snow", "place": "outdoors"}
+    whole, upper = (factor_f1([f"a dog {where}"], [truth], "second") for where in ("in the snow", "outdoors"))
+    assert whole["background"] == whole["place"] == upper["place"] == 1.0 and upper["background"] == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(ABSENT), reason=f"{', '.join(ABSENT)} not installed (extra real)")
+def test_captions_of_smollm2_state_most_facts():
+    scenes = nbt.load_data("toy-second", split="test", n=40)
+    f1 = factor_f1(caption_all(nbt.load_model("toy-smollm2"), scenes, 20), scenes["factors"], "second")
+    assert f1["micro"] >= 0.7 and f1["subject"] >= 0.8, f1
 
 
 def test_factor_f1_on_known_answers():
