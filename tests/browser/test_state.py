@@ -157,7 +157,9 @@ def test_pair_and_threshold(open_page, study, tmp_path):
     put(page, threshold=1)
     assert page.locator(".nbt-pair").count() == 16 and page.get_by_role("slider").input_value() == "1"
     put(page, pair=[3, None])
-    assert page.locator('.nbt-pair[aria-selected="true"] .nbt-number').first.inner_text() == "3"
+    selected = page.locator('.nbt-pair[aria-selected="true"]')
+    selected.locator(".nbt-number").first.get_by_text("3", exact=True).wait_for()
+    assert selected.count() == 1
     page.locator(".nbt-pair").last.click()
     page.get_by_role("slider").fill("0.5")
     assert get(page, "pair")[0] is None and get(page, "threshold") == 0.5
