@@ -1,15 +1,11 @@
-"""Files written whole or not at all: to a temporary name, fsynced, renamed."""
+"""Texts, JSON, tensors and tables written whole or not at all."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
-import shutil
 import struct
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,50 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
-
-@contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary sibling folder that replaces the target when the block ends without an error.
-
-    Parameters
-    ----------
-    target
-        The folder to write; it may exist.
-    """
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    old = folder.with_name(folder.name + ".old")
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(folder, target)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if old.exists() and not target.exists():
-            os.replace(old, target)
-        raise
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a path; after the block the file is fsynced and renamed to the path.
-
-    Parameters
-    ----------
-    path
-        The file to write; it may exist.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from ..files import new_folder as new_folder  # its place in release 0.1, as for sha256
+from ..files import replacing
+from ..files import sha256 as sha256
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
@@ -179,18 +134,6 @@ def write_table(path: Path, columns: dict[str, list[Any]]) -> None:
     """
     with replacing(path) as temporary:
         pq.write_table(pa.table(columns), temporary)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def plain(value: Any) -> Any:

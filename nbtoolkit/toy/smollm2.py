@@ -21,6 +21,7 @@ from filelock import FileLock
 from safetensors.numpy import save_file
 
 from ..errors import ModelError
+from ..files import new_folder, sha256
 
 WEIGHTS = Path(__file__).parent / "weights" / "smollm2"  # tower, projector and the small files
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -63,30 +64,19 @@ def _are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def write_language(target: Path) -> None:
+def write_language(path: Path, target: Path) -> None:
     """Dequantise the language model: ``language.safetensors`` in float16, and its tokenizer with an image token.
 
     Parameters
     ----------
+    path
+        Its file, from :func:`find_gguf`.
     target
         An existing folder.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    path = find_gguf()
     model: Any = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     tokens: Any = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     tensors = {f"model.language_model.{n}": t.to(torch.float16).numpy() for n, t in model.model.state_dict().items()}
@@ -125,11 +115,11 @@ def model_folder() -> Path:
     target = cache_folder() / f"toy-smollm2-{key}"
     if _intact(target):
         return target
-    find_gguf()  # an error before anything is written
+    path = find_gguf()  # an error before anything is written
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):
         if not _intact(target):
-            _make(target)
+            _make(path, target)
     return target
 
 
@@ -142,19 +132,12 @@ def _intact(folder: Path) -> bool:
         return False
 
 
-def _make(target: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for path in WEIGHTS.iterdir():
-            shutil.copyfile(path, folder / path.name)
-        write_language(folder)
-        for path in folder.iterdir():
-            path.chmod(0o644)
+def _make(path: Path, target: Path) -> None:
+    with new_folder(target) as folder:
+        for part in WEIGHTS.iterdir():
+            shutil.copyfile(part, folder / part.name)
+        write_language(path, folder)
+        for part in folder.iterdir():
+            part.chmod(0o644)
         sums = {p.name: sha256(p) for p in sorted(folder.iterdir())}
         (folder / "manifest.json").write_text(json.dumps({"gguf": GGUF_SHA256, "sha256": sums}, indent=1), "utf-8")
-        folder.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

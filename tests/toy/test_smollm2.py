@@ -25,7 +25,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(smollm2, "find_gguf", lambda: None)
     made = []
 
-    def write(folder):
+    def write(_path, folder):
         made.append(folder)
         (folder / smollm2.LANGUAGE).write_bytes(b"weights")
         (folder / "tokenizer.json").write_text("{}")
@@ -60,8 +60,8 @@ def test_a_damaged_folder_is_made_again(cache, name, damage):
 def test_an_interrupted_conversion_leaves_nothing_that_is_taken_for_a_model(cache, monkeypatch):
     write = smollm2.write_language
 
-    def interrupted(folder):
-        write(folder)
+    def interrupted(path, folder):
+        write(path, folder)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(smollm2, "write_language", interrupted)
