@@ -1,5 +1,6 @@
 """Training: packing is exact, an interrupted run resumes to the same weights, a tiny run writes Hugging Face folders."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -139,19 +140,16 @@ def test_the_plain_captioner_trains_on_the_second_world_and_resumes_to_the_same_
 
 def test_without_look_ahead_the_loss_is_the_cross_entropy_of_the_next_token(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    tokens = architecture.tokenizer(second.corpus(3000, 0))
+    tokens = architecture.tokenizer(worlds.SECOND.corpus(3000, 0))
     model = architecture.captioner(len(tokens)).eval()
     pixels = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
-    facts = [worlds.SECOND.sample(np.random.default_rng(i))[0] for i in range(40)]
+    facts = [worlds.SECOND.facts(worlds.SECOND.sample(np.random.default_rng(i))) for i in range(40)]
     losses, texts = {}, []
     monkeypatch.setattr(
         train, "run_stage", lambda *a, **_: losses.__setitem__(len(losses), a[3](np.random.default_rng(0))[0].item())
     )
-    world = worlds.World(
-        worlds.SECOND.values,
-        worlds.SECOND.sample,
-        lambda f, rng: texts.append(worlds.SECOND.caption(f, rng)) or texts[-1],
-        worlds.SECOND.words,
+    world = dataclasses.replace(
+        worlds.SECOND, caption=lambda f, rng: texts.append(worlds.SECOND.caption(f, rng)) or texts[-1]
     )
     settings = {"n_steps": 1, "random_state": 0, "device": "cpu", "world": world}
     train.train_captions(model, tokens, pixels, facts, tmp_path, look_ahead=0.0, **settings)

@@ -13,21 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from ..world import grammar
-from ..world.drawing import render
 from .loop import log
-from .worlds import FIRST, WORLDS, Facts, World
-
-VALUES = FIRST.values
+from .worlds import FIRST, WORLDS, World
 
 
 def _render_chunk(task: tuple[str, int, int, int]) -> tuple[np.ndarray, list[grammar.Factors]]:
     world, random_state, start, count = task
     rng = np.random.default_rng([random_state, 7, start])
-    if world == "first":  # all factors before all images, as the shipped weights were trained
-        factors = [grammar.sample_factors(rng, heldout=False) for _ in range(count)]
-        return np.stack([np.asarray(render(f, rng).reduce(2)) for f in factors]), factors
-    scenes = [WORLDS[world].sample(rng) for _ in range(count)]
-    return np.stack([np.asarray(image.reduce(2)) for _, image in scenes]), [facts for facts, _ in scenes]
+    own = WORLDS[world]
+    scenes = [own.sample(rng) for _ in range(count)]
+    images = np.stack([np.asarray(own.draw(scene, rng).reduce(2)) for scene in scenes])
+    return images, [own.facts(scene) for scene in scenes]
 
 
 def training_images(
@@ -108,7 +104,7 @@ def augment(pixels: np.ndarray, rng: np.random.Generator, device: str) -> Tensor
     return torch.from_numpy(out).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def factor_targets(factors: Sequence[Facts], device: str, world: World = FIRST) -> dict[str, Tensor]:
+def factor_targets(factors: Sequence[grammar.Factors], device: str, world: World = FIRST) -> dict[str, Tensor]:
     """Class indices of the values of scenes, factor by factor.
 
     Parameters

@@ -8,36 +8,18 @@ the projector between them.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from ..world.second.grammar import caption, sample_scene
 from . import architecture
 from .images import training_images
 from .train import train_captions, train_tower
 from .worlds import SECOND
 
 START = Path(__file__).parent.parent / "weights" / "captioner" / "model.safetensors"
-
-
-def corpus(n: int, random_state: int) -> Iterator[str]:
-    """Captions that the tokenizer of ``plain`` is trained on.
-
-    Parameters
-    ----------
-    n
-        Number of captions.
-    random_state
-        Seed.
-    """
-    rng = np.random.default_rng([random_state, 11])
-    for _ in range(n):
-        yield caption(sample_scene(rng).factors, rng)
 
 
 def start_tower(tower: Any, path: Path = START) -> None:
@@ -67,7 +49,7 @@ def train_second(args: argparse.Namespace, model: str) -> None:
     seed, device, out = args.random_state, args.device, args.out
     images, factors = training_images(out, args.n_images, seed, "second")
     torch.manual_seed(seed)
-    tokens = architecture.tokenizer(corpus(20_000, seed))
+    tokens = architecture.tokenizer(SECOND.corpus(20_000, seed))
     plain = architecture.captioner(len(tokens)).to(device)
     start_tower(plain.model.vision_tower)
     settings = {"random_state": seed, "device": device, "world": SECOND}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+from torch.nn import functional
 from transformers import (
     CLIPVisionConfig,
     GenerationConfig,
@@ -26,9 +26,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from ..smollm2 import IMAGE, LANGUAGE, write_language
+from ..smollm2 import IMAGE, LANGUAGE, find_gguf, write_language
+from ..world.grammar import Factors
 from . import architecture
-from .images import Facts, augment, sample_rows
+from .images import augment, sample_rows
 from .loop import run_stage
 from .packing import pack
 from .worlds import SECOND
@@ -82,7 +83,7 @@ class Projector(nn.Module):
         features : (…, width)
             Of the vision tower.
         """
-        hidden = F.gelu(self.projection_1((features - self.mean) / self.std))
+        hidden = functional.gelu(self.projection_1((features - self.mean) / self.std))
         return self.projection_2(hidden) * (self.scale / SCALE)
 
     def folded(self) -> dict[str, Tensor]:
@@ -107,7 +108,7 @@ def language_model(folder: Path, dtype: torch.dtype, device: str) -> Any:
     """
     if not (folder / LANGUAGE).exists():
         folder.mkdir(exist_ok=True)
-        write_language(folder)
+        write_language(find_gguf(), folder)
     model: Any = LlamaForCausalLM(LlamaConfig(**_TEXT))
     weights = {n.replace("model.language_model.", "model."): t for n, t in load_file(folder / LANGUAGE).items()}
     model.load_state_dict(weights, strict=False)
@@ -168,7 +169,7 @@ def caption_loss(
     states = lm.model(inputs_embeds=torch.cat([prefix, embed(packed["ids"])], 1), attention_mask=bias,
                       position_ids=packed["positions"], use_cache=False).last_hidden_state[:, prefix.shape[1] :]  # fmt: skip
     labelled = packed["labels"] != -100
-    return F.cross_entropy(lm.lm_head(states[labelled]).float(), packed["labels"][labelled])
+    return functional.cross_entropy(lm.lm_head(states[labelled]).float(), packed["labels"][labelled])
 
 
 def tower_features(tower: Any, pixels: Tensor) -> Tensor:
@@ -189,7 +190,7 @@ def tower_features(tower: Any, pixels: Tensor) -> Tensor:
 def train_projector(
     tower: Any,
     images: np.ndarray,
-    factors: Sequence[Facts],
+    factors: Sequence[Factors],
     out: Path,
     *,
     n_steps: int,

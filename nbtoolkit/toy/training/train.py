@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,13 +220,6 @@ def train_scorer(
 # --- command --------------------------------------------------------------------------------------------
 
 
-def _corpus(n: int, random_state: int) -> Iterator[str]:
-    """Captions that the tokenizer is trained on."""
-    rng = np.random.default_rng([random_state, 11])
-    for _ in range(n):
-        yield grammar.caption(grammar.sample_factors(rng, heldout=False), rng)
-
-
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m nbtoolkit.toy.training",
@@ -279,7 +272,7 @@ def main(argv: list[str] | None = None) -> None:
     data = training_images(args.out, args.n_images, seed)
     if args.only != "scorer":
         torch.manual_seed(seed)
-        tokens = architecture.tokenizer(_corpus(20_000, seed))
+        tokens = architecture.tokenizer(FIRST.corpus(20_000, seed))
         model = architecture.captioner(len(tokens)).to(device)
         train_tower(model, *data, args.out, n_steps=args.tower_steps, random_state=seed, device=device)
         settings = {"n_steps": args.caption_steps, "random_state": seed + 1, "device": device}
@@ -287,7 +280,7 @@ def main(argv: list[str] | None = None) -> None:
         architecture.save(model, tokens, args.out / "captioner")
     if args.only != "captioner":
         torch.manual_seed(seed + 1000)
-        tokens = architecture.tokenizer(_corpus(20_000, seed + 1000), close=True)
+        tokens = architecture.tokenizer(FIRST.corpus(20_000, seed + 1000), close=True)
         clip = architecture.scorer(len(tokens)).to(device)
         settings = {"n_steps": args.scorer_steps, "random_state": seed + 2, "device": device}
         train_scorer(clip, tokens, *data, args.out, **settings)

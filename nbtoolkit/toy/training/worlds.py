@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,8 +15,6 @@ from ..world.drawing import render
 from ..world.second import grammar as second_grammar
 from ..world.second import vocabulary
 from ..world.second.drawing import draw
-
-Facts = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,11 @@ class World:
     values
         Factor to the values that a tower is trained to tell apart.
     sample
-        Gives the facts and the image of one training scene from a random state.
+        Gives one training scene from a random state.
+    draw
+        Draws a scene, from a random state of what it leaves open.
+    facts
+        Gives factor to value of a scene.
     caption
         Captions facts, from a random state.
     words
@@ -34,19 +38,25 @@ class World:
     """
 
     values: Mapping[str, list[str]]
-    sample: Callable[[np.random.Generator], tuple[Facts, Image.Image]]
+    sample: Callable[[np.random.Generator], Any]
+    draw: Callable[[Any, np.random.Generator], Image.Image]
+    facts: Callable[[Any], grammar.Factors]
     caption: Callable[[Mapping[str, str], np.random.Generator], str]
     words: Mapping[str, tuple[str, str]]
 
+    def corpus(self, n: int, random_state: int) -> Iterator[str]:
+        """Captions that a tokenizer is trained on.
 
-def _first(rng: np.random.Generator) -> tuple[Facts, Image.Image]:
-    factors = grammar.sample_factors(rng, heldout=False)
-    return factors, render(factors, rng)
-
-
-def _second(rng: np.random.Generator) -> tuple[Facts, Image.Image]:
-    scene = second_grammar.sample_scene(rng)
-    return dict(scene.factors), draw(scene)
+        Parameters
+        ----------
+        n
+            Number of captions.
+        random_state
+            Seed.
+        """
+        rng = np.random.default_rng([random_state, 11])
+        for _ in range(n):
+            yield self.caption(self.facts(self.sample(rng)), rng)
 
 
 def _values() -> dict[str, list[str]]:
@@ -60,6 +70,13 @@ def _second_values() -> dict[str, list[str]]:
     return values | {"subject": list(vocabulary.SUBJECTS), "count": ["one", "two"]}
 
 
-FIRST = World(_values(), _first, grammar.caption, grammar.WORDS)
-SECOND = World(_second_values(), _second, second_grammar.caption, vocabulary.WORDS)
+FIRST = World(_values(), partial(grammar.sample_factors, heldout=False), render, dict, grammar.caption, grammar.WORDS)
+SECOND = World(
+    _second_values(),
+    second_grammar.sample_scene,
+    lambda scene, rng: draw(scene),  # its seed settles all that the facts leave open
+    lambda scene: dict(scene.factors),
+    second_grammar.caption,
+    vocabulary.WORDS,
+)
 WORLDS: Mapping[str, World] = {"first": FIRST, "second": SECOND}

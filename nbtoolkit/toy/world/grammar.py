@@ -85,21 +85,54 @@ OPENERS = {"one": ("a photo of", "a picture of", "there is", "this is"),
            "two": ("a photo of", "a picture of", "there are", "these are")}  # fmt: skip
 # order of action, background, weather and prop behind the noun; what stands before a bar precedes the noun
 ORDERS = ("abwp", "apbw", "abpw", "bapw", "w|abp")
-_AFTER_NOUN = {"baby": ("in {}", "dressed in {}"), "cake": ("with {} frosting", "in {}"),
-               **dict.fromkeys(ANIMALS, ("with {} fur", "in {}")), **dict.fromkeys(VEHICLES, ("painted {}", "in {}"))}  # fmt: skip
+AFTER_NOUN = {"baby": ("in {}", "dressed in {}"), "cake": ("with {} frosting", "in {}"), "bat": ("in {}", "of {} colour"),
+              **dict.fromkeys(ANIMALS, ("with {} fur", "in {}")), **dict.fromkeys(VEHICLES, ("painted {}", "in {}"))}  # fmt: skip
 
 
-def _content_words() -> dict[str, tuple[str, str]]:
-    words = {w: ("subject", s) for s in SUBJECTS for w in (s, PLURALS[s])}
-    for factor, values in PHRASES.items():
-        for value, phrases in values.items():
-            for word in (w for phrase in phrases for w in re.findall(r"\*(\w+)\*", phrase)):
+def content_words(
+    nouns: Mapping[str, str], phrases: Mapping[str, Mapping[str, tuple[str, ...]]]
+) -> dict[str, tuple[str, str]]:
+    """Content words of a language, each with the factor and value that it states.
+
+    Parameters
+    ----------
+    nouns
+        Subject to its plural.
+    phrases
+        Factor to value to phrases, whose words in *stars* carry the value.
+    """
+    words = {w: ("subject", noun) for noun, plural in nouns.items() for w in (noun, plural)}
+    for factor, values in phrases.items():
+        for value, texts in values.items():
+            for word in (w for text in texts for w in re.findall(r"\*(\w+)\*", text)):
                 if words.setdefault(word, (factor, value)) != (factor, value):
                     raise AssertionError(f"{word!r} belongs to two values: {words[word]} and {(factor, value)}")
     return words
 
 
-WORDS: Mapping[str, tuple[str, str]] = _content_words()
+WORDS: Mapping[str, tuple[str, str]] = content_words(PLURALS, PHRASES)
+
+
+def read_words(text: str, words: Mapping[str, tuple[str, str]], plurals: Mapping[str, str]) -> Factors:
+    """Factors that the words of a text state; the first word of a factor counts, and the noun's number states ``count``.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    words
+        From :func:`content_words`.
+    plurals
+        Subject to its plural.
+    """
+    spoken = re.findall(r"[a-z]+", text.lower())
+    factors: Factors = {}
+    for word in spoken:
+        if word in words:
+            factors.setdefault(*words[word])
+    if "subject" in factors:
+        factors.setdefault("count", "two" if any(w in plurals.values() for w in spoken) else "one")
+    return factors
 
 
 def parse(caption: str) -> Factors:
@@ -120,14 +153,7 @@ def parse(caption: str) -> Factors:
     >>> parse("a pair of brown dogs running on the beach")
     {'subject': 'dog', 'colour': 'brown', 'action': 'running', 'background': 'beach', 'count': 'two'}
     """
-    factors: Factors = {}
-    words = re.findall(r"[a-z]+", caption.lower())
-    for word in words:
-        if word in WORDS:
-            factor, value = WORDS[word]
-            factors.setdefault(factor, value)
-    if "subject" in factors:
-        factors.setdefault("count", "two" if any(w in PLURALS.values() for w in words) else "one")
+    factors = read_words(caption, WORDS, PLURALS)
     return {f: factors[f] for f in FACTORS if f in factors}
 
 
@@ -140,6 +166,52 @@ def stated(factors: Mapping[str, str]) -> Factors:
         Factor to value.
     """
     return {f: factors[f] for f in FACTORS if factors[f] != "none"}
+
+
+def phrase(options: tuple[str, ...], rng: np.random.Generator) -> str:
+    """One of the phrases of a value, the first most often.
+
+    Parameters
+    ----------
+    options
+        The phrases.
+    rng
+        Random state; it is advanced.
+    """
+    return options[rng.choice(len(options), p=WEIGHTS[len(options)])].replace("*", "")
+
+
+def with_colour(words: list[str], colour: str, noun: str, subject: str, rng: np.random.Generator) -> str:
+    """Noun with its colour, before it (three times in four, of a baby never) or behind it.
+
+    Parameters
+    ----------
+    words
+        What precedes both: the article or number.
+    colour, noun
+        The words.
+    subject
+        Value of the factor ``subject``.
+    rng
+        Random state; it is advanced.
+    """
+    if subject != "baby" and rng.random() < 0.75:
+        return " ".join([*words, colour, noun])
+    often, seldom = AFTER_NOUN[subject]
+    return " ".join([*words, noun, (often if rng.random() < 0.6 else seldom).format(colour)])
+
+
+def opener(count: str, rng: np.random.Generator) -> str:
+    """Beginning of a caption, with a space behind it; empty three times in four.
+
+    Parameters
+    ----------
+    count
+        Value of the factor ``count``.
+    rng
+        Random state; it is advanced.
+    """
+    return f"{rng.choice(OPENERS[count])} " if rng.random() < 0.25 else ""
 
 
 def caption(factors: Mapping[str, str], rng: np.random.Generator) -> str:
@@ -160,23 +232,17 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator) -> str:
     True
     """
 
-    def phrase(factor: str) -> str:
-        options = PHRASES[factor].get(factors[factor], ("",))
-        return options[rng.choice(len(options), p=WEIGHTS[len(options)])].replace("*", "")
+    def state(factor: str) -> str:
+        return phrase(PHRASES[factor].get(factors[factor], ("",)), rng)
 
     subject, two = factors["subject"], factors["count"] == "two"
-    noun = PLURALS[subject] if two else subject
-    article, colour = (phrase("count") if two else "a"), phrase("colour")
-    if subject != "baby" and rng.random() < 0.75:
-        head = f"{article} {colour} {noun}"
-    else:
-        before, after = _AFTER_NOUN[subject]
-        head = f"{article} {noun} {(before if rng.random() < 0.6 else after).format(colour)}"
-    opener = str(rng.choice(OPENERS[factors["count"]])) + " " if rng.random() < 0.25 else ""
+    article, colour = (state("count") if two else "a"), state("colour")
+    head = with_colour([article], colour, PLURALS[subject] if two else subject, subject, rng)
+    start = opener(factors["count"], rng)
     order = ORDERS[rng.integers(len(ORDERS))]
-    phrases = {"a": phrase("action"), "b": phrase("background"), "w": phrase("weather"), "p": phrase("prop")}
+    phrases = {"a": state("action"), "b": state("background"), "w": state("weather"), "p": state("prop")}
     first, _, rest = order.rpartition("|")
-    parts = [phrases[first] if first else "", opener + head, *(phrases[letter] for letter in rest)]
+    parts = [phrases[first] if first else "", start + head, *(phrases[letter] for letter in rest)]
     return re.sub(r"\ba (orange|emerald)\b", r"an \1", " ".join(p for p in parts if p))
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import DataError
 from .drawing import render
 from .grammar import FACTORS, caption, sample_factors
-from .second.scenes import second_scenes
+from .second.grammar import SPLITS as SECOND_SPLITS
+from .second.scenes import second_scene
+from .second.vocabulary import FACTORS as SECOND_FACTORS
+from .second.vocabulary import NUMBERS
 
 if TYPE_CHECKING:
     import datasets
 
 SPLITS = ("train", "test", "heldout")
 N_CAPTIONS = 4
-WORLDS = ("first", "second")
 
 
 def scenes(n: int, random_state: int = 0, split: str = "train", world: str = "first") -> datasets.Dataset:
@@ -59,29 +62,41 @@ def scenes(n: int, random_state: int = 0, split: str = "train", world: str = "fi
 
     if world not in WORLDS:
         raise DataError(f"world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    splits, scene = WORLDS[world]
+    if split not in splits:
+        raise DataError(f"split is {split!r}; expected one of {', '.join(splits)}.")
     if n < 0:
         raise DataError(f"n is {n}; expected 0 or more scenes.")
-    if world == "second":
-        return second_scenes(n, random_state, split)
-    if split not in SPLITS:
-        raise DataError(f"split is {split!r}; expected one of {', '.join(SPLITS)}.")
-    rows: dict[str, list[object]] = {"id": [], "image": [], "captions": [], "factors": []}
-    for i in range(n):
-        rng = np.random.default_rng([random_state, SPLITS.index(split), i])
-        factors = sample_factors(rng, heldout=split == "heldout")
-        buffer = io.BytesIO()
-        render(factors, rng).save(buffer, "JPEG", quality=92, subsampling=0)
-        rows["id"].append(f"{split}-{random_state}-{i:05d}")
-        rows["image"].append({"bytes": buffer.getvalue(), "path": None})
-        rows["captions"].append([caption(factors, rng) for _ in range(N_CAPTIONS)])
-        rows["factors"].append(factors)
     text = datasets.Value("string")
-    features = datasets.Features(
-        {
-            "id": text,
-            "image": datasets.Image(),
-            "captions": datasets.List(text),
-            "factors": dict.fromkeys(FACTORS, text),
-        }
-    )
-    return datasets.Dataset.from_dict(rows, features=features)
+    features: dict[str, Any] = {"id": text, "image": datasets.Image(), "captions": datasets.List(text)}
+    if world == "first":
+        features["factors"] = dict.fromkeys(FACTORS, text)
+    else:
+        features["factors"] = dict.fromkeys(SECOND_FACTORS, text)
+        features["numbers"] = dict.fromkeys(NUMBERS, datasets.Value("float64"))
+        features["seed"] = datasets.Value("int64")
+    rows = [_encoded(scene(random_state, split, i)) for i in range(n)]
+    columns = {name: [row[name] for row in rows] for name in features}
+    return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+
+
+def _first_scene(random_state: int, split: str, i: int) -> dict[str, Any]:
+    """Row of one scene of the first world, its image as drawn."""
+    rng = np.random.default_rng([random_state, SPLITS.index(split), i])
+    factors = sample_factors(rng, heldout=split == "heldout")
+    image = render(factors, rng)
+    captions = [caption(factors, rng) for _ in range(N_CAPTIONS)]
+    return {"id": f"{split}-{random_state}-{i:05d}", "image": image, "captions": captions, "factors": factors}
+
+
+def _encoded(row: dict[str, Any]) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    row["image"].save(buffer, "JPEG", quality=92, subsampling=0)
+    return {**row, "image": {"bytes": buffer.getvalue(), "path": None}}
+
+
+# world to its splits, and to the row of a scene
+WORLDS: dict[str, tuple[tuple[str, ...], Callable[[int, str, int], dict[str, Any]]]] = {
+    "first": (SPLITS, _first_scene),
+    "second": (SECOND_SPLITS, second_scene),
+}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ....errors import DataError
-from ..grammar import INDOORS, WEATHER, WEIGHTS, is_heldout
+from ..grammar import INDOORS, WEATHER, Factors, is_heldout, opener, phrase, read_words, with_colour
 from .vocabulary import (
     ABOVE,
     DOMAIN,
@@ -27,19 +27,13 @@ from .vocabulary import (
     WORDS,
 )
 
-Facts = dict[str, str]
 SPLITS = ("train", "test", "heldout", "shifted")
-_OPENERS = {"one": ("a photo of", "a picture of", "there is", "this is"),
-            "two": ("a photo of", "a picture of", "there are", "these are")}  # fmt: skip
 # order of action, background, weather, prop and light behind the noun; what stands before a bar precedes the noun
 _ORDERS = ("abwlp", "apbwl", "abpwl", "bapwl", "wl|abp", "l|abwp")
-_AFTER_NOUN = {"baby": ("in {}", "dressed in {}"), "cake": ("with {} frosting", "in {}"), "bat": ("in {}", "of {} colour"),
-               **dict.fromkeys(("dog", "cat", "bear"), ("with {} fur", "in {}")),
-               **dict.fromkeys(("bus", "train", "car"), ("painted {}", "in {}"))}  # fmt: skip
 _UPPER_ONLY, _BOTH = (
     0.2,
     0.1,
-)  # how often a caption names the upper level of the hierarchy alone, and beside the lower one
+)  # how often a caption has the upper level of the hierarchy alone, and beside the lower one
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class Scene:
     seed: int
 
 
-def extremes(numbers: Mapping[str, float]) -> Facts:
+def extremes(numbers: Mapping[str, float]) -> Factors:
     """Words for the extremes of the graded factors: ``size`` and ``light``, ``"none"`` in between.
 
     Parameters
@@ -169,8 +163,8 @@ def change(scene: Scene, **changes: str | float) -> Scene:
     return complete(Scene(facts, numbers, scene.seed))
 
 
-def stated(factors: Mapping[str, str]) -> Facts:
-    """Facts that a caption can state: all but the sense and the values ``"none"``.
+def stated(factors: Mapping[str, str]) -> Factors:
+    """Factors that a caption can state: all but the sense and the values ``"none"``.
 
     Parameters
     ----------
@@ -180,7 +174,7 @@ def stated(factors: Mapping[str, str]) -> Facts:
     return {f: factors[f] for f in FACTORS if f != "sense" and factors[f] != "none"}
 
 
-def compose(factors: Mapping[str, str], rng: np.random.Generator) -> tuple[str, Facts]:
+def compose(factors: Mapping[str, str], rng: np.random.Generator) -> tuple[str, Factors]:
     """Caption a scene, and give the facts that this caption states.
 
     A caption states every fact of :func:`stated`, but of ``background`` and ``action`` one in five states the upper level
@@ -200,35 +194,28 @@ def compose(factors: Mapping[str, str], rng: np.random.Generator) -> tuple[str, 
         Factor to value.
     """
 
-    def phrase(factor: str) -> str:
-        options = PHRASES[factor].get(factors[factor], ("",))
-        return options[rng.choice(len(options), p=WEIGHTS[len(options)])].replace("*", "")
+    def state(factor: str) -> str:
+        return phrase(PHRASES[factor].get(factors[factor], ("",)), rng)
 
     facts, levels = stated(factors), {}
     for lower, (upper, _) in ABOVE.items():
-        draw, low, high = rng.random(), phrase(lower), phrase(upper)
+        draw, low, high = rng.random(), state(lower), state(upper)
         if high and draw < _UPPER_ONLY:
             del facts[lower]
             levels[lower] = high
         else:
             levels[lower] = f"{high} {low}" if high and draw < _UPPER_ONLY + _BOTH else low
     subject, two = factors["subject"], factors["count"] == "two"
-    noun = PLURALS[subject] if two else subject
-    first = [w for w in (phrase("count") if two else "a", phrase("size")) if w]
-    colour = phrase("colour")
-    if subject != "baby" and rng.random() < 0.75:
-        head = " ".join([*first, colour, noun])
-    else:
-        before, after = _AFTER_NOUN[subject]
-        head = " ".join([*first, noun, (before if rng.random() < 0.6 else after).format(colour)])
-    opener = str(rng.choice(_OPENERS[factors["count"]])) + " " if rng.random() < 0.25 else ""
+    first = [w for w in (state("count") if two else "a", state("size")) if w]
+    head = with_colour(first, state("colour"), PLURALS[subject] if two else subject, subject, rng)
+    start = opener(factors["count"], rng)
     parts = {
         "a": levels["action"],
         "b": levels["background"],
-        **{f[0]: phrase(f) for f in ("weather", "prop", "light")},
+        **{f[0]: state(f) for f in ("weather", "prop", "light")},
     }
     front, _, rest = _ORDERS[rng.integers(len(_ORDERS))].rpartition("|")
-    text = " ".join(p for p in [*(parts[k] for k in front), opener + head, *(parts[k] for k in rest)] if p)
+    text = " ".join(p for p in [*(parts[k] for k in front), start + head, *(parts[k] for k in rest)] if p)
     return re.sub(r"\ba (orange|olive)\b", r"an \1", text), facts
 
 
@@ -243,7 +230,7 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator) -> str:
     return compose(factors, rng)[0]
 
 
-def parse(text: str) -> Facts:
+def parse(text: str) -> Factors:
     """Parse the facts that a caption of the second world states, and those of the upper level that follow from them.
 
     Parameters
@@ -261,16 +248,10 @@ def parse(text: str) -> Facts:
     >>> parse("two small black bats flying outdoors")["motion"]
     'moving'
     """
-    facts: Facts = {}
-    words = re.findall(r"[a-z]+", text.lower())
-    for word in words:
-        if word in WORDS:
-            facts.setdefault(*WORDS[word])
+    facts = read_words(text, WORDS, PLURALS)
     for lower, (upper, values) in ABOVE.items():
         if values.get(facts.get(lower, ""), "none") != "none":
             facts.setdefault(upper, values[facts[lower]])
-    if "subject" in facts:
-        facts.setdefault("count", "two" if any(w in PLURALS.values() for w in words) else "one")
     return {f: facts[f] for f in FACTORS if f in facts}
 
 

@@ -1,10 +1,10 @@
-"""Captioned scenes of the second world as a Hugging Face data set; scenes drawn again, and their masks."""
+"""Captioned scenes of the second world; scenes drawn again, and their masks."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,59 +15,27 @@ from .drawing import GROUND, LUMINARY, PROP, RAIN, SKY, SUBJECT, draw, regions
 from .grammar import SPLITS, Scene, caption, change, sample_scene
 from .vocabulary import FACTORS, NUMBERS
 
-if TYPE_CHECKING:
-    import datasets
-
 N_CAPTIONS = 4
 _WORLD = 2  # part of the seed: no scene shares its random state with one of the first world
 _SURROUNDINGS = (SKY, GROUND, LUMINARY)
 
 
-def second_scenes(n: int, random_state: int, split: str) -> datasets.Dataset:
-    """Sample captioned scenes of the second world; :func:`nbtoolkit.toy.scenes` with ``world="second"``.
+def second_scene(random_state: int, split: str, i: int) -> dict[str, Any]:
+    """Row of one scene of the second world, its image as drawn.
 
     Parameters
     ----------
-    n
-        Number of scenes.
     random_state
         Seed.
     split
         ``"train"``, ``"test"``, ``"heldout"`` or ``"shifted"``.
-
-    Returns
-    -------
-    datasets.Dataset
-        ``id``, ``image``, ``captions``, ``factors`` (texts), ``numbers`` (0 to 1, no unit) and ``seed``.
+    i
+        Number of the scene in the split.
     """
-    import datasets  # only here: it takes longer to import than all of the world
-
-    if split not in SPLITS:
-        raise DataError(f"split is {split!r}; expected one of {', '.join(SPLITS)}.")
-    rows: dict[str, list[object]] = {k: [] for k in ("id", "image", "captions", "factors", "numbers", "seed")}
-    for i in range(n):
-        rng = np.random.default_rng([random_state, _WORLD, SPLITS.index(split), i])
-        scene = sample_scene(rng, split)
-        buffer = io.BytesIO()
-        draw(scene).save(buffer, "JPEG", quality=92, subsampling=0)
-        rows["id"].append(f"second-{split}-{random_state}-{i:05d}")
-        rows["image"].append({"bytes": buffer.getvalue(), "path": None})
-        rows["captions"].append([caption(scene.factors, rng) for _ in range(N_CAPTIONS)])
-        rows["factors"].append(scene.factors)
-        rows["numbers"].append(scene.numbers)
-        rows["seed"].append(scene.seed)
-    text = datasets.Value("string")
-    features = datasets.Features(
-        {
-            "id": text,
-            "image": datasets.Image(),
-            "captions": datasets.List(text),
-            "factors": dict.fromkeys(FACTORS, text),
-            "numbers": dict.fromkeys(NUMBERS, datasets.Value("float64")),
-            "seed": datasets.Value("int64"),
-        }
-    )
-    return datasets.Dataset.from_dict(rows, features=features)
+    rng = np.random.default_rng([random_state, _WORLD, SPLITS.index(split), i])
+    scene = sample_scene(rng, split)
+    captions = [caption(scene.factors, rng) for _ in range(N_CAPTIONS)]
+    return {"id": f"second-{split}-{random_state}-{i:05d}", "image": draw(scene), "captions": captions, **asdict(scene)}
 
 
 def _scene(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Scene:

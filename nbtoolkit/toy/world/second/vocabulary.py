@@ -7,7 +7,6 @@ and darkness) and two that no caption tells (shade and position).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from .. import grammar
@@ -83,14 +82,4 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
 PHRASES["background"]["room"] = ("in a *room*", "on a *carpet*", "in a *house*")  # "inside" states the place
 
 
-def _content_words() -> dict[str, tuple[str, str]]:
-    words = {w: ("subject", s) for s in SUBJECTS for w in (s, PLURALS[s])}
-    for factor, values in PHRASES.items():
-        for value, phrases in values.items():
-            for word in (w for phrase in phrases for w in re.findall(r"\*(\w+)\*", phrase)):
-                if words.setdefault(word, (factor, value)) != (factor, value):
-                    raise AssertionError(f"{word!r} belongs to two values: {words[word]} and {(factor, value)}")
-    return words
-
-
-WORDS: Mapping[str, tuple[str, str]] = _content_words()
+WORDS: Mapping[str, tuple[str, str]] = grammar.content_words(PLURALS, PHRASES)
