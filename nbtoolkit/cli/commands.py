@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import DataError, NbtoolkitError
 from ..live import explore
 from ..storage.study import open_study
+from ..toy.names import SCENES
 from .jupyterlab import need_lab, serve
 
 PACKAGE = Path(__file__).parents[1]
@@ -62,13 +63,9 @@ def demo(args: argparse.Namespace) -> int:
     return serve(args.no_browser)
 
 
-# embedded model to the scenes that it was trained on
-_SCENES = {"toy": "toy", "toy-plain": "toy-second", "toy-smollm2": "toy-second"}
-
-
 def _data(args: argparse.Namespace) -> str:
     """Data of the command, or the scenes of an embedded model."""
-    source = args.data or _SCENES.get(args.model)
+    source = args.data or SCENES.get(args.model)
     if source is None:
         raise DataError(
             f"--data is missing; expected the images to study {args.model} on. Give a file, a folder, or 'toy'."
@@ -138,7 +135,7 @@ def reproduce(args: argparse.Namespace) -> int:
     from ..reproduction.report import write_report
 
     start = time.perf_counter()
-    own_splits, source = args.test_data is None, args.data or _SCENES.get(args.model, "toy")
+    own_splits, source = args.test_data is None, args.data or SCENES.get(args.model, "toy")
     options = {"n": args.n, "images": args.images}
     data = load_data(source, split="train" if own_splits else None, **options)
     test = load_data(args.test_data or source, split="test" if own_splits else None, **options)

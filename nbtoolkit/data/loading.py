@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from ..errors import DataError
+from ..toy.names import WORLDS
 from ..toy.world.scenes import scenes
 from .images import first_image, read_image, read_images
 from .sources.columns import find_column
@@ -20,7 +21,6 @@ from .sources.files import open_path
 from .sources.hub import is_repository, one_split, open_repository
 
 _TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800, "shifted": 800}
-_WORLDS = {"toy": "first", "toy-second": "second"}
 _LISTS = (datasets.List, datasets.LargeList)
 _FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 
@@ -79,10 +79,10 @@ def load_data(
     >>> nbt.load_data("toy", split="test", n=2).column_names
     ['id', 'image', 'captions', 'factors']
     """
-    if isinstance(source, str) and source in _WORLDS:
+    if isinstance(source, str) and source in WORLDS:
         split = split or "train"
         size = _TOY_SIZE.get(split, 0) if n is None else n
-        return captioned(scenes(size, split=split, world=_WORLDS[source]))
+        return captioned(scenes(size, split=split, world=WORLDS[source]))
     names = {"image": image, "captions": captions, "id": id}
     if isinstance(source, str | Path):
         folder = None if images is None else Path(images)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMu
 from transformers.utils import logging
 
 from ..errors import ModelError, first_line
+from ..toy.names import SCENES
 from ..toy.smollm2 import model_folder
 from .adapter import Model
 from .addresses import hub_address
@@ -25,9 +26,6 @@ from .wrappers import unwrapped
 # if unset, transformers asks on the terminal whether to run the Python files that came with the weights
 NO_REMOTE_CODE = {"trust_remote_code": False}
 TOY = Path(__file__).parent.parent / "toy" / "weights"
-
-
-EMBEDDED = ("toy", "toy-plain", "toy-smollm2")
 
 
 def resolve(source: Any, part: str) -> Any:
@@ -146,7 +144,7 @@ def load_model(
         name = getattr(hf.config, "_name_or_path", "") or type(hf).__name__
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "", system=system)
     if isinstance(source, str | Path):
-        where = str(Path(source).resolve()) if Path(source).exists() and name not in EMBEDDED else name
+        where = str(Path(source).resolve()) if Path(source).exists() and name not in SCENES else name
         model.origin = where, {"device": str(device), "dtype": dtype, "system": system} | settings
     if max_image_tokens is not None:
         model = limited(model, max_image_tokens)
@@ -182,7 +180,7 @@ def _from_pretrained(
     if not maps_text and type(config) not in AutoModelForMultimodalLM._model_mapping:
         check_kind(config, name)
     try:
-        with quiet(name in EMBEDDED):
+        with quiet(name in SCENES):
             hf: Any = (AutoModelForImageTextToText if maps_text else AutoModelForMultimodalLM).from_pretrained(
                 source, dtype=kind, **settings
             )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import nbtoolkit as nbt
 
+from .names import SCENES, WORLDS
 from .world import grammar
+from .world import scenes as worlds
 from .world.facts import parse
 from .world.second import grammar as second
 from .world.second import vocabulary
@@ -19,9 +21,6 @@ from .world.second import vocabulary
 if TYPE_CHECKING:
     from ..models import Model
 
-# model to its world, and world to the splits that are evaluated
-WORLDS = {"toy": "first", "toy-plain": "second", "toy-smollm2": "second"}
-_SPLITS = {"first": ("test", "heldout"), "second": ("test", "heldout", "shifted")}
 _FACTORS = {"first": grammar.FACTORS, "second": tuple(f for f in vocabulary.FACTORS if f != "sense")}
 _STATED = {"first": grammar.stated, "second": second.stated}
 _SUBJECTS = {"first": grammar.SUBJECTS, "second": vocabulary.SUBJECTS}
@@ -129,14 +128,16 @@ def main(argv: list[str] | None = None) -> None:
         Arguments of the command; those of the process if None.
     """
     parser = argparse.ArgumentParser(prog="python -m nbtoolkit.toy.evaluation", description=main.__doc__)
-    parser.add_argument("--model", choices=tuple(WORLDS), default="toy")
+    parser.add_argument("--model", choices=tuple(SCENES), default="toy")
     parser.add_argument("--n", type=int, default=2000, help="scenes per split")
     parser.add_argument("--examples", type=int, default=0, help="captions to print per split")
     parser.add_argument("--batch-size", type=int, default=64)
     args = parser.parse_args(argv)
-    model, world = nbt.load_model(args.model), WORLDS[args.model]
-    for split in _SPLITS[world]:
-        scenes = nbt.load_data("toy" if world == "first" else "toy-second", split=split, n=args.n)
+    model, data = nbt.load_model(args.model), SCENES[args.model]
+    world = WORLDS[data]
+    splits, _ = worlds.WORLDS[world]
+    for split in (s for s in splits if s != "train"):
+        scenes = nbt.load_data(data, split=split, n=args.n)
         captions, truths = caption_all(model, scenes, args.batch_size), scenes["factors"][:]
         pairs = zip(captions, truths, strict=True)
         exact = sum(parse(c, world) == _STATED[world](f) for c, f in pairs) / len(captions)

@@ -15,16 +15,17 @@ import numpy as np
 import nbtoolkit as nbt
 from nbtoolkit.data import images_by_id, vocabulary
 from nbtoolkit.toy import WORDS
+from nbtoolkit.toy.names import SCENES
 from nbtoolkit.toy.world.second import vocabulary as second
+from nbtoolkit.types.naming import RULES
 
 K = 20
-RULES = {"paper": {}, "norm": {"norm": True}, "centred": {"centred": True}, "both": {"norm": True, "centred": True}}
 
 
 def figures(name: str, token: str, n: int) -> None:
     """Print one row per layer: share of concepts with a word, naming, CLIPScore of the best rule."""
     model, scorer = nbt.load_model(name), nbt.load_scorer("toy")
-    data = nbt.load_data("toy" if name == "toy" else "toy-second", n=n)
+    data = nbt.load_data(SCENES[name], n=n)
     meaning = WORDS if name == "toy" else second.WORDS
     began = time.process_time()
     reps = nbt.extract(model, data, token, progress=False)
@@ -42,8 +43,8 @@ def figures(name: str, token: str, n: int) -> None:
     for layer in range(step, model.n_layers + 1, step):
         cd = nbt.decompose(reps, method, layer=layer)
         cells = []
-        for rule, settings in RULES.items():
-            g = nbt.ground(cd, model, n_words=50, vocabulary=known, **settings)
+        for rule in RULES:
+            g = nbt.ground(cd, model, n_words=50, vocabulary=known, naming=rule)
             worded = np.mean([len(w) > 0 for w in g.words])
             s = nbt.evaluate(cd, g, images=look, texts=scorer.texts, factors=factors, meaning=meaning, n_words=5)
             cells.append(f"{rule} {worded:.2f}/{s['naming']:.2f}/{s.values.get('clip_score', np.nan):.2f}")
