@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 
 from tqdm.auto import tqdm
@@ -31,14 +32,16 @@ def bar(progress: bool | Callable[[int, int], None], total: int, label: str) -> 
 
 
 def note(progress: bool | Callable[..., None], text: str) -> None:
-    """Print a line above the bars, to standard output, where bars are shown.
+    """Print a line above the bars, to standard output, or log it where the caller has a function for progress.
 
     Parameters
     ----------
     progress
-        As for :func:`bar`; nothing is printed for ``False`` or a function.
+        As for :func:`bar`; nothing is told for ``False``.
     text
         The line.
     """
     if progress is True:
         tqdm.write(text)
+    elif progress is not False:
+        logging.getLogger("nbtoolkit").info(text)

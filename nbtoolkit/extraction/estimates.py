@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tqdm.auto import tqdm
 
 from ..data.images import read_images
 from ..data.loading import captioned, raw_images
@@ -18,6 +16,7 @@ from ..models.budget import image_positions, limited
 from ..models.generation import greedy, teacher_forced
 from ..models.hooks import LastPosition
 from ..models.memory import SHARE, PeakMemory, available_memory, tensor_bytes, weight_bytes
+from ..progress import note
 from .image_batches import REFUSALS
 from .options import ReadingOptions, reading_options
 from .reader import AUTO
@@ -133,9 +132,8 @@ def measure(model: Model, raw: Any, rows: Sequence[int], options: ReadingOptions
     options
         The reading options.
     """
-    images = _images(model, raw, rows)
-    inputs = model.prepare(images[:1])
-    positions = image_positions(model, model.prepare(images) if not model.equal_lengths else inputs)
+    images, prepared = _images(model, raw, rows)
+    inputs, positions = prepared[0], [n for one in prepared for n in image_positions(model, one)]
     with PeakMemory() as memory:
         once = _seconds(model, images[:1], options)
     taken, available = memory.peak + 2 * tensor_bytes(inputs), available_memory(model.device)
@@ -169,16 +167,12 @@ def announce(model: Model, raw: Any, rows: Sequence[int], options: ReadingOption
     """
     if progress is False or not _worth(model, raw, rows, options):
         return
-    line = f"{model.name}: {measure(model, raw, rows, options)}"
-    if progress is True:
-        tqdm.write(line)
-    else:
-        logging.getLogger("nbtoolkit").info(line)
+    note(progress, f"{model.name}: {measure(model, raw, rows, options)}")
 
 
 def _worth(model: Model, raw: Any, rows: Sequence[int], options: ReadingOptions) -> bool:
     try:
-        inputs = model.prepare(_images(model, raw, rows, 1))
+        _, (inputs,) = _images(model, raw, rows, 1)
     except DataError:
         return False  # the run itself says which images cannot be read
     weights = sum(p.numel() for p in model.hf.parameters())
@@ -187,13 +181,14 @@ def _worth(model: Model, raw: Any, rows: Sequence[int], options: ReadingOptions)
     return 2.0 * weights * length * len(rows) / speed > ANNOUNCED
 
 
-def _images(model: Model, raw: Any, rows: Sequence[int], n: int = BATCH) -> list[Any]:
-    """Some images of the rows that can be read, from evenly spaced places."""
+def _images(model: Model, raw: Any, rows: Sequence[int], n: int = BATCH) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Some images of the rows that can be read, from evenly spaced places, and the model's inputs of each."""
     images: list[Any] = []
+    prepared: list[dict[str, Any]] = []
     for i in [*rows[:: max(1, len(rows) // n)], *rows]:
         try:
             image = read_images(raw[i]["image"])
-            model.prepare([image])
+            prepared.append(model.prepare([image]))
         except REFUSALS:
             continue
         images.append(image)
@@ -201,7 +196,7 @@ def _images(model: Model, raw: Any, rows: Sequence[int], n: int = BATCH) -> list
             break
     if not images:
         raise DataError(f"None of the {len(rows)} images can be read; expected at least one. Check the data.")
-    return images
+    return images, prepared
 
 
 def _seconds(model: Model, images: Sequence[Any], options: ReadingOptions) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from transformers import PretrainedConfig
+from transformers import AutoModelForImageTextToText, AutoModelForMultimodalLM, PretrainedConfig
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING_NAMES,
@@ -109,7 +109,7 @@ def check_kind(config: Any, name: str, class_name: str | None = None) -> None:
     Parameters
     ----------
     config
-        A configuration that no image-text-to-text class reads, or that of a loaded model.
+        Its configuration; one of an image-text-to-text class passes.
     name
         Folder or hub id, for the message.
     class_name
@@ -120,6 +120,8 @@ def check_kind(config: Any, name: str, class_name: str | None = None) -> None:
     ModelError
         It is a text model, or a CLIP-like model.
     """
+    if any(type(config) in auto._model_mapping for auto in (AutoModelForImageTextToText, AutoModelForMultimodalLM)):
+        return
     kind = config.model_type
     if class_name is not None and class_name not in (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind),

@@ -19,6 +19,14 @@ from .prompts import begin_check, prompt_checks, rendered
 from .reports import Check, Report
 from .responses import until_end, until_placeholder
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    RuntimeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+)  # what a pass on the wrong inputs raises
 READABLE = "hooks fire once per forward pass"  # the first check of a model that can read the prompt
 
 
@@ -116,17 +124,19 @@ def relative_gap(a: Any, b: Any) -> float:
     return float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) if b.numel() else 0.0
 
 
-def noise_images(n: int) -> list[Any]:
+def noise_images(n: int, *, uneven: bool = True) -> list[Any]:
     """Images of random blocks of colour; only the third has another size, so that two of them make an unpadded batch.
 
     Parameters
     ----------
     n
         Number of images.
+    uneven
+        Whether the third has another size.
     """
     rng = np.random.default_rng(0)
     blocks = [Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)) for _ in range(n)]
-    return [block.resize((96, 64) if i == 2 else (96, 96)) for i, block in enumerate(blocks)]
+    return [block.resize((96, 64) if uneven and i == 2 else (96, 96)) for i, block in enumerate(blocks)]
 
 
 def _tolerance(model: Model) -> float:
@@ -151,7 +161,7 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
         plain = model.forward(inputs).logits
         with watching(model.blocks, count):
             hooked = model.forward(inputs).logits
-    except (ValueError, TypeError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"{model.name} was refused: it cannot read two images with the prompt {model.text(prompt)!r} "
             f"({type(error).__name__}: {first_line(error)}). {offload_advice(model.hf) or 'Give the processor that belongs to it'}."

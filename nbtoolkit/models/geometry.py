@@ -73,7 +73,7 @@ def cached_geometry(model: Any, image: Any) -> Geometry:
         raise DataError(
             f"image is a {type(image).__name__}; expected a PIL image. nbtoolkit.data.read_image reads others."
         )
-    key = (size, settings, repr(model.image_limit))
+    key = (size, settings)
     if key not in cache:
         while len(cache) >= N_SIZES:
             cache.pop(next(iter(cache)))

@@ -176,9 +176,8 @@ def _from_pretrained(
             f"{name!r} holds no Hugging Face model ({first_line(error)}). Give a folder with config.json, a hub id in reach, or "
             f"'toy'.{out_of_reach(error, name)}{with_own_code(source, **version)}{to_install(error)}"
         ) from error
+    check_kind(config, name)
     maps_text = type(config) in AutoModelForImageTextToText._model_mapping
-    if not maps_text and type(config) not in AutoModelForMultimodalLM._model_mapping:
-        check_kind(config, name)
     try:
         with quiet(name in SCENES):
             hf: Any = (AutoModelForImageTextToText if maps_text else AutoModelForMultimodalLM).from_pretrained(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from ..errors import DataError, NbtoolkitError, first_line
+from .checks import UNREADABLE, noise_images
 
 _ADVICE = "Give one image per row: split the rows, or join the images of a row into one"
 
@@ -31,8 +29,7 @@ def check_n_images(model: Any, n: int, prompt: str | None = None) -> None:
     """
     if n <= 1:
         return
-    rng = np.random.default_rng(0)
-    images = [Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize((96, 96)) for _ in range(n + 1)]
+    images = noise_images(n + 1, uneven=False)
     try:
         logits = [
             model.forward(model.extend(model.inputs([[*images[: n - 1], last]], prompt), [[]])).logits[0, -1]
@@ -40,7 +37,7 @@ def check_n_images(model: Any, n: int, prompt: str | None = None) -> None:
         ]
     except NbtoolkitError:
         raise
-    except (ValueError, TypeError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{model.name} cannot read {n} images per prompt ({type(error).__name__}: {first_line(error)}). {_ADVICE}."
         ) from error

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
-from transformers import AutoModelForImageTextToText, AutoModelForMultimodalLM
 
 from ..errors import ModelError
 from .advice import check_kind
@@ -44,10 +43,7 @@ def unwrapped(source: Any, processor: Any) -> tuple[Any, Any]:
         raise ModelError(
             f"source is a {kind}; expected 'toy', a folder, a hub id, or a loaded model of transformers with its processor."
         )
-    if all(
-        type(hf.config) not in auto._model_mapping for auto in (AutoModelForImageTextToText, AutoModelForMultimodalLM)
-    ):
-        check_kind(hf.config, kind, type(hf).__name__)
+    check_kind(hf.config, kind, type(hf).__name__)
     if processor is None:
         raise ModelError(
             f"A loaded {kind} was given without its processor; call load_model(model, processor=processor)."

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas
+
 from ..attribution.local import interpret_states
 from ..data.images import thumbnail
 from ..data.loading import captioned, images_by_id
@@ -92,12 +94,13 @@ def reproduce(
     say = progress or (lambda _: None)
     train_images, test_images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
     setting = _Setting(
-        model, train_images, test_images, encoder, n_concepts, layer, random_state, vocabulary(data["captions"]), naming
+        model, train_images, test_images, encoder, n_concepts, layer, random_state, vocabulary(data["captions"])
     )
     by_token: dict[str, dict[str, Any]] = {}
     train: dict[str, Representations] = {}
     test: dict[str, Representations] = {}
     left_out: dict[str, str] = {}
+    rules: dict[str, Naming] = {}
     for token in tokens:
         say(f"{token}: reading")
         try:
@@ -113,21 +116,11 @@ def reproduce(
             left_out[token] = str(error)
             continue
         say(f"{token}: {len(train[token])} samples, {len(test[token])} to test on")
-        by_token[token] = _evaluate(setting, train[token], test[token])
+        rules[token] = choose_naming(naming, model, train[token])
+        by_token[token] = _evaluate(setting, train[token], test[token], rules[token])
     if not train:
         raise NbtoolkitError(f"No token could be evaluated: {left_out}.")
-    say("layers")
-    shared: dict[str, Any] = {
-        "data": train_images,
-        "scorer": scorer,
-        "random_states": [random_state],
-        **{"naming": naming, "progress": False},
-        "cache": None if cache is None else Path(cache) / "sweeps",
-    }
-    layers = sweep(model, train, layers="all", n_concepts=[n_concepts], **shared)
-    say("numbers of concepts")
-    shared |= {"test": {t: test[t] for t in train}, "test_data": test_images}
-    by_size = sweep(model, train, layers=[layer], n_concepts=list(sizes), **shared)
+    layers, by_size = _sweeps(setting, train, test, rules, sizes, cache, say)
     names = next(iter(by_token.values()))
     results = {name: {token: values[name] for token, values in by_token.items()} for name in names}
     return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **results)
@@ -145,18 +138,42 @@ class _Setting:
     layer: int
     random_state: int
     words: frozenset[str]
-    naming: str | Naming
 
 
-def _evaluate(setting: _Setting, train: Representations, test: Representations) -> dict[str, Any]:
+def _sweeps(
+    setting: _Setting,
+    train: Mapping[str, Representations],
+    test: Mapping[str, Representations],
+    rules: Mapping[str, Naming],
+    sizes: Sequence[int],
+    cache: str | os.PathLike[str] | None,
+    say: Callable[[str], Any],
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Scores by layer, and by number of concepts."""
+    model = setting.model
+    shared: dict[str, Any] = {
+        "data": setting.train_images,
+        "scorer": setting.train_images.scorer,
+        "naming": rules,
+        "random_states": [setting.random_state],
+        "cache": None if cache is None else Path(cache) / "sweeps",
+        "progress": False,
+    }
+    say("layers")
+    layers = sweep(model, train, layers="all", n_concepts=[setting.n_concepts], **shared)
+    say("numbers of concepts")
+    shared |= {"test": {t: test[t] for t in train}, "test_data": setting.test_images}
+    return layers, sweep(model, train, layers=[setting.layer], n_concepts=list(sizes), **shared)
+
+
+def _evaluate(setting: _Setting, train: Representations, test: Representations, naming: Naming) -> dict[str, Any]:
     """All of one token but its sweeps, by the names of the fields of :class:`Reproduction`."""
     model, layer, k, seed = setting.model, setting.layer, setting.n_concepts, setting.random_state
     states = test.layer(layer)
     dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
     noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
     dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
-    rules: Any = {"vocabulary": setting.words, "naming": choose_naming(setting.naming, model, train)}
-    groundings = {name: ground(cd, model, **rules) for name, cd in dictionaries.items()}
+    groundings = {name: ground(cd, model, vocabulary=setting.words, naming=naming) for name, cd in dictionaries.items()}
     systems = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
     own, g = dictionaries["SemiNMF"], groundings["SemiNMF"]
     random = random_words(model, g, vocabulary=setting.words, random_state=seed)

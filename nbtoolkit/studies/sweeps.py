@@ -46,7 +46,7 @@ def sweep(
     data: Any = None,
     test_data: Any = None,
     scorer: Scorer | None = None,
-    naming: str | Naming = "auto",
+    naming: str | Naming | Mapping[str, Naming] = "auto",
     cache: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> pandas.DataFrame:
@@ -71,7 +71,7 @@ def sweep(
     data, test_data, scorer
         The data sets and a CLIP scorer, for CLIPScores; :class:`ImageEmbeddings` of a data set share their embeddings.
     naming
-        As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the states of each token.
+        As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the states of each token. Or token to rule.
     cache
         Folder for completed rows: a sweep that was stopped, or is called again with more settings, computes what is new.
     progress
@@ -115,7 +115,7 @@ def sweep(
     words = None
     if data is not None:
         words = vocabulary((data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
-    rules = {token: choose_naming(naming, model, own) for token, own in by_token.items()}
+    rules = naming if isinstance(naming, Mapping) else {t: choose_naming(naming, model, r) for t, r in by_token.items()}
     results: dict[str, tuple[Row, np.ndarray]] = {}
     first: dict[tuple[Any, ...], str] = {}  # key of each setting's first random state
     rows = []
