@@ -83,7 +83,10 @@ def offload_faults(hf: Any, name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (NotImplementedError, KeyError) as error:
+    except (
+        NotImplementedError,
+        KeyError,
+    ) as error:  # of a kernel on the meta device; of a weight that is not in the map
         advice = offload_advice(hf)
         if not advice:
             raise

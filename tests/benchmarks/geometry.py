@@ -7,14 +7,13 @@ most (among those of its tile) when the box of the patch is painted, with the at
 
 from ..vision import provide
 
-provide()  # before transformers is imported
-
-from ..painting import LANDSCAPE, PORTRAIT, REAL, WITHOUT_A_GRID, as_shipped, painted, real  # noqa: E402
-from ..zoo import FAMILIES  # noqa: E402
-
 
 def main() -> None:
     """Print the table, with all patches of the zoo and 64 of real processors."""
+    provide()  # before transformers is imported, so what imports it comes after
+    from ..painting import LANDSCAPE, PORTRAIT, REAL, WITHOUT_A_GRID, as_shipped, painted, real
+    from ..zoo import FAMILIES
+
     print("| model | image | positions | patches | seen | change outside | own position moves most |")
     print("|---|---|---|---|---|---|---|")
     for name in [*FAMILIES, *(f"{name} (real processor)" for name in REAL)]:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import datasets
 import numpy as np
@@ -147,11 +148,10 @@ def back_off(device: str, tiny: bool) -> Result:
         torch.cuda.empty_cache()
         share = (start + (peak - start) * 0.4) / torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(share)
-    Reader._read = watched  # type: ignore[method-assign]
     try:
-        part = read()
+        with mock.patch.object(Reader, "_read", watched):
+            part = read()
     finally:
-        Reader._read = original  # type: ignore[method-assign]
         if on_gpu:
             torch.cuda.set_per_process_memory_fraction(1.0)
     same = part.sample_ids == whole.sample_ids and np.allclose(

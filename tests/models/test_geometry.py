@@ -153,7 +153,10 @@ def test_a_size_is_measured_once_per_setting_of_the_processor(monkeypatch):
 def test_a_processor_that_turns_images_is_refused(monkeypatch):
     model = as_shipped("llava")
     prepare = model.prepare
-    turned = lambda images: prepare([i.transpose(Image.Transpose.ROTATE_90) for i in images])  # noqa: E731
+
+    def turned(images):
+        return prepare([i.transpose(Image.Transpose.ROTATE_90) for i in images])
+
     monkeypatch.setattr(model, "prepare", turned)
     with pytest.raises(nbt.errors.ModelError, match="it does more to an image than resize, crop, pad and cut it"):
         model.geometry(noise((64, 64)))

@@ -29,8 +29,8 @@ def is_conversation(entry: Any) -> bool:
 def read_conversations(path: Path, entries: Iterable[Any], images: Path | None) -> Rows:
     """Rows of a conversation file: images, the first question, and as caption the first response.
 
-    Entries without an image, which such files have for training on text, are left out. An id that occurs again is
-    followed by ``#2``, ``#3``, ….
+    Entries without an image, which such files have for training on text, are left out. An id that occurs again gets the
+    suffix ``#2``, ``#3``, ….
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from .backgrounds import BACKGROUNDS
 from .grammar import INDOORS
-from .pen import PALETTE, RGB, Pen, shade
+from .pen import PALETTE, RGB, Context, Pen, shade
 from .props import BESIDE, ON_SUBJECT
 from .sprites import DRAWERS
 
@@ -110,7 +110,7 @@ def render(factors: Mapping[str, str], rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
 
 
-def _foreground(draw: ImageDraw.ImageDraw, factors: Mapping[str, str], rng: np.random.Generator) -> None:
+def _foreground(draw: Context, factors: Mapping[str, str], rng: np.random.Generator) -> None:
     subject, prop, two = factors["subject"], factors["prop"], factors["count"] == "two"
     beside = prop not in ("none", *ON_SUBJECT)
     room = 0.82 if beside else 1.0  # share of the width left for the subjects

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from PIL import ImageDraw
+from typing import Any, Protocol
 
 RGB = tuple[int, int, int]
 INK: RGB = (38, 34, 40)
@@ -31,6 +30,37 @@ def shade(colour: RGB, factor: float) -> RGB:
     return r, g, b
 
 
+class Context(Protocol):
+    """What a pen draws with: Pillow's ``ImageDraw``, or an object with the same three methods."""
+
+    def ellipse(self, *args: Any, **settings: Any) -> None:
+        """Draw an ellipse, as Pillow does.
+
+        Parameters
+        ----------
+        *args, **settings
+            Those of Pillow.
+        """
+
+    def polygon(self, *args: Any, **settings: Any) -> None:
+        """Draw a polygon, as Pillow does.
+
+        Parameters
+        ----------
+        *args, **settings
+            Those of Pillow.
+        """
+
+    def line(self, *args: Any, **settings: Any) -> None:
+        """Draw a line, as Pillow does.
+
+        Parameters
+        ----------
+        *args, **settings
+            Those of Pillow.
+        """
+
+
 @dataclass(frozen=True)
 class Pen:
     """Draws in a unit box: x to the right, y down, both 0 to 1.
@@ -47,7 +77,7 @@ class Pen:
         Mirror left and right.
     """
 
-    draw: ImageDraw.ImageDraw
+    draw: Context
     x: float
     y: float
     w: float

@@ -141,12 +141,12 @@ def test_a_scene_drawn_again_differs_only_where_the_masks_of_the_factor_are(rows
         before, covered = np.asarray(render(row)), masks(row)
         for factor, value in _alternatives(row):
             after, now = np.asarray(render(row, **{factor: value})), masks(row, **{factor: value})
-            allowed = covered[factor] | now[factor]
+            free = covered[factor] | now[factor]
             if factor == "position" or (row["factors"]["prop"] in ON_SUBJECT and factor in ("action", "count", "size")):
-                allowed = allowed | covered["prop"] | now["prop"]
+                free = free | covered["prop"] | now["prop"]
             differs = (before != after).any(-1)
             assert differs.any() or factor == "shade", (factor, value)  # black stays black
-            assert not (differs & ~allowed).any(), (factor, value, row["factors"])
+            assert not (differs & ~free).any(), (factor, value, row["factors"])
 
 
 def test_no_change_draws_the_same_pixels_and_the_data_set_shows_them(rows):

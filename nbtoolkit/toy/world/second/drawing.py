@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from ..backgrounds import BACKGROUNDS
 from ..drawing import SIZE, luminary, sky
 from ..grammar import INDOORS
-from ..pen import PALETTE, Pen, shade
+from ..pen import PALETTE, Context, Pen, shade
 from ..props import BESIDE, ON_SUBJECT
 from .grammar import Scene, crc
 from .sprites import HEIGHTS, draw_subject
@@ -26,29 +26,28 @@ SKY, GROUND, LUMINARY, PROP, SUBJECT, RAIN = REGIONS = range(6)
 _NIGHT = np.array([0.5, 0.52, 0.68])
 
 
-class _Recorder(ImageDraw.ImageDraw):
+class _Recorder:
     """Draws in an image, and the same shapes in an image of regions."""
 
     def __init__(self, image: Image.Image, regions: Image.Image, region: int) -> None:
-        super().__init__(image)
-        self._shapes, self._region = ImageDraw.Draw(regions), region
+        self._pixels, self._shapes, self._region = ImageDraw.Draw(image), ImageDraw.Draw(regions), region
+
+    def ellipse(self, xy: Any, **settings: Any) -> None:
+        self._pixels.ellipse(xy, **settings)
+        self._record(self._shapes.ellipse, xy, settings)
+
+    def polygon(self, xy: Any, **settings: Any) -> None:
+        self._pixels.polygon(xy, **settings)
+        self._record(self._shapes.polygon, xy, settings)
+
+    def line(self, xy: Any, **settings: Any) -> None:
+        self._pixels.line(xy, **settings)
+        self._shapes.line(xy, **{**settings, "fill": self._region})
 
     def _record(self, shape: Any, xy: Any, settings: dict[str, Any]) -> None:
         shape(xy, fill=self._region)
         if settings.get("outline") is not None:  # Pillow draws no outline of the colour of the inside
             shape(xy, outline=self._region, width=settings.get("width", 1))
-
-    def ellipse(self, xy: Any, **settings: Any) -> None:  # type: ignore[override]
-        super().ellipse(xy, **settings)
-        self._record(self._shapes.ellipse, xy, settings)
-
-    def polygon(self, xy: Any, **settings: Any) -> None:  # type: ignore[override]
-        super().polygon(xy, **settings)
-        self._record(self._shapes.polygon, xy, settings)
-
-    def line(self, xy: Any, **settings: Any) -> None:  # type: ignore[override]
-        ImageDraw.Draw(self._image).line(xy, **settings)
-        self._shapes.line(xy, **{**settings, "fill": self._region})
 
 
 class _Canvas:
@@ -64,7 +63,7 @@ class _Canvas:
         self.image = Image.new("RGB", (_S, _S))
         self.regions = Image.new("L", (_S, _S), SKY) if record else None
 
-    def context(self, region: int) -> ImageDraw.ImageDraw:
+    def context(self, region: int) -> Context:
         if self.regions is None:
             return ImageDraw.Draw(self.image)
         return _Recorder(self.image, self.regions, region)

@@ -72,7 +72,7 @@ export const CHINESE = {
   "Copy as Python": "复制为 Python",
   "Full screen": "全屏",
   Copied: "已复制",
-  "full screen is not allowed here": "此处不允许全屏",
+  "full screen is not possible here": "此处不允许全屏",
   "Exit full screen": "退出全屏",
   "Start again": "重新开始",
   "steps done": "已完成的步骤",

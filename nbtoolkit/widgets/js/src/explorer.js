@@ -133,7 +133,7 @@ class ViewTools extends Pane {
   toggleFull() {
     const root = this.el.closest(".nbt-root");
     if (document.fullscreenElement) document.exitFullscreen();
-    else root?.requestFullscreen?.().catch(() => this.ctx.say(`Error: ${this.t`full screen is not allowed here`}`));
+    else root?.requestFullscreen?.().catch(() => this.ctx.say(`Error: ${this.t`full screen is not possible here`}`));
   }
 
   syncFull() {
