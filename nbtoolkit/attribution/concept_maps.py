@@ -16,7 +16,7 @@ Array = np.ndarray
 
 
 def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, prompt: str | None = None) -> Array:
-    """Map of one concept over an image: u_k · h at every image position, on the grid of patches.
+    """Map of one concept over an image: its row of the decoder · h at every image position, on the grid of patches.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     ------
     ModelError
         The family's image positions are no patches (a Q-Former or resampler made them), or it has none.
+    MethodError
+        There is no such concept, or the dictionary has no decoder.
 
     References
     ----------
@@ -52,6 +54,7 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     >>> saliency(model, data[0]["image"], cd, 0).shape
     (1, 8, 8)
     """
+    cd.require_decoder("a concept map")
     direction = cd.concept(concept)
     return _patch_states(model, image, cd.layer, prompt) @ direction
 
@@ -64,7 +67,8 @@ def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str |
     model, image, cd, prompt
         As for :func:`saliency`.
     """
-    return np.moveaxis(_patch_states(model, image, cd.layer, prompt) @ cd.concepts.T, -1, 0)
+    D = cd.require_decoder("a concept map")
+    return np.moveaxis(_patch_states(model, image, cd.layer, prompt) @ D.T, -1, 0)
 
 
 def _patch_states(model: Model, image: Any, layer: int, prompt: str | None) -> Array:
