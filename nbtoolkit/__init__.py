@@ -22,7 +22,10 @@ __all__, __getattr__, __dir__ = lazy_names(
         "models": ["check_model", "load_model", "load_scorer"],
         "storage.study": ["Study", "open_study"],
         "extraction": ["extract", "read_xl_vlms"],
-        "decomposition": ["LargestNorm", "RandomDirections", "SemiNMF", "decompose", "list_decompositions"],
+        "decomposition": [
+            *("LargestNorm", "RandomDirections", "SemiNMF", "TopKSAE"),
+            *("decompose", "list_decompositions", "read_sae"),
+        ],
         "grounding": ["WordFilter", "ground"],
         "metrics": ["compare", "evaluate"],
         "studies": ["study", "sweep"],
@@ -82,8 +85,10 @@ if TYPE_CHECKING:
     from .decomposition import LargestNorm as LargestNorm
     from .decomposition import RandomDirections as RandomDirections
     from .decomposition import SemiNMF as SemiNMF
+    from .decomposition import TopKSAE as TopKSAE
     from .decomposition import decompose as decompose
     from .decomposition import list_decompositions as list_decompositions
+    from .decomposition import read_sae as read_sae
     from .errors import NbtoolkitError as NbtoolkitError
     from .extraction import extract as extract
     from .extraction import read_xl_vlms as read_xl_vlms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,8 @@ def ground(
     ------
     NbtoolkitError
         Unknown filter or naming, ``naming`` beside a switch, or a model of another width.
+    MethodError
+        The dictionary has no decoder: its concepts are no directions of the model's stream.
 
     References
     ----------
@@ -162,17 +165,20 @@ def ground(
     3
     """
     rule = word_filter(filter, vocabulary)
-    if cd.concepts.shape[1] != model.d_model:
+    D = cd.require_decoder("the words of a concept")
+    if D.shape[1] != model.d_model:
         raise NbtoolkitError(
-            f"The concepts have width {cd.concepts.shape[1]}, the model {model.d_model}; ground with the model that the states came from."
+            f"The concepts have width {D.shape[1]}, the model {model.d_model}; ground with the model that the states came from."
         )
     choice = choose_naming(_from_switches(naming, norm, centred), model)
-    concepts = cd.concepts - cd.concepts.mean(0) if choice.centred else cd.concepts
+    concepts = D - D.mean(0) if choice.centred else D
     order = top_tokens(model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), norm=choice.norm)
-    live = np.linalg.norm(cd.concepts, axis=1) > 0
-    tokens = [[model.tokenizer.decode([i]) for i in ids[: rule.n_tokens or n_words]] for ids in order]
+    live = np.linalg.norm(D, axis=1) > 0
+    read = functools.cache(model.tokenizer.decode)  # concepts share tokens
+    tokens = [[read((i,)) for i in ids[: rule.n_tokens or n_words]] for ids in order]
+    own = {i: accepted(model.tokenizer, [i], rule) for i in {i for ids in order for i in ids}}
     words = [
-        list(dict.fromkeys(accepted(model.tokenizer, ids, rule)))[:n_words] if live[k] else []
+        list(dict.fromkeys(word for i in ids for word in own[i]))[:n_words] if live[k] else []
         for k, ids in enumerate(order)
     ]
     return Grounding(words, exemplars(cd, n_exemplars), tokens, rule.name, choice)

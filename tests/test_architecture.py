@@ -223,4 +223,4 @@ def test_the_committed_bundle_is_current(tmp_path):
         assert (tmp_path / target).read_text() == (JS.parent / "static" / target).read_text(), (
             f"{target} is stale: run npm run build"
         )
-        assert (tmp_path / target).stat().st_size < 80_000
+        assert (tmp_path / target).stat().st_size < 96_000  # first paint is at most 300 kB with the style sheet and a message

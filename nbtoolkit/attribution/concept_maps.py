@@ -16,7 +16,7 @@ Array = np.ndarray
 
 
 def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, prompt: str | None = None) -> ConceptMap:
-    """Map of one concept over an image: u_k · h at every image position, on the grid of patches.
+    """Map of one concept over an image: its row of the decoder · h at every image position, on the grid of patches.
 
     Parameters
     ----------
@@ -41,6 +41,8 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     ------
     ModelError
         The family's image positions are no patches (a Q-Former or resampler made them), or it has none.
+    MethodError
+        There is no such concept, or the dictionary has no decoder.
 
     References
     ----------
@@ -54,6 +56,7 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     >>> saliency(model, data[0]["image"], cd, 0).shape
     (1, 8, 8)
     """
+    cd.require_decoder("a concept map")
     direction = cd.concept(concept)
     states, geometry = _image_states(model, image, cd.layer, prompt)
     return ConceptMap(states @ direction, geometry)
@@ -85,8 +88,9 @@ def patch_scores(
     (n_concepts, n_image_positions), Geometry
         Scores, no unit. ``geometry.map(scores, tiles="all")`` draws them over the image, the finest patches on top.
     """
+    D = cd.require_decoder("a concept map")
     states, geometry = _image_states(model, image, cd.layer, prompt)
-    return cd.concepts @ states.T, geometry
+    return D @ states.T, geometry
 
 
 def _image_states(model: Model, image: Any, layer: int, prompt: str | None) -> tuple[Array, Geometry]:

@@ -22,21 +22,25 @@ class Contributions:
     activations : (n, n_concepts)
         V.
     ablation : (n, n_concepts)
-        Decrease of the log-probability when the concept's part v_k u_k is removed from the state; exact.
+        Decrease of the log-probability when the concept's part c_k d_k is removed from the state (coefficient times row
+        of the decoder); exact.
     gradient : (n, n_concepts)
-        The same to first order: v_k u_k · ∂ log p / ∂ z.
+        The same to first order: c_k d_k · ∂ log p / ∂ z.
+    coefficients : (n, n_concepts)
+        c, where they are not the activations (clustering has one-hot coefficients).
     """
 
     activations: Array
     ablation: Array
     gradient: Array
+    coefficients: Array | None = None
 
     @property
     def agreement(self) -> Array:
         """Spearman's rank correlation of the two over the concepts that a sample uses, (n,); NaN for fewer than 3."""
         correlations = np.full(len(self.activations), np.nan)
-        for i, v in enumerate(self.activations):
-            used = np.flatnonzero(v)
+        for i, c in enumerate(self.activations if self.coefficients is None else self.coefficients):
+            used = np.flatnonzero(c)
             if len(used) >= 3 and np.ptp(self.ablation[i, used]) > 0 and np.ptp(self.gradient[i, used]) > 0:
                 correlations[i] = spearmanr(self.ablation[i, used], self.gradient[i, used]).statistic
         return correlations
@@ -52,6 +56,11 @@ def contributions(targets: Targets, cd: ConceptDictionary) -> Contributions:
     cd
         A dictionary of the same model; its layer is where the concepts are ablated.
 
+    Raises
+    ------
+    MethodError
+        The dictionary has no decoder.
+
     References
     ----------
     Parekh et al. 2024, section 6, leave the attribution of outputs open. Gradient × activation: Kim et al., "Interpretability
@@ -65,12 +74,14 @@ def contributions(targets: Targets, cd: ConceptDictionary) -> Contributions:
     >>> contributions(nbt.attribution.mentions(model, data["image"][:40], "dog"), cd).ablation.shape
     (5, 3)
     """
+    D = cd.require_decoder("an attribution to concepts")
     _, states = targets.read([cd.layer])
     Z = states[:, 0]
-    V, U = cd.encode(Z), cd.concepts
+    V = cd.encode(Z)
+    C = cd.coefficients_of(V)
     log_probability = targets.from_layer(cd.layer)
     total = log_probability(Z)
-    ablation = np.zeros(V.shape)
-    for k in np.flatnonzero(np.abs(V).any(0)):
-        ablation[:, k] = np.where(V[:, k] == 0, 0, total - log_probability(Z - V[:, [k]] * U[k]))
-    return Contributions(V, ablation, V * (targets.gradient(cd.layer) @ U.T))
+    ablation = np.zeros(C.shape)
+    for k in np.flatnonzero(C.any(0)):
+        ablation[:, k] = np.where(C[:, k] == 0, 0, total - log_probability(Z - C[:, [k]] * D[k]))
+    return Contributions(V, ablation, C * (targets.gradient(cd.layer) @ D.T), C)

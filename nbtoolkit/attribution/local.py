@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import datasets
 import numpy as np
 
 from ..data.images import read_image
-from ..decomposition import reconstruct, unexplained
+from ..decomposition import unexplained
 from ..errors import NbtoolkitError, NothingFoundError
 from ..extraction import ReadingOptions, extract
 from ..extraction.options import reading_options
@@ -49,6 +49,8 @@ class Interpretation:
     ----------
     sample_id, caption
         The sample, and the model's response.
+    occurrence
+        Number of the token's occurrence in the response, from 0.
     parts
         The concepts, strongest first.
     unexplained
@@ -59,6 +61,7 @@ class Interpretation:
     caption: str
     parts: tuple[Part, ...]
     unexplained: float
+    occurrence: int = 0
 
     def __repr__(self) -> str:
         lines = [
@@ -103,12 +106,15 @@ def interpret(
     Returns
     -------
     list
-        One interpretation per image; None where the response does not contain the token.
+        One interpretation per image; None where the response does not contain the token. With ``which="all"`` one per
+        image and occurrence, in the order of the images.
 
     Raises
     ------
     NbtoolkitError
         Another number of ids than of images, or ``r`` out of range.
+    MethodError
+        The dictionary has no decoder.
 
     References
     ----------
@@ -130,16 +136,20 @@ def interpret(
         )
     text = datasets.Value("string")
     features = datasets.Features({"id": text, "image": datasets.Image(), "captions": datasets.List(text)})
-    rows = {"id": names, "image": [read_image(image) for image in images], "captions": [[token]] * len(names)}
+    numbers = [str(i) for i in range(len(names))]  # names may repeat
+    rows = {"id": numbers, "image": [read_image(image) for image in images], "captions": [[token]] * len(names)}
     data = datasets.Dataset.from_dict(rows, features=features)
     chosen = reading_options(options, reading | {"layers": [cd.layer]}, stop_early=False)
     try:
         reps = extract(model, data, token, progress=progress, options=chosen)
     except NothingFoundError:
         return [None] * len(names)
-    states = reps.layer(cd.layer)
-    by_id = {one.sample_id: one for one in interpret_states(cd, g, states, reps.sample_ids, reps.captions, r)}
-    return [by_id.get(name) for name in names]
+    results = interpret_states(cd, g, reps.layer(cd.layer), reps.sample_ids, reps.captions, r)
+    by_image: dict[int, list[Interpretation | None]] = {}
+    for (number, occurrence), one in zip(reps.row_keys, results, strict=True):
+        result = replace(one, sample_id=names[int(number)], occurrence=occurrence)
+        by_image.setdefault(int(number), []).append(result)
+    return [one for i in range(len(names)) for one in by_image.get(i, [None])]
 
 
 def interpret_states(
@@ -157,9 +167,14 @@ def interpret_states(
         Of each state.
     r
         Number of concepts per state.
+
+    Raises
+    ------
+    MethodError
+        The dictionary has no decoder.
     """
     activations = cd.encode(states)
-    rest = unexplained(states, reconstruct(cd.encoder, activations))
+    rest = unexplained(states, cd.decode(activations))
     return tuple(
         Interpretation(name, caption, _parts(v, g, r), float(left))
         for name, caption, v, left in zip(ids, captions, activations, rest, strict=True)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDictionaryLearning
 
-from ..errors import MethodError
+from ..errors import MethodError, NbtoolkitError, first_line
 from ..types import ConceptDictionary, Representations, activations_of
-from .decoder import reconstruct, relative_error, unexplained
+from ..types.dictionary import last_step
+from .decoder import decoder_of, relative_error, unexplained
 from .largest_norm import LargestNorm
 from .random_directions import RandomDirections
 from .semi_nmf import SemiNMF
+from .topk_sae import TopKSAE
 
 Array = np.ndarray
 
@@ -29,6 +32,7 @@ _METHODS: dict[str, type] = {
     "FastICA": FastICA,
     "DictionaryLearning": DictionaryLearning,
     "MiniBatchDictionaryLearning": MiniBatchDictionaryLearning,
+    "TopKSAE": TopKSAE,
 }
 
 
@@ -49,27 +53,30 @@ def list_decompositions() -> dict[str, type]:
 
 
 def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> ConceptDictionary:
-    """Learn a concept dictionary from the representations of one layer: Z ≈ V @ U.
+    """Learn a concept dictionary from the representations of one layer: Z ≈ coefficients · D + b.
 
     Parameters
     ----------
     reps
         Representations of a token.
     method
-        Any scikit-learn transformer with ``components_`` or ``cluster_centers_`` (it is cloned, then fitted),
-        or a name of :func:`list_decompositions`; ``None`` means ``SemiNMF(20, random_state=0)``.
+        Any scikit-learn transformer with an ``inverse_transform``, ``components_`` or ``cluster_centers_``, or a pipeline
+        that ends in one (it is cloned, then fitted), a trained one of :func:`nbtoolkit.read_sae`, or a name of
+        :func:`list_decompositions`; ``None`` means ``SemiNMF(20, random_state=0)``.
     layer
         Layer to decompose; negative indices count from the last.
 
     Returns
     -------
     ConceptDictionary
-        Activations of clustering methods are 1 / (1 + distance), so that larger is closer.
+        Its ``decoder``, ``offset`` and ``coefficients`` reconstruct the states. Activations of clustering methods are
+        1 / (1 + distance), so that larger is closer; their coefficients are one-hot.
 
     Raises
     ------
     MethodError
-        Unknown name, fewer samples than concepts, NaN or infinity in Z, constant Z, or NMF (Z has negative entries).
+        Unknown name, fewer samples than concepts, NaN or infinity in Z, constant Z, NMF of Z with negative entries, a
+        method that learns no dictionary, or whatever else the method refuses.
 
     References
     ----------
@@ -84,29 +91,69 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     (8, 8)
     """
     estimator = _estimator(method)
-    name, index = type(estimator).__name__, reps.resolve(layer)
+    name, index = _name(estimator), reps.resolve(layer)
     Z = reps.layer(index)
-    _check(Z, name, estimator, index, reps)
-    estimator.fit(Z)
-    concepts = getattr(estimator, "components_", getattr(estimator, "cluster_centers_", None))
-    if concepts is None:
-        raise MethodError(
-            f"{name} has neither components_ nor cluster_centers_ after fitting; expected a scikit-learn transformer that learns a dictionary."
-        )
-    activations = activations_of(estimator, Z)
-    reconstruction = reconstruct(estimator, activations)
-    return ConceptDictionary(
+    _check(Z, name, last_step(estimator), index, reps)
+    V = _activations(estimator, Z, name, index)
+    decoder = decoder_of(estimator, V, Z)
+    if decoder.missing:
+        concepts = np.asarray(getattr(last_step(estimator), "components_", np.zeros(0)))
+        if concepts.shape != (V.shape[1], Z.shape[1]):
+            raise MethodError(
+                f"{name} has neither an affine inverse_transform nor components_ nor cluster_centers_ after fitting "
+                f"({decoder.missing}); expected a scikit-learn transformer that learns a dictionary."
+            )
+    else:
+        concepts = decoder.D
+    cd = ConceptDictionary(
         concepts=np.asarray(concepts, np.float32),
-        activations=np.asarray(activations, np.float32),
+        activations=V,
         sample_ids=reps.sample_ids,
         layer=index,
         method=name,
-        parameters=estimator.get_params(),
+        parameters={
+            k: v for k, v in estimator.get_params().items() if k != "dictionary"
+        },  # SparseCoder's are the concepts
         encoder=estimator,
-        reconstruction_error=relative_error(Z, reconstruction),
         source=reps.source,
-        unexplained=unexplained(Z, reconstruction),
+        offset=None if decoder.missing else decoder.b.astype(np.float32),
+        coding=decoder.coding,
+        missing_decoder=decoder.missing,
+        occurrences=reps.occurrences,
     )
+    if cd.decoder is None:
+        return cd
+    reconstruction = cd.decode(V)
+    error, rest = relative_error(Z, reconstruction), unexplained(Z, reconstruction)
+    return replace(cd, reconstruction_error=error, unexplained=rest)
+
+
+def _name(estimator: Any) -> str:
+    """Name of the class; of a pipeline, those of its steps."""
+    steps = [step for _, step in estimator.steps] if hasattr(estimator, "steps") else [estimator]
+    return " + ".join(type(step).__name__ for step in steps)
+
+
+def _activations(estimator: Any, Z: Array, name: str, layer: int) -> Array:
+    """Fit the estimator, and encode the samples that it was fitted on, (n_samples, n_concepts) float32."""
+    try:
+        values = np.asarray(activations_of(estimator.fit(Z), Z))
+    except NbtoolkitError:
+        raise
+    except (ValueError, TypeError) as error:
+        text = f"{name} cannot decompose Z at layer {layer}, {Z.shape}: {first_line(error)}"
+        raise MethodError(text) from error
+    if values.ndim != 2 or len(values) != len(Z) or values.dtype.kind not in "fiub":
+        raise MethodError(
+            f"{name} transforms Z {Z.shape} into an array of shape {values.shape} and type {values.dtype}; expected numbers "
+            "of shape (n_samples, n_concepts)."
+        )
+    if isinstance(last_step(estimator), OneToOneFeatureMixin):
+        raise MethodError(
+            f"{name} has neither components_ nor cluster_centers_: it maps each coordinate by itself; "
+            "expected a scikit-learn transformer that learns a dictionary."
+        )
+    return values.astype(np.float32)
 
 
 def named(name: str) -> Any:
@@ -165,12 +212,13 @@ def _check(Z: Array, name: str, estimator: Any, layer: int, reps: Representation
             f"Z at layer {layer} has NaN or infinity in {n} of {len(Z)} samples (first: {first}); expected finite numbers. "
             "Extract again with dtype='float32' (float16 overflows above 65,504)."
         )
-    if name in ("NMF", "MiniBatchNMF"):
+    if name in ("NMF", "MiniBatchNMF") and (Z < 0).any():
         raise MethodError(
             f"{name} needs non-negative data, and Z at layer {layer} has {(Z < 0).mean():.0%} negative entries. "
             "Use SemiNMF, whose concepts may be negative."
         )
-    if isinstance(n_concepts, int | np.integer) and n_concepts > len(Z):
+    overcomplete = getattr(estimator, "overcomplete", False)
+    if isinstance(n_concepts, int | np.integer) and n_concepts > len(Z) and not overcomplete:
         raise MethodError(
             f"The number of concepts of {name} is {n_concepts}, but token {reps.source.token!r} has {len(Z)} samples; "
             f"expected at most {len(Z)}. Use fewer concepts or more data."

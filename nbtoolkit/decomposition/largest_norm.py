@@ -42,6 +42,8 @@ class LargestNorm(Dictionary):
     array([[0., 3.]])
     """
 
+    coding = "one-hot"
+
     def __init__(self, n_components: int = 20) -> None:
         self.n_components = n_components
 

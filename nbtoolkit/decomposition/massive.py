@@ -97,17 +97,24 @@ def regular_norm(X: Blocks) -> tuple[float, int]:
     return float(regular.mean()), len(outliers)
 
 
-def warn_of_dead_concepts(n_dead: int, n_concepts: int) -> None:
+def warn_of_dead_concepts(
+    n_dead: int, n_concepts: int, advice: str = "Use fewer concepts, or a smaller alpha.", *, stacklevel: int = 6
+) -> None:
     """Warn of concepts that no training sample uses.
 
     Parameters
     ----------
     n_dead, n_concepts
         Number of dead concepts, and of all.
+    advice
+        What to do.
+    stacklevel
+        Number of callers up to the one that the warning names.
     """
     if n_dead:
-        advice = "Use fewer concepts, or a smaller alpha."
-        warnings.warn(f"{n_dead} of {n_concepts} concepts are dead: no sample uses them. {advice}", stacklevel=6)
+        warnings.warn(
+            f"{n_dead} of {n_concepts} concepts are dead: no sample uses them. {advice}", stacklevel=stacklevel
+        )
 
 
 def _largest_number(n: int) -> float:

@@ -14,7 +14,7 @@ Array = np.ndarray
 
 
 class RandomDirections(Dictionary):
-    """A null model: random unit vectors as concepts, activations by inner product.
+    """A null model: random unit vectors as concepts, activations by inner product, decoded by least squares.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ class RandomDirections(Dictionary):
     >>> bool(np.allclose(np.linalg.norm(RandomDirections(2, random_state=0).fit(np.eye(3)).components_, axis=1), 1))
     True
     """
+
+    coding = "least-squares"
 
     def __init__(self, n_components: int = 20, *, random_state: Any = None) -> None:
         self.n_components = n_components

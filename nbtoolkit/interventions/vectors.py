@@ -43,6 +43,11 @@ def concept_pair(cd: ConceptDictionary, i: int, j: int) -> Array:
     i, j
         Rows of the concepts.
 
+    Raises
+    ------
+    MethodError
+        The dictionary has no decoder, or no such concept.
+
     References
     ----------
     Khayatan et al., arXiv 2501.03012, section 4.
@@ -52,4 +57,5 @@ def concept_pair(cd: ConceptDictionary, i: int, j: int) -> Array:
     >>> concept_pair(ConceptDictionary(np.eye(2), np.eye(2), ["a", "b"], 1, "KMeans"), 0, 1).tolist()
     [-1.0, 1.0]
     """
+    cd.require_decoder("a steering vector between concepts")
     return cd.concept(j).astype(np.float64) - cd.concept(i)

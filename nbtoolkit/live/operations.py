@@ -16,7 +16,7 @@ import numpy as np
 
 from ..attribution.concept_maps import saliencies
 from ..attribution.concepts import contributions
-from ..decomposition import reconstruct, unexplained
+from ..decomposition import unexplained
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
@@ -83,6 +83,7 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
 def _ablation(session: Session, edit: dict[str, Any]) -> Any:
     if "concept" in edit:
         cd = session.study.dictionary(edit["layer"])
+        cd.require_decoder("the ablation of a concept")
         return ablation(session.model, cd.layer, direction=cd.concept(edit["concept"]))
     if not edit["layers"]:
         return contextlib.nullcontext()
@@ -199,7 +200,7 @@ def concepts_per_token(session: Session, *, sample: str, at: int) -> dict[str, A
     with session.exclusive():
         ((texts, position, states),) = session.response(sample).words(cd.layer)
     activations = cd.encode(states)
-    rest = unexplained(states, reconstruct(cd.encoder, activations))
+    rest = unexplained(states, cd.decode(activations))
     return {
         "pieces": texts,
         "position": position,

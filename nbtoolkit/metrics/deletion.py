@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MethodError
-from ..types import Score
+from ..types import ConceptDictionary, Score
 
 Array = np.ndarray
 
@@ -37,8 +37,8 @@ class Curve:
 
 def c_deletion(
     states: Array,
-    activations: Array,
-    concepts: Array,
+    activations: Array | ConceptDictionary,
+    concepts: Array | None,
     log_probability: Callable[[Array], Array],
     order: Array | None = None,
 ) -> Curve:
@@ -49,9 +49,9 @@ def c_deletion(
     states : (n_samples, d_model)
         Z.
     activations : (n_samples, n_concepts)
-        V.
+        Coefficients of the concepts, or a dictionary, which gives them and its decoder.
     concepts : (n_concepts, d_model)
-        U.
+        Rows of the decoder; None where a dictionary is given.
     log_probability
         From states (n, d_model) to the log-probability (n,) of the token, in nats, of the forward pass from there onward.
     order : (n_samples, n_concepts)
@@ -65,7 +65,7 @@ def c_deletion(
     Raises
     ------
     MethodError
-        Shapes that do not fit.
+        Shapes that do not fit, or a dictionary without a decoder.
 
     References
     ----------
@@ -78,13 +78,14 @@ def c_deletion(
     >>> c_deletion(Z, Z, U, lambda z: z.sum(1)).values.tolist()
     [[4.0, 1.0, 0.0]]
     """
-    return _curve(np.asarray(states, np.float64), -1.0, activations, concepts, log_probability, order)
+    coefficients, D = _parts(states, activations, concepts)
+    return _curve(np.asarray(states, np.float64), -1.0, coefficients, D, log_probability, order)
 
 
 def c_insertion(
     states: Array,
-    activations: Array,
-    concepts: Array,
+    activations: Array | ConceptDictionary,
+    concepts: Array | None,
     log_probability: Callable[[Array], Array],
     order: Array | None = None,
 ) -> Curve:
@@ -95,9 +96,9 @@ def c_insertion(
     states : (n_samples, d_model)
         Z.
     activations : (n_samples, n_concepts)
-        V.
+        Coefficients of the concepts, or a dictionary, which gives them and its decoder.
     concepts : (n_concepts, d_model)
-        U.
+        Rows of the decoder; None where a dictionary is given.
     log_probability
         From states (n, d_model) to the log-probability (n,) of the token, in nats, as for :func:`c_deletion`.
     order : (n_samples, n_concepts)
@@ -111,7 +112,7 @@ def c_insertion(
     Raises
     ------
     MethodError
-        Shapes that do not fit.
+        Shapes that do not fit, or a dictionary without a decoder.
 
     References
     ----------
@@ -123,8 +124,23 @@ def c_insertion(
     >>> c_insertion(Z, Z, U, lambda z: z.sum(1)).values.tolist()
     [[0.0, 3.0, 4.0]]
     """
-    residual = np.asarray(states, np.float64) - np.asarray(activations, np.float64) @ np.asarray(concepts, np.float64)
-    return _curve(residual, 1.0, activations, concepts, log_probability, order)
+    coefficients, D = _parts(states, activations, concepts)
+    residual = np.asarray(states, np.float64) - coefficients @ D
+    return _curve(residual, 1.0, coefficients, D, log_probability, order)
+
+
+def _parts(states: Array, activations: Array | ConceptDictionary, concepts: Array | None) -> tuple[Array, Array]:
+    """Coefficients (n, n_concepts) and rows of the decoder (n_concepts, d_model), of which the parts of a state are made."""
+    if isinstance(activations, ConceptDictionary):
+        D = activations.require_decoder("a deletion or insertion curve")
+        activations, concepts = activations.coefficients_of(activations.encode(states)), D
+    C, U = np.asarray(activations, np.float64), np.asarray(concepts, np.float64)
+    if U.ndim != 2 or np.shape(states) != (len(C), U.shape[1]) or C.shape[1] != len(U):
+        raise MethodError(
+            f"states {np.shape(states)}, activations {C.shape} and concepts {U.shape} do not fit; expected (n, d), (n, K) "
+            "and (K, d), or a dictionary and None."
+        )
+    return C, U
 
 
 def _curve(
@@ -135,11 +151,7 @@ def _curve(
     log_probability: Callable[[Array], Array],
     order: Array | None,
 ) -> Curve:
-    V, U = np.asarray(activations, np.float64), np.asarray(concepts, np.float64)
-    if start.shape != (len(V), U.shape[1]) or V.shape[1] != len(U):
-        raise MethodError(
-            f"states {start.shape}, activations {V.shape} and concepts {U.shape} do not fit; expected (n, d), (n, K) and (K, d)."
-        )
+    V, U = activations, concepts
     if order is None:
         order = np.argsort(-np.abs(V) * np.linalg.norm(U, axis=1), axis=1, kind="stable")
     states, rows = start.copy(), np.arange(len(V))

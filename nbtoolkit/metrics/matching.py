@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Score
-from ..types.representations import common_samples
+from ..types.rows import common_samples
 
 Array = np.ndarray
 MEASURES = ("cosine", "activation")
@@ -113,7 +113,8 @@ class Agreement:
     Attributes
     ----------
     measure
-        ``"cosine"`` of the concepts, or ``"activation"``: Pearson's correlation over the samples in both dictionaries.
+        ``"cosine"`` of the concepts, or ``"activation"``: Pearson's correlation over the rows in both dictionaries, paired
+        by sample and occurrence.
     similarity : (n_a, n_b)
         -1 to 1, no unit; 0 where a concept is dead.
     partners : (n_a,)
@@ -182,7 +183,7 @@ def compare_dictionaries(
             )
         measure, vectors, others = "cosine", a.concepts, b.concepts
     else:
-        rows_a, rows_b = common_samples(a.sample_ids, b.sample_ids)
+        rows_a, rows_b = common_samples(a.row_keys, b.row_keys)
         if len(rows_a) < 3:
             raise MethodError(
                 f"The dictionaries have {len(rows_a)} samples in common; expected at least 3 for measure='activation'."
@@ -197,7 +198,8 @@ def compare_dictionaries(
 
 def _cosines(a: Array, b: Array) -> Array:
     """Cosine of each row of a (K, d) with each row of b (L, d): (K, L), 0 for a row of zeros."""
-    U, W = (np.asarray(x, np.float64) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in (a, b))
+    both = (np.asarray(x, np.float64) for x in (a, b))
+    U, W = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in both)
     return np.clip(U @ W.T, -1, 1)  # rounding errors above 1 must not decide the matching
 
 

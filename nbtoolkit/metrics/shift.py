@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Representations
-from ..types.representations import common_samples
+from ..types.rows import common_samples
 from .matching import match
 
 Array = np.ndarray
@@ -65,7 +65,7 @@ def concept_shift(
     Parameters
     ----------
     before, after
-        Representations of the same token by both models; the samples in both are compared.
+        Representations of the same token by both models; the rows in both, by sample and occurrence, are compared.
     cd, tuned
         Dictionaries of ``before`` and ``after`` at one layer (K-Means in the paper).
     alpha
@@ -99,13 +99,13 @@ def concept_shift(
             f"The dictionaries are of layers {cd.layer} and {tuned.layer} and widths {cd.concepts.shape[1]} and "
             f"{tuned.concepts.shape[1]}; expected the same layer of two versions of one model."
         )
-    rows, others = common_samples(before.sample_ids, after.sample_ids)
+    rows, others = common_samples(before.row_keys, after.row_keys)
     if not rows:
         raise MethodError(
             "The two representations have no sample in common; expected at least one. Extract both from the same data."
         )
-    strongest = dict(zip(cd.sample_ids, np.abs(cd.activations).argmax(1), strict=True))
-    owner = np.array([strongest.get(before.sample_ids[i], -1) for i in rows])
+    strongest = dict(zip(cd.row_keys, np.abs(cd.activations).argmax(1), strict=True))
+    owner = np.array([strongest.get(before.row_keys[i], -1) for i in rows])
     differences = after.layer(cd.layer)[others].astype(np.float64) - before.layer(cd.layer)[rows]
     U, W = cd.concepts.astype(np.float64), tuned.concepts.astype(np.float64)
     counts = np.array([(owner == k).sum() for k in range(len(U))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,8 +34,6 @@ def overlap(words: Sequence[Sequence[str]]) -> Score:
     [0.5, 0.5]
     """
     sets = [set(w) for w in words]
-    k = len(sets)
-    shared = [
-        sum(len(t & other) for j, other in enumerate(sets) if j != i) / max(1, len(t)) for i, t in enumerate(sets)
-    ]
-    return Score(np.array(shared) / max(1, k - 1), "overlap")
+    count = Counter(word for t in sets for word in t)  # concepts that have the word
+    shared = [sum(count[word] - 1 for word in t) / max(1, len(t)) for t in sets]
+    return Score(np.array(shared) / max(1, len(sets) - 1), "overlap")

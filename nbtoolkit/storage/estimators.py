@@ -15,12 +15,12 @@ import numpy as np
 
 from ..errors import StudyError
 
-_OURS = ("SemiNMF", "LargestNorm", "RandomDirections")
+_OURS = ("SemiNMF", "LargestNorm", "RandomDirections", "TopKSAE", "SparseAutoencoder")
 _SKLEARN = {  # public module -> class -> private module of scikit-learn 1.6 to 1.9
     "decomposition": {
         "PCA": "_pca", "IncrementalPCA": "_incremental_pca", "TruncatedSVD": "_truncated_svd", "FastICA": "_fastica",
         "FactorAnalysis": "_factor_analysis", "NMF": "_nmf", "MiniBatchNMF": "_nmf", "DictionaryLearning": "_dict_learning",
-        "MiniBatchDictionaryLearning": "_dict_learning", "SparsePCA": "_sparse_pca", "MiniBatchSparsePCA": "_sparse_pca",
+        "MiniBatchDictionaryLearning": "_dict_learning", "SparsePCA": "_sparse_pca", "MiniBatchSparsePCA": "_sparse_pca", "SparseCoder": "_dict_learning",
     },
     "cluster": {"KMeans": "_kmeans", "MiniBatchKMeans": "_kmeans", "BisectingKMeans": "_bisect_k_means"},
     "random_projection": {"GaussianRandomProjection": "", "SparseRandomProjection": ""},
@@ -110,6 +110,8 @@ def load_encoder(description: Mapping[str, Any] | None, arrays: Mapping[str, np.
         path = str(description.get("class"))
         name = FORMAT_1.get(path, path)  # an unknown path is refused when the encoder is used
     own = {k: v for k, v in arrays.items() if k.startswith("encoder.")}
+    if description.get("components") == "concepts":  # stored once where they are the same
+        own["encoder.components_"] = arrays["concepts"]
     return _LazyEncoder({"estimator": str(name), "attributes": dict(description["attributes"])}, own)
 
 

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 
 from ..errors import NbtoolkitError, StudyError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source
+from .decoders import decoder_of_arrays
 from .estimators import dump_encoder, load_encoder
 from .files import map_stacked, new_folder, plain, sha256, write_json, write_stacked, write_table, write_tensors
 
@@ -70,6 +71,7 @@ def write_study(study: Any, path: str | os.PathLike[str], *, overwrite: bool = T
             "filters": {layer: g.filter for layer, g in study.groundings.items()},
             "naming": {layer: asdict(g.naming) for layer, g in study.groundings.items()},
             "skipped": dict(reps.skipped),
+            "occurrences": list(reps.occurrences) if any(reps.occurrences) else [],
             "dictionaries": methods,
             "scores": {layer: _score_fields(s) for layer, s in study.scores.items()},
             "labels": dict(study.labels),
@@ -86,15 +88,27 @@ def _write_dictionaries(folder: Path, dictionaries: Mapping[int, ConceptDictiona
     methods: dict[int, Any] = {}
     for layer, cd in dictionaries.items():
         description, arrays = dump_encoder(cd.encoder)
+        components = arrays.get("encoder.components_", np.zeros(0))
+        if (
+            description is not None
+            and components.dtype == cd.concepts.dtype
+            and np.array_equal(components, cd.concepts)
+        ):
+            del arrays["encoder.components_"]  # large, and the same once more
+            description = {**description, "components": "concepts"}
         arrays |= {"concepts": cd.concepts, "activations": cd.activations}
-        if cd.unexplained is not None:
-            arrays["unexplained"] = cd.unexplained
+        if cd.decoder is not None:
+            arrays["offset"] = np.asarray(cd.offset)  # with concepts as D, and the coding, the whole decoder
+            if cd.unexplained is not None:
+                arrays["unexplained"] = cd.unexplained
         tensors |= {f"layer.{layer:03d}.{name}": value for name, value in arrays.items()}
         methods[layer] = {
             "method": cd.method,
             "parameters": plain(cd.parameters),
             "encoder": description,
-            "reconstruction_error": cd.reconstruction_error,
+            "reconstruction_error": float("nan") if cd.decoder is None else cd.reconstruction_error,
+            "coding": cd.coding,
+            "missing_decoder": cd.missing_decoder,
         }
     write_tensors(folder / "dictionaries.safetensors", tensors)
     return methods
@@ -166,6 +180,7 @@ def read_study(path: str | os.PathLike[str]) -> dict[str, Any]:
         about["n_layers"],
         about["skipped"],
         source,
+        tuple(about.get("occurrences", ())),
     )
     dictionaries = _read_dictionaries(folder, about["dictionaries"], reps)
     return {
@@ -207,8 +222,9 @@ def _read_dictionaries(folder: Path, methods: Mapping[str, Any], reps: Represent
     for key, entry in methods.items():
         layer, prefix = int(key), f"layer.{int(key):03d}."
         arrays = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        concepts, decoder = decoder_of_arrays(layer, entry, arrays)
         dictionaries[layer] = ConceptDictionary(
-            arrays["concepts"],
+            concepts,
             arrays["activations"],
             reps.sample_ids,
             layer,
@@ -218,6 +234,8 @@ def _read_dictionaries(folder: Path, methods: Mapping[str, Any], reps: Represent
             entry["reconstruction_error"],
             reps.source,
             arrays.get("unexplained"),
+            **decoder,
+            occurrences=reps.occurrences,
         )
     return dictionaries
 

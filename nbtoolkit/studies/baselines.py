@@ -154,10 +154,11 @@ def noise_representations(
     data = captioned(data)
     row = {i: k for k, i in enumerate(data["id"])}
     response = dict(zip(reps.sample_ids, reps.captions, strict=True))
-    own = data.select([row[i] for i in reps.sample_ids]).remove_columns("captions")
+    own = data.select([row[i] for i in response]).remove_columns("captions")
     column = [[response[i]] for i in own["id"]]
     with no_dataset_bars():
         own = own.add_column("captions", column, feature=datasets.List(datasets.Value("string")))
-    chosen = reading_options(options, reading | {"captions": "given", "layers": list(reps.layers)})
+    which = "all" if any(reps.occurrences) else "first"
+    chosen = reading_options(options, reading | {"captions": "given", "layers": list(reps.layers), "which": which})
     images = noise_images(own, random_state=random_state)
     return extract(model, images, reps.source.token, progress=progress, options=chosen)

@@ -16,7 +16,7 @@ import pandas
 from sklearn.base import clone
 
 from ..data.loading import images_by_id
-from ..decomposition import decompose, named, reconstruct
+from ..decomposition import decompose, named
 from ..errors import MethodError
 from ..grounding import ground
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
@@ -162,13 +162,15 @@ def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
     Raises
     ------
     MethodError
-        Unknown name, or a number of concepts below 1.
+        Unknown name, a method without a number of concepts, or a number below 1.
     """
     estimator = named(method) if isinstance(method, str) else clone(method)
     parameters = estimator.get_params()
     size = "n_clusters" if "n_clusters" in parameters else "n_components"
     if not (isinstance(n_concepts, int | np.integer) and n_concepts >= 1):
         raise MethodError(f"n_concepts is {n_concepts!r}; expected a whole number of at least 1.")
+    if size not in parameters:
+        raise MethodError(f"{type(estimator).__name__} has no {size}; expected n_components or n_clusters.")
     seed = {"random_state": random_state} if "random_state" in parameters else {}
     return estimator.set_params(**{size: int(n_concepts)}, **seed)
 
@@ -230,7 +232,7 @@ class _Run:
         g = ground(cd, self.model, vocabulary=self.words, naming=self.naming)
         texts = None if self.embeddings is None else self.embeddings.texts
         scores = evaluate(cd, g, images=self.embeddings, texts=texts)
-        rebuilt = reconstruct(cd.encoder, cd.activations)
+        rebuilt = cd.decode(cd.activations)
         row: Row = {
             "reconstruction_error": cd.reconstruction_error,
             "explained_variance": explained_variance(self.reps.layer(self.layer), rebuilt).mean,
@@ -247,7 +249,7 @@ class _Run:
     def _test_scores(self, cd: ConceptDictionary, g: Grounding, test: Representations) -> Row:
         states = test.layer(self.layer)
         activations = cd.encode(states)
-        row: Row = {"test_error": 1 - explained_variance(states, reconstruct(cd.encoder, activations)).mean}
+        row: Row = {"test_error": 1 - explained_variance(states, cd.decode(activations)).mean}
         if self.test_embeddings is not None:
             images = self.test_embeddings(test.sample_ids)
             score = top_words_clip_score(activations, g.words, images, self.test_embeddings.texts)
@@ -266,14 +268,13 @@ class _Run:
         both = (self.reps, self.test)
         everything = [
             [plain(r.source.__dict__) if r is not None else None for r in both],
-            [list(r.sample_ids) if r is not None else None for r in both],
+            [r.digest(self.layer) if r is not None else None for r in both],  # all states, and whose they are
             self.layer,
             public_name(self.estimator) or f"{kind.__module__}.{kind.__qualname__}",
             plain({k: repr(v) for k, v in sorted(self.estimator.get_params().items())}),
             [None if images is None else images.scorer.name for images in (self.embeddings, self.test_embeddings)],
             None if self.words is None else sorted(self.words),
             self.naming.rule,
-            hashlib.sha256(np.ascontiguousarray(self.reps.layer(self.layer)[:64]).tobytes()).hexdigest(),
         ]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
 

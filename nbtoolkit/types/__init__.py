@@ -6,12 +6,13 @@ paper's notation (Parekh et al., 2024, arXiv 2406.08074).
 
 from .._names import lazy_names
 from .concept_map import ConceptMap
-from .dictionary import ConceptDictionary, Encoder, Grounding, Scores, activations_of
+from .dictionary import ConceptDictionary, Encoder, activations_of
 from .geometry import Geometry
+from .grounding import Grounding
 from .layers import resolve_layer, resolve_layers
 from .naming import Naming
 from .representations import Representations, Source
-from .score import Score
+from .score import Score, Scores
 
 __getattr__ = lazy_names(__name__, {".storage.study": ["Sample", "Study"]})[1]  # the path of release 0.1
 

@@ -1,16 +1,21 @@
-"""A concept dictionary, its grounding, and its scores."""
+"""A concept dictionary: concepts, activations, and the decoder that leads back to states."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import MethodError, NbtoolkitError
-from .naming import PAPER, Naming
+from .decoder import CODINGS, FromDecoder, coefficients_of, decode
 from .representations import Array, Source, check_shape, read_only
+from .rows import checked_occurrences
+
+_ERROR: Any = FromDecoder(float("nan"))
+_REST: Any = FromDecoder(None)
 
 
 class Encoder(Protocol):
@@ -28,16 +33,19 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ConceptDictionary:
-    """A concept dictionary: the concepts, and how strongly each sample uses them.
+    """A concept dictionary: the concepts, how strongly each sample uses them, and the decoder.
+
+    A state is reconstructed as ẑ = coefficients · D + b. Everything that is about parts of a state (reconstruction, words,
+    concept maps, ablation, contributions) uses D and the coefficients; a method without a decoder is refused there.
 
     Attributes
     ----------
     concepts : (n_concepts, d_model)
-        U, one concept per row.
+        One concept per row: the rows of the decoder D, or of ``components_`` where the method has no decoder.
     activations : (n_samples, n_concepts)
         V, no unit; signed for methods that allow it.
     sample_ids : (n_samples,)
-        Ids of the rows of ``activations``.
+        Ids of the samples of the rows of ``activations``.
     layer
         Layer whose states were decomposed.
     method, parameters
@@ -45,16 +53,25 @@ class ConceptDictionary:
     encoder
         The fitted estimator behind :meth:`encode`.
     reconstruction_error
-        ‖Z − Ẑ‖² / ‖Z‖², no unit: 0 is perfect, 1 explains nothing.
+        ‖Z − Ẑ‖² / ‖Z‖², no unit: 0 is perfect, 1 explains nothing. Reading it raises ``MethodError`` without a decoder.
     unexplained : (n_samples,)
-        ‖z − ẑ‖² / ‖z‖² per sample, no unit.
+        ‖z − ẑ‖² / ‖z‖² per sample, no unit. Reading it raises ``MethodError`` without a decoder.
     source
         Provenance of the states.
+    offset : (d_model,)
+        b; zeros where not given, None without a decoder.
+    coding
+        How coefficients follow from activations: ``"activations"`` (they are the same), ``"one-hot"`` (clustering) or
+        ``"least-squares"`` (activations are inner products with the concepts).
+    missing_decoder
+        Why the method has no decoder; empty where it has one.
+    occurrences : (n_samples,)
+        Number of each row among the rows of its sample, from 0; counted where not given.
 
     Raises
     ------
     NbtoolkitError
-        Shapes that do not match.
+        Shapes that do not match, or an unknown coding.
 
     Examples
     --------
@@ -69,9 +86,13 @@ class ConceptDictionary:
     method: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     encoder: Encoder | None = None
-    reconstruction_error: float = float("nan")
+    reconstruction_error: float = _ERROR
     source: Source = field(default_factory=Source)
-    unexplained: Array | None = None
+    unexplained: Array | None = _REST
+    offset: Array | None = None
+    coding: str = "activations"
+    missing_decoder: str = ""
+    occurrences: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         concepts, activations = np.asarray(self.concepts), np.asarray(self.activations)
@@ -81,16 +102,38 @@ class ConceptDictionary:
         object.__setattr__(self, "concepts", read_only(concepts))
         object.__setattr__(self, "activations", read_only(activations))
         object.__setattr__(self, "sample_ids", tuple(self.sample_ids))
-        if self.unexplained is not None:
-            check_shape(
-                "ConceptDictionary.unexplained", np.asarray(self.unexplained), (len(self.sample_ids),), "(n_samples,)"
-            )
-            object.__setattr__(self, "unexplained", read_only(self.unexplained))
+        object.__setattr__(
+            self, "occurrences", checked_occurrences("ConceptDictionary", self.sample_ids, self.occurrences)
+        )
+        rest = self.__dict__["unexplained"]
+        if rest is not None:
+            check_shape("ConceptDictionary.unexplained", np.asarray(rest), (len(self.sample_ids),), "(n_samples,)")
+            object.__setattr__(self, "unexplained", read_only(rest))
+        if self.coding not in CODINGS:
+            raise NbtoolkitError(f"coding is {self.coding!r}; expected one of {', '.join(map(repr, CODINGS))}.")
+        offset = np.zeros(concepts.shape[1], np.float32) if self.offset is None else np.asarray(self.offset)
+        check_shape("ConceptDictionary.offset", offset, concepts.shape[1:], f"(d_model,) = ({concepts.shape[1]},)")
+        object.__setattr__(self, "offset", None if self.missing_decoder else read_only(offset))
 
     @property
     def n_concepts(self) -> int:
         """Number of concepts, dead ones included."""
         return len(self.concepts)
+
+    @property
+    def row_keys(self) -> tuple[tuple[str, int], ...]:
+        """What identifies each row: (sample id, occurrence)."""
+        return tuple(zip(self.sample_ids, self.occurrences, strict=True))
+
+    @property
+    def decoder(self) -> Array | None:
+        """D, (n_concepts, d_model): its rows are the concepts; None where the method has no decoder."""
+        return None if self.missing_decoder else self.concepts
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """Coefficients of the training samples in ẑ = coefficients · D + b, (n_samples, n_concepts)."""
+        return read_only(self.coefficients_of(self.activations))
 
     def __repr__(self) -> str:
         return f"ConceptDictionary of {self.source.token!r}: {self.n_concepts} concepts by {self.method} at layer {self.layer}, {len(self.sample_ids)} samples"
@@ -135,6 +178,78 @@ class ConceptDictionary:
         )
         return activations_of(self.encoder, states)
 
+    def require_decoder(self, purpose: str) -> Array:
+        """D, (n_concepts, d_model), or the reason why there is none.
+
+        Parameters
+        ----------
+        purpose
+            What needs it, for the message.
+
+        Raises
+        ------
+        MethodError
+            The method has no decoder.
+        """
+        if self.missing_decoder:
+            raise MethodError(
+                f"{self.method} at layer {self.layer} has no decoder ({self.missing_decoder}); {purpose} needs one. Decompose "
+                "with a method whose inverse_transform is affine or that has components_, such as nbt.SemiNMF(20)."
+            )
+        return self.concepts
+
+    def coefficients_of(self, activations: Array) -> Array:
+        """Coefficients of the concepts for activations, (n, n_concepts).
+
+        Parameters
+        ----------
+        activations : (n, n_concepts)
+            For example of :meth:`encode`.
+
+        Raises
+        ------
+        MethodError
+            The method has no decoder.
+        """
+        return coefficients_of(np.asarray(activations), self.require_decoder("a coefficient"), self.coding)
+
+    def decode(self, activations: Array) -> Array:
+        """Reconstruction ẑ = coefficients · D + b of activations, (n, d_model) float64.
+
+        Parameters
+        ----------
+        activations : (n, n_concepts)
+            For example of :meth:`encode`.
+
+        Raises
+        ------
+        MethodError
+            The method has no decoder.
+        """
+        D = self.require_decoder("a reconstruction")
+        return decode(self.coefficients_of(np.asarray(activations)), D, np.asarray(self.offset, np.float64))
+
+    def reconstruct(self, states: Array) -> Array:
+        """Reconstruction ẑ = coefficients · D + b of states of this layer.
+
+        Parameters
+        ----------
+        states : (n, d_model)
+            Residual-stream vectors of the dictionary's layer.
+
+        Returns
+        -------
+        (n, d_model) float64 array
+            Ẑ, in the unit of the states.
+
+        Raises
+        ------
+        MethodError
+            The method has no decoder.
+        """
+        self.require_decoder("a reconstruction")
+        return self.decode(np.asarray(self.encode(states), np.float32))
+
 
 def activations_of(encoder: Encoder, states: Array) -> Array:
     """Activations as the paper defines them: larger is closer, (n, n_concepts).
@@ -149,84 +264,15 @@ def activations_of(encoder: Encoder, states: Array) -> Array:
         States of the estimator's layer.
     """
     values = np.asarray(encoder.transform(np.asarray(states)))
-    return 1.0 / (1.0 + values) if hasattr(encoder, "cluster_centers_") else values
+    return 1.0 / (1.0 + values) if hasattr(last_step(encoder), "cluster_centers_") else values
 
 
-@dataclass(frozen=True, eq=False)
-class Grounding:
-    """Grounding of concepts: words by unembedding, exemplars by activation.
+def last_step(encoder: Any) -> Any:
+    """The last step of a pipeline; any other estimator itself.
 
-    Attributes
+    Parameters
     ----------
-    words
-        Per concept, its words that pass the filter, best first.
-    exemplars
-        Per concept, the ids of its most activating samples, strongest first.
-    tokens
-        Per concept, its top tokens before the filter.
-    filter
-        Name of the word filter.
-    naming
-        Rule by which the words were read, with the measurement that chose it.
-
-    Examples
-    --------
-    >>> Grounding(words=[["sun", "day"]], exemplars=[["photo-7"]])
-    Grounding of 1 concepts
-      0  sun, day
+    encoder
+        A fitted estimator.
     """
-
-    words: tuple[tuple[str, ...], ...] | list[list[str]]
-    exemplars: tuple[tuple[str, ...], ...] | list[list[str]]
-    tokens: tuple[tuple[str, ...], ...] | list[list[str]] = ()
-    filter: str = "default"
-    naming: Naming = PAPER
-
-    def __post_init__(self) -> None:
-        if len(self.words) != len(self.exemplars):
-            raise NbtoolkitError(
-                f"Grounding has words for {len(self.words)} concepts but exemplars for {len(self.exemplars)}; expected the same number."
-            )
-        for name in ("words", "exemplars", "tokens"):
-            object.__setattr__(self, name, [list(row) for row in getattr(self, name)])
-
-    def __repr__(self) -> str:
-        lines = [
-            f"{k:3d}  {', '.join(words[:5]) or '(no word passed the filter)'}" for k, words in enumerate(self.words)
-        ]
-        return "\n".join([f"Grounding of {len(self.words)} concepts", *lines])
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Scores of one dictionary and its grounding: a number per score.
-
-    :class:`nbtoolkit.types.Score` holds one score: a value per sample or concept, with mean, deviation and interval.
-
-    Attributes
-    ----------
-    values
-        Score name to value (see :func:`nbtoolkit.evaluate` for names and units).
-    spread
-        Standard deviation over concepts, for scores that have one value per concept.
-    baseline
-        The same score for random words on the same exemplars.
-    per_concept
-        Score name to (n_concepts,) values.
-
-    Examples
-    --------
-    >>> Scores({"overlap": 0.25})["overlap"]
-    0.25
-    """
-
-    values: Mapping[str, float] = field(default_factory=dict)
-    spread: Mapping[str, float] = field(default_factory=dict)
-    baseline: Mapping[str, float] = field(default_factory=dict)
-    per_concept: Mapping[str, Array] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> float:
-        return self.values[name]
-
-    def __repr__(self) -> str:
-        return "Scores(" + ", ".join(f"{k} {v:.3g}" for k, v in self.values.items()) + ")"
+    return encoder.steps[-1][1] if hasattr(encoder, "steps") else encoder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from ..errors import NbtoolkitError
 from .layers import resolve_layer
+from .rows import checked_occurrences
 
 Array = np.ndarray
+_DIGEST_ROWS = 4096  # rows that are hashed at a time
 
 
 def read_only(array: Any) -> Array:
@@ -48,19 +51,6 @@ def check_shape(what: str, array: Array, shape: tuple[int | None, ...], meaning:
     """
     if array.ndim != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=True)):
         raise NbtoolkitError(f"{what} has shape {array.shape}; expected {meaning}.")
-
-
-def common_samples(ids: Sequence[str], others: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Rows of the samples that two lists of ids have in common: in the first list, and in the second.
-
-    Parameters
-    ----------
-    ids, others
-        Sample ids.
-    """
-    position = {i: k for k, i in enumerate(others)}
-    rows = [k for k, i in enumerate(ids) if i in position]
-    return rows, [position[ids[k]] for k in rows]
 
 
 @dataclass(frozen=True)
@@ -127,14 +117,14 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Representations:
-    """Residual-stream vectors at the token's position, one row per sample.
+    """Residual-stream vectors at the token's position, one row per sample and occurrence of the token.
 
     Attributes
     ----------
     states : (n_samples, n_layers + 1, d_model)
         float32 (or float16, if extracted so); axis 1 follows ``layers``. Memory-mapped where there is a file.
     sample_ids : (n_samples,)
-        Ids of the samples, in the order of the rows.
+        Ids of the samples, in the order of the rows; with ``which="all"`` a sample has a row per occurrence of the token.
     captions : (n_samples,)
         Responses of the model (or the given captions).
     positions : (n_samples,)
@@ -149,11 +139,14 @@ class Representations:
         Excluded samples, id to reason: an unreadable image, or a response without the token.
     source
         Provenance.
+    occurrences : (n_samples,)
+        Number of each row among the rows of its sample, from 0; counted where not given. A row is identified by its
+        sample id and its occurrence.
 
     Raises
     ------
     NbtoolkitError
-        Shapes or lengths that do not fit each other.
+        Shapes or lengths that do not fit each other, or two rows of one sample and occurrence.
 
     Examples
     --------
@@ -171,6 +164,8 @@ class Representations:
     n_layers: int = -1
     skipped: Mapping[str, str] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    occurrences: tuple[int, ...] = ()
+    _digests: dict[int, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         states = read_only(self.states)
@@ -192,6 +187,8 @@ class Representations:
         object.__setattr__(self, "references", tuple(tuple(r) for r in self.references) or ((),) * n)
         for name in ("sample_ids", "captions", "positions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        occurrences = checked_occurrences("Representations", self.sample_ids, self.occurrences)
+        object.__setattr__(self, "occurrences", occurrences)
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -199,6 +196,33 @@ class Representations:
     def __repr__(self) -> str:
         n, _, d = self.states.shape
         return f"Representations of {self.source.token!r}: {n} samples, layers {self.layers[0]}–{self.layers[-1]}, d_model {d}"
+
+    @property
+    def row_keys(self) -> tuple[tuple[str, int], ...]:
+        """What identifies each row: (sample id, occurrence)."""
+        return tuple(zip(self.sample_ids, self.occurrences, strict=True))
+
+    def digest(self, layer: int) -> str:
+        """Hash of all states of one layer and of what identifies their rows; computed once.
+
+        Parameters
+        ----------
+        layer
+            A whole number; negative indices count from the model's last layer.
+
+        Returns
+        -------
+        str
+            BLAKE2b of 16 bytes, in hexadecimal.
+        """
+        index = self.resolve(layer)
+        if index not in self._digests:
+            states = self.states[:, self.layers.index(index)]
+            digest = hashlib.blake2b(repr((states.dtype.str, states.shape, self.row_keys)).encode(), digest_size=16)
+            for start in range(0, len(states), _DIGEST_ROWS):
+                digest.update(np.ascontiguousarray(states[start : start + _DIGEST_ROWS]).data)
+            self._digests[index] = digest.hexdigest()
+        return self._digests[index]
 
     def resolve(self, layer: int) -> int:
         """Stored layer of an index; negative indices count from the model's last layer.

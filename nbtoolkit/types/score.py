@@ -1,8 +1,9 @@
-"""A score: a value per sample or concept, with mean, deviation and interval."""
+"""A score: a value per sample or concept, with mean, deviation and interval; and the scores of one dictionary."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -86,3 +87,38 @@ class Score:
     def __repr__(self) -> str:
         low, high = self.interval()
         return f"{self.name} {self.mean:.3g} ± {self.std:.3g} [{low:.3g}, {high:.3g}], n = {len(self.defined)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one dictionary and its grounding: a number per score.
+
+    :class:`nbtoolkit.types.Score` holds one score: a value per sample or concept, with mean, deviation and interval.
+
+    Attributes
+    ----------
+    values
+        Score name to value (see :func:`nbtoolkit.evaluate` for names and units).
+    spread
+        Standard deviation over concepts, for scores that have one value per concept.
+    baseline
+        The same score for random words on the same exemplars.
+    per_concept
+        Score name to (n_concepts,) values.
+
+    Examples
+    --------
+    >>> Scores({"overlap": 0.25})["overlap"]
+    0.25
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    spread: Mapping[str, float] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    per_concept: Mapping[str, Array] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+    def __repr__(self) -> str:
+        return "Scores(" + ", ".join(f"{k} {v:.3g}" for k, v in self.values.items()) + ")"

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..storage.study import Sample, Study
-from ..types import ConceptDictionary, Grounding
+from ..types import ConceptDictionary
+from .concept_lists import N_LISTED, concepts_of, energy, strongest, strongest_per_sample
 from .thumbnails import aspect, strip
 
-N_BINS = 14
 N_TOP = 6  # concepts that summarize a layer before it is selected
-COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
 METRICS = {
     "clip_score": {"label": "CLIPScore", "better": "higher", "baseline": "random words"},
     "reconstruction_error": {"label": "Reconstruction error", "better": "lower", "baseline": ""},
@@ -62,17 +61,24 @@ def content(study: Study) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``ids`` of the samples, ``concepts`` per layer, ``captions`` per sample row.
+        ``ids`` of the samples, ``concepts`` per layer (of a large dictionary those that a page without a kernel can need),
+        ``captions`` per sample row.
     """
+    concepts = {}
+    for layer in study.layers:
+        cd = study.dictionary(layer)
+        concepts[str(layer)] = concepts_of(study, layer, strongest_per_sample(cd, strongest(cd)))
     return {
         "ids": list(study.rows),
-        "concepts": {str(layer): _concepts(study, layer) for layer in study.layers},
+        "concepts": concepts,
         "captions": {str(i): s.caption for i, s in enumerate(study.samples)},
     }
 
 
 def one_layer(study: Study, layer: int) -> dict[str, Any]:
     """The ``concepts`` of a layer, and the ``captions`` of their exemplars per sample row.
+
+    Of a large dictionary, the strongest concepts: a view requests further ones by number or by a search.
 
     Parameters
     ----------
@@ -81,9 +87,26 @@ def one_layer(study: Study, layer: int) -> dict[str, Any]:
     layer
         One of its layers.
     """
+    return some_concepts(study, layer, strongest(study.dictionary(layer)))
+
+
+def some_concepts(study: Study, layer: int, numbers: Sequence[int]) -> dict[str, Any]:
+    """Some concepts of a layer, as :func:`one_layer` gives them.
+
+    Parameters
+    ----------
+    study
+        The study.
+    layer
+        One of its layers.
+    numbers
+        Rows of the concepts.
+    """
+    exemplars = study.grounding(layer).exemplars
+    rows = sorted({study.rows[i] for k in numbers for i in exemplars[k]})
     return {
-        "concepts": _concepts(study, layer),
-        "captions": {str(i): study.samples[i].caption for i in exemplar_rows(study, layer)},
+        "concepts": concepts_of(study, layer, numbers),
+        "captions": {str(i): study.samples[i].caption for i in rows},
     }
 
 
@@ -100,69 +123,10 @@ def exemplar_rows(study: Study, layer: int) -> list[int]:
     return sorted({study.rows[i] for group in study.grounding(layer).exemplars for i in group})
 
 
-def energy(cd: ConceptDictionary) -> np.ndarray:
-    """Importance of each concept: its total absolute activation times its norm.
-
-    Parameters
-    ----------
-    cd
-        The dictionary.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n_concepts,)
-    """
-    return (np.abs(cd.activations) * np.linalg.norm(cd.concepts, axis=1)).sum(0)
-
-
 def _top(study: Study, layer: int) -> list[tuple[int, list[str]]]:
     """The strongest concepts of a layer, each with its first two words."""
     order = np.argsort(-energy(study.dictionary(layer)), kind="stable")[:N_TOP]
     return [(int(k), list(study.grounding(layer).words[k][:2])) for k in order]
-
-
-def _concepts(study: Study, layer: int) -> list[dict[str, Any]]:
-    cd, g, scores = study.dictionary(layer), study.grounding(layer), study.scores.get(layer)
-    strength = np.abs(cd.activations)
-    total = energy(cd)
-    share = total / max(total.sum(), 1e-30)
-    clip = None if scores is None else scores.per_concept.get("clip_score")
-    twin, counts = _twins(cd, g), _histograms(strength)
-    active = (strength > 0).mean(0)
-    return [
-        {
-            "words": g.words[k],
-            "exemplars": [study.rows[i] for i in g.exemplars[k]],
-            "share": round(float(share[k]), 4),
-            "histogram": counts[k].tolist(),
-            "active": round(float(active[k]), 4),
-            "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3),
-            "twin": twin[k],
-        }
-        for k in range(cd.n_concepts)
-    ]
-
-
-def _histograms(strength: np.ndarray) -> np.ndarray:
-    """Counts (n_concepts, N_BINS) of the nonzero absolute activations, in equal bins from 0 to the largest of the layer."""
-    rows, ks = np.nonzero(strength)
-    bins = (strength[rows, ks] * (N_BINS / max(float(strength.max()), 1e-30))).astype(int).clip(max=N_BINS - 1)
-    return np.bincount(ks * N_BINS + bins, minlength=strength.shape[1] * N_BINS).reshape(-1, N_BINS)
-
-
-def _twins(cd: ConceptDictionary, g: Grounding) -> list[int | None]:
-    """Near-duplicate of each concept: the one with a cosine above 0.9 or more than half of the exemplars in common, or None."""
-    unit = cd.concepts / np.maximum(np.linalg.norm(cd.concepts, axis=1, keepdims=True), 1e-30)
-    column = {i: j for j, i in enumerate({i for exemplars in g.exemplars for i in exemplars})}
-    member = np.zeros((cd.n_concepts, len(column)), np.float32)
-    for k, exemplars in enumerate(g.exemplars):
-        member[k, [column[i] for i in exemplars]] = 1
-    shared = (member @ member.T) / np.maximum(1, member.sum(1, keepdims=True))
-    alike = np.maximum((unit @ unit.T) / COSINE, shared / SHARED)
-    np.fill_diagonal(alike, 0)
-    best = alike.argmax(1)
-    return [int(j) if alike[k, j] > 1 else None for k, j in enumerate(best)]
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:
@@ -203,25 +167,39 @@ def _round(value: float) -> float:
     return round(float(value), 4)
 
 
-def activations(cd: ConceptDictionary, start: int = 0, n: int | None = None) -> tuple[dict[str, Any], list[bytes]]:
-    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of some rows, as float32 bytes.
+def activations(
+    cd: ConceptDictionary, start: int = 0, max_bytes: int | None = None
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of some rows.
 
     Parameters
     ----------
     cd
         The dictionary of a layer.
-    start, n
-        First row, and number of rows; all that follow if None.
+    start
+        First row.
+    max_bytes
+        Largest size of the activations (one row at least is given); all rows that follow if None.
 
     Returns
     -------
     dict, list of bytes
-        ``shape`` of the whole and ``dtype``; the two arrays.
+        ``shape`` of the whole and ``dtype``; both arrays as float32 bytes. Of a large dictionary with mostly zeros the first
+        has only the others, and two arrays follow: their concepts, and their number per row (int32).
     """
-    rest = np.zeros(len(cd.sample_ids)) if cd.unexplained is None else cd.unexplained
-    rows = slice(start, None if n is None else start + n)
-    parts = [np.ascontiguousarray(a[rows], "<f4").tobytes() for a in (cd.activations, rest)]
-    return {"shape": list(cd.activations.shape), "dtype": "float32"}, parts
+    rest = None if cd.decoder is None else cd.unexplained
+    rest = np.zeros(len(cd.sample_ids)) if rest is None else rest
+    about = {"shape": list(cd.activations.shape), "dtype": "float32"}
+    used = np.count_nonzero(cd.activations[start:], axis=1)
+    sparse = cd.n_concepts > N_LISTED and 4 * used.sum() < used.size * cd.n_concepts
+    sizes = np.cumsum(used * 8 if sparse else np.full(used.size, 4 * cd.n_concepts))
+    n = used.size if max_bytes is None else max(1, int(np.searchsorted(sizes, max_bytes, "right")))
+    V, rest = cd.activations[start : start + n], rest[start : start + n]
+    if not sparse:
+        return about, [np.ascontiguousarray(a, "<f4").tobytes() for a in (V, rest)]
+    rows, concepts = np.nonzero(V)
+    parts = ((V[rows, concepts], "<f4"), (rest, "<f4"), (concepts, "<i4"), (used[:n], "<i4"))
+    return about, [np.ascontiguousarray(a, kind).tobytes() for a, kind in parts]
 
 
 def thumbs(samples: Sequence[Sample], rows: list[int]) -> tuple[dict[str, Any], list[bytes]]:

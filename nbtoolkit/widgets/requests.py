@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
-from . import arguments, payloads
+from . import arguments, concept_lists, payloads
 from .channel import Job, Operations, Reply
 
 MAX_BYTES = 2_000_000  # of activations in one message
@@ -37,6 +37,8 @@ class StudyRequests:
             "sample": self._sample,
             "activations": self._activations,
             "layer": self._layer,
+            "concepts": self._concepts,
+            "search": self._search,
             "ids": self._ids,
         }
 
@@ -57,10 +59,20 @@ class StudyRequests:
     def _activations(self, layer: int, start: int = 0) -> Reply:
         cd = self._view._study.dictionary(layer)
         (start,) = arguments.rows("start", [start], len(cd.activations))
-        return payloads.activations(cd, start, max(1, MAX_BYTES // (4 * cd.n_concepts)))
+        return payloads.activations(cd, start, MAX_BYTES)
 
     def _layer(self, layer: int) -> Reply:
         return payloads.one_layer(self._view._study, layer), []
+
+    def _concepts(self, layer: int, numbers: list[int]) -> Reply:
+        study = self._view._study
+        rows = arguments.rows("number", numbers, study.dictionary(layer).n_concepts)
+        return payloads.some_concepts(study, layer, rows), []
+
+    def _search(self, layer: int, query: str) -> Reply:
+        study = self._view._study
+        numbers = concept_lists.search(study, layer, query, self._view.labels)
+        return payloads.some_concepts(study, layer, numbers), []
 
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []

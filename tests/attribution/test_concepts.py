@@ -1,8 +1,23 @@
 """What a token owes to its concepts: identities with the model's own answer, and finite differences."""
 
+import contextlib
+import sys
+
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.decomposition import (
+    NMF,
+    PCA,
+    DictionaryLearning,
+    FactorAnalysis,
+    FastICA,
+    MiniBatchDictionaryLearning,
+    SparseCoder,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import nbtoolkit as nbt
 from nbtoolkit import interventions
@@ -92,6 +107,105 @@ def test_contributions_are_what_the_model_loses(said, model, reps):
         near = contributions(said, small)  # taking out a hundredth of it: the first order is nearly all
         np.testing.assert_allclose(near.ablation, near.gradient, atol=0.1 * np.abs(near.gradient).max())
         assert np.nanmedian(near.agreement) > 0.9
+
+
+def by_inverse(e, V):
+    return e.inverse_transform(V)
+
+
+def by_centres(centres):
+    return lambda e, V: getattr(e, centres)[V.argmax(1)] * V.any(1)[:, None]  # no concept, no centre
+
+
+BRUTE = {  # each with its own way back from activations to states
+    "SemiNMF": (nbt.SemiNMF(6, random_state=0), lambda e, V: V @ e.components_),
+    "PCA": (PCA(6), by_inverse),
+    "PCA whitened": (PCA(6, whiten=True), by_inverse),
+    "FastICA": (FastICA(6, random_state=0, max_iter=2000, tol=1e-3), by_inverse),
+    "FactorAnalysis": (FactorAnalysis(6), lambda e, V: V @ e.components_ + e.mean_),
+    "KMeans": (KMeans(6, random_state=0, n_init=1), by_centres("cluster_centers_")),
+    "MiniBatchKMeans": (MiniBatchKMeans(6, random_state=0, n_init=1), by_centres("cluster_centers_")),
+    "LargestNorm": (nbt.LargestNorm(6), by_centres("components_")),
+    "RandomDirections": (nbt.RandomDirections(6, random_state=0), lambda e, C: C @ e.components_),  # of coefficients
+    "DictionaryLearning": (
+        DictionaryLearning(6, random_state=0, max_iter=20, transform_alpha=0.5),
+        lambda e, V: V @ e.components_,
+    ),
+    "MiniBatchDictionaryLearning": (
+        MiniBatchDictionaryLearning(6, random_state=0, max_iter=20, split_sign=True),
+        lambda e, V: (V[:, :6] - V[:, 6:]) @ e.components_,
+    ),
+    "SparseCoder": (SparseCoder(np.eye(8, 128), transform_n_nonzero_coefs=4), lambda e, V: V @ np.eye(8, 128)),
+    "NMF in a pipeline": (make_pipeline(MinMaxScaler(clip=True), NMF(6, max_iter=3000)), by_inverse),
+    "StandardScaler + PCA": (make_pipeline(StandardScaler(), PCA(6)), by_inverse),
+    "TopKSAE": (nbt.TopKSAE(200, k=8, n_epochs=20, random_state=0), by_inverse),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", BRUTE)
+def test_contributions_equal_brute_force(name, model, data, said, reps):
+    """Reconstruct by the estimator with the concept and without it, subtract the difference in a hook, run the model."""
+    method, way_back = BRUTE[name]
+    cd = nbt.decompose(reps, method, layer=4)
+    other = next(i for i in range(60) if i not in said.rows)  # without a dog, so that log p is not saturated
+    one = mentions(model, [data["image"][other]], "dog", answers=[said.captions[0]])
+    result = contributions(one, cd)
+    (plain,), states = one.read([4])
+    V = np.asarray(cd.encode(states[:, 0]), np.float64)
+    if cd.coding == "one-hot":
+        V = np.eye(cd.n_concepts)[V.argmax(1)]
+    if cd.coding == "least-squares":
+        V = np.linalg.lstsq(cd.encoder.components_.astype(float).T, states[0, 0].astype(float))[0][None]
+    expected = np.zeros(cd.n_concepts)
+    for k in np.flatnonzero(V[0]):
+        without = V.copy()
+        without[0, k] = 0
+        part = torch.tensor((way_back(cd.encoder, V) - way_back(cd.encoder, without))[0], dtype=torch.float32)
+        with subtracting(model.blocks[3], part):
+            expected[k] = plain - one.read()[0][0]
+    largest, gap = np.abs(expected).max(), np.abs(result.ablation[0] - expected).max()
+    row = (
+        f"{name:28s} {cd.n_concepts:4d} concepts, largest effect {largest:9.4f} nats, largest difference {gap:.1e} nats"
+    )
+    sys.stdout.write(row + "\n")
+    assert largest > 1e-2 and gap <= 1e-4 * max(1, largest)
+
+
+@contextlib.contextmanager
+def subtracting(block, part):
+    """A block whose last position is less by a vector."""
+
+    def change(_module, _inputs, output):
+        hidden = (output[0] if isinstance(output, tuple) else output).clone()
+        hidden[:, -1] -= part
+        return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+    handle = block.register_forward_hook(change)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("method", [KMeans(6, random_state=0, n_init=1), nbt.LargestNorm(6)])
+def test_a_sample_is_attributed_to_its_cluster_only(method, said, reps):
+    cd = nbt.decompose(reps, method, layer=4)
+    result = contributions(said, cd)
+    assert ((result.ablation != 0).sum(1) <= 1).all() and ((result.gradient != 0).sum(1) == 1).all()
+    assert (result.coefficients.argmax(1) == result.activations.argmax(1)).all()
+    assert np.isnan(result.agreement).all()  # one concept cannot be ranked
+
+
+def test_a_deletion_curve_of_a_dictionary_uses_its_decoder(said, reps):
+    cd = nbt.decompose(reps, KMeans(6, random_state=0, n_init=1), layer=4)
+    _, states = said.read([4])
+    Z, forward = states[:, 0], said.after(4)
+    curve = c_deletion(Z, cd, None, forward)
+    centres = cd.encoder.cluster_centers_[cd.encoder.predict(Z)]
+    np.testing.assert_allclose(curve.values[:, 1], forward(Z - centres), atol=1e-4)
+    np.testing.assert_allclose(curve.values[:, -1], curve.values[:, 1], atol=1e-5)
+    np.testing.assert_allclose(c_insertion(Z, cd, None, forward).values[:, -1], forward(Z), atol=1e-4)
 
 
 def test_agreement_is_undefined_where_there_is_nothing_to_rank():

@@ -18,7 +18,8 @@ from nbtoolkit.decomposition.updates import coordinate_descent, objective, updat
 
 METHODS = [nbt.SemiNMF(6, random_state=0), nbt.LargestNorm(6), nbt.RandomDirections(6, random_state=0), PCA(6), KMeans(6, random_state=0, n_init=1),
            FastICA(6, random_state=0, max_iter=2000, tol=1e-3),
-           MiniBatchDictionaryLearning(6, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1)]  # fmt: skip
+           MiniBatchDictionaryLearning(6, random_state=0, transform_algorithm="lasso_cd", transform_alpha=0.1),
+           nbt.TopKSAE(6, k=3, n_epochs=100, random_state=0)]  # fmt: skip
 
 
 def planted(n=600, d=64, k=12, noise=0.0, seed=0):
@@ -54,7 +55,10 @@ check(nbt.{0!r})
 """
 
 
-@parametrize_with_checks([nbt.SemiNMF(2), nbt.LargestNorm(2), nbt.RandomDirections(2)])
+@pytest.mark.filterwarnings("ignore:. of . concepts are dead")
+@parametrize_with_checks(
+    [nbt.SemiNMF(2), nbt.LargestNorm(2), nbt.RandomDirections(2), nbt.TopKSAE(2, n_epochs=2, random_state=0)]
+)
 def test_estimators_pass_the_checks_of_scikit_learn(estimator, check):
     if check.func.__name__ == "check_array_api_input":  # needs a setting that SciPy reads when it is imported
         code = WITH_OTHER_ARRAYS.format(estimator)

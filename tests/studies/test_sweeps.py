@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, SparseCoder
 
 import nbtoolkit as nbt
 from nbtoolkit.metrics import (
@@ -89,6 +89,24 @@ def test_other_states_of_the_same_samples_are_another_row(model, reps, tmp_path)
     assert len(list(tmp_path.glob("*.json"))) == 2
 
 
+def test_every_state_of_training_and_test_samples_is_in_the_key(model, reps, held, tmp_path):
+    """Also of the last training sample, and of test samples, which the row depends on."""
+    test = held[1]
+    settings = {"layers": [3], "methods": ["LargestNorm"], "n_concepts": [3], "cache": tmp_path, "progress": False}
+    first = nbt.sweep(model, reps, test=test, **settings)
+    states = np.array(reps.states)
+    states[-1] *= 2
+    moved = dataclasses.replace(reps, states=states)
+    assert nbt.sweep(model, moved, test=test, **settings)["reconstruction_error"][0] != first["reconstruction_error"][0]
+    shifted = dataclasses.replace(test, states=test.states * 3 + 1)
+    again, fresh = (
+        nbt.sweep(model, reps, test=shifted, **settings),
+        nbt.sweep(model, reps, test=shifted, **{**settings, "cache": None}),
+    )
+    assert again["test_error"][0] == fresh["test_error"][0] != first["test_error"][0]
+    assert len(list(tmp_path.glob("*.json"))) == 3
+
+
 def test_an_interrupted_sweep_keeps_its_rows(model, reps, tmp_path):
     def stop(done, _):
         if done == 2:
@@ -108,6 +126,10 @@ def test_several_tokens(model, data, reps):
 def test_settings_that_a_method_cannot_take(model, reps):
     with pytest.raises(nbt.NbtoolkitError, match="n_concepts is 0; expected a whole number of at least 1"):
         nbt.sweep(model, reps, n_concepts=[0], progress=False)
+    with pytest.raises(
+        nbt.NbtoolkitError, match="SparseCoder has no n_components; expected n_components or n_clusters"
+    ):
+        nbt.sweep(model, reps, methods=[SparseCoder(np.eye(2, 128))], n_concepts=[2], progress=False)
     with pytest.raises(nbt.NbtoolkitError, match="No decomposition named 'Kmean'"):
         nbt.sweep(model, reps, methods=["Kmean"], progress=False)
     with pytest.raises(

@@ -12,7 +12,15 @@ from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.errors import NothingFoundError
-from nbtoolkit.widgets import ConceptGallery, Explorer, LayerSlider, SampleAttribution, payloads, thumbnails
+from nbtoolkit.widgets import (
+    ConceptGallery,
+    Explorer,
+    LayerSlider,
+    SampleAttribution,
+    concept_lists,
+    payloads,
+    thumbnails,
+)
 
 VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
 
@@ -90,16 +98,11 @@ def test_near_duplicates_name_each_other(study):
     U[3] = 2 * U[1]
     twin = nbt.ConceptDictionary(U, cd.activations, cd.sample_ids, 4, cd.method)
     g = nbt.Grounding(study.grounding(4).words, [[s.id] for s in study.samples[:8]])
-    found = payloads._twins(twin, g)
+    found = concept_lists._twins(twin, g, np.arange(8))
     assert found[1] == 3 and found[3] == 1
     same = nbt.Grounding(g.words, [*g.exemplars[:7], g.exemplars[0]])
-    assert payloads._twins(
-        nbt.ConceptDictionary(np.eye(8, 128), cd.activations, cd.sample_ids, 4, cd.method), same
-    ) == [
-        7,
-        *[None] * 6,
-        0,
-    ]
+    eye = nbt.ConceptDictionary(np.eye(8, 128), cd.activations, cd.sample_ids, 4, cd.method)
+    assert concept_lists._twins(eye, same, np.arange(8)) == [7, *[None] * 6, 0]
 
 
 def test_near_duplicates_have_a_cosine_above_nine_tenths(study):
@@ -426,7 +429,7 @@ def test_description_matches_the_study(study):
             assert concept["words"] == study.grounding(layer).words[k]
             assert [study.samples[i].id for i in concept["exemplars"]] == study.grounding(layer).exemplars[k]
             V = study.dictionary(layer).activations
-            counts = np.histogram(V[:, k][V[:, k] > 0], bins=payloads.N_BINS, range=(0, V.max()))[0]
+            counts = np.histogram(V[:, k][V[:, k] > 0], bins=concept_lists.N_BINS, range=(0, V.max()))[0]
             assert np.abs(np.subtract(concept["histogram"], counts)).sum() <= 2  # one may lie on an edge
             assert sum(concept["histogram"]) == (V[:, k] > 0).sum()
     assert [c["name"] for c in meta["metrics"]] == ["clip_score", "reconstruction_error", "overlap", "active"]

@@ -36,9 +36,11 @@ export class ConceptGallery extends Pane {
     this.on(["query"], () => {
       this.list.scrollTop = 0;
       this.paint();
+      ctx.more(this.get("query"), () => this.paint());
     });
     this.on(["concept"], () => {
       this.sync(true);
+      ctx.more([this.get("concept")], () => this.paint());
       const k = this.get("concept");
       if (k !== null) ctx.say(`${this.t`Concept ${k}`}, ${this.name(k)}`);
     });

@@ -106,6 +106,13 @@ class Host {
       t: translator(data.meta.locale || navigator.language),
       marks: makeMarks(),
       say: (text) => this.say(text),
+      more: (which, then) =>
+        data.more(which).then(
+          (came) => {
+            if (came && !signal.aborted) then?.();
+          },
+          (error) => this.say(String(error)),
+        ),
       arrive: (callback) => {
         if (here()) callback();
         else

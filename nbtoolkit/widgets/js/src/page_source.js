@@ -1,7 +1,7 @@
 // @ts-check
 /** Bulk data of an exported page: everything is in it. */
 
-import { floats } from "./state.js";
+import { place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
 
@@ -68,7 +68,10 @@ export function pageSource(data) {
     },
     async activations(layer) {
       const { shape, buffers } = data.activations[layer];
-      return { nConcepts: shape[1], values: floats(bytes(buffers[0])), rest: floats(bytes(buffers[1])) };
+      const [n, k] = shape;
+      const all = { nConcepts: k, values: new Float32Array(n * k), rest: new Float32Array(n) };
+      place(all, 0, buffers.map(bytes));
+      return all;
     },
     close: () => images.close(),
   };

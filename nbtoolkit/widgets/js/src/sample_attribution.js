@@ -8,6 +8,7 @@ import { OutsideImage } from "./outside_image.js";
 import { Pane } from "./pane.js";
 import { Response } from "./response.js";
 import { SampleOverlay } from "./sample_overlay.js";
+import { strongest } from "./state.js";
 
 const N_SAMPLES = 32; // in memory
 
@@ -136,6 +137,8 @@ export class SampleAttribution extends Pane {
       const attribution = await this.ask(this.get("attribution"), "attribution", row, layer);
       if (mine !== this.turn) return;
       this.result = { activations, row, tokens, attribution };
+      await this.ctx.more(strongest(activations, row).map(({ concept }) => concept));
+      if (mine !== this.turn) return;
       this.paintBars();
       this.overlay.paint();
     } catch (error) {

@@ -3,7 +3,7 @@
 
 import { Cache } from "./cache.js";
 import { Channel } from "./channel.js";
-import { floats } from "./state.js";
+import { place } from "./state.js";
 
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
 const RESULTS = 600; // of each live operation
@@ -82,9 +82,7 @@ async function activationsOf(channel, layer) {
     const { data, buffers } = await channel.request("activations", { layer, start: at });
     const [n, k] = data.shape;
     all ??= { nConcepts: k, values: new Float32Array(n * k), rest: new Float32Array(n) };
-    all.values.set(floats(buffers[0]), at * k);
-    all.rest.set(floats(buffers[1]), at);
-    at += floats(buffers[1]).length;
+    at = place(all, at, buffers);
   } while (at < all.rest.length);
   return all;
 }
@@ -129,7 +127,7 @@ export function kernelSource(model) {
     job: live ? (...question) => channel.job(...question) : null,
     thumbs: (rows) => thumbnails.get(rows),
     ids: () => channel.request("ids", {}).then(({ data }) => data.ids),
-    layer: (layer) => channel.request("layer", { layer }).then(({ data }) => data),
+    layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
     async sample(row) {
       const { data, buffers } = await channel.request("sample", { row });

@@ -59,6 +59,7 @@ export function select(concepts, query, order, samples, labels = {}, pinned = ne
   const rows = concepts
     .map((_, k) => k)
     .filter((k) => {
+      if (concepts[k].absent) return false;
       if (!terms.length) return true;
       const text = hay(k);
       return terms.every((t) => text.includes(t));
@@ -115,6 +116,22 @@ export function floats(raw) {
   const view =
     raw instanceof ArrayBuffer ? new Uint8Array(raw) : new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
   return new Float32Array(view.slice().buffer);
+}
+
+/**
+ * Put activations that came in one message in their place; of a large dictionary only those that are not 0 come.
+ * @param {import("./types.js").Activations} all @param {number} at first row @param {(DataView | Uint8Array)[]} buffers
+ * @returns {number} the row after the last one
+ */
+export function place(all, at, buffers) {
+  const [values, rest, concepts, counts] = buffers.map(floats);
+  all.rest.set(rest, at);
+  if (!concepts) all.values.set(values, at * all.nConcepts);
+  const [ks, ns] = [concepts, counts].map((raw) => new Int32Array(raw?.buffer ?? 0));
+  for (let row = 0, i = 0; row < ns.length; row++) {
+    for (const end = i + ns[row]; i < end; i++) all.values[(at + row) * all.nConcepts + ks[i]] = values[i];
+  }
+  return at + rest.length;
 }
 
 /** A value as a Python literal. @param {any} value @returns {string} */

@@ -48,8 +48,27 @@ export class StudyData {
 
   /** @param {number} layer @param {{ concepts: import("./types.js").Concept[], captions: Record<string, string> }} content */
   add(layer, content) {
-    this.meta.concepts[String(layer)] = content.concepts;
+    const { concepts } = this.meta;
+    concepts[String(layer)] = spread(content.concepts, concepts[String(layer)]);
     for (const [row, caption] of Object.entries(content.captions)) this.meta.samples[Number(row)].caption = caption;
+  }
+
+  /**
+   * Fetch concepts of a large dictionary that are not there: some of the selected layer, or those that match a search.
+   * @param {number[] | string} which @returns {Promise<boolean>} whether any came
+   */
+  async more(which) {
+    const layer = this.model.get("layer");
+    /** @type {import("./types.js").Concept[]} */
+    const all = this.meta.concepts[String(layer)];
+    const search = typeof which === "string";
+    const numbers = search ? [] : which.filter((k) => all[k]?.absent);
+    if (this.source.alone || (search ? !which || !all.some((c) => c.absent) : !numbers.length)) return false;
+    const content = await (search
+      ? this.source.layer(layer, "search", { query: which })
+      : this.source.layer(layer, "concepts", { numbers }));
+    this.add(layer, content);
+    return true;
   }
 
   /** Fetch the other layers, the nearest first, one at a time: the slider then has their words at once. */
@@ -67,6 +86,30 @@ export class StudyData {
   }
 }
 
+/** In place of a concept that was not sent. */
+const ABSENT = {
+  words: [],
+  exemplars: [],
+  share: 0,
+  histogram: [],
+  active: 0,
+  clip_score: null,
+  twin: null,
+  absent: true,
+};
+
+/**
+ * Concepts by their number, where only some were sent.
+ * @param {import("./types.js").Concept[]} some @param {import("./types.js").Concept[]} [before] those that are there
+ * @returns {import("./types.js").Concept[]}
+ */
+export function spread(some, before) {
+  if (some[0]?.n === undefined) return before ?? some;
+  const all = before ?? Array(some[0].n).fill(ABSENT);
+  for (const concept of some) all[Number(concept.k)] = concept;
+  return all;
+}
+
 /** @param {any} meta @returns {any} */
 function complete(meta) {
   if (meta.sides) return meta; // of a comparison, complete
@@ -74,5 +117,6 @@ function complete(meta) {
     id,
     caption: meta.captions[i] ?? "",
   }));
-  return { ...meta, concepts: { ...meta.concepts }, samples };
+  const layers = Object.entries(meta.concepts).map(([layer, some]) => [layer, spread(some)]);
+  return { ...meta, concepts: Object.fromEntries(layers), samples };
 }

@@ -10,6 +10,9 @@
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
  * @property {number | null} twin a near-duplicate
+ * @property {number} [k] its row, and `n` the number of all concepts, where only some are sent
+ * @property {number} [n]
+ * @property {boolean} [absent] whether it was not sent
  *
  * @typedef {object} Curve one score per layer
  * @property {string} name
@@ -71,7 +74,7 @@
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
  * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
  * @property {() => Promise<string[]>} ids
- * @property {(layer: number) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer
+ * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
  * @property {null | ((op: string, of: { row: number, sample: string, layer: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
@@ -88,6 +91,7 @@
  * @property {Source} source
  * @property {AbortSignal} signal aborts when the panes are built anew or the view closes
  * @property {(text: string) => void} say to screen readers; a text that begins with "Error" to the banner
+ * @property {(which: number[] | string, then?: () => void) => Promise<void>} more fetches concepts of the selected layer that are not there; then, where any came
  * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
  * @property {Marks} marks
  * @property {Translator} t

@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { barHeights, conceptName, examples, floats, niceMax, pythonCall, select, strongest } from "../src/state.js";
+import {
+  barHeights,
+  conceptName,
+  examples,
+  floats,
+  niceMax,
+  place,
+  pythonCall,
+  select,
+  strongest,
+} from "../src/state.js";
+import { spread } from "../src/study.js";
 
 const samples = [{ caption: "a dog on grass" }, { caption: "a dog at night" }];
 const concepts = [
@@ -18,6 +29,40 @@ test("select searches words and captions and sorts", () => {
   assert.deepEqual(select(concepts, "LAWN", "index", samples), [0]);
   assert.deepEqual(select(concepts, "at night", "index", samples), [1]);
   assert.deepEqual(select(concepts, "zebra", "index", samples), []);
+});
+
+test("activations come whole, or without their zeros", () => {
+  const bytes = (/** @type {any} */ array) => new Uint8Array(array.buffer);
+  const empty = () => ({ nConcepts: 3, values: new Float32Array(9), rest: new Float32Array(3) });
+  const whole = empty();
+  assert.equal(place(whole, 0, [new Float32Array([1, 0, 2]), new Float32Array([0.5])].map(bytes)), 1);
+  assert.deepEqual([...whole.values], [1, 0, 2, 0, 0, 0, 0, 0, 0]);
+  const some = empty();
+  const parts = [
+    new Float32Array([4, 5, 6]),
+    new Float32Array([0.1, 0.2]),
+    new Int32Array([2, 0, 1]),
+    new Int32Array([1, 2]),
+  ];
+  assert.equal(place(some, 1, parts.map(bytes)), 3);
+  assert.deepEqual([...some.values], [0, 0, 0, 0, 0, 4, 5, 6, 0]);
+  assert.deepEqual(
+    [...some.rest].map((x) => x.toFixed(1)),
+    ["0.0", "0.1", "0.2"],
+  );
+});
+
+test("concepts that were not sent are absent, and not listed", () => {
+  const all = spread([{ ...concepts[0], k: 2, n: 4 }]);
+  assert.deepEqual(
+    all.map((c) => Boolean(c.absent)),
+    [true, true, false, true],
+  );
+  assert.deepEqual(select(all, "", "index", samples), [2]);
+  assert.equal(spread([{ ...concepts[1], k: 0, n: 4 }], all), all);
+  assert.deepEqual(select(all, "", "index", samples), [0, 2]);
+  assert.equal(spread(concepts), concepts);
+  assert.equal(spread([], all), all);
 });
 
 test("labels are searched, and pinned concepts come first", () => {

@@ -1,0 +1,161 @@
+"""Concepts as the page lists them; of a large dictionary the strongest ones, and others by number or search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..storage.study import Study
+from ..types import ConceptDictionary, Grounding
+
+N_LISTED = 1000  # concepts of a layer that a page has without a request
+N_PER_SAMPLE = 5  # concepts that a page shows of a sample
+N_BINS = 14
+COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
+
+
+def energy(cd: ConceptDictionary) -> np.ndarray:
+    """Importance of each concept: its total absolute activation times its norm.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_concepts,)
+    """
+    total, used = np.zeros(cd.n_concepts, np.float32), np.flatnonzero(cd.activations.any(0))
+    total[used] = (np.abs(cd.activations[:, used]) * np.linalg.norm(cd.concepts[used], axis=1)).sum(0)
+    return total
+
+
+def strongest(cd: ConceptDictionary) -> list[int]:
+    """Rows of the 1,000 concepts of largest energy, ascending; all where there are no more.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+    """
+    if cd.n_concepts <= N_LISTED:
+        return list(range(cd.n_concepts))
+    return sorted(np.argsort(-energy(cd), kind="stable")[:N_LISTED].tolist())
+
+
+def strongest_per_sample(cd: ConceptDictionary, numbers: Sequence[int]) -> list[int]:
+    """Rows of concepts, and of the five strongest of each sample, ascending.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+    numbers
+        Rows of concepts.
+    """
+    if len(numbers) == cd.n_concepts:
+        return list(numbers)
+    top = np.argpartition(-np.abs(cd.activations), N_PER_SAMPLE, axis=1)[:, :N_PER_SAMPLE]
+    return sorted({*numbers, *np.unique(top).tolist()})
+
+
+def search(study: Study, layer: int, query: str, labels: Mapping[str, str]) -> list[int]:
+    """Rows of the concepts that match all terms by label, words or captions of exemplars; the 1,000 strongest of them.
+
+    Parameters
+    ----------
+    study
+        The study.
+    layer
+        One of its layers.
+    query
+        Terms, separated by spaces; case is ignored.
+    labels
+        Names of concepts, ``"layer:concept"`` to the name.
+    """
+    terms, g = query.lower().split(), study.grounding(layer)
+    captions = [s.caption.lower() for s in study.samples]
+
+    def matches(k: int) -> bool:
+        own = " ".join([labels.get(f"{layer}:{k}", ""), *g.words[k]]).lower()
+        if all(term in own for term in terms):
+            return True
+        text = " ".join([own, *(captions[study.rows[i]] for i in g.exemplars[k])])
+        return all(term in text for term in terms)
+
+    rows = np.array([k for k in range(len(g.words)) if matches(k)], int)
+    order = np.argsort(-energy(study.dictionary(layer))[rows], kind="stable")
+    return sorted(rows[order][:N_LISTED].tolist())
+
+
+def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Some concepts of a layer: words, exemplars, share, histogram, and whether another one is nearly the same.
+
+    Parameters
+    ----------
+    study
+        The study.
+    layer
+        One of its layers.
+    numbers
+        Rows of the concepts.
+
+    Returns
+    -------
+    list of dict
+        In the order of ``numbers``. With ``k``, the row, and ``n``, the number of all concepts, where these are not all.
+    """
+    cd, g, scores = study.dictionary(layer), study.grounding(layer), study.scores.get(layer)
+    rows = np.array(numbers, int)
+    total, strength = energy(cd), np.abs(cd.activations[:, rows])
+    share = total / max(total.sum(), 1e-30)
+    clip = None if scores is None else scores.per_concept.get("clip_score")
+    twin, counts = _twins(cd, g, rows), _histograms(strength, float(np.abs(cd.activations).max(initial=0)))
+    active = (strength > 0).mean(0)
+    part = len(rows) < cd.n_concepts
+    return [
+        {
+            "words": g.words[k],
+            "exemplars": [study.rows[i] for i in g.exemplars[k]],
+            "share": round(float(share[k]), 4),
+            "histogram": counts[j].tolist(),
+            "active": round(float(active[j]), 4),
+            "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3),
+            "twin": twin[j],
+            **({"k": int(k), "n": cd.n_concepts} if part else {}),
+        }
+        for j, k in enumerate(rows.tolist())
+    ]
+
+
+def _histograms(strength: np.ndarray, largest: float) -> np.ndarray:
+    """Counts (n, N_BINS) of the nonzero absolute activations, in equal bins from 0 to the largest of the layer."""
+    rows, ks = np.nonzero(strength)
+    bins = (strength[rows, ks] * (N_BINS / max(largest, 1e-30))).astype(int).clip(max=N_BINS - 1)
+    return np.bincount(ks * N_BINS + bins, minlength=strength.shape[1] * N_BINS).reshape(-1, N_BINS)
+
+
+def _twins(cd: ConceptDictionary, g: Grounding, rows: np.ndarray) -> list[int | None]:
+    """Near-duplicate of each concept among the strongest: cosine above 0.9, or more than half of the exemplars in common."""
+    others = np.array(strongest(cd), int)
+    column = {i: j for j, i in enumerate({i for k in (*rows.tolist(), *others.tolist()) for i in g.exemplars[k]})}
+
+    def unit(ks: np.ndarray) -> np.ndarray:
+        return cd.concepts[ks] / np.maximum(np.linalg.norm(cd.concepts[ks], axis=1, keepdims=True), 1e-30)
+
+    def member(ks: np.ndarray) -> np.ndarray:
+        values = np.zeros((len(ks), len(column)), np.float32)
+        for j, k in enumerate(ks.tolist()):
+            values[j, [column[i] for i in g.exemplars[k]]] = 1
+        return values
+
+    own = member(rows)
+    shared = (own @ member(others).T) / np.maximum(1, own.sum(1, keepdims=True))
+    alike = np.maximum((unit(rows) @ unit(others).T) / COSINE, shared / SHARED)
+    alike[rows[:, None] == others] = 0
+    best = alike.argmax(1)
+    return [int(others[i]) if alike[j, i] > 1 else None for j, i in enumerate(best)]
