@@ -20,8 +20,8 @@ def overlap(words: Sequence[Sequence[str]]) -> Score:
     Returns
     -------
     Score
-        One value per concept, 0 to 1, no unit, lower is better; 0 for a concept without words. The mean is the overlap
-        of the dictionary.
+        One value per concept, 0 to 1, no unit, lower is better; NaN for a concept without words, which shares none
+        because it has none. The mean is the overlap of the dictionary: NaN where no concept has words.
 
     References
     ----------
@@ -35,6 +35,7 @@ def overlap(words: Sequence[Sequence[str]]) -> Score:
     sets = [set(w) for w in words]
     k = len(sets)
     shared = [
-        sum(len(t & other) for j, other in enumerate(sets) if j != i) / max(1, len(t)) for i, t in enumerate(sets)
+        sum(len(t & other) for j, other in enumerate(sets) if j != i) / len(t) if t else np.nan
+        for i, t in enumerate(sets)
     ]
     return Score(np.array(shared) / max(1, k - 1), "overlap")

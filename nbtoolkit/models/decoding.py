@@ -13,7 +13,12 @@ from transformers import GenerationConfig
 _VOCABULARY = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "use_cache")
 # length limits, which max_new_tokens replaces, and entries about the configuration itself
 _NO_CHOICE = ("max_length", "max_new_tokens", "transformers_version")
-_OUTPUTS = ("output_attentions", "output_hidden_states", "output_scores", "output_logits")  # no choice either where False
+_OUTPUTS = (
+    "output_attentions",
+    "output_hidden_states",
+    "output_scores",
+    "output_logits",
+)  # no choice either where False
 _LONGEST = 8  # entries of a list that are written out
 _LOCK = threading.RLock()  # generation configurations belong to the model, which threads may share
 

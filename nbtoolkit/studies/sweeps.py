@@ -29,9 +29,11 @@ from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
+from .baselines import RandomWords
 
 Tokens = Representations | Mapping[str, Representations]
 Row = dict[str, Any]
+_NULLS = 2  # rows of release 0.1 had other random words, and percentile intervals
 
 
 def sweep(
@@ -82,8 +84,8 @@ def sweep(
     pandas.DataFrame
         A row per combination: ``token, layer, method, n_concepts, random_state``; ``reconstruction_error`` (0 to 1),
         ``explained_variance`` (about the mean), ``overlap``, ``active`` (concepts per sample), ``n_dead``; ``stability``
-        (matched cosine with the first random state, NaN for that one); with a scorer ``clip_score`` and
-        ``clip_score_random``; with test samples ``test_error``, and ``test_clip_score`` with ``_std, _low, _high``.
+        (matched cosine with the first random state, NaN for that one); with a scorer ``clip_score``,
+        ``clip_score_random`` and ``clip_score_token``; with test samples ``test_error``, and ``test_clip_score`` with ``_std, _low, _high``.
 
     Raises
     ------
@@ -228,8 +230,11 @@ class _Run:
         """The scores, and the concepts."""
         cd = decompose(self.reps, self.estimator, layer=self.layer)
         g = ground(cd, self.model, vocabulary=self.words, naming=self.naming)
-        texts = None if self.embeddings is None else self.embeddings.texts
-        scores = evaluate(cd, g, images=self.embeddings, texts=texts)
+        own = {}
+        if self.embeddings is not None:
+            lists = RandomWords(self.model, vocabulary=self.words)(g)
+            own = {"images": self.embeddings, "texts": self.embeddings.texts, "random_words": lists}
+        scores = evaluate(cd, g, **own)
         rebuilt = reconstruct(cd.encoder, cd.activations)
         row: Row = {
             "reconstruction_error": cd.reconstruction_error,
@@ -240,6 +245,7 @@ class _Run:
         }
         if "clip_score" in scores.values:
             row |= {"clip_score": scores["clip_score"], "clip_score_random": scores.baseline["clip_score"]}
+            row["clip_score_token"] = scores.values.get("clip_score_token", float("nan"))
         if self.test is not None:
             row |= self._test_scores(cd, g, self.test)
         return row, cd.concepts
@@ -252,12 +258,8 @@ class _Run:
             images = self.test_embeddings(test.sample_ids)
             score = top_words_clip_score(activations, g.words, images, self.test_embeddings.texts)
             low, high = score.interval()
-            row |= {
-                "test_clip_score": score.mean,
-                "test_clip_score_std": score.std,
-                "test_clip_score_low": low,
-                "test_clip_score_high": high,
-            }
+            row |= {"test_clip_score": score.mean, "test_clip_score_std": score.std}
+            row |= {"test_clip_score_low": low, "test_clip_score_high": high}
         return row
 
     def key(self) -> str:
@@ -272,7 +274,7 @@ class _Run:
             plain({k: repr(v) for k, v in sorted(self.estimator.get_params().items())}),
             [None if images is None else images.scorer.name for images in (self.embeddings, self.test_embeddings)],
             None if self.words is None else sorted(self.words),
-            self.naming.rule,
+            [self.naming.rule, _NULLS],
             hashlib.sha256(np.ascontiguousarray(self.reps.layer(self.layer)[:64]).tobytes()).hexdigest(),
         ]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
