@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..attribution.local import interpret_states
 from ..data.images import thumbnail
@@ -16,11 +18,13 @@ from ..errors import NbtoolkitError
 from ..extraction import extract
 from ..grounding import ground
 from ..metrics import (
+    Comparison,
     Score,
     caption_clip_score,
     captions_bert_score,
     compare,
     evaluate,
+    on_common_samples,
     overlap,
     top_words_bert_score,
     top_words_clip_score,
@@ -34,9 +38,11 @@ from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layer
 from .results import Panel, Reproduction
 
+Array = np.ndarray
 METHODS = ("SemiNMF", "KMeans", "PCA", "LargestNorm")
-SYSTEMS = ("Rnd-Words", "Noise-Imgs", "LargestNorm", "PCA", "KMeans", "SemiNMF", "GT-captions")
+SYSTEMS = ("Rnd-Words", "Token", "Noise-Imgs", "LargestNorm", "PCA", "KMeans", "SemiNMF", "GT-captions")
 SIZES = (10, 20, 30, 50)
+N_REPLICATES = 5  # dictionaries learnt again, for the variance of a method
 
 
 def reproduce(
@@ -50,6 +56,7 @@ def reproduce(
     layer: int = -1,
     sizes: Sequence[int] = SIZES,
     random_state: int = 0,
+    n_replicates: int = N_REPLICATES,
     encoder: Any = None,
     naming: str | Naming = "auto",
     cache: str | os.PathLike[str] | None = None,
@@ -67,6 +74,10 @@ def reproduce(
         The tokens; one with too few samples is left out, with the reason.
     n_concepts, layer, sizes, random_state
         The paper's K and L, the K of its Figures 11 and 12, and the seed.
+    n_replicates
+        Number of times that every dictionary is learnt again, with another seed from a random half of the training rows;
+        the intervals of the CLIPScore and the overlap of a method include their variance. Not done for a token with
+        fewer than 2 K samples, nor for BERTScore.
     encoder
         A text encoder (:func:`nbtoolkit.models.load_text_encoder`) for BERTScore; none without one.
     naming
@@ -92,7 +103,16 @@ def reproduce(
     say = progress or (lambda _: None)
     train_images, test_images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
     setting = _Setting(
-        model, train_images, test_images, encoder, n_concepts, layer, random_state, vocabulary(data["captions"]), naming
+        model,
+        train_images,
+        test_images,
+        encoder,
+        n_concepts,
+        layer,
+        random_state,
+        vocabulary(data["captions"]),
+        naming,
+        n_replicates,
     )
     by_token: dict[str, dict[str, Any]] = {}
     train: dict[str, Representations] = {}
@@ -146,39 +166,97 @@ class _Setting:
     random_state: int
     words: frozenset[str]
     naming: str | Naming
+    n_replicates: int
 
 
-def _evaluate(setting: _Setting, train: Representations, test: Representations) -> dict[str, Any]:
-    """All of one token but its sweeps, by the names of the fields of :class:`Reproduction`."""
-    model, layer, k, seed = setting.model, setting.layer, setting.n_concepts, setting.random_state
-    states = test.layer(layer)
+@dataclass(frozen=True)
+class _Systems:
+    """Dictionaries and groundings of one token and seed; name of a system to its activations on test samples and words."""
+
+    dictionaries: dict[str, ConceptDictionary]
+    groundings: dict[str, Grounding]
+    systems: dict[str, tuple[Array, Any]]
+
+
+def _learn(setting: _Setting, train: Representations, noise: Representations, states: Array, seed: int) -> _Systems:
+    model, layer, k = setting.model, setting.layer, setting.n_concepts
     dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
-    noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
     dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
     rules: Any = {"vocabulary": setting.words, "naming": choose_naming(setting.naming, model, train)}
     groundings = {name: ground(cd, model, **rules) for name, cd in dictionaries.items()}
     systems = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
-    own, g = dictionaries["SemiNMF"], groundings["SemiNMF"]
-    random = random_words(model, g, vocabulary=setting.words, random_state=seed)
+    random = random_words(model, groundings["SemiNMF"], vocabulary=setting.words, random_state=seed)
     systems["Rnd-Words"] = systems["SemiNMF"][0], random.words
+    systems["Token"] = np.ones((len(states), 1)), [[train.source.token]]
+    return _Systems(dictionaries, groundings, systems)
+
+
+def _replicates(
+    setting: _Setting, train: Representations, noise: Representations, test: Representations
+) -> Iterator[tuple[dict[str, Score], dict[str, float]]]:
+    """CLIPScores and overlaps of dictionaries that are learnt again: another seed, a random half of the training rows."""
+    if len(train) < 2 * setting.n_concepts:
+        return
+    states, images = test.layer(setting.layer), setting.test_images(test.sample_ids)
+    for r in range(setting.n_replicates):
+        seed = setting.random_state + 1 + r
+        rows = np.sort(np.random.default_rng(seed).permutation(len(train))[: len(train) // 2])
+        own = replace(setting, naming=choose_naming(setting.naming, setting.model, train))  # as for all rows
+        one = _learn(own, _some(train, rows, setting.layer), _some(noise, rows, setting.layer), states, seed)
+        yield _clip_scores(one, images, setting), {m: overlap(one.groundings[m].words).mean for m in METHODS}
+
+
+def _some(reps: Representations, rows: Array, layer: int) -> Representations:
+    """Some rows of one layer of representations."""
+    per_row: dict[str, Any] = {
+        f.name: [value[i] for i in rows]
+        for f in fields(reps)
+        if isinstance(value := getattr(reps, f.name), tuple) and len(value) == len(reps) and f.name != "layers"
+    }
+    return replace(reps, **per_row, states=reps.layer(layer)[rows][:, None], layers=(layer,))
+
+
+def _clip_scores(one: _Systems, images: Array, setting: _Setting) -> dict[str, Score]:
+    embed = setting.test_images.texts
+    return {name: top_words_clip_score(V, words, images, embed) for name, (V, words) in one.systems.items()}
+
+
+def _evaluate(setting: _Setting, train: Representations, test: Representations) -> dict[str, Any]:
+    """All of one token but its sweeps, by the names of the fields of :class:`Reproduction`."""
+    model, layer, seed = setting.model, setting.layer, setting.random_state
+    noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
+    one = _learn(setting, train, noise, test.layer(layer), seed)
+    own, g = one.dictionaries["SemiNMF"], one.groundings["SemiNMF"]
     images, embed = setting.test_images(test.sample_ids), setting.test_images.texts
-    scores = {name: top_words_clip_score(V, words, images, embed) for name, (V, words) in systems.items()}
+    scores = _clip_scores(one, images, setting)
     scores["GT-captions"] = caption_clip_score(test.references, images, embed)
     texts = {}
     if setting.encoder is not None:
         references, encoder = test.references, setting.encoder
-        texts = {name: top_words_bert_score(V, words, references, encoder) for name, (V, words) in systems.items()}
+        texts = {name: top_words_bert_score(V, words, references, encoder) for name, (V, words) in one.systems.items()}
         texts["GT-captions"] = captions_bert_score(references, encoder)
+    again = list(_replicates(setting, train, noise, test))
+    replicates = {
+        name: np.stack([clip.get(name, scores[name]).values for clip, _ in again]) for name in scores if again
+    }
     return {
         "scores": _in_order(scores),
         "texts": _in_order(texts),
-        "overlaps": {name: overlap(groundings[name].words).mean for name in METHODS},
-        "tests": _tests(scores),
-        "text_tests": _tests(texts),
-        "grounding": evaluate(own, g, images=setting.train_images, texts=setting.train_images.texts, random_state=seed),
+        "overlaps": {name: overlap(one.groundings[name].words).mean for name in METHODS},
+        "tests": _tests(scores, replicates),
+        "text_tests": _tests(texts, {}),
+        "grounding": evaluate(
+            own,
+            g,
+            images=setting.train_images,
+            texts=setting.train_images.texts,
+            random_words=random_words(model, g, vocabulary=setting.words, random_state=seed).words,
+        ),
         "groundings": g,
         "panels": _panel(own, g, test, setting),
         "samples": (len(train), len(test)),
+        "replicates": replicates,
+        "overlap_replicates": {m: np.array([shares[m] for _, shares in again]) for m in METHODS},
     }
 
 
@@ -186,11 +264,18 @@ def _in_order(scores: Mapping[str, Score]) -> dict[str, Score]:
     return {name: scores[name] for name in SYSTEMS if name in scores}
 
 
-def _tests(scores: Mapping[str, Score]) -> dict[str, Any]:
+def _tests(scores: Mapping[str, Score], replicates: Mapping[str, Array]) -> dict[str, Comparison]:
+    """Semi-NMF against every other system, on the samples where all of them are defined."""
+    common, _ = on_common_samples(scores)
     return {
-        name: compare(scores["SemiNMF"], score)
-        for name, score in scores.items()
-        if name != "SemiNMF" and len(score.defined) > 1
+        name: compare(
+            common["SemiNMF"],
+            score,
+            replicates=(replicates["SemiNMF"], replicates[name]) if name in replicates else None,
+            paired=True,
+        )
+        for name, score in common.items()
+        if name != "SemiNMF" and min(len(score.defined), len(common["SemiNMF"].defined)) > 1
     }
 
 

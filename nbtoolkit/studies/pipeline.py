@@ -125,16 +125,17 @@ def study(
     choice = choose_naming(naming, model, reps)
     if naming == "auto":
         note(progress, str(choice))
+    caption_words = vocabulary([reps.captions]) | vocabulary(captions)
     rules = {
         "naming": choice,
         "n_words": n_words,
         "n_exemplars": n_exemplars,
         "filter": filter,
-        "vocabulary": vocabulary([reps.captions]) | vocabulary(captions),
+        "vocabulary": caption_words,
     }
     indices = resolve_layers(layers, reps.n_layers, available=reps.layers, first=int(isinstance(layers, str)))
     thumbnails, embeddings = _look_at_images(data, reps.sample_ids, scorer)
-    lists = RandomWords(model, filter=filter, vocabulary=rules["vocabulary"])
+    lists = RandomWords(model, filter=filter, vocabulary=caption_words)
     with bar(_stage(progress, "decomposing"), len(indices), "learning concepts per layer") as done:
         by_layer = _learn(
             reps, model, method, indices, rules, lambda cd, g: _score(cd, g, scorer, embeddings, lists), done
