@@ -170,7 +170,8 @@ def dictionary_interval(values: Array, replicates: Array, level: float = 0.95) -
 
     The variance is that of the mean over samples, plus that of the mean score over replicates: dictionaries learnt with
     other seeds from random halves of the training rows. A half of the rows, without replacement, has about the variance
-    around the whole that the whole has around the population. Degrees of freedom are Satterthwaite's.
+    around the whole that the whole has around the population. Degrees of freedom are Satterthwaite's. The interval
+    is at least that of the samples alone, :meth:`nbtoolkit.types.Score.interval`.
 
     Parameters
     ----------
@@ -204,13 +205,14 @@ def dictionary_interval(values: Array, replicates: Array, level: float = 0.95) -
     if len(x) < 2 or len(means) < 2:
         return float("nan"), float("nan"), float("nan")
     parts = np.array([x.var(ddof=1) / len(x), means.var(ddof=1)])
+    lowest, highest = Score(x).interval(level)
     if parts.sum() == 0:
-        return float(x.mean()), float(x.mean()), float(x.mean() == 0)
+        return lowest, highest, float("nan")
     freedom = parts.sum() ** 2 / (parts**2 / (len(x) - 1, len(means) - 1)).sum()
     error = np.sqrt(parts.sum())
     half = stats.t.ppf((1 + level) / 2, freedom) * error
     p = 2 * stats.t.sf(abs(x.mean()) / error, freedom)
-    return float(x.mean() - half), float(x.mean() + half), float(p)
+    return min(lowest, float(x.mean() - half)), max(highest, float(x.mean() + half)), float(p)
 
 
 def holm(p_values: Sequence[float]) -> Array:
