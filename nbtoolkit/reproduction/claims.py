@@ -43,8 +43,8 @@ class Claim:
     def verdict(self) -> str:
         """``"holds"``, ``"fails"`` or ``"undecided"``, by the interval over words; of fewer than three, by each of them."""
         if not np.isnan(self.low):
-            return decided(self.low, self.high)
-        verdicts = {decided(low, high) for _, low, high in self.words.values()}
+            return verdict_of(self.low, self.high)
+        verdicts = {verdict_of(low, high) for _, low, high in self.words.values()}
         return verdicts.pop() if len(verdicts) == 1 else "undecided"
 
     def __str__(self) -> str:
@@ -59,10 +59,10 @@ class Claim:
         verdict
             ``"holds"``, ``"fails"`` or ``"undecided"``.
         """
-        return sum(decided(low, high) == verdict for _, low, high in self.words.values())
+        return sum(verdict_of(low, high) == verdict for _, low, high in self.words.values())
 
 
-def decided(low: float, high: float) -> str:
+def verdict_of(low: float, high: float) -> str:
     """Verdict on a difference by its interval.
 
     Parameters
@@ -72,7 +72,7 @@ def decided(low: float, high: float) -> str:
 
     Examples
     --------
-    >>> decided(0.1, 0.3), decided(-0.1, 0.3), decided(-0.3, -0.1)
+    >>> verdict_of(0.1, 0.3), verdict_of(-0.1, 0.3), verdict_of(-0.3, -0.1)
     ('holds', 'undecided', 'fails')
     """
     return "holds" if low > 0 else "fails" if high < 0 else "undecided"
