@@ -197,7 +197,7 @@ def dictionary_interval(values: Array, replicates: Array, level: float = 0.95) -
     --------
     >>> low, high, p = dictionary_interval(np.array([1.0, 2.0, 3.0]), np.array([[1.0, 2.0, 2.9], [1.0, 2.0, 3.1]]))
     >>> round(low, 2), round(high, 2)
-    (-0.46, 4.46)
+    (-0.48, 4.48)
     """
     x, runs = np.asarray(values, np.float64), np.asarray(replicates, np.float64)
     x = x[~np.isnan(x)]

@@ -60,7 +60,7 @@ def test_the_null_moves_the_state_as_far_as_the_layer_writes_in_a_random_directi
 
 def test_another_words_concepts_are_a_null(said, model):
     """A direction that is ablated moves a state as far as its part; another moves it as far, against its own part."""
-    u, w = np.eye(model.d_model)[:2]
+    u, w = said.read([4])[1][:, 0].mean(0), np.random.default_rng(0).normal(size=model.d_model)
     own = layer_effects(said, [4], direction=u, other=[u], n_random=0)
     np.testing.assert_allclose(own.other[0], own.change, atol=1e-5)  # itself: as if it were projected out
     other = layer_effects(said, [4], direction=u, other=np.stack([w, w]), n_random=0)
