@@ -82,7 +82,10 @@ class DictionaryComparison(View):
         layers = layers or (self._studies[0].layers[-1], self._studies[1].layers[-1])
         cds = [s.dictionary(layer) for s, layer in zip(self._studies, layers, strict=True)]
         states = self._studies[1].representations.layer(cds[1].layer)
-        fits = states.shape == (len(cds[1].sample_ids), cds[1].concepts.shape[1])  # a study of several sources has others
+        fits = states.shape == (
+            len(cds[1].sample_ids),
+            cds[1].concepts.shape[1],
+        )  # a study of several sources has others
         self.agreement = compare_dictionaries(*cds, measure=measure, states=states if fits else None)
         self._samples = [*a.samples] if b is None else [*a.samples, *b.samples]
         self._options: dict[str, Any] = {
