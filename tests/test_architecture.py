@@ -74,7 +74,9 @@ def imports(path, nodes):
 
 def is_heavy(home, name, known):
     """Whether the statement ``from home import name`` imports a heavy package, through whatever is between."""
-    if home.split(".")[0] in HEAVY:
+    if (
+        home.split(".")[0] in HEAVY or home == "scipy.stats"
+    ):  # half a second, which a Score without interval need not wait
         return True
     if not home.startswith("nbtoolkit"):
         return False

@@ -102,18 +102,8 @@ def reproduce(
     data, test_data = captioned(data), captioned(test_data)
     say = progress or (lambda _: None)
     train_images, test_images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
-    setting = _Setting(
-        model,
-        train_images,
-        test_images,
-        encoder,
-        n_concepts,
-        layer,
-        random_state,
-        vocabulary(data["captions"]),
-        naming,
-        n_replicates,
-    )
+    images, words = (train_images, test_images), vocabulary(data["captions"])
+    setting = _Setting(model, *images, encoder, n_concepts, layer, random_state, words, naming, n_replicates)
     by_token: dict[str, dict[str, Any]] = {}
     train: dict[str, Representations] = {}
     test: dict[str, Representations] = {}
@@ -121,15 +111,8 @@ def reproduce(
     for token in tokens:
         say(f"{token}: reading")
         try:
-            train[token], test[token] = (
-                extract(model, d, token, progress=False, out=None if cache is None else Path(cache) / f"{token}-{name}")
-                for d, name in ((data, "train"), (test_data, "test"))
-            )
-            n = max(n_concepts, *sizes)
-            if len(train[token]) < n:
-                raise NbtoolkitError(f"{len(train[token])} samples; expected at least {n} to learn as many concepts")
+            train[token], test[token] = _read(model, data, test_data, token, cache, max(n_concepts, *sizes))
         except NbtoolkitError as error:
-            train.pop(token, None)
             left_out[token] = str(error)
             continue
         say(f"{token}: {len(train[token])} samples, {len(test[token])} to test on")
@@ -151,6 +134,17 @@ def reproduce(
     names = next(iter(by_token.values()))
     results = {name: {token: values[name] for token, values in by_token.items()} for name in names}
     return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **results)
+
+
+def _read(model: Model, data: Any, test_data: Any, token: str, cache: Any, n: int) -> list[Representations]:
+    """Representations of a token to learn n concepts from, and to test on."""
+    train, test = (
+        extract(model, d, token, progress=False, out=None if cache is None else Path(cache) / f"{token}-{name}")
+        for d, name in ((data, "train"), (test_data, "test"))
+    )
+    if len(train) < n:
+        raise NbtoolkitError(f"{len(train)} samples; expected at least {n} to learn as many concepts")
+    return [train, test]
 
 
 @dataclass(frozen=True)
