@@ -154,8 +154,8 @@ def reproduce(args: argparse.Namespace) -> int:
         progress=lambda stage: print(f"{time.perf_counter() - start:6.0f} s  {stage}", flush=True),
     )
     page, table = write_report(results, args.out, title=f"CoX-LMM on {args.model}")
-    for claim, count, n in results.claims():
-        print(f"{count:3d} of {n}  {claim}")
+    for claim in results.verdicts():
+        print(claim)
     print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB); scores: {table}")
     return 0
 

@@ -1,9 +1,9 @@
-"""Effects of interventions on a token: its log-probability per layer, the new response, the concepts that vanish."""
+"""Effects of interventions on a response: its words, its log-probability, the concepts that vanish."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -11,99 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import MethodError
-from ..metrics import Score
 from ..targets import Targets
-from ..types import ConceptDictionary, resolve_layers
-from .residual import ablate
+from ..types import ConceptDictionary
+from .layers import LayerEffects as LayerEffects
+from .layers import layer_effects as layer_effects
 
 Array = np.ndarray
 USED = 0.05  # share of the strongest activation below which a concept counts as unused
-
-
-@dataclass(frozen=True, eq=False)
-class LayerEffects:
-    """Change of the token's log-probability when each layer is ablated, in nats.
-
-    Attributes
-    ----------
-    layers
-        The ablated layers.
-    change : (n, n_layers)
-        After minus before; negative where the layer supports the token.
-    null : (n, n_layers)
-        Random-direction baseline: the mean over random directions projected out of the states after the layer.
-    """
-
-    layers: tuple[int, ...]
-    change: Array
-    null: Array
-
-    def score(self, layer: int) -> Score:
-        """Change of one layer, a value per sample, in nats.
-
-        Parameters
-        ----------
-        layer
-            One of ``layers``.
-        """
-        return Score(self.change[:, self.layers.index(layer)], f"change without layer {layer}")
-
-
-def layer_effects(
-    targets: Targets,
-    layers: str | int | Sequence[int] | None = None,
-    *,
-    part: str = "block",
-    how: str = "zero",
-    means: Mapping[int, Any] | None = None,
-    direction: Any = None,
-    n_random: int = 4,
-    random_state: Any = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> LayerEffects:
-    """Ablate each layer in turn.
-
-    Parameters
-    ----------
-    targets
-        Of :func:`nbtoolkit.attribution.mentions`.
-    layers
-        Layers 1 … n_layers; all of them where None or ``"all"``.
-    part, how, means, direction
-        As for :func:`nbtoolkit.interventions.ablate`.
-    n_random
-        Number of random directions of the baseline.
-    random_state
-        Seed of the random directions.
-    progress
-        Called with the number of layers that are done, and of all.
-
-    Raises
-    ------
-    LayerError
-        A layer that the model does not have.
-
-    Examples
-    --------
-    >>> import nbtoolkit as nbt
-    >>> targets = nbt.attribution.mentions(nbt.load_model("toy"), nbt.load_data("toy", n=40)["image"], "dog")
-    >>> layer_effects(targets).change.shape
-    (5, 5)
-    """
-    model = targets.model
-    chosen = resolve_layers("all" if layers is None else layers, model.n_layers, first=1)
-    rng = np.random.default_rng(random_state)
-    before, _ = targets.read()
-    change, null = np.zeros((len(targets), len(chosen))), np.zeros((len(targets), len(chosen)))
-    for j, layer in enumerate(chosen):
-        with ablate(model, layer, part=part, how=how, means=means, direction=direction):
-            change[:, j] = targets.read()[0] - before
-        for _ in range(n_random):
-            with ablate(model, layer, direction=rng.normal(size=model.d_model)):
-                null[:, j] += (targets.read()[0] - before) / n_random
-        if progress is not None:
-            progress(j + 1, len(chosen))
-    return LayerEffects(chosen, change, null)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +93,7 @@ def effect(
     >>> import nbtoolkit as nbt
     >>> model, data = nbt.load_model("toy"), nbt.load_data("toy", n=100)
     >>> cd = nbt.decompose(nbt.extract(model, data, "dog", progress=False), nbt.SemiNMF(3, random_state=0), layer=3)
-    >>> effect(nbt.attribution.mentions(model, data["image"][22:23], "dog"), cd, lambda: ablate(model, [])).change
+    >>> effect(nbt.attribution.mentions(model, data["image"][22:23], "dog"), cd, lambda: nbt.interventions.ablate(model, [])).change
     0.0
     """
     if len(targets) != 1:

@@ -22,6 +22,7 @@ from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
 from ..interventions.residual import ablate as ablation
 from ..studies.pipeline import extend as extended
+from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
 from .registry import operation
 from .session import Session
@@ -115,8 +116,8 @@ def layer_effects(
     Returns
     -------
     dict
-        ``layers``; ``change`` and ``null`` (of random directions), one list per image in nats; ``samples``, those whose
-        response contains the token.
+        ``layers``; ``change`` and ``null``, one list per image in nats; ``preserves``, what the null preserves; ``samples``,
+        those whose response contains the token.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def layer_effects(
         if progress is not None:
             progress(done + 1, len(samples))
     layers = list(range(1, session.model.n_layers + 1))
-    return {"layers": layers, "change": change, "null": null, "samples": rows}
+    return {"layers": layers, "change": change, "null": null, "preserves": str(RANDOM_DIRECTION), "samples": rows}
 
 
 @operation

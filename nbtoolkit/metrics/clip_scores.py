@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import MethodError
 from ..types import Grounding, Score
+from ..types.nulls import RANDOM_WORDS, SHUFFLED_WORDS
 
 Array = np.ndarray
 Embedder = Callable[[Sequence[str]], Array]  # from sample ids or texts to unit embeddings (n, d)
@@ -66,7 +68,12 @@ def clip_score(cosines: Array) -> Array:
 
 
 def correspondence(
-    grounding: Grounding, images: Embedder, texts: Embedder, *, random_state: Any = 0
+    grounding: Grounding,
+    images: Embedder,
+    texts: Embedder,
+    *,
+    random_words: Sequence[Sequence[str]] | None = None,
+    random_state: Any = 0,
 ) -> tuple[Score, Score]:
     """CLIPScore of each concept's exemplars with its words, and with the same number of random words.
 
@@ -76,14 +83,22 @@ def correspondence(
         Words and exemplars.
     images, texts
         From sample ids, and from texts, to unit embeddings (n, d) of a scorer.
+    random_words
+        Random words of each concept, drawn from the whole vocabulary by the paper's rule R_k:
+        ``nbt.baselines.random_words(model, grounding, …).words``. Without them they are drawn from the words of this
+        dictionary, which is a stricter null where concepts are few or share words; its name and ``preserves`` say so.
     random_state
-        Seed of the random words, which are drawn from the words of all concepts: an int, a
-        ``numpy.random.Generator``, or None.
+        Seed of words that are drawn from the dictionary: an int, a ``numpy.random.Generator``, or None.
 
     Returns
     -------
     Score, Score
         One value per concept, 0 to 2.5, no unit: the mean over its exemplars; NaN without words or exemplars.
+
+    Raises
+    ------
+    MethodError
+        Random words for another number of concepts.
 
     References
     ----------
@@ -96,18 +111,37 @@ def correspondence(
     >>> correspondence(g, lambda ids: np.eye(2)[[ord(i) - 97 for i in ids]], lambda texts: np.eye(2))[0].values.tolist()
     [2.5, 2.5]
     """
+    if random_words is not None and len(random_words) != len(grounding.words):
+        raise MethodError(
+            f"random_words has {len(random_words)} lists; expected {len(grounding.words)}, one per concept."
+        )
     rng = np.random.default_rng(random_state)
     concepts = [k for k in range(len(grounding.words)) if grounding.words[k] and grounding.exemplars[k]]
     own, random = np.full(len(grounding.words), np.nan), np.full(len(grounding.words), np.nan)
     if concepts:
         own_words = [grounding.words[k] for k in concepts]
-        pool = sorted({word for words in grounding.words for word in words})
-        random_words = [rng.choice(pool, min(len(pool), len(words)), replace=False).tolist() for words in own_words]
+        others = _random_lists(own_words, random_words, concepts, rng)
         ids = sorted({i for k in concepts for i in grounding.exemplars[k]})
         image_embeddings, row = images(ids), {i: r for r, i in enumerate(ids)}
-        for values, lists in ((own, own_words), (random, random_words)):
+        for values, lists in ((own, own_words), (random, others)):
             text_embeddings = texts([word_list(words) for words in lists])
             for j, k in enumerate(concepts):
+                if not lists[j]:
+                    continue
                 exemplars = image_embeddings[[row[i] for i in grounding.exemplars[k]]]
                 values[k] = clip_score(exemplars @ text_embeddings[j]).mean()
-    return Score(own, "clip_score"), Score(random, "clip_score of random words")
+    null = SHUFFLED_WORDS if random_words is None else RANDOM_WORDS
+    return Score(own, "clip_score"), Score(random, f"clip_score of {null.name}", null.preserves)
+
+
+def _random_lists(
+    own: Sequence[Sequence[str]],
+    random_words: Sequence[Sequence[str]] | None,
+    concepts: Sequence[int],
+    rng: np.random.Generator,
+) -> list[list[str]]:
+    """As many random words as each of the concepts with words has."""
+    if random_words is not None:
+        return [list(random_words[k])[: len(words)] for k, words in zip(concepts, own, strict=True)]
+    pool = sorted({word for words in own for word in words})
+    return [rng.choice(pool, min(len(pool), len(words)), replace=False).tolist() for words in own]

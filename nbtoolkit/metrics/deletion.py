@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Score
+from ..types.nulls import RANDOM_ORDER
+from .nulls import exceedance, random_order
 
 Array = np.ndarray
 
@@ -23,10 +26,18 @@ class Curve:
         Number of concepts that are subtracted or added.
     values : (n_samples, n_concepts + 1)
         Log-probabilities, in nats.
+    null
+        Mean area over the samples in nats, per random order of the concepts that each sample uses
+        (:func:`nbtoolkit.metrics.random_order`); None where no order was drawn.
+    p
+        Monte Carlo p-value of the area against it: of a smaller area for deletion, of a larger one for insertion; NaN
+        without a null.
     """
 
     steps: Array
     values: Array
+    null: Score | None = None
+    p: float = float("nan")
 
     @property
     def area(self) -> Score:
@@ -41,6 +52,9 @@ def c_deletion(
     concepts: Array | None,
     log_probability: Callable[[Array], Array],
     order: Array | None = None,
+    *,
+    n_null: int = 0,
+    random_state: Any = 0,
 ) -> Curve:
     """Deletion curve: concepts are subtracted from each state, strongest first, z − Σ_{k ≤ j} v_k u_k.
 
@@ -55,7 +69,13 @@ def c_deletion(
     log_probability
         From states (n, d_model) to the log-probability (n,) of the token, in nats, of the forward pass from there onward.
     order : (n_samples, n_concepts)
-        Index of the concept at each step; by |v_k|‖u_k‖ where not given. A random order is the null.
+        Index of the concept at each step; by |v_k|‖u_k‖ where not given.
+    n_null
+        Number of random orders of the null, each of which costs as many forward passes as the curve. They are orders of
+        the concepts that a sample uses: a random order of all concepts spends steps on concepts of activation 0, and any
+        order of the used ones beats it.
+    random_state
+        Seed of the random orders: an int, a ``numpy.random.Generator``, or None.
 
     Returns
     -------
@@ -79,7 +99,8 @@ def c_deletion(
     [[4.0, 1.0, 0.0]]
     """
     coefficients, D = _parts(states, activations, concepts)
-    return _curve(np.asarray(states, np.float64), -1.0, coefficients, D, log_probability, order)
+    start = np.asarray(states, np.float64)
+    return _with_null(start, -1.0, coefficients, D, log_probability, order, n_null, random_state)
 
 
 def c_insertion(
@@ -88,6 +109,9 @@ def c_insertion(
     concepts: Array | None,
     log_probability: Callable[[Array], Array],
     order: Array | None = None,
+    *,
+    n_null: int = 0,
+    random_state: Any = 0,
 ) -> Curve:
     """Insertion curve: concepts are added to the residual of each state, strongest first, z − vU + Σ_{k ≤ j} v_k u_k.
 
@@ -102,7 +126,13 @@ def c_insertion(
     log_probability
         From states (n, d_model) to the log-probability (n,) of the token, in nats, as for :func:`c_deletion`.
     order : (n_samples, n_concepts)
-        Index of the concept at each step; by |v_k|‖u_k‖ where not given. A random order is the null.
+        Index of the concept at each step; by |v_k|‖u_k‖ where not given.
+    n_null
+        Number of random orders of the null, each of which costs as many forward passes as the curve. They are orders of
+        the concepts that a sample uses: a random order of all concepts spends steps on concepts of activation 0, and any
+        order of the used ones beats it.
+    random_state
+        Seed of the random orders: an int, a ``numpy.random.Generator``, or None.
 
     Returns
     -------
@@ -126,7 +156,7 @@ def c_insertion(
     """
     coefficients, D = _parts(states, activations, concepts)
     residual = np.asarray(states, np.float64) - coefficients @ D
-    return _curve(residual, 1.0, coefficients, D, log_probability, order)
+    return _with_null(residual, 1.0, coefficients, D, log_probability, order, n_null, random_state)
 
 
 def _parts(states: Array, activations: Array | ConceptDictionary, concepts: Array | None) -> tuple[Array, Array]:
@@ -141,6 +171,29 @@ def _parts(states: Array, activations: Array | ConceptDictionary, concepts: Arra
             "and (K, d), or a dictionary and None."
         )
     return C, U
+
+
+def _with_null(
+    start: Array,
+    sign: float,
+    activations: Array,
+    concepts: Array,
+    log_probability: Callable[[Array], Array],
+    order: Array | None,
+    n_null: int,
+    random_state: Any,
+) -> Curve:
+    """The curve, and the areas of as many random orders."""
+    if n_null < 0:
+        raise MethodError(f"n_null is {n_null}; expected a number of random orders of at least 0.")
+    curve = _curve(start, sign, activations, concepts, log_probability, order)
+    if not n_null:
+        return curve
+    rng = np.random.default_rng(random_state)
+    orders = (random_order(activations, rng) for _ in range(n_null))
+    areas = [_curve(start, sign, activations, concepts, log_probability, o).area.mean for o in orders]
+    null = Score(np.array(areas), f"area, {RANDOM_ORDER.name}", RANDOM_ORDER.preserves)
+    return Curve(curve.steps, curve.values, null, exceedance(sign * curve.area.mean, sign * null.values))
 
 
 def _curve(

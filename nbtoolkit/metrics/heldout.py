@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.nulls import CONSTANT_WORD
 from .bert_scores import TokenEmbedder, bert_score
 from .clip_scores import Embedder, clip_score, word_list
 
@@ -106,6 +107,33 @@ def top_words_clip_score(
         text_embeddings = np.asarray(texts([word_list(list(words[k])[:n_words]) for k in concepts]))
         scores[:, concepts] = clip_score(np.asarray(images) @ text_embeddings.T)
     return of_top_concepts(activations, scores, r, "test_clip_score")
+
+
+def constant_clip_score(token: str, images: Array, texts: Embedder) -> Score:
+    """CLIPScore of images with the token alone, as a list of one word: a control that every concept's words have to beat.
+
+    Parameters
+    ----------
+    token
+        The token under study.
+    images : (n_samples, d)
+        Unit embeddings of the images.
+    texts
+        From texts to unit embeddings (n, d).
+
+    Returns
+    -------
+    Score
+        One value per sample, 0 to 2.5, no unit.
+
+    Examples
+    --------
+    >>> constant_clip_score("dog", np.eye(2), lambda texts: np.eye(1, 2)).values.tolist()
+    [2.5, 0.0]
+    """
+    embedding = np.asarray(texts([word_list([token])]))[0]
+    name = f"clip_score of {CONSTANT_WORD.name}"
+    return Score(clip_score(np.asarray(images) @ embedding), name, CONSTANT_WORD.preserves)
 
 
 def caption_clip_score(captions: Sequence[Sequence[str]], images: Array, texts: Embedder) -> Score:

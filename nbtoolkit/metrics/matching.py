@@ -1,8 +1,7 @@
-"""Matching the concepts of two dictionaries, against a null of shuffled concepts."""
+"""Matching the concepts of two dictionaries, against concepts of the same mean and covariance, and against random rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,12 @@ from scipy.optimize import linear_sum_assignment
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Score
+from ..types.nulls import RANDOM_ACTIVATIONS, RANDOM_MIXTURES, RANDOM_ROWS
 from ..types.rows import common_samples
+from .nulls import exceedance, exchanged, less_mean, n_draws, null_score, random_rows, rotated
 
 Array = np.ndarray
 MEASURES = ("cosine", "activation")
-N_NULL = 20  # shuffles
 
 
 def match(a: Array, b: Array) -> tuple[Array, Array]:
@@ -70,42 +70,6 @@ def matched_cosines(a: Array, b: Array) -> Array:
     return match(a, b)[1]
 
 
-def stability(dictionaries: Sequence[Array], *, random_state: Any = 0) -> tuple[Score, Score]:
-    """Stability over random states: matched cosines of every pair of runs, and their null.
-
-    Parameters
-    ----------
-    dictionaries
-        U of each run, (n_concepts, d_model).
-    random_state
-        Seed of the null: an int, a ``numpy.random.Generator``, or None.
-
-    Returns
-    -------
-    Score, Score
-        Matched cosines, -1 to 1; and the same after the entries of each concept of the second run are shuffled, which
-        preserves the norm and the values of each concept but not its direction.
-
-    Raises
-    ------
-    MethodError
-        Fewer than two dictionaries.
-
-    Examples
-    --------
-    >>> U = np.random.default_rng(0).normal(size=(3, 50))
-    >>> [round(s.mean) for s in stability([U, U[::-1]])]
-    [1, 0]
-    """
-    if len(dictionaries) < 2:
-        raise MethodError(f"The number of dictionaries is {len(dictionaries)}; expected at least 2 runs to compare.")
-    rng = np.random.default_rng(random_state)
-    pairs = [(a, b) for i, a in enumerate(dictionaries) for b in dictionaries[i + 1 :]]
-    values = np.concatenate([matched_cosines(a, b) for a, b in pairs])
-    null = np.concatenate([matched_cosines(a, rng.permuted(np.asarray(b), axis=1)) for a, b in pairs])
-    return Score(values, "stability"), Score(null, "stability of shuffled concepts")
-
-
 @dataclass(frozen=True, eq=False)
 class Agreement:
     """How well the concepts of two dictionaries match.
@@ -122,7 +86,14 @@ class Agreement:
     values : (n_a,)
         Similarity with the partner; NaN without one.
     null
-        The same similarities after one dictionary is shuffled: the entries of its concepts, or its samples.
+        Mean similarity of the matched pairs, per draw of random mixtures of the concepts of ``b``.
+    centred : (n_a,)
+        Similarity with the best partner after the mean over the concepts is subtracted in both dictionaries, which a
+        common offset cannot raise.
+    centred_null
+        Its null, by the same draws.
+    floor
+        Mean similarity of ``a`` with random rows of the states of ``b`` as concepts, per draw; None without states.
     """
 
     measure: str
@@ -130,17 +101,44 @@ class Agreement:
     partners: Array
     values: Array
     null: Score
+    centred: Array
+    centred_null: Score
+    floor: Score | None = None
 
     @property
     def score(self) -> Score:
         """Similarities of the matched pairs."""
         return Score(self.values, f"{self.measure} of matched concepts")
 
+    @property
+    def centred_score(self) -> Score:
+        """Centred similarities of the matched pairs."""
+        return Score(self.centred, f"centred {self.measure} of matched concepts")
+
+    @property
+    def p(self) -> float:
+        """Monte Carlo p-value of the mean similarity against its null."""
+        return exceedance(self.score.mean, self.null.values)
+
+    @property
+    def centred_p(self) -> float:
+        """The same of the centred similarity."""
+        return exceedance(self.centred_score.mean, self.centred_null.values)
+
 
 def compare_dictionaries(
-    a: ConceptDictionary, b: ConceptDictionary, *, measure: str = "auto", random_state: Any = 0
+    a: ConceptDictionary,
+    b: ConceptDictionary,
+    *,
+    measure: str = "auto",
+    states: Array | None = None,
+    random_state: Any = 0,
 ) -> Agreement:
     """Match the concepts of two dictionaries: of two layers, methods, models or random states.
+
+    The null is that of :func:`nbtoolkit.metrics.stability`: the concepts of ``b`` are rotated at random about their mean,
+    which keeps mean and covariance, or exchanged; for ``"activation"`` their activations are rotated, or put on the samples
+    in another order, which keeps the activations themselves. The stricter counts.
 
     Parameters
     ----------
@@ -148,8 +146,10 @@ def compare_dictionaries(
         The two dictionaries.
     measure
         ``"cosine"``, ``"activation"``, or ``"auto"``: cosine for two dictionaries of one layer and model, else activation.
+    states : (n_samples, d_model)
+        The states that ``b`` was learnt from, in the order of its samples, for the floor.
     random_state
-        Seed of the null: an int, a ``numpy.random.Generator``, or None.
+        Seed of the nulls: an int, a ``numpy.random.Generator``, or None.
 
     Returns
     -------
@@ -159,12 +159,12 @@ def compare_dictionaries(
     Raises
     ------
     MethodError
-        An unknown measure, cosine of concepts of different widths, or activation with fewer than three common samples.
+        An unknown measure, cosine of concepts of different widths, activation with fewer than three common samples, or
+        states of another shape than those of ``b``.
 
     References
     ----------
-    Hungarian matching against a shuffled null, as for stability: Wu et al., "Stability-driven nonnegative matrix
-    factorization to interpret spatial gene expression", PNAS 2016.
+    As for :func:`nbtoolkit.metrics.stability`.
 
     Examples
     --------
@@ -175,6 +175,10 @@ def compare_dictionaries(
     if measure not in (*MEASURES, "auto"):
         raise MethodError(f"measure is {measure!r}; expected 'auto', {' or '.join(map(repr, MEASURES))}.")
     width, other_width = a.concepts.shape[1], b.concepts.shape[1]
+    if states is not None and np.shape(states) != (len(b.sample_ids), other_width):
+        raise MethodError(
+            f"states has shape {np.shape(states)}; expected ({len(b.sample_ids)}, {other_width}), a row per sample of b."
+        )
     same_space = a.layer == b.layer and a.source.model == b.source.model and width == other_width
     if measure == "cosine" or (measure == "auto" and same_space):
         if width != other_width:
@@ -190,10 +194,27 @@ def compare_dictionaries(
             )
         V, W = a.activations[rows_a], b.activations[rows_b]
         measure, vectors, others = "activation", (V - V.mean(0)).T, (W - W.mean(0)).T
-    rng = np.random.default_rng(random_state)
-    similarity = _cosines(vectors, others)
-    null = [match(vectors, _shuffle(others, measure, rng))[1] for _ in range(N_NULL)]
-    return Agreement(measure, similarity, *_assign(similarity), Score(np.concatenate(null), "shuffled"))
+    rng, similarity = np.random.default_rng(random_state), _cosines(vectors, others)
+    draws = [(rotated(others, rng), _exchanged(others, measure, rng)) for _ in range(n_draws(others))]
+    floor = None
+    if states is not None:
+        rows = [random_rows(states, b.n_concepts, rng) for _ in draws]
+        if measure == "activation":  # of random rows as concepts: inner products with the states
+            centre = np.asarray(states)[rows_b] - np.asarray(states)[rows_b].mean(0)
+            rows = [u @ centre.T for u in rows]
+        floor = null_score([(matched_cosines(vectors, u),) for u in rows], measure, RANDOM_ROWS)
+    kind = RANDOM_MIXTURES if measure == "cosine" else RANDOM_ACTIVATIONS
+    null, centred_null = (
+        null_score([tuple(matched_cosines(f(vectors), f(u)) for u in draw) for draw in draws], name, kind)
+        for f, name in ((np.asarray, measure), (less_mean, f"centred {measure}"))
+    )
+    centred = matched_cosines(less_mean(vectors), less_mean(others))
+    return Agreement(measure, similarity, *_assign(similarity), null, centred, centred_null, floor)
+
+
+def _exchanged(vectors: Array, measure: str, rng: np.random.Generator) -> Array:
+    """Concepts with their entries exchanged, or the activations of all concepts on the samples in another order."""
+    return exchanged(vectors, rng) if measure == "cosine" else vectors[:, rng.permutation(vectors.shape[1])]
 
 
 def _cosines(a: Array, b: Array) -> Array:
@@ -209,8 +230,3 @@ def _assign(similarity: Array) -> tuple[Array, Array]:
     partners, values = np.full(len(similarity), -1), np.full(len(similarity), np.nan)
     partners[rows], values[rows] = columns, similarity[rows, columns]
     return partners, values
-
-
-def _shuffle(vectors: Array, measure: str, rng: np.random.Generator) -> Array:
-    """Shuffle the entries of each concept, or the samples of all concepts together."""
-    return rng.permuted(vectors, axis=1) if measure == "cosine" else vectors[:, rng.permutation(vectors.shape[1])]

@@ -21,8 +21,8 @@ def overlap(words: Sequence[Sequence[str]]) -> Score:
     Returns
     -------
     Score
-        One value per concept, 0 to 1, no unit, lower is better; 0 for a concept without words. The mean is the overlap
-        of the dictionary.
+        One value per concept, 0 to 1, no unit, lower is better; NaN for a concept without words, which shares none
+        because it has none. The mean is the overlap of the dictionary: NaN where no concept has words.
 
     References
     ----------
@@ -35,5 +35,5 @@ def overlap(words: Sequence[Sequence[str]]) -> Score:
     """
     sets = [set(w) for w in words]
     count = Counter(word for t in sets for word in t)  # concepts that have the word
-    shared = [sum(count[word] - 1 for word in t) / max(1, len(t)) for t in sets]
+    shared = [sum(count[word] - 1 for word in t) / len(t) if t else np.nan for t in sets]
     return Score(np.array(shared) / max(1, len(sets) - 1), "overlap")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 
 from ..attribution.local import interpret_states
@@ -18,11 +19,13 @@ from ..errors import NbtoolkitError
 from ..extraction import extract
 from ..grounding import ground
 from ..metrics import (
+    Comparison,
     Score,
     caption_clip_score,
     captions_bert_score,
     compare,
     evaluate,
+    on_common_samples,
     overlap,
     top_words_bert_score,
     top_words_clip_score,
@@ -36,9 +39,11 @@ from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layer
 from .results import Panel, Reproduction
 
+Array = np.ndarray
 METHODS = ("SemiNMF", "KMeans", "PCA", "LargestNorm")
-SYSTEMS = ("Rnd-Words", "Noise-Imgs", "LargestNorm", "PCA", "KMeans", "SemiNMF", "GT-captions")
+SYSTEMS = ("Rnd-Words", "Token", "Noise-Imgs", "LargestNorm", "PCA", "KMeans", "SemiNMF", "GT-captions")
 SIZES = (10, 20, 30, 50)
+N_REPLICATES = 5  # dictionaries learnt again, for the variance of a method
 
 
 def reproduce(
@@ -52,6 +57,7 @@ def reproduce(
     layer: int = -1,
     sizes: Sequence[int] = SIZES,
     random_state: int = 0,
+    n_replicates: int = N_REPLICATES,
     encoder: Any = None,
     naming: str | Naming = "auto",
     cache: str | os.PathLike[str] | None = None,
@@ -69,6 +75,10 @@ def reproduce(
         The tokens; one with too few samples is left out, with the reason.
     n_concepts, layer, sizes, random_state
         The paper's K and L, the K of its Figures 11 and 12, and the seed.
+    n_replicates
+        Number of times that every dictionary is learnt again, with another seed from a random half of the training rows;
+        the intervals of the CLIPScore and the overlap of a method include their variance. Not done for a token with
+        fewer than 2 K samples, nor for BERTScore.
     encoder
         A text encoder (:func:`nbtoolkit.models.load_text_encoder`) for BERTScore; none without one.
     naming
@@ -93,9 +103,8 @@ def reproduce(
     data, test_data = captioned(data), captioned(test_data)
     say = progress or (lambda _: None)
     train_images, test_images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
-    setting = _Setting(
-        model, train_images, test_images, encoder, n_concepts, layer, random_state, vocabulary(data["captions"])
-    )
+    images, words = (train_images, test_images), vocabulary(data["captions"])
+    setting = _Setting(model, *images, encoder, n_concepts, layer, random_state, words, n_replicates)
     by_token: dict[str, dict[str, Any]] = {}
     train: dict[str, Representations] = {}
     test: dict[str, Representations] = {}
@@ -104,15 +113,8 @@ def reproduce(
     for token in tokens:
         say(f"{token}: reading")
         try:
-            train[token], test[token] = (
-                extract(model, d, token, progress=False, out=None if cache is None else Path(cache) / f"{token}-{name}")
-                for d, name in ((data, "train"), (test_data, "test"))
-            )
-            n = max(n_concepts, *sizes)
-            if len(train[token]) < n:
-                raise NbtoolkitError(f"{len(train[token])} samples; expected at least {n} to learn as many concepts")
+            train[token], test[token] = _read(model, data, test_data, token, cache, max(n_concepts, *sizes))
         except NbtoolkitError as error:
-            train.pop(token, None)
             left_out[token] = str(error)
             continue
         say(f"{token}: {len(train[token])} samples, {len(test[token])} to test on")
@@ -124,6 +126,17 @@ def reproduce(
     names = next(iter(by_token.values()))
     results = {name: {token: values[name] for token, values in by_token.items()} for name in names}
     return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **results)
+
+
+def _read(model: Model, data: Any, test_data: Any, token: str, cache: Any, n: int) -> list[Representations]:
+    """Representations of a token to learn n concepts from, and to test on."""
+    train, test = (
+        extract(model, d, token, progress=False, out=None if cache is None else Path(cache) / f"{token}-{name}")
+        for d, name in ((data, "train"), (test_data, "test"))
+    )
+    if len(train) < n:
+        raise NbtoolkitError(f"{len(train)} samples; expected at least {n} to learn as many concepts")
+    return [train, test]
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,16 @@ class _Setting:
     layer: int
     random_state: int
     words: frozenset[str]
+    n_replicates: int
+
+
+@dataclass(frozen=True)
+class _Systems:
+    """Dictionaries and groundings of one token and seed; name of a system to its activations on test samples and words."""
+
+    dictionaries: dict[str, ConceptDictionary]
+    groundings: dict[str, Grounding]
+    systems: dict[str, tuple[Array, Any]]
 
 
 def _sweeps(
@@ -166,36 +189,86 @@ def _sweeps(
     return layers, sweep(model, train, layers=[setting.layer], n_concepts=list(sizes), **shared)
 
 
-def _evaluate(setting: _Setting, train: Representations, test: Representations, naming: Naming) -> dict[str, Any]:
-    """All of one token but its sweeps, by the names of the fields of :class:`Reproduction`."""
-    model, layer, k, seed = setting.model, setting.layer, setting.n_concepts, setting.random_state
-    states = test.layer(layer)
+def _learn(
+    setting: _Setting, train: Representations, noise: Representations, states: Array, naming: Naming, seed: int
+) -> _Systems:
+    model, layer, k = setting.model, setting.layer, setting.n_concepts
     dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
-    noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
     dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
     groundings = {name: ground(cd, model, vocabulary=setting.words, naming=naming) for name, cd in dictionaries.items()}
     systems = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
-    own, g = dictionaries["SemiNMF"], groundings["SemiNMF"]
-    random = random_words(model, g, vocabulary=setting.words, random_state=seed)
+    random = random_words(model, groundings["SemiNMF"], vocabulary=setting.words, random_state=seed)
     systems["Rnd-Words"] = systems["SemiNMF"][0], random.words
+    systems["Token"] = np.ones((len(states), 1)), [[train.source.token]]
+    return _Systems(dictionaries, groundings, systems)
+
+
+def _replicates(
+    setting: _Setting, train: Representations, noise: Representations, test: Representations, naming: Naming
+) -> Iterator[tuple[dict[str, Score], dict[str, float]]]:
+    """CLIPScores and overlaps of dictionaries that are learnt again: another seed, a random half of the training rows."""
+    if len(train) < 2 * setting.n_concepts:
+        return
+    states, images = test.layer(setting.layer), setting.test_images(test.sample_ids)
+    for r in range(setting.n_replicates):
+        seed = setting.random_state + 1 + r
+        rows = np.sort(np.random.default_rng(seed).permutation(len(train))[: len(train) // 2])
+        half, noise_half = (_some(reps, rows, setting.layer) for reps in (train, noise))
+        one = _learn(setting, half, noise_half, states, naming, seed)
+        yield _clip_scores(one, images, setting), {m: overlap(one.groundings[m].words).mean for m in METHODS}
+
+
+def _some(reps: Representations, rows: Array, layer: int) -> Representations:
+    """Some rows of one layer of representations."""
+    per_row: dict[str, Any] = {
+        f.name: [value[i] for i in rows]
+        for f in fields(reps)
+        if isinstance(value := getattr(reps, f.name), tuple) and len(value) == len(reps) and f.name != "layers"
+    }
+    return replace(reps, **per_row, states=reps.layer(layer)[rows][:, None], layers=(layer,))
+
+
+def _clip_scores(one: _Systems, images: Array, setting: _Setting) -> dict[str, Score]:
+    embed = setting.test_images.texts
+    return {name: top_words_clip_score(V, words, images, embed) for name, (V, words) in one.systems.items()}
+
+
+def _evaluate(setting: _Setting, train: Representations, test: Representations, naming: Naming) -> dict[str, Any]:
+    """All of one token but its sweeps, by the names of the fields of :class:`Reproduction`."""
+    model, layer, seed = setting.model, setting.layer, setting.random_state
+    noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
+    one = _learn(setting, train, noise, test.layer(layer), naming, seed)
+    own, g = one.dictionaries["SemiNMF"], one.groundings["SemiNMF"]
     images, embed = setting.test_images(test.sample_ids), setting.test_images.texts
-    scores = {name: top_words_clip_score(V, words, images, embed) for name, (V, words) in systems.items()}
+    scores = _clip_scores(one, images, setting)
     scores["GT-captions"] = caption_clip_score(test.references, images, embed)
     texts = {}
     if setting.encoder is not None:
         references, encoder = test.references, setting.encoder
-        texts = {name: top_words_bert_score(V, words, references, encoder) for name, (V, words) in systems.items()}
+        texts = {name: top_words_bert_score(V, words, references, encoder) for name, (V, words) in one.systems.items()}
         texts["GT-captions"] = captions_bert_score(references, encoder)
+    again = list(_replicates(setting, train, noise, test, naming))
+    replicates = {
+        name: np.stack([clip.get(name, scores[name]).values for clip, _ in again]) for name in scores if again
+    }
     return {
         "scores": _in_order(scores),
         "texts": _in_order(texts),
-        "overlaps": {name: overlap(groundings[name].words).mean for name in METHODS},
-        "tests": _tests(scores),
-        "text_tests": _tests(texts),
-        "grounding": evaluate(own, g, images=setting.train_images, texts=setting.train_images.texts, random_state=seed),
+        "overlaps": {name: overlap(one.groundings[name].words).mean for name in METHODS},
+        "tests": _tests(scores, replicates),
+        "text_tests": _tests(texts, {}),
+        "grounding": evaluate(
+            own,
+            g,
+            images=setting.train_images,
+            texts=setting.train_images.texts,
+            random_words=random_words(model, g, vocabulary=setting.words, random_state=seed).words,
+        ),
         "groundings": g,
         "panels": _panel(own, g, test, setting),
         "samples": (len(train), len(test)),
+        "replicates": replicates,
+        "overlap_replicates": {m: np.array([shares[m] for _, shares in again]) for m in METHODS},
     }
 
 
@@ -203,11 +276,18 @@ def _in_order(scores: Mapping[str, Score]) -> dict[str, Score]:
     return {name: scores[name] for name in SYSTEMS if name in scores}
 
 
-def _tests(scores: Mapping[str, Score]) -> dict[str, Any]:
+def _tests(scores: Mapping[str, Score], replicates: Mapping[str, Array]) -> dict[str, Comparison]:
+    """Semi-NMF against every other system, on the samples where all of them are defined."""
+    common, _ = on_common_samples(scores)
     return {
-        name: compare(scores["SemiNMF"], score)
-        for name, score in scores.items()
-        if name != "SemiNMF" and len(score.defined) > 1
+        name: compare(
+            common["SemiNMF"],
+            score,
+            replicates=(replicates["SemiNMF"], replicates[name]) if name in replicates else None,
+            paired=True,
+        )
+        for name, score in common.items()
+        if name != "SemiNMF" and min(len(score.defined), len(common["SemiNMF"].defined)) > 1
     }
 
 

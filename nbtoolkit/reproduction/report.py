@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,11 @@ import numpy as np
 import pandas
 
 from .. import plots
-from ..metrics import Score
+from ..metrics import Comparison, Score
 from ..storage.files import write_text
+from ..types.nulls import CONSTANT_WORD, RANDOM_WORDS
 from . import published
+from .claims import spread_interval
 from .evaluation import SYSTEMS
 from .results import Reproduction
 
@@ -68,19 +70,28 @@ def _body(results: Reproduction) -> str:
         f"Samples to learn from / to test on: {counts}.</p>",
         *[f"<p class=no>{escape(t)} is left out: {escape(why)}</p>" for t, why in results.left_out.items()],
         "<h2>Do the paper's claims hold here?</h2>",
+        "<p>A claim is a difference that has to be positive: it holds or fails where the 95 % interval of its mean over words "
+        "is on one side of 0, and is undecided else. Words are counted by their own intervals, over test images and "
+        "over dictionaries that were learnt again; for claims without such intervals, only the mean is tested.</p>",
         _claims(results),
         "<h2>Words of the top concept on test images (Tables 1 and 9)</h2>",
-        "<p>CLIPScore, 0 to 2.5, higher is better: mean ± standard deviation over test images, [95 % bootstrap interval "
-        "of the mean]. Bold: best of the learnt systems. GT-captions is the upper reference.</p>",
-        _scores(results.scores),
+        "<p>CLIPScore, 0 to 2.5, higher is better: mean ± standard deviation over test images, [95 % interval of the mean "
+        f"over images and dictionaries], number of images. {_replicates(results)} Bold: best of the learnt systems. "
+        f"GT-captions is the upper reference. Controls: {_controls()}.</p>",
+        _scores(results, "clip_score"),
         *_text_scores(results),
         "<h2>Is Semi-NMF different from the others? (Table 11)</h2>",
-        "<p>p of the independent two-sided t-test, and in parentheses of the paired permutation test.</p>",
-        _p_values(results),
+        "<p>Semi-NMF less the other, on the images where all systems are defined (a system that is undefined on more than "
+        "half of them is not compared): difference [95 % interval over images and dictionaries], effect size d (mean over "
+        "standard deviation of the paired differences), p of the two-sided paired permutation test after Holm's "
+        "correction over all tests of this page, and in parentheses of the paper's independent t-test.</p>",
+        _p_values(results, "clip_score"),
+        *([_p_values(results, "bert_score")] if any(results.texts.values()) else []),
         "<h2>Overlap between concepts (Tables 2 and 10)</h2>",
-        "<p>Share of words that concepts have in common, 0 to 1, lower is better.</p>",
+        "<p>Share of words that concepts have in common, 0 to 1, lower is better; [95 % interval over dictionaries]. "
+        "A dictionary without words has none (–).</p>",
         _overlaps(results),
-        "<h2>Words against random words (Figure 3)</h2>",
+        f"<h2>Words against random words (Figure 3)</h2><p>{escape(str(RANDOM_WORDS).capitalize())}.</p>",
         _image(plots.correspondence(results.grounding)),
         "<h2>Layers (Figure 6)</h2>",
         _image(plots.curves(results.layers, "layer", "clip_score", random="clip_score_random")),
@@ -103,18 +114,36 @@ def _body(results: Reproduction) -> str:
 
 
 def _claims(results: Reproduction) -> str:
-    rows = [
-        [escape(text), "yes" if holds == n else "no" if not holds else "partly", f"{holds} of {n} words"]
-        for text, holds, n in results.claims()
-    ]
-    return _table(["Claim", "holds", "for"], rows)
-
-
-def _scores(scores: Mapping[str, Mapping[str, Score]]) -> str:
     rows = []
-    for token, systems in scores.items():
-        best = max((s for s in SYSTEMS if s != "GT-captions"), key=lambda s: np.nan_to_num(systems[s].mean, nan=-1.0))
-        cells = [_score(systems[name]) for name in SYSTEMS]
+    for claim in results.verdicts():
+        counts = ", ".join(f"{n} {v}" for v in ("holds", "undecided", "fails") if (n := claim.count(v)))
+        own = any(not np.isnan(low) for _, low, _ in claim.words.values())
+        interval = "" if np.isnan(claim.low) else f" [{claim.low:+.3f}, {claim.high:+.3f}]"
+        value = "–" if np.isnan(claim.difference) else f"{claim.difference:+.3f}{interval}"
+        n = sum(not np.isnan(part[0]) for part in claim.words.values())
+        rows.append([escape(claim.text), claim.verdict, value, str(n), counts if own else "–"])
+    return _table(["Claim", "verdict", "mean difference", "words", "by word"], rows)
+
+
+def _replicates(results: Reproduction) -> str:
+    n = max((len(runs) for by in results.replicates.values() for runs in by.values()), default=0)
+    if not n:
+        return "No dictionary was learnt again, so the intervals are over images alone."
+    return f"Every dictionary was learnt again {n} times, with other seeds from random halves of the training rows."
+
+
+def _controls() -> str:
+    return "; ".join(
+        escape(f"{name} ({null})") for name, null in (("Rnd-Words", RANDOM_WORDS), ("Token", CONSTANT_WORD))
+    )
+
+
+def _scores(results: Reproduction, metric: str) -> str:
+    rows = []
+    for token, systems in (results.scores if metric == "clip_score" else results.texts).items():
+        learnt = [s for s in SYSTEMS if s not in ("Token", "GT-captions")]
+        best = max(learnt, key=lambda s: np.nan_to_num(systems[s].mean, nan=-1.0))
+        cells = [_score(systems[name], *results.interval(token, name, metric)) for name in SYSTEMS]
         rows.append(
             [
                 escape(token),
@@ -124,11 +153,11 @@ def _scores(scores: Mapping[str, Mapping[str, Score]]) -> str:
     return _table(["word", *SYSTEMS], rows)
 
 
-def _score(score: Score) -> str:
-    low, high = score.interval()
-    return (
-        f"{score.mean:.3f} ± {score.std:.2f}<br><small>[{low:.3f}, {high:.3f}]</small>" if len(score.defined) else "–"
-    )
+def _score(score: Score, low: float, high: float) -> str:
+    if not len(score.defined):
+        return "–<br><small>n = 0</small>"
+    interval = "" if np.isnan(low) else f"[{low:.3f}, {high:.3f}], "
+    return f"{score.mean:.3f} ± {score.std:.2f}<br><small>{interval}n = {len(score.defined)}</small>"
 
 
 def _text_scores(results: Reproduction) -> list[str]:
@@ -138,23 +167,42 @@ def _text_scores(results: Reproduction) -> list[str]:
         "<p>BERTScore F1 of the same words with the sample's captions, at most 1, higher is better. The words are scored "
         "as they are; the paper lets a language model write sentences of them first.</p>"
     )
-    return [note, _scores(results.texts)]
+    return [note, _scores(results, "bert_score")]
 
 
-def _p_values(results: Reproduction) -> str:
-    names = [s for s in SYSTEMS if s != "SemiNMF"]
-    rows = [
-        [escape(t), *[f"{c.t_p:.1g} ({c.permutation_p:.1g})" if (c := tests.get(n)) else "–" for n in names]]
-        for t, tests in results.tests.items()
-    ]
-    return _table(["word", *names], rows)
+def _p_values(results: Reproduction, metric: str) -> str:
+    names, adjusted = [s for s in SYSTEMS if s != "SemiNMF"], results.adjusted()
+    rows = []
+    for token, tests in (results.tests if metric == "clip_score" else results.text_tests).items():
+        cells = [_test(tests[n], adjusted[metric, token, n]) if n in tests else "–" for n in names]
+        sizes = {f"{c.n}" + (f"<br><small>{c.left_out} left out</small>" if c.left_out else "") for c in tests.values()}
+        rows.append([escape(token), *cells, "".join(sizes) or "0"])
+    return _table(["word", *names, "n"], rows)
+
+
+def _test(comparison: Comparison, p: float) -> str:
+    c = comparison
+    return (
+        f"{c.difference:+.3f} [{c.low:+.3f}, {c.high:+.3f}]<br>"
+        f"<small>d {c.effect:+.2f}, p {p:.1g} ({c.t_p:.1g})</small>"
+    )
 
 
 def _overlaps(results: Reproduction) -> str:
     names = list(next(iter(results.overlaps.values())))
-    return _table(
-        ["word", *names], [[escape(t), *[f"{row[n]:.3f}" for n in names]] for t, row in results.overlaps.items()]
-    )
+    rows = []
+    for token, row in results.overlaps.items():
+        again = results.overlap_replicates.get(token, {})
+        parts = [spread_interval(row[n], again.get(n, np.zeros(0))) for n in names]
+        rows.append([escape(token), *(_overlap(*part) for part in parts)])
+    return _table(["word", *names], rows)
+
+
+def _overlap(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "–"
+    interval = "" if np.isnan(low) else f"<br><small>[{max(0.0, low):.3f}, {min(1.0, high):.3f}]</small>"
+    return f"{value:.3f}{interval}"
 
 
 def _words(results: Reproduction, token: str) -> str:

@@ -1,4 +1,4 @@
-"""Results of the evaluation: scores, tables, claims."""
+"""Results of the evaluation: scores, and tables of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas
 
 from ..attribution.local import Interpretation
-from ..metrics import Score
+from ..metrics import Comparison, Score, dictionary_interval, holm
 from ..types import Grounding, Scores
+from .claims import Claim, claims, spread_interval
+
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Reproduction:
     overlaps
         Token to method to its overlap (Tables 2 and 10).
     tests
-        Token to system to the comparison of Semi-NMF with it (Table 11).
+        Token to system to the comparison of Semi-NMF with it (Table 11), on the samples where all systems are defined.
     texts, text_tests
         The same for BERTScore, where a text encoder was given; else empty for every token.
     grounding
@@ -53,6 +57,9 @@ class Reproduction:
         (Table 7).
     model, left_out
         The model, and the tokens that could not be evaluated, with the reason.
+    replicates, overlap_replicates
+        Token to system to CLIPScores (n_replicates, n_test), and to method to overlaps (n_replicates,), of dictionaries
+        that were learnt again; empty for a token with too few samples.
     """
 
     scores: Mapping[str, Mapping[str, Score]]
@@ -68,64 +75,86 @@ class Reproduction:
     samples: Mapping[str, tuple[int, int]]
     model: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
+    replicates: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    overlap_replicates: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+
+    def interval(self, token: str, system: str, metric: str = "clip_score") -> tuple[float, float]:
+        """95 % interval of a system's mean score: over test samples, and dictionaries where they were learnt again.
+
+        Parameters
+        ----------
+        token, system
+            Token and name of the system.
+        metric
+            ``"clip_score"`` or ``"bert_score"``.
+        """
+        score = (self.scores if metric == "clip_score" else self.texts)[token][system]
+        again = self.replicates.get(token, {}).get(system) if metric == "clip_score" else None
+        if again is None or system in ("Token", "GT-captions"):
+            return score.interval()
+        return dictionary_interval(score.values, again)[:2]
+
+    def adjusted(self) -> dict[tuple[str, str, str], float]:
+        """Holm's p-value of every paired test of the report, by (metric, token, system): they are one family."""
+        family = {
+            (metric, token, system): comparison.p
+            for metric, tests in (("clip_score", self.tests), ("bert_score", self.text_tests))
+            for token, by_system in tests.items()
+            for system, comparison in by_system.items()
+        }
+        return dict(zip(family, holm(list(family.values())).tolist(), strict=True))
 
     def table(self) -> pandas.DataFrame:
-        """Every score as a row: ``token, system, metric, mean, std, low, high, n, p`` (p: Semi-NMF against it, t-test)."""
+        """Every score as a row.
+
+        ``token, system, metric, mean, std, low, high, n``; of Semi-NMF less it, on the ``n_compared`` samples where all
+        systems are defined: ``difference, difference_low, difference_high, effect``, ``p`` of the paired permutation test,
+        ``p_holm`` over all tests, and ``t_p`` of the paper's independent t-test.
+        """
         rows: list[dict[str, Any]] = []
+        adjusted = self.adjusted()
         for token in self.scores:
             for metric, systems, tests in (
                 ("clip_score", self.scores[token], self.tests[token]),
                 ("bert_score", self.texts[token], self.text_tests[token]),
             ):
                 for name, score in systems.items():
-                    low, high = score.interval()
+                    low, high = self.interval(token, name, metric)
                     row = {"token": token, "system": name, "metric": metric, "mean": score.mean, "std": score.std}
-                    p = tests[name].t_p if name in tests else float("nan")
-                    rows.append(row | {"low": low, "high": high, "n": len(score.defined), "p": p})
-            rows += [
-                {"token": token, "system": name, "metric": "overlap", "mean": value}
-                for name, value in self.overlaps[token].items()
-            ]
+                    rows.append(row | {"low": low, "high": high, "n": len(score.defined)})
+                    if name in tests:
+                        rows[-1] |= _columns(tests[name]) | {"p_holm": adjusted[metric, token, name]}
+            for name, value in self.overlaps[token].items():
+                again = self.overlap_replicates.get(token, {}).get(name, np.zeros(0))
+                _, low, high = spread_interval(value, again)
+                rows.append(
+                    {"token": token, "system": name, "metric": "overlap", "mean": value, "low": low, "high": high}
+                )
         return pandas.DataFrame(rows)
 
+    def verdicts(self) -> list[Claim]:
+        """The paper's claims: each holds, fails or is undecided by its interval."""
+        return claims(self)
+
     def claims(self) -> list[tuple[str, int, int]]:
-        """The paper's claims, and for how many of how many tokens they hold."""
-        tokens = list(self.scores)
-        n, last = len(tokens), self.layers["layer"].max()
-        by_layer, random = (
-            self.layers.pivot_table(index="token", columns="layer", values=v)
-            for v in ("clip_score", "clip_score_random")
-        )
-        first = by_layer.columns[0]
-        errors = self.sizes.pivot_table(index="token", columns="n_concepts", values="reconstruction_error")
+        """The paper's claims, for how many words they hold by the word's own interval, and the number of words.
 
-        def better(a: str, b: str) -> int:
-            return sum(self.scores[t][a].mean > self.scores[t][b].mean for t in tokens)
+        A claim without intervals per word counts for all of them where it holds by the interval over words, else for none.
+        """
+        rows = []
+        for claim in claims(self):
+            n, own = len(claim.words), any(not np.isnan(low) for _, low, _ in claim.words.values())
+            rows.append((claim.text, claim.count("holds") if own else n * (claim.verdict == "holds"), n))
+        return rows
 
-        def cleaner(a: str, b: str) -> int:
-            return sum(self.overlaps[t][a] < self.overlaps[t][b] for t in tokens)
 
-        best = sum(self.scores[t]["GT-captions"].mean >= max(s.mean for s in self.scores[t].values()) for t in tokens)
-        fewest = sum(min(self.overlaps[t].items(), key=lambda item: item[1])[0] == "PCA" for t in tokens)
-        counts = {
-            "Concepts' words fit test images better than random words (Table 1)": better("SemiNMF", "Rnd-Words"),
-            "… and better than those learnt from noise (Table 1)": better("SemiNMF", "Noise-Imgs"),
-            "Own captions fit best of all (Table 1)": best,
-            "Semi-NMF fits better than PCA (Table 9)": better("SemiNMF", "PCA"),
-            "Semi-NMF fits better than the Simple baseline, LargestNorm (Table 1: 3 of 4 words)": better(
-                "SemiNMF", "LargestNorm"
-            ),
-            "Semi-NMF's concepts share fewer words than K-Means' (Table 2)": cleaner("SemiNMF", "KMeans"),
-            "… and than LargestNorm's (Table 2)": cleaner("SemiNMF", "LargestNorm"),
-            "PCA's concepts share the fewest words (Table 2)": fewest,
-            "At the last layer words fit better than random words (Figure 6)": int(
-                (by_layer[last] > random[last]).sum()
-            ),
-            "Words fit better at the last layer than at the first (Figure 6)": int(
-                (by_layer[last] > by_layer[first]).sum()
-            ),
-            "More concepts rebuild the states better (Figure 11)": int(
-                (errors.diff(axis=1).iloc[:, 1:] <= 0).all(axis=1).sum()
-            ),
-        }
-        return [(claim, count, n) for claim, count in counts.items()]
+def _columns(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "difference": comparison.difference,
+        "difference_low": comparison.low,
+        "difference_high": comparison.high,
+        "effect": comparison.effect,
+        "n_compared": comparison.n,
+        "p": comparison.p,
+        "t_p": comparison.t_p,
+    }

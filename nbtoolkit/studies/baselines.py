@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import datasets
@@ -75,6 +77,45 @@ def random_words(
             )
         lists.append(list(words)[:n])
     return Grounding(lists, like.exemplars, filter=rule.name, naming=like.naming)
+
+
+class RandomWords:
+    """Random words for the groundings of a study, drawn once by the rule of :func:`random_words` and shared by its layers.
+
+    Parameters
+    ----------
+    model, filter, vocabulary, random_state
+        As for :func:`random_words`.
+    n_words
+        Largest number of words per concept.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        filter: str | WordFilter = "default",
+        vocabulary: Collection[str] | None = None,
+        n_words: int = 10,
+        random_state: Any = 0,
+    ) -> None:
+        self._draw = partial(random_words, model, filter=filter, vocabulary=vocabulary, random_state=random_state)
+        self._n_words = n_words
+        self._lists: list[list[str]] = []
+
+    def __call__(self, like: Grounding) -> list[list[str]]:
+        """As many words per concept as it has, at most ``n_words``.
+
+        Parameters
+        ----------
+        like
+            A grounding by the same rule as the others.
+        """
+        sizes = [min(self._n_words, len(words)) for words in like.words]
+        if len(self._lists) < len(sizes) or min(map(len, self._lists), default=0) < max(sizes, default=0):
+            rows = [[""] * max(sizes, default=0)] * max(len(sizes), len(self._lists))
+            self._lists = [list(w) for w in self._draw(replace(like, words=rows, exemplars=[[]] * len(rows))).words]
+        return [self._lists[k][:n] for k, n in enumerate(sizes)]
 
 
 def noise_images(data: Any, *, random_state: Any = 0) -> Any:

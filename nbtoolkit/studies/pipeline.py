@@ -26,6 +26,7 @@ from ..progress import bar, note
 from ..storage.study import Sample, Study
 from ..text.words import spellings, split_at_token, vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, resolve_layers
+from .baselines import RandomWords
 
 N_EXEMPLARS = 8
 IN_MEMORY = 64  # full images in memory at a time
@@ -126,17 +127,21 @@ def study(
     choice = choose_naming(naming, model, reps)
     if naming == "auto":
         note(progress, str(choice))
+    caption_words = vocabulary([reps.captions]) | vocabulary(captions)
     rules = {
         "naming": choice,
         "n_words": n_words,
         "n_exemplars": n_exemplars,
         "filter": filter,
-        "vocabulary": vocabulary([reps.captions]) | vocabulary(captions),
+        "vocabulary": caption_words,
     }
     indices = resolve_layers(layers, reps.n_layers, available=reps.layers, first=int(isinstance(layers, str)))
     thumbnails, embeddings = _look_at_images(data, reps.sample_ids, scorer)
+    lists = RandomWords(model, filter=filter, vocabulary=caption_words)
     with bar(_stage(progress, "decomposing"), len(indices), "learning concepts per layer") as done:
-        by_layer = _learn(reps, model, method, indices, rules, lambda cd, g: _score(cd, g, scorer, embeddings), done)
+        by_layer = _learn(
+            reps, model, method, indices, rules, lambda cd, g: _score(cd, g, scorer, embeddings, lists), done
+        )
     words = spellings(token, chosen.variants)
     samples = [
         Sample(i, reps.captions[k], reps.references[k], thumbnails[k], *split_at_token(reps.captions[k], words))
@@ -246,9 +251,14 @@ def _look_at_images(data: Any, ids: Sequence[str], scorer: Scorer | None) -> tup
     return thumbnails, None if scorer is None else embeddings
 
 
-def _score(cd: ConceptDictionary, g: Grounding, scorer: Scorer | None, embeddings: Embeddings | None) -> Scores:
-    images = None if embeddings is None else lambda ids: np.stack([embeddings[i] for i in ids])
-    return evaluate(cd, g, images=images, texts=None if scorer is None else scorer.texts)
+def _score(
+    cd: ConceptDictionary, g: Grounding, scorer: Scorer | None, embeddings: Embeddings | None, lists: RandomWords
+) -> Scores:
+    if scorer is None or embeddings is None:
+        return evaluate(cd, g)
+    return evaluate(
+        cd, g, images=lambda ids: np.stack([embeddings[i] for i in ids]), texts=scorer.texts, random_words=lists(g)
+    )
 
 
 def _stage(progress: Any, name: str) -> Any:

@@ -29,9 +29,11 @@ from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
+from .baselines import RandomWords
 
 Tokens = Representations | Mapping[str, Representations]
 Row = dict[str, Any]
+_NULLS = 2  # rows of release 0.1 had other random words, and percentile intervals
 
 
 def sweep(
@@ -82,8 +84,8 @@ def sweep(
     pandas.DataFrame
         A row per combination: ``token, layer, method, n_concepts, random_state``; ``reconstruction_error`` (0 to 1),
         ``explained_variance`` (about the mean), ``overlap``, ``active`` (concepts per sample), ``n_dead``; ``stability``
-        (matched cosine with the first random state, NaN for that one); with a scorer ``clip_score`` and
-        ``clip_score_random``; with test samples ``test_error``, and ``test_clip_score`` with ``_std, _low, _high``.
+        (matched cosine with the first random state, NaN for that one); with a scorer ``clip_score``,
+        ``clip_score_random`` and ``clip_score_token``; with test samples ``test_error``, and ``test_clip_score`` with ``_std, _low, _high``.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def sweep(
             run = _Run(model, *states, layer, estimator, embeddings, test_embeddings, words, rule)
             key = run.key()
             if key not in results:
-                results[key] = _load(cache, key) or _save(cache, key, *run.result())
+                results[key] = _completed(cache, key, run.result)
             setting = {"token": token, "layer": layer, "method": type(estimator).__name__, "n_concepts": k}
             row, concepts = results[key]
             reference = first.setdefault(tuple(setting.values()), key)
@@ -230,8 +232,11 @@ class _Run:
         """The scores, and the concepts."""
         cd = decompose(self.reps, self.estimator, layer=self.layer)
         g = ground(cd, self.model, vocabulary=self.words, naming=self.naming)
-        texts = None if self.embeddings is None else self.embeddings.texts
-        scores = evaluate(cd, g, images=self.embeddings, texts=texts)
+        own = {}
+        if self.embeddings is not None:
+            lists = RandomWords(self.model, vocabulary=self.words)(g)
+            own = {"images": self.embeddings, "texts": self.embeddings.texts, "random_words": lists}
+        scores = evaluate(cd, g, **own)
         rebuilt = cd.decode(cd.activations)
         row: Row = {
             "reconstruction_error": cd.reconstruction_error,
@@ -242,6 +247,7 @@ class _Run:
         }
         if "clip_score" in scores.values:
             row |= {"clip_score": scores["clip_score"], "clip_score_random": scores.baseline["clip_score"]}
+            row["clip_score_token"] = scores.values.get("clip_score_token", float("nan"))
         if self.test is not None:
             row |= self._test_scores(cd, g, self.test)
         return row, cd.concepts
@@ -254,12 +260,8 @@ class _Run:
             images = self.test_embeddings(test.sample_ids)
             score = top_words_clip_score(activations, g.words, images, self.test_embeddings.texts)
             low, high = score.interval()
-            row |= {
-                "test_clip_score": score.mean,
-                "test_clip_score_std": score.std,
-                "test_clip_score_low": low,
-                "test_clip_score_high": high,
-            }
+            row |= {"test_clip_score": score.mean, "test_clip_score_std": score.std}
+            row |= {"test_clip_score_low": low, "test_clip_score_high": high}
         return row
 
     def key(self) -> str:
@@ -274,26 +276,21 @@ class _Run:
             plain({k: repr(v) for k, v in sorted(self.estimator.get_params().items())}),
             [None if images is None else images.scorer.name for images in (self.embeddings, self.test_embeddings)],
             None if self.words is None else sorted(self.words),
-            self.naming.rule,
+            [self.naming.rule, _NULLS],
         ]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
 
 
-# --- completed rows --------------------------------------------------------------------------------------
-
-
-def _load(cache: str | os.PathLike[str] | None, key: str) -> tuple[Row, np.ndarray] | None:
-    if cache is None:
-        return None
+def _completed(
+    cache: str | os.PathLike[str] | None, key: str, compute: Callable[[], tuple[Row, np.ndarray]]
+) -> tuple[Row, np.ndarray]:
+    """Row and concepts of a cache, or computed and written there."""
+    path = None if cache is None else Path(cache) / f"{key}.json"
     try:
-        content = json.loads((Path(cache) / f"{key}.json").read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8")) if path else {}
         return dict(content["row"]), np.array(content["concepts"], np.float32)
     except (OSError, ValueError, KeyError):
-        return None
-
-
-def _save(cache: str | os.PathLike[str] | None, key: str, row: Row, concepts: np.ndarray) -> tuple[Row, np.ndarray]:
-    if cache is not None:
-        values = np.asarray(concepts, np.float64).round(7).tolist()
-        write_json(Path(cache) / f"{key}.json", {"row": plain(row), "concepts": values})
+        row, concepts = compute()
+    if path:
+        write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})
     return row, concepts

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import MethodError
+from .intervals import mean_interval
 from .representations import Array
-
-_CHUNK = 100  # resamples per array
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +25,18 @@ class Score:
         In the unit of the score; NaN where it is not defined.
     name
         Name of the score.
+    preserves
+        For a null: what it preserves (:class:`nbtoolkit.types.nulls.Null`); else empty.
 
     Examples
     --------
     >>> Score(np.array([0.4, 0.6, 0.5]), "clip_score")
-    clip_score 0.5 ± 0.0816 [0.4, 0.6], n = 3
+    clip_score 0.5 ± 0.0816 [0.252, 0.748], n = 3
     """
 
     values: Array
     name: str = "score"
+    preserves: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", np.asarray(self.values, np.float64).ravel())
@@ -54,35 +57,34 @@ class Score:
         return float(self.defined.std()) if len(self.defined) else float("nan")
 
     def interval(self, level: float = 0.95, n_resamples: int = 2000, random_state: Any = 0) -> tuple[float, float]:
-        """Bootstrap interval of the mean, by percentiles.
+        """Confidence interval of the mean over independent values: :func:`nbtoolkit.types.intervals.mean_interval`.
 
         Parameters
         ----------
         level
             Confidence level, 0 to 1.
-        n_resamples
-            Number of resamples, rounded down to a multiple of 100 (at least 100).
-        random_state
-            Seed of the resamples: an int, a ``numpy.random.Generator``, or None.
+        n_resamples, random_state
+            Of the bootstrap of release 0.1, which did not cover; the interval has no random part now.
 
         Returns
         -------
         float, float
-            Lower and upper end, in the unit of the score; both the mean where fewer than two values differ.
+            Lower and upper end, in the unit of the score; NaN for fewer than two defined values.
 
-        References
-        ----------
-        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3.
+        Raises
+        ------
+        MethodError
+            A level that is not between 0 and 1.
+
+        Examples
+        --------
+        >>> low, high = Score(np.array([0.4, 0.6, 0.5])).interval(0.9)
+        >>> round(low, 3), round(high, 3)
+        (0.331, 0.669)
         """
-        values = self.defined
-        if len(values) < 2 or np.ptp(values) == 0:
-            return self.mean, self.mean
-        rng, n = np.random.default_rng(random_state), len(values)
-        means = np.concatenate(
-            [values[rng.integers(0, n, (_CHUNK, n))].mean(1) for _ in range(max(1, n_resamples // _CHUNK))]
-        )
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        if not 0 < level < 1:
+            raise MethodError(f"level is {level!r}; expected a confidence level between 0 and 1, such as 0.95.")
+        return mean_interval(self.defined, level)
 
     def __repr__(self) -> str:
         low, high = self.interval()

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import traitlets
 
 from ..errors import NbtoolkitError
 from ..metrics.matching import compare_dictionaries
 from ..options import options
 from ..storage.study import Study
+from ..types import Score
 from . import arguments, payloads
 from .base import View, state_trait
 from .channel import Reply
@@ -24,7 +26,7 @@ N_WORDS = 8  # per concept
 
 
 class DictionaryComparison(View):
-    """Two dictionaries side by side: matched pairs, concepts without a partner, and the agreement against a shuffled null.
+    """Two dictionaries side by side: matched pairs, concepts without a partner, and the agreement against its nulls.
 
     Parameters
     ----------
@@ -79,7 +81,12 @@ class DictionaryComparison(View):
         self._studies = (a, a if b is None else b)
         layers = layers or (self._studies[0].layers[-1], self._studies[1].layers[-1])
         cds = [s.dictionary(layer) for s, layer in zip(self._studies, layers, strict=True)]
-        self.agreement = compare_dictionaries(*cds, measure=measure)
+        states = self._studies[1].representations.layer(cds[1].layer)
+        fits = states.shape == (
+            len(cds[1].sample_ids),
+            cds[1].concepts.shape[1],
+        )  # a study of several sources has others
+        self.agreement = compare_dictionaries(*cds, measure=measure, states=states if fits else None)
         self._samples = [*a.samples] if b is None else [*a.samples, *b.samples]
         self._options: dict[str, Any] = {
             "layers": [cd.layer for cd in cds],
@@ -108,8 +115,10 @@ class DictionaryComparison(View):
             "live": None,
             "locale": options.locale,
             "agreement": round(result.score.mean, 4),
-            "null": round(result.null.mean, 4),
-            "null_high": round(float(result.null.values.max()), 4),
+            "centred": round(result.centred_score.mean, 4),
+            "null": _null(result.null, result.p),
+            "centred_null": _null(result.centred_null, result.centred_p),
+            "floor": None if result.floor is None else _null(result.floor, float("nan")),
             "samples": [{"id": s.id, "caption": s.caption if i in listed else ""} for i, s in enumerate(self._samples)],
         }
 
@@ -179,7 +188,11 @@ class DictionaryComparison(View):
 
     def _agreement(self) -> str:
         result = self.agreement
-        return f"{result.measure} {result.score.mean:.2f}, {result.null.mean:.2f} when shuffled"
+        floor = "" if result.floor is None else f", random rows {result.floor.mean:.2f}"
+        return (
+            f"{result.measure} {result.score.mean:.2f} (random mixtures {result.null.mean:.2f}{floor}), "
+            f"centred {result.centred_score.mean:.2f} (random mixtures {result.centred_null.mean:.2f})"
+        )
 
     def _release(self) -> None:
         super()._release()
@@ -188,3 +201,14 @@ class DictionaryComparison(View):
     def __repr__(self) -> str:
         a, b = self._meta.get("sides") or ({"title": "(closed)"}, {"title": "(closed)"})
         return f"DictionaryComparison of {a['title']} and {b['title']}: {self._agreement()}"
+
+
+def _null(null: Score, p: float) -> dict[str, Any]:
+    """A null for the page: its mean and 95 % quantile, the p-value against it, and what it preserves."""
+    high = float(np.quantile(null.values, 0.95))
+    return {
+        "mean": round(null.mean, 4),
+        "high": round(high, 4),
+        "p": round(p, 3) if np.isfinite(p) else None,
+        "preserves": null.preserves,
+    }

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..storage.study import Sample, Study
 from ..types import ConceptDictionary
+from ..types.nulls import CONSTANT_WORD, RANDOM_WORDS, SHUFFLED_WORDS
 from .concept_lists import N_LISTED, concepts_of, energy, strongest, strongest_per_sample
 from .thumbnails import aspect, strip
 
@@ -130,25 +131,26 @@ def _top(study: Study, layer: int) -> list[tuple[int, list[str]]]:
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:
-    """One curve per metric: value, spread and baseline per layer; None where a layer lacks the score."""
+    """One curve per metric: value, spread, random words and the token alone per layer; None where a layer lacks the score."""
     curves = []
     for name, about in METRICS.items():
-        rows = [
-            study.scores[layer] if layer in study.scores and name in study.scores[layer].values else None
-            for layer in study.layers
-        ]
-        if any(rows):
-            curves.append(
-                {
-                    "name": name,
-                    **about,
-                    "values": [None if r is None else _round(r.values[name]) for r in rows],
-                    "spread": [None if r is None else _round(r.spread.get(name, 0.0)) for r in rows],
-                    "baselines": [
-                        None if r is None or name not in r.baseline else _round(r.baseline[name]) for r in rows
-                    ],
-                }
-            )
+        rows = [study.scores.get(layer) for layer in study.layers]
+        values = [_round(None if r is None else r.values.get(name)) for r in rows]
+        if all(v is None for v in values):
+            continue
+        constants = [_round(None if r is None else r.values.get(f"{name}_token")) for r in rows]
+        null = RANDOM_WORDS if any(v is not None for v in constants) else SHUFFLED_WORDS  # as release 0.1 drew them
+        curves.append(
+            {
+                "name": name,
+                **about,
+                "values": values,
+                "spread": [_round(None if r is None else r.spread.get(name, 0.0)) for r in rows],
+                "baselines": [_round(None if r is None else r.baseline.get(name)) for r in rows],
+                "constants": constants,
+                "preserves": f"{null}; {CONSTANT_WORD}" if about["baseline"] else "",
+            }
+        )
     return curves
 
 
@@ -163,8 +165,9 @@ def short(model: str) -> str:
     return Path(model).name if Path(model).is_absolute() else model
 
 
-def _round(value: float) -> float:
-    return round(float(value), 4)
+def _round(value: float | None) -> float | None:
+    """Rounded; None where there is no value, or an undefined one."""
+    return None if value is None or not np.isfinite(value) else round(float(value), 4)
 
 
 def activations(

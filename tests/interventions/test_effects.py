@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import mentions
 from nbtoolkit.interventions import ablate, mean_contributions
 from nbtoolkit.interventions.effects import Effect, effect, layer_effects, word_difference
+from nbtoolkit.models.hooks import watching
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +32,44 @@ def test_every_layer_is_what_it_is_alone(said, model):
     assert layer_effects(said, [-1], n_random=1).layers == (5,)
 
 
-def test_the_null_is_the_mean_over_four_random_directions(said, model):
+def states_after(said, model, layer):
+    """States at all positions after a layer, one tensor per forward pass."""
+    states = []
+    with watching(model.blocks, lambda here, hidden: states.append(hidden) if here == layer else None):
+        said.read()
+    return states
+
+
+def test_the_null_moves_the_state_as_far_as_the_layer_writes_in_a_random_direction(said, model):
+    """By hand: at every position the norm of what block 3 writes, along one direction per draw."""
     before, changes = said.read()[0], []
+    norms = [
+        (after - start).norm(dim=-1, keepdim=True)
+        for after, start in zip(states_after(said, model, 3), states_after(said, model, 2), strict=True)
+    ]
     for direction in np.random.default_rng(7).normal(size=(4, model.d_model)):
-        with ablate(model, 3, direction=direction):
+        unit, passes = torch.tensor(direction / np.linalg.norm(direction), dtype=torch.float32), iter(norms)
+        with watching(model.blocks, lambda here, hidden: hidden + next(passes) * unit if here == 3 else None):  # noqa: B023
             changes.append(said.read()[0] - before)
-    null = layer_effects(said, [3], random_state=7).null
-    np.testing.assert_allclose(null[:, 0], np.mean(changes, 0), atol=1e-6)
+    result = layer_effects(said, [3], random_state=7)
+    np.testing.assert_allclose(result.draws[:, :, 0], changes, atol=1e-5)
+    np.testing.assert_allclose(result.null[:, 0], np.mean(changes, 0), atol=1e-5)
+    assert abs(result.null.mean()) > 1e-3 and result.p(3) > 0.1  # not the .0001 of a direction that is projected out
+    assert [null.name for null in result.preserves] == ["random direction, same length", "other concepts, same length"]
+
+
+def test_another_words_concepts_are_a_null(said, model):
+    """A direction that is ablated moves a state as far as its part; another moves it as far, against its own part."""
+    u, w = said.read([4])[1][:, 0].mean(0), np.random.default_rng(0).normal(size=model.d_model)
+    own = layer_effects(said, [4], direction=u, other=[u], n_random=0)
+    np.testing.assert_allclose(own.other[0], own.change, atol=1e-5)  # itself: as if it were projected out
+    other = layer_effects(said, [4], direction=u, other=np.stack([w, w]), n_random=0)
+    assert other.other.shape == (2, len(said), 1) and not np.allclose(other.other[0], own.change, atol=1e-3)
+    assert np.isnan(own.p(4)) and own.draws.shape == (0, len(said), 1)
+    with pytest.raises(nbt.NbtoolkitError, match=r"other has shape \(3,\); expected \(n_other, 128\) finite numbers"):
+        layer_effects(said, [4], other=np.ones(3))
+    with pytest.raises(nbt.NbtoolkitError, match="other is all zeros; expected vectors with a length"):
+        layer_effects(said, [4], other=0 * u)
 
 
 def test_the_mean_and_the_branches_have_effects_of_their_own(said, model, data):

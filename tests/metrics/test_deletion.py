@@ -37,4 +37,24 @@ def test_concepts_are_deleted_by_the_length_of_their_part_and_the_area_is_the_me
     V, U = np.array([[1.0, 2.0]]), np.array([[10.0, 0.0], [0.0, 1.0]])
     deletion, insertion = (f(V @ U, V, U, lambda z: z.sum(1)) for f in (c_deletion, c_insertion))
     assert deletion.values.tolist() == [[12, 2, 0]] and insertion.values.tolist() == [[0, 10, 12]]
+    assert deletion.null is None and np.isnan(deletion.p)
     assert deletion.area.values.tolist() == [(7 + 1) / 2] and insertion.area.values.tolist() == [(5 + 11) / 2]
+
+
+def test_the_null_orders_the_concepts_that_a_sample_uses():
+    """Three of thirty concepts are used: any order of them beats a random order of all, and only the strongest first the null."""
+    rng = np.random.default_rng(0)
+    V = np.zeros((40, 30))
+    for v in V:
+        v[rng.choice(30, 3, replace=False)] = [4.0, 2.0, 1.0]
+    weakest = np.argsort(np.where(V == 0, 9, V), axis=1, kind="stable")
+    for f, sign in ((c_deletion, -1), (c_insertion, 1)):
+        score = lambda z: z.sum(1)  # noqa: E731
+        curve = f(V, V, np.eye(30), score, n_null=19)
+        assert curve.p == 0.05 and len(curve.null.values) == 19 and "each sample uses" in curve.null.preserves
+        assert f(V, V, np.eye(30), score, weakest, n_null=19).p == 1
+        everywhere = rng.permuted(np.tile(np.arange(30), (40, 1)), axis=1)
+        gap = sign * (curve.area.mean - f(V, V, np.eye(30), score, everywhere).area.mean)
+        assert gap > 5 * sign * (curve.area.mean - curve.null.mean) > 0
+    with pytest.raises(nbt.NbtoolkitError, match="n_null is -1; expected a number of random orders"):
+        c_deletion(V, V, np.eye(30), lambda z: z.sum(1), n_null=-1)

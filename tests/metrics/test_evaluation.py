@@ -15,7 +15,9 @@ from nbtoolkit.metrics import clip_score, explained_variance, naming, overlap, w
 def test_overlap_is_zero_one_and_asymmetric():
     assert overlap([["a", "b"], ["c"]]).values.tolist() == [0, 0]
     assert overlap([["a", "b"], ["b", "a"]]).values.tolist() == [1, 1]
-    assert overlap([["a", "b"], ["a"], []]).values.tolist() == [0.25, 0.5, 0]
+    # a concept without words shares none because it has none: undefined, where 0 would be the best possible
+    np.testing.assert_array_equal(overlap([["a", "b"], ["a"], []]).values, [0.25, 0.5, np.nan])
+    assert np.isnan(overlap([[], []]).mean) and overlap([["a"], []]).mean == 0
     assert overlap([["a"]]).values.tolist() == [0]
 
 
@@ -66,6 +68,40 @@ def test_evaluate_with_a_planted_scorer():
     assert s["clip_score"] == 2.5 and s["overlap"] == 0 and s["reconstruction_error"] == 0.25 and s["n_dead"] == 0
     assert s.per_concept["clip_score"].tolist() == [2.5, 2.5] and s.baseline["clip_score"] in (0, 1.25, 2.5)
     assert "clip_score" not in nbt.evaluate(cd, g).values
+
+
+def test_random_words_come_from_outside_the_dictionary_and_the_token_alone_is_a_control():
+    cd = nbt.ConceptDictionary(
+        np.eye(2), np.eye(2), ["a", "b"], 1, "SemiNMF", source=nbt.types.Source(token="dog", model="m")
+    )
+    g = nbt.Grounding([["sun"], ["sea"]], [["a"], ["b"]])
+    where = {
+        "a": [1.0, 0],
+        "b": [0, 1.0],
+        "sun": [1.0, 0],
+        "sea": [0, 1.0],
+        "car": [-1.0, 0],
+        "bus": [0.6, 0.8],
+        "dog": [0.8, 0.6],
+    }
+
+    def embed(names):
+        return np.array([where[n] for n in names])
+
+    s = nbt.evaluate(cd, g, images=embed, texts=embed, random_words=[["car", "sun"], ["bus"]])
+    assert s.per_concept["clip_score_random"].tolist() == [0, 2.0] and s.baseline["clip_score"] == 1
+    assert s.per_concept["clip_score_token"].tolist() == pytest.approx([2.0, 1.5]) and s["clip_score_token"] == 1.75
+    own, random = metrics.correspondence(g, embed, embed, random_words=[["car"], ["bus"]])
+    assert random.preserves == "the number of words, the word filter and the exemplars" and own.preserves == ""
+    assert metrics.correspondence(g, embed, embed)[1].name == "clip_score of words of the dictionary"
+    with pytest.raises(nbt.NbtoolkitError, match="random_words has 1 lists; expected 2, one per concept"):
+        metrics.correspondence(g, embed, embed, random_words=[["car"]])
+
+
+def test_a_dictionary_without_words_has_no_overlap_and_no_scores():
+    cd = nbt.ConceptDictionary(np.eye(2), np.eye(2), ["a", "b"], 1, "SemiNMF", source=nbt.types.Source(token="dog"))
+    s = nbt.evaluate(cd, nbt.Grounding([[], []], [["a"], ["b"]]), images=lambda ids: 1 / 0, texts=lambda texts: 1 / 0)
+    assert np.isnan(s["overlap"]) and not {"clip_score", "clip_score_token"} & set(s.values) and not s.baseline
 
 
 def test_a_concept_without_words_or_exemplars_has_no_clip_score():

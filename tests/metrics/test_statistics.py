@@ -9,8 +9,11 @@ from nbtoolkit.metrics import (
     Score,
     active_concepts,
     compare,
+    dictionary_interval,
+    holm,
     hoyer,
     matched_cosines,
+    on_common_samples,
     specificity,
     stability,
 )
@@ -21,10 +24,8 @@ def test_mean_deviation_and_interval_of_a_score(rng):
     score = Score(values, "x")
     low, high = score.interval()
     assert score.mean == pytest.approx(values.mean()) and score.std == pytest.approx(values.std())
-    reference = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=4000, rng=np.random.default_rng(1)
-    ).confidence_interval
-    assert (low, high) == pytest.approx(tuple(reference), abs=0.03)
+    reference = stats.ttest_1samp(values, 0).confidence_interval()  # Student's t: normal values have little skewness
+    assert (low, high) == pytest.approx(tuple(reference), abs=0.01)
     assert repr(score).startswith("x 2.") and repr(score).endswith("n = 400")
 
 
@@ -39,8 +40,27 @@ def test_an_interval_has_the_level_that_is_asked_for(rng):
 
 def test_undefined_values_do_not_count():
     score = Score([1.0, np.nan, 3.0])
-    assert (score.mean, len(score.defined)) == (2.0, 2) and Score([np.nan]).interval() != Score([1.0]).interval()
+    assert (score.mean, len(score.defined)) == (2.0, 2) and score.interval() == Score([1.0, 3.0]).interval()
     assert Score([2.0, 2.0]).interval() == (2.0, 2.0) and np.isnan(Score([]).mean)
+    for values in ([], [np.nan], [0.4]):  # one value tells nothing about the deviation
+        assert np.isnan(Score(values).interval()).all()
+
+
+def test_the_interval_of_0_and_1_is_wilsons_also_where_all_are_equal():
+    expected = stats.binomtest(3, 10).proportion_ci(0.9, method="wilson")
+    assert Score([1.0] * 3 + [0.0] * 7).interval(0.9) == pytest.approx(tuple(expected))
+    low, high = Score(np.zeros(4)).interval()
+    assert low == pytest.approx(0, abs=1e-12) and high > 0.45  # not [0, 0]: four images prove little
+
+
+def test_the_interval_leans_to_the_long_tail(rng):
+    """The mean of few skewed values is more often too small than too large."""
+    values = rng.exponential(size=20)
+    low, high = Score(values).interval()
+    mirrored = Score(-values).interval()
+    assert high - values.mean() > values.mean() - low and mirrored == pytest.approx((-high, -low))
+    with pytest.raises(nbt.NbtoolkitError, match=r"level is 95; expected a confidence level between 0 and 1"):
+        Score(values).interval(95)
 
 
 def test_comparison_equals_scipys_t_test_and_the_permutation_test(rng):
@@ -49,9 +69,46 @@ def test_comparison_equals_scipys_t_test_and_the_permutation_test(rng):
     assert (comparison.t, comparison.t_p) == pytest.approx(tuple(stats.ttest_ind(a, b)))
     assert comparison.difference == pytest.approx(a.mean() - b.mean())
     assert comparison.permutation_p == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.03)
-    assert np.isnan(compare(Score(a), Score(b[:20])).permutation_p)
+    assert comparison.p == comparison.permutation_p and (comparison.n, comparison.left_out) == (30, 0)
+    assert comparison.effect == pytest.approx((a - b).mean() / (a - b).std(ddof=1))
+    assert (comparison.low, comparison.high) == Score(a - b).interval()
+    for other in (compare(Score(a), Score(b[:20])), compare(Score(a), Score(b[:20]), paired=False)):
+        assert np.isnan(other.permutation_p) and other.p == other.t_p and other.n == 20
+        welch = stats.ttest_ind(a, b[:20], equal_var=False).confidence_interval()
+        assert (other.low, other.high) == pytest.approx(tuple(welch))
+    with pytest.raises(nbt.NbtoolkitError, match="expected the same samples for paired=True"):
+        compare(Score(a), Score(b[:20]), paired=True)
     with pytest.raises(nbt.NbtoolkitError, match="has 1 defined values; expected at least 2"):
         compare(Score([1.0, np.nan]), Score(b))
+
+
+def test_a_difference_is_over_the_samples_where_both_are_defined():
+    """The third sample would make the difference of the two means 3.5; of the pairs it is 1."""
+    c = compare(Score([2.0, 3.0, np.nan, 5.0]), Score([1.0, 2.0, -9.0, 4.0]))
+    assert c.difference == 1 and (c.n, c.left_out) == (3, 1) and np.isnan(c.effect)
+
+
+def test_replicates_widen_the_interval_to_the_method(rng):
+    a, b = rng.normal(1, 1, 40), rng.normal(0, 1, 40)
+    again = rng.normal(0, 0.5, (6, 1)) + a
+    c = compare(Score(a), Score(b), replicates=(again, np.tile(b, (6, 1))))
+    own = compare(Score(a), Score(b))
+    assert c.low < own.low and own.high < c.high and c.permutation_p == own.permutation_p
+    low, high, p = dictionary_interval(a - b, again - b)
+    assert (c.low, c.high, c.method_p) == (low, high, p) and np.isnan(own.method_p)
+    assert np.isnan(dictionary_interval(a, again[:1])).all()
+    with pytest.raises(nbt.NbtoolkitError, match=r"expected \(n_replicates, 40\) each"):
+        compare(Score(a), Score(b), replicates=(again[:, :3], again[:, :3]))
+
+
+def test_holm_and_common_samples():
+    assert np.array_equal(holm([0.2, np.nan, 0.01, 0.6]), [0.4, np.nan, 0.03, 0.6], equal_nan=True)
+    assert holm([]).tolist() == [] and holm([0.9, 0.8]).tolist() == [1, 1]
+    scores = {"a": Score([1.0, np.nan, 3, 4]), "b": Score([1.0, 2, 3, np.nan]), "rare": Score([np.nan] * 3 + [1.0])}
+    common, left_out = on_common_samples(scores)
+    assert left_out == 2 and [len(s.defined) for s in common.values()] == [2, 2, 0]
+    with pytest.raises(nbt.NbtoolkitError, match=r"The scores have \[3, 4\] values; expected the same samples"):
+        on_common_samples({"a": Score([1, 2, 3]), "b": Score([1, 2, 3, 4])})
 
 
 def test_the_null_is_rarely_rejected(rng):
@@ -89,11 +146,24 @@ def test_specificity_follows_the_paper():
 def test_stability_of_the_same_and_of_unrelated_dictionaries(rng):
     U = rng.normal(size=(6, 200))
     shuffled = U[rng.permutation(6)] * 3.0
-    scores, null = stability([U, shuffled, U])
+    result = stability([U, shuffled, U])
+    scores, null = result
     np.testing.assert_allclose(scores.values, 1.0)
-    assert abs(null.mean) < 0.2 and len(scores.values) == 18
-    other, null = stability([U, rng.normal(size=(6, 200))])
-    assert abs(other.mean - null.mean) < 0.1
+    # Mixtures of six concepts are in the span of all six, which runs on the same states share: the null is high.
+    assert 0.4 < null.mean < 0.8 and len(scores.values) == 18 and result.p == result.centred_p == 0.01
+    assert null.preserves.startswith("mean and covariance") and len(null.values) == 99
+    other = stability([U, rng.normal(size=(6, 200))])
+    assert abs(other.values.mean - other.null.mean) < 0.1 and other.p > 0.05
     assert np.isnan(matched_cosines(U, U[:4])).sum() == 2
     with pytest.raises(nbt.NbtoolkitError, match="expected at least 2 runs"):
         stability([U])
+
+
+def test_a_common_mean_is_no_stability(rng):
+    """Dictionaries that share nothing but their mean have high cosines; null, floor and centred cosines say so."""
+    mean = 3 * rng.normal(size=100)
+    states = mean + rng.normal(size=(60, 100))
+    result = stability([mean + rng.normal(size=(6, 100)) for _ in range(2)], states=states)
+    assert result.values.mean > 0.85 and abs(result.values.mean - result.null.mean) < 0.02
+    assert result.floor.mean > 0.85 and result.floor.preserves and abs(result.centred.mean) < 0.25
+    assert stability([mean + rng.normal(size=(6, 100))] * 2).floor is None

@@ -10,9 +10,10 @@ from scipy import stats
 import nbtoolkit as nbt
 from nbtoolkit.cli import main
 from nbtoolkit.data import images_by_id
-from nbtoolkit.metrics import compare, top_words_clip_score
+from nbtoolkit.metrics import compare, dictionary_interval, holm, on_common_samples, top_words_clip_score
 from nbtoolkit.models import TextEncoder
 from nbtoolkit.reproduction import SYSTEMS, published, reproduce
+from nbtoolkit.reproduction.claims import _claim
 from nbtoolkit.reproduction.report import write_report
 from nbtoolkit.studies.baselines import noise_representations, random_words
 
@@ -39,14 +40,19 @@ def test_every_system_is_scored_on_every_test_picture(found):
         assert all(len(s.values) == r.samples[token][1] for s in systems.values())
         assert systems["Rnd-Words"].mean < systems["SemiNMF"].mean < systems["GT-captions"].mean
         assert systems["Noise-Imgs"].mean < systems["SemiNMF"].mean
-        expected = compare(systems["SemiNMF"], systems["GT-captions"])
-        assert r.tests[token]["GT-captions"].t_p == expected.t_p < 0.01
+        common, left_out = on_common_samples(systems)
+        expected = compare(common["SemiNMF"], common["GT-captions"])
+        test = r.tests[token]["GT-captions"]
+        assert (test.p, test.t_p) == (expected.p, expected.t_p) and test.p < 0.01 and test.left_out == left_out
+        assert (
+            systems["Token"].std < 0.2 < systems["SemiNMF"].mean < systems["Token"].mean
+        )  # truth: the list [token] wins
     assert set(r.layers["layer"]) == {1, 2, 3, 4, 5} and set(r.sizes["n_concepts"]) == {4, 6}
     assert {"test_clip_score", "test_error"} <= set(r.sizes.columns)
 
 
 def test_baselines_and_p_values_are_what_one_computes_by_hand(found, model, scorer):
-    """Random words of the captions' vocabulary; Semi-NMF of noise images; the independent t-test of the paper."""
+    """Random words of the captions' vocabulary; Semi-NMF of noise images; the tests on the samples where all are defined."""
     r, cache, data, test = found
     train, held = (
         nbt.extract(model, source, "dog", progress=False, out=cache / f"dog-{name}")
@@ -66,18 +72,63 @@ def test_baselines_and_p_values_are_what_one_computes_by_hand(found, model, scor
         expected = top_words_clip_score(cd.encode(held.layer(-1)), words, images, scorer.texts)
         np.testing.assert_allclose(r.scores["dog"][name].values, expected.values, atol=1e-6)
     rows = r.table().query("token == 'dog' and metric == 'clip_score'").set_index("system")
+    common, _ = on_common_samples(r.scores["dog"])
     for name in ("Rnd-Words", "PCA", "GT-captions"):
-        samples = [r.scores["dog"][system].defined for system in ("SemiNMF", name)]
-        assert rows.loc[name, "p"] == pytest.approx(stats.ttest_ind(*samples).pvalue)
+        a, b = common["SemiNMF"].defined, common[name].defined
+        assert rows.loc[name, "t_p"] == pytest.approx(stats.ttest_ind(a, b).pvalue)
+        assert rows.loc[name, "difference"] == pytest.approx((a - b).mean()) and rows.loc[name, "n_compared"] == len(a)
+        assert rows.loc[name, "effect"] == pytest.approx((a - b).mean() / (a - b).std(ddof=1))
+        assert rows.loc[name, "p"] <= rows.loc[name, "p_holm"] <= 1
+    adjusted = r.adjusted()
+    assert list(adjusted.values()) == holm([t.p for tests in r.tests.values() for t in tests.values()]).tolist()
 
 
-def test_claims_are_counted_from_the_scores(found):
-    claims = {text: holds for text, holds, n in found[0].claims() if n == 2}
-    assert len(claims) == 11 and all(0 <= holds <= 2 for holds in claims.values())
-    assert claims["Concepts' words fit test images better than random words (Table 1)"] == 2
+def test_intervals_include_the_variance_of_the_dictionary(found):
+    """Five dictionaries from random halves of the training rows; the token alone learns nothing, so it has none."""
     r = found[0]
-    by_hand = sum(r.overlaps[t]["SemiNMF"] < r.overlaps[t]["KMeans"] for t in r.scores)
-    assert claims["Semi-NMF's concepts share fewer words than K-Means' (Table 2)"] == by_hand
+    again = r.replicates["dog"]
+    assert {name: runs.shape for name, runs in again.items()} == dict.fromkeys(SYSTEMS, (5, r.samples["dog"][1]))
+    assert not np.allclose(again["SemiNMF"][0], again["SemiNMF"][1], equal_nan=True)
+    for name in ("Token", "GT-captions"):
+        assert r.interval("dog", name) == r.scores["dog"][name].interval()
+    wide, narrow = r.interval("dog", "SemiNMF"), r.scores["dog"]["SemiNMF"].interval()
+    assert wide[0] < narrow[0] and narrow[1] < wide[1]
+    test = r.tests["dog"]["PCA"]
+    expected = dictionary_interval(
+        *(f["SemiNMF"] - f["PCA"] for f in ({n: s.values for n, s in r.scores["dog"].items()}, again))
+    )
+    if not test.left_out:
+        assert (test.low, test.high, test.method_p) == pytest.approx(expected)
+
+
+def test_claims_are_decided_by_intervals(found):
+    r = found[0]
+    claims = {text: holds for text, holds, n in r.claims() if n == 2}
+    assert len(claims) == 12 and all(0 <= holds <= 2 for holds in claims.values())
+    assert claims["Concepts' words fit test images better than random words (Table 1)"] == 2
+    verdicts = {claim.text: claim for claim in r.verdicts()}
+    assert verdicts["… and better than the token alone (control)"].verdict == "fails"
+    overlaps = verdicts["Semi-NMF's concepts share fewer words than K-Means' (Table 2)"]
+    for token, (difference, low, high) in overlaps.words.items():
+        row, again = r.overlaps[token], r.overlap_replicates[token]
+        assert difference == pytest.approx(row["KMeans"] - row["SemiNMF"])
+        half = stats.t.ppf(0.975, 4) * (again["KMeans"] - again["SemiNMF"]).std(ddof=1)
+        assert (low, high) == pytest.approx((difference - half, difference + half))
+    layers = verdicts["Words fit better at the last layer than at the first (Figure 6)"]
+    assert layers.verdict == "undecided" and all(np.isnan(part[1:]).all() for part in layers.words.values())
+
+
+def test_a_verdict_follows_its_interval():
+    """Of three words the interval over words counts; of two, both words; a difference without an interval decides nothing."""
+    part = {"holds": (1.0, 0.5, 1.5), "fails": (-1.0, -1.5, -0.5), "undecided": (1.0, -0.5, 2.5)}
+    for verdict, own in part.items():
+        assert _claim("x", {"a": own}).verdict == _claim("x", {"a": own, "b": own}).verdict == verdict
+    assert _claim("x", {"a": part["holds"], "b": part["fails"]}).verdict == "undecided"
+    points = {t: (d, np.nan, np.nan) for t, d in zip("abcd", (1.0, 1.1, 0.9, 1.05), strict=True)}
+    claim = _claim("x", points)
+    assert claim.verdict == "holds" and claim.count("undecided") == 4 and str(claim).startswith("holds      x: +1.0")
+    assert _claim("x", points | {"e": (-9.0, np.nan, np.nan)}).verdict == "undecided"
+    assert _claim("x", {"a": (np.nan,) * 3}).verdict == "undecided"
 
 
 def test_a_second_run_computes_nothing_and_agrees(found, model, scorer, monkeypatch):
@@ -106,6 +157,8 @@ def test_the_page_is_whole_and_runs_nothing(found, tmp_path):
         "paper's own",
     ):
         assert heading in text
+    assert "preserves the number of words" in text and "token alone" in text
+    assert "95 % interval" in text and "Holm" in text and ">undecided<" in text and "n = " in text
     assert f"{r.scores['dog']['SemiNMF'].mean:.3f} ±" in text and "0.610 ± 0.09" in text and "zebra is left out" in text
     rows = pandas.read_csv(table)
     assert set(rows["system"]) == set(SYSTEMS) and rows.query("metric == 'clip_score'")["n"].min() > 0

@@ -28,6 +28,18 @@ def test_random_words_are_as_many_and_pass_the_filter(model, reps):
         baselines.random_words(model, some, vocabulary=["dog"])
 
 
+def test_random_words_of_a_study_are_drawn_once_and_are_those_of_each_layer(model, reps):
+    few, many = (
+        nbt.ground(nbt.decompose(reps, nbt.SemiNMF(k, random_state=0), layer=layer), model)
+        for k, layer in ((3, 2), (6, 5))
+    )
+    lists = baselines.RandomWords(model, n_words=4)
+    for g in (few, many, few):
+        expected = [words[:4] for words in baselines.random_words(model, g).words]
+        assert lists(g) == expected
+    assert lists(nbt.Grounding([[], []], [[], []])) == [[], []]
+
+
 def test_noise_goes_through_the_same_pipeline(model, data, reps):
     noise = baselines.noise_representations(model, data, reps, progress=False)
     assert noise.sample_ids == reps.sample_ids and noise.positions == reps.positions and noise.layers == reps.layers

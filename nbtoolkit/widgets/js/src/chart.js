@@ -13,7 +13,7 @@ const BOTTOM = 20;
 const ROW = 22; // height of a row of horizontal bars
 
 /**
- * @typedef {{ kind: "line" | "baseline" | "dots" | "means" | "bars", values: (number | null)[] }} Series null where there is no value
+ * @typedef {{ kind: "line" | "baseline" | "constant" | "dots" | "means" | "bars", values: (number | null)[] }} Series null where there is no value
  * @typedef {{ kind: "band", low: (number | null)[], high: (number | null)[] }} Band
  * @typedef {{ text: string | number, absent?: boolean }} Slot
  *
@@ -83,6 +83,7 @@ const stroke = (name) => (axes, mark) => {
 const DRAW = {
   line: stroke("nbt-line"),
   baseline: stroke("nbt-baseline"),
+  constant: stroke("nbt-baseline nbt-constant"),
   dots: circles("nbt-dot", 3),
   means: circles("nbt-mean", 4),
   band: (axes, { low, high }) => {

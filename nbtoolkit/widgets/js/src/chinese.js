@@ -53,7 +53,16 @@ export const CHINESE = {
   "Comparison of two dictionaries": "两个字典的比较",
   "cosine of the two directions": "两个方向的余弦",
   "correlation of the activations over the images of both": "共有图像上激活的相关系数",
-  "; shuffled: {0} (at most {1}). Similarity: {2}.": "；打乱后：{0}（最大 {1}）。相似度：{2}。",
+  "Similarity: {0}.": "相似度：{0}。",
+  "(random mixtures {0}, 95 % below {1}, p {2})": "（随机混合 {0}，95 % 低于 {1}，p {2}）",
+  "less the mean concept:": "减去平均概念后：",
+  "Random rows of the states as concepts: {0}.": "以随机状态行为概念：{0}。",
+  "preserves {0}": "保持：{0}",
+  "mean and covariance of the concepts (random rotation) or the values of every coordinate (exchange); the stricter counts":
+    "概念的均值与协方差（随机旋转），或各坐标的取值（交换）；取较严者",
+  "mean and covariance of the activations (random rotation) or the activations themselves (other samples); the stricter counts":
+    "激活的均值与协方差（随机旋转），或激活本身（其他样本）；取较严者",
+  "the distribution of the states; nothing is learnt": "状态的分布；未学习任何内容",
   "Mean similarity of the pairs, matched one to one:": "一一匹配后各对的平均相似度：",
   "shared from": "共有的下限",
   "{0} shared, {1} only in A, {2} only in B": "共有 {0} 个，仅 A 有 {1} 个，仅 B 有 {2} 个",
@@ -129,7 +138,9 @@ export const CHINESE = {
   "layer {0}: {1} nats, mean {2}, random direction {3}": "第 {0} 层：{1} 奈特，平均 {2}，随机方向 {3}",
   "this image": "此图像",
   "mean of {0}": "{0} 张的平均",
-  "random direction": "随机方向",
+  "random direction, same length": "随机方向，等长",
+  "random direction, same length: preserves the length of the change of the state at every position":
+    "随机方向，等长：保持各位置状态变化的长度",
   "No scores in this study.": "此研究没有评分。",
   Layer: "层",
   "of {0}": "/ {0}",
@@ -201,6 +212,11 @@ export const CHINESE = {
   "Naming of known factors": "已知因素的命名",
   "Reconstruction error": "重构误差",
   "random words": "随机词",
+  "token alone": "仅该词",
+  "random words: preserves the number of words, the word filter and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars":
+    "随机词：保持词数、词过滤器和示例；仅该词：保持所有样本共有的词（单词列表）和示例",
+  "words of the dictionary: preserves the number of words, the vocabulary of the dictionary and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars":
+    "字典中的词：保持词数、字典的词汇和示例；仅该词：保持所有样本共有的词（单词列表）和示例",
   "main scores": "主要分数",
   "all scores": "全部分数",
   "": "",

@@ -4,11 +4,13 @@
 import { dotted, format, freshId, h, lazyImages, signed } from "./dom.js";
 import { Pane } from "./pane.js";
 import { conceptName } from "./state.js";
+import { translate } from "./words.js";
 
 const EAGER = 5; // pairs whose images are fetched at once
 
 /** @typedef {{ words: string[], exemplars: number[], label: string }} Concept */
 /** @typedef {{ title: string, facts: [string, number, string] | null, model: string, concepts: Concept[] }} Side */
+/** @typedef {{ mean: number, high: number, p: number | null, preserves: string }} Control */
 /** @typedef {{ i: number | null, j: number | null, similarity: number | null }} Pair */
 
 export class DictionaryComparison extends Pane {
@@ -53,16 +55,36 @@ export class DictionaryComparison extends Pane {
       content.measure === "cosine"
         ? t`cosine of the two directions`
         : t`correlation of the activations over the images of both`;
-    const agreement = h("strong", { text: signed(content.agreement) });
-    const null_ = t`; shuffled: ${signed(content.null)} (at most ${signed(content.null_high)}). Similarity: ${measure}.`;
     return h(
       "div",
       { class: "nbt-head nbt-compare-head" },
       side("A", this.a),
       side("B", this.b),
-      h("p", { class: "nbt-agree" }, t`Mean similarity of the pairs, matched one to one:` + " ", agreement, null_),
+      h("p", { class: "nbt-agree" }, t`Mean similarity of the pairs, matched one to one:` + " ", ...this.agreement()),
+      h("p", { class: "nbt-note" }, t`Similarity: ${measure}.` + " ", ...this.floor()),
       this.slider(),
     );
+  }
+
+  /** Raw and centred similarity, each with its null. @returns {(string | HTMLElement)[]} */
+  agreement() {
+    const { t, content } = this;
+    const strong = (/** @type {number} */ value) => h("strong", { text: signed(value) });
+    const null_ = (/** @type {Control} */ n) =>
+      h("span", {
+        title: t`preserves ${translate(t, n.preserves)}`,
+        text: " " + t`(random mixtures ${signed(n.mean)}, 95 % below ${signed(n.high)}, p ${n.p ?? "–"})`,
+      });
+    const centred = [strong(content.centred), null_(content.centred_null)];
+    return [strong(content.agreement), null_(content.null), "; " + t`less the mean concept:` + " ", ...centred];
+  }
+
+  /** Similarity with a dictionary that has learnt nothing. @returns {(string | HTMLElement)[]} */
+  floor() {
+    const { t, content } = this;
+    if (!content.floor) return [];
+    const text = t`Random rows of the states as concepts: ${signed(content.floor.mean)}.`;
+    return [h("span", { title: t`preserves ${translate(t, content.floor.preserves)}`, text })];
   }
 
   slider() {

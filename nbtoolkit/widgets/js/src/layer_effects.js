@@ -6,12 +6,13 @@ import { h, reason, signed } from "./dom.js";
 import { layersEdit } from "./edits.js";
 import { Pane } from "./pane.js";
 import { niceMax } from "./state.js";
+import { translate } from "./words.js";
 
 const SIZE = { width: 560, height: 130, left: 44 };
 const MANY = 16; // images of the mean
 const MAX_LABELS = 16;
 
-/** @typedef {{ layers: number[], change: number[][], null: number[][], samples: string[] }} Effects */
+/** @typedef {{ layers: number[], change: number[][], null: number[][], preserves: string, samples: string[] }} Effects */
 
 export class LayerEffects extends Pane {
   /** @param {import("./types.js").Context} ctx @param {(layer: number) => void} pick called with a layer that is clicked */
@@ -77,7 +78,7 @@ export class LayerEffects extends Pane {
   }
 
   /** @param {Effects} effects @param {string} key */
-  draw({ layers, change, null: chance, samples }, key) {
+  draw({ layers, change, null: chance, preserves, samples }, key) {
     const { t } = this;
     this.current = key;
     if (!change.length) {
@@ -103,7 +104,7 @@ export class LayerEffects extends Pane {
         { kind: "baseline", values: random },
         ...(own && change.length > 1 ? [{ kind: /** @type {"means"} */ ("means"), values: mean }] : []),
       ],
-      legend: this.legend(own !== null, change.length),
+      legend: this.legend(own !== null, change.length, preserves),
       hint: (j) =>
         t`layer ${layers[j]}: ${signed(bars[j], 3)} nats, mean ${signed(mean[j], 3)}, random direction ${signed(random[j], 3)}`,
       onpick: (j) => this.pick(layers[j]),
@@ -112,8 +113,8 @@ export class LayerEffects extends Pane {
     this.chart.replaceChildren(chart.el);
   }
 
-  /** @param {boolean} own whether the bars are of the selected image @param {number} n images */
-  legend(own, n) {
+  /** @param {boolean} own whether the bars are of the selected image @param {number} n images @param {string} preserves of the null */
+  legend(own, n, preserves) {
     const { t } = this;
     const key = (/** @type {string} */ name) => h("i", { class: `nbt-key nbt-key-${name}` });
     return [
@@ -121,7 +122,7 @@ export class LayerEffects extends Pane {
       `${own ? t`this image` : t`mean of ${n}`} `,
       ...(own && n > 1 ? [key("dot"), `${t`mean of ${n}`} `] : []),
       key("line"),
-      t`random direction`,
+      h("span", { title: translate(t, preserves), text: t`random direction, same length` }),
     ];
   }
 }

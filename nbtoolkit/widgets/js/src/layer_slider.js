@@ -163,9 +163,10 @@ export class LayerSlider extends Pane {
     const values = slotted(curve.values);
     const spread = slotted(curve.spread);
     const chance = slotted(curve.baselines);
+    const constant = slotted(curve.constants);
     const shift = (/** @type {number} */ sign) =>
       values.map((v, i) => (v === null ? null : v + sign * (spread[i] ?? 0)));
-    const max = niceMax(Math.max(...shift(1).map((v) => v ?? 0), ...chance.map((v) => v ?? 0)));
+    const max = niceMax(Math.max(...shift(1).map((v) => v ?? 0), ...[...chance, ...constant].map((v) => v ?? 0)));
     const texts = meta.slots.flatMap((layer, i) =>
       values[i] === null ? [] : [`${t`layer ${layer}`} ${format(/** @type {number} */ (values[i]))}`],
     );
@@ -180,11 +181,14 @@ export class LayerSlider extends Pane {
       marks: [
         { kind: "band", low: shift(-1), high: shift(1) },
         { kind: "baseline", values: chance },
+        { kind: "constant", values: constant },
         { kind: "line", values },
         { kind: "dots", values },
       ],
-      legend: chance.some((v) => v !== null) ? [`– – ${baseline}`] : [],
-      hint: (slot) => `${t`layer ${meta.slots[slot]}`}: ${hint(t, values[slot], chance[slot], baseline)}`,
+      legend: nulls(t, curve),
+      hint: (slot) =>
+        `${t`layer ${meta.slots[slot]}`}: ${hint(t, values[slot], chance[slot], baseline)}` +
+        (constant[slot] === null ? "" : `, ${t`token alone`} ${format(constant[slot], 3)}`),
       onpick: (slot) => layers.includes(meta.slots[slot]) && this.go(layers.indexOf(meta.slots[slot])),
       onpoint: (slot) => this.point(slot === null ? layers[this.place] : meta.slots[slot]),
     });
@@ -214,6 +218,16 @@ export class LayerSlider extends Pane {
 
 /** @param {number | null} value */
 const number = (value) => (value === null ? "–" : format(value, Math.abs(value) < 0.1 ? 3 : 2));
+
+/** Keys of the nulls, with what they preserve. @param {import("./types.js").Translator} t @param {import("./types.js").Curve} curve */
+function nulls(t, curve) {
+  const some = (/** @type {(number | null)[]} */ values) => values.some((v) => v !== null);
+  const names = [
+    ...(some(curve.baselines) ? [`– – ${translate(t, curve.baseline)}`] : []),
+    ...(some(curve.constants) ? [`· · ${t`token alone`}`] : []),
+  ];
+  return names.length ? [h("span", { title: translate(t, curve.preserves), text: names.join("  ") })] : [];
+}
 
 /** @param {import("./types.js").Translator} t @param {number | null} value @param {number | null} chance @param {string} baseline */
 function hint(t, value, chance, baseline) {

@@ -22,6 +22,8 @@
  * @property {(number | null)[]} values
  * @property {(number | null)[]} spread
  * @property {(number | null)[]} baselines
+ * @property {(number | null)[]} constants the same score of the token alone
+ * @property {string} preserves what the two preserve
  *
  * @typedef {object} Meta what a view of a study opens with; `concepts` and `samples` are completed by requests
  * @property {string} token

@@ -18,6 +18,12 @@ const PYTHON = [
   "Word overlap",
   "Images per concept",
   "Naming of known factors",
+  "mean and covariance of the concepts (random rotation) or the values of every coordinate (exchange); the stricter counts",
+  "mean and covariance of the activations (random rotation) or the activations themselves (other samples); the stricter counts",
+  "the distribution of the states; nothing is learnt",
+  "random direction, same length: preserves the length of the change of the state at every position",
+  "random words: preserves the number of words, the word filter and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars",
+  "words of the dictionary: preserves the number of words, the vocabulary of the dictionary and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars",
 ];
 const sources = new URL("../src/", import.meta.url);
 

@@ -1,0 +1,203 @@
+"""Change of the token's log-probability when each layer is ablated, against changes of the same length."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import MethodError
+from ..metrics import Score, exceedance
+from ..models.hooks import watching
+from ..targets import Targets
+from ..types import resolve_layers
+from ..types.nulls import OTHER_CONCEPT, RANDOM_DIRECTION, Null
+from .residual import ablate
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LayerEffects:
+    """Change of the token's log-probability when each layer is ablated, in nats, with its nulls.
+
+    Attributes
+    ----------
+    layers
+        The ablated layers.
+    change : (n, n_layers)
+        After minus before; negative where the layer supports the token.
+    null : (n, n_layers)
+        Mean over ``draws``; 0 without.
+    draws : (n_random, n, n_layers)
+        The same when the states after the layer move in a random direction, at every position as far as the ablation
+        moves them: for a block, by the norm of what it writes.
+    other : (n_other, n, n_layers)
+        The same in the direction of other concepts, such as another word's, against their part in the state.
+    preserves
+        What the two nulls preserve (:class:`nbtoolkit.types.nulls.Null`).
+    """
+
+    layers: tuple[int, ...]
+    change: Array
+    null: Array
+    draws: Array
+    other: Array
+    preserves: tuple[Null, Null] = (RANDOM_DIRECTION, OTHER_CONCEPT)
+
+    def score(self, layer: int) -> Score:
+        """Change of one layer, a value per sample, in nats.
+
+        Parameters
+        ----------
+        layer
+            One of ``layers``.
+        """
+        return Score(self.change[:, self.layers.index(layer)], f"change without layer {layer}")
+
+    def p(self, layer: int) -> float:
+        """Monte Carlo p-value of the mean change of a layer against ``draws``, two-sided; at least 1 / (n_random + 1).
+
+        Parameters
+        ----------
+        layer
+            One of ``layers``.
+        """
+        j = self.layers.index(layer)
+        return exceedance(float(self.change[:, j].mean()), self.draws[:, :, j].mean(1), two_sided=True)
+
+
+def layer_effects(
+    targets: Targets,
+    layers: str | int | Sequence[int] | None = None,
+    *,
+    part: str = "block",
+    how: str = "zero",
+    means: Mapping[int, Any] | None = None,
+    direction: Any = None,
+    n_random: int = 4,
+    other: Any = None,
+    random_state: Any = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> LayerEffects:
+    """Ablate each layer in turn.
+
+    The null moves the states after the layer in one random direction per draw, at every position as far as the ablation
+    moves them there, so it is about what a layer writes and not about how much.
+
+    Parameters
+    ----------
+    targets
+        Of :func:`nbtoolkit.attribution.mentions`.
+    layers
+        Layers 1 … n_layers; all of them where None or ``"all"``.
+    part, how, means, direction
+        As for :func:`nbtoolkit.interventions.ablate`.
+    n_random
+        Number of random directions of the null; 19 are the fewest for a p-value of 0.05.
+    other : (n_other, d_model)
+        Directions of a second null, such as the concepts of another word's dictionary at this layer.
+    random_state
+        Seed of the random directions.
+    progress
+        Called with the number of layers that are done, and of all.
+
+    Raises
+    ------
+    LayerError
+        A layer that the model does not have.
+    MethodError
+        Other directions of another width, or one that is all zeros.
+
+    References
+    ----------
+    Random changes of the same norm as a control: Gurnee, "SAE reconstruction errors are (empirically) pathological",
+    Alignment Forum 2024.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> targets = nbt.attribution.mentions(nbt.load_model("toy"), nbt.load_data("toy", n=40)["image"], "dog")
+    >>> layer_effects(targets).change.shape
+    (5, 5)
+    """
+    model = targets.model
+    chosen = resolve_layers("all" if layers is None else layers, model.n_layers, first=1)
+    others = _directions(other, model.d_model)
+    rng = np.random.default_rng(random_state)
+    before, _ = targets.read()
+    change = np.zeros((len(targets), len(chosen)))
+    draws, effects = (np.zeros((n, *change.shape)) for n in (n_random, len(others)))
+    for j, layer in enumerate(chosen):
+        states: list[Tensor] = []
+        with ablate(model, layer, part=part, how=how, means=means, direction=direction), _reading(model, layer, states):
+            change[:, j] = targets.read()[0] - before
+        for i in range(n_random):
+            with _moved(model, layer, states, rng.normal(size=model.d_model), against=False):
+                draws[i, :, j] = targets.read()[0] - before
+        for i, vector in enumerate(others):
+            with _moved(model, layer, states, vector, against=True):
+                effects[i, :, j] = targets.read()[0] - before
+        if progress is not None:
+            progress(j + 1, len(chosen))
+    null = draws.mean(0) if n_random else np.zeros(change.shape)
+    return LayerEffects(chosen, change, null, draws, effects)
+
+
+def _directions(other: Any, d_model: int) -> Array:
+    """Directions as rows (n, d_model); none where nothing is given."""
+    if other is None:
+        return np.zeros((0, d_model))
+    vectors = np.atleast_2d(np.asarray(other, np.float64))
+    if vectors.ndim != 2 or vectors.shape[1] != d_model or not np.isfinite(vectors).all():
+        raise MethodError(f"other has shape {np.shape(other)}; expected (n_other, {d_model}) finite numbers.")
+    if not np.abs(vectors).any(1).all():
+        raise MethodError("A direction of other is all zeros; expected vectors with a length: leave dead concepts out.")
+    return vectors
+
+
+def _reading(model: Any, layer: int, states: list[Tensor]) -> contextlib.AbstractContextManager[None]:
+    """Append the states after a layer in each forward pass to a list, in the model's precision."""
+
+    def visit(here: int, hidden: Tensor) -> None:
+        if here == layer:
+            states.append(hidden.detach())
+
+    return watching(model.blocks, visit)
+
+
+@contextlib.contextmanager
+def _moved(model: Any, layer: int, states: Sequence[Tensor], direction: Array, *, against: bool) -> Iterator[None]:
+    """Move the states after a layer in a direction, at every position as far as those of an earlier reading are away.
+
+    Parameters
+    ----------
+    model, layer
+        The model and the layer.
+    states
+        States of the earlier reading, one tensor per forward pass.
+    direction : (d_model,)
+        The direction.
+    against
+        Move against the part that a state has in this direction, as an ablation of it does.
+    """
+    unit = torch.tensor(direction / np.linalg.norm(direction), dtype=torch.float32)
+    passes = iter(states)
+
+    def visit(here: int, hidden: Tensor) -> Tensor | None:
+        if here != layer:
+            return None
+        own = hidden.float()
+        u = unit.to(own.device)
+        length = (own - next(passes).float()).norm(dim=-1, keepdim=True)
+        if against:
+            length = -length * torch.sign(own @ u)[..., None]
+        return (own + length * u).to(hidden.dtype)
+
+    with watching(model.blocks, visit):
+        yield
