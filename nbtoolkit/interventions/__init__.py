@@ -3,12 +3,15 @@
 from .effects import Effect, LayerEffects, effect, layer_effects, word_difference
 from .means import mean_contributions
 from .residual import ablate, patch, steer
+from .selectivity import Selectivity, causal_selectivity
 from .vectors import concept_pair, difference_of_means
 
 __all__ = [
     "Effect",
     "LayerEffects",
+    "Selectivity",
     "ablate",
+    "causal_selectivity",
     "concept_pair",
     "difference_of_means",
     "effect",
