@@ -177,3 +177,10 @@ def test_a_dictionary_of_other_rows_is_a_floor(rng):
     assert "no sample is shared" in result.other.preserves and stability([U, U]).other is None
     with pytest.raises(nbt.NbtoolkitError, match="other has shape"):
         stability([U, U], other=np.eye(3))
+
+
+def test_what_has_no_interval_or_p_value(rng):
+    assert np.isnan(nbt.types.Score(np.array([1, np.inf, 2.0])).interval()).all()
+    for p in (-0.1, 2.0, np.inf):
+        with pytest.raises(nbt.NbtoolkitError, match="between 0 and 1, or NaN"):
+            nbt.metrics.holm([0.01, p])
