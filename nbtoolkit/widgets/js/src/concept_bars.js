@@ -112,7 +112,8 @@ export class ConceptBars extends Pane {
       texts.push(
         t`Attribution: change of the log-probability of “${meta.token}” when the concept is ablated, and to first order (gradient × activation).`,
       );
-      if (attribution.agreement !== null) texts.push(t`Rank correlation of the two: ${signed(attribution.agreement)}.`);
+      const { rank_correlation: rank } = attribution;
+      if (rank !== null) texts.push(t`Rank correlation of the two: ${signed(rank)}.`);
     }
     return [...texts, trouble].filter(Boolean).join(" ");
   }
