@@ -22,7 +22,6 @@ from ..interventions.residual import ablate as ablation
 from ..studies.pipeline import extend as extended
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
-from ..widgets.concept_lists import N_LISTED
 from .concept_operations import concept_maps as concept_maps
 from .concept_operations import concepts_per_token as concepts_per_token
 from .registry import operation
@@ -148,49 +147,28 @@ def layer_effects(
 
 
 @operation
-def attribution(
-    session: Session, *, sample: str, at: int, target: str = "auto", foil: str | None = None
-) -> dict[str, Any]:
-    """Attribution of the token's log-probability, or its logit less a foil's, to the concepts of a layer, in nats.
+def attribution(session: Session, *, sample: str, at: int) -> dict[str, Any]:
+    """Attribution of the token's log-probability to the concepts of a layer, in nats.
 
     Parameters
     ----------
     session, sample, at
         The session, the id of the sample, and the layer of the concepts.
-    target, foil
-        As for :func:`nbtoolkit.attribution.contributions`.
 
     Returns
     -------
     dict
-        ``quantity``: ``kind``, ``label`` and ``note``, why it was chosen; ``value`` of it. Per concept ``ablation`` (the
-        quantity with the concept less that without it) and ``integrated`` gradients, of ``concepts`` out of ``n_concepts``
-        where the dictionary is large; ``total``, all concepts at once, and ``remainder``, that less each sum; ``ratio`` of the
-        sums and ``rank_correlation``, or None.
+        Per concept ``ablation`` (log-probability with the concept less that without it) and ``gradient`` × activation;
+        ``agreement``, the rank correlation of the two, or None.
     """
     with session.exclusive():
-        cd = session.study.dictionary(at)
-        result = contributions(session.response(sample), cd, target=target, foil=foil)
-    integrated = np.asarray(result.integrated)
-    used = np.flatnonzero(result.ablation.any(0) | integrated.any(0)) if cd.n_concepts > N_LISTED else slice(None)
-    part = {} if isinstance(used, slice) else {"concepts": used.tolist(), "n_concepts": cd.n_concepts}
-    quantity = result.quantity
+        result = contributions(session.response(sample), session.study.dictionary(at))
+    agreement = float(result.agreement[0])
     return {
-        **part,
-        "quantity": {"kind": quantity.kind, "label": quantity.label, "note": quantity.note},
-        "value": float(np.asarray(result.values)[0]),
-        "ablation": result.ablation[0, used].astype(float).tolist(),
-        "integrated": integrated[0, used].astype(float).tolist(),
-        "gradient": result.gradient[0, used].astype(float).tolist(),
-        "total": float(np.asarray(result.total)[0]),
-        "remainder": {name: float(rest[0]) for name, rest in result.remainder.items()},
-        "ratio": _finite(result.agreement.ratio[0]),
-        "rank_correlation": _finite(result.agreement.rank_correlation[0]),
+        "ablation": result.ablation[0].astype(float).tolist(),
+        "gradient": result.gradient[0].astype(float).tolist(),
+        "agreement": agreement if np.isfinite(agreement) else None,
     }
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 @operation

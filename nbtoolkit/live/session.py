@@ -241,16 +241,10 @@ class Session:
             self.model,
             [image],
             self.study.token,
-            variants=self._forms(),
             answers=captions,
             prompt=self.prompt if prompt is None else prompt,
             max_new_tokens=self.study.source.max_new_tokens,
         )
-
-    def _forms(self) -> list[str]:
-        """Words that count as the token in the study: those that its sub-token sequences spell."""
-        decode = self.model.tokenizer.decode
-        return list(dict.fromkeys(decode(list(ids)).strip() for ids in self.study.source.token_ids))
 
     def means(self, part: str) -> dict[int, np.ndarray]:
         """Mean contributions of every layer over 16 images of the study, computed once per part.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import TokenError
@@ -105,31 +105,10 @@ def find_tokens(
     decode
         From ids to text.
     """
-    ids, text = list(ids), normalize(decode(ids)) if len(ids) else ""
-    return list(dict.fromkeys(_covering(ids, text[: m.end()], decode) for m in _matches(text, variants, decode)))
-
-
-def find_spans(
-    ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
-) -> list[tuple[int, int]]:
-    """Indices of the first and of the last sub-token of each of :func:`find_tokens`.
-
-    Parameters
-    ----------
-    ids, variants, decode
-        As for :func:`find_tokens`.
-    """
-    ids, text = list(ids), normalize(decode(ids)) if len(ids) else ""
-    spans: dict[int, int] = {}
-    for match in _matches(text, variants, decode):
-        last = _covering(ids, text[: match.end()], decode)
-        spans.setdefault(last, _covering(ids, text[: match.start() + 1], decode))
-    return [(first, last) for last, first in spans.items()]
-
-
-def _matches(text: str, variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]) -> Iterator[Any]:
-    """Whole-word occurrences of the words that the variants spell."""
-    return _pattern(tuple(map(tuple, variants)), decode).finditer(text)
+    ids = list(ids)
+    text = normalize(decode(ids)) if ids else ""
+    matches = _pattern(tuple(map(tuple, variants)), decode).finditer(text)
+    return list(dict.fromkeys(_covering(ids, text[: match.end()], decode) for match in matches))
 
 
 @functools.lru_cache(maxsize=8)

@@ -112,8 +112,7 @@ export class ConceptBars extends Pane {
       texts.push(
         t`Attribution: change of the log-probability of “${meta.token}” when the concept is ablated, and to first order (gradient × activation).`,
       );
-      const { rank_correlation: rank } = attribution;
-      if (rank !== null) texts.push(t`Rank correlation of the two: ${signed(rank)}.`);
+      if (attribution.agreement !== null) texts.push(t`Rank correlation of the two: ${signed(attribution.agreement)}.`);
     }
     return [...texts, trouble].filter(Boolean).join(" ");
   }

@@ -55,7 +55,7 @@
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
  * @typedef {{ shape: number[], low: number[], high: number[], frame: number[], seen: number[], bytes: Uint8Array, concepts?: number[], slots?: Map<number, number> }} Maps of all concepts, or of some (`slots`: from a concept to its map): (n_concepts, height, width) between low and high; `frame`: where they lie, `seen`: what the model saw (seen.js)
  * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: number[] }} Tokens concepts per token of a response
- * @typedef {{ ablation: number[], gradient: number[], rank_correlation: number | null }} Attribution per concept, in nats
+ * @typedef {{ ablation: number[], gradient: number[], agreement: number | null }} Attribution per concept, in nats
  * @typedef {{ op: "ablate", layers: number[], part: string, how: string, heads: number[] | null }} LayersEdit
  * @typedef {{ op: "ablate", layer: number, concept: number }} ConceptEdit
  *
