@@ -24,7 +24,7 @@ from .lists import grades, sample_list
 from .loop import run_stage
 from .worlds import FIRST, SECOND, World
 
-TOP_COSINE = 0.52  # cosine of a text that states all facts and nothing else: CLIPScore 1.3, as high as CLIP's own
+TOP_COSINE = 0.52  # cosine of a text that states all facts and nothing else: CLIPScore 1.3
 _SHARPNESS = 12.0  # inverse temperature of the listwise loss, per unit of the grade
 
 
