@@ -3,8 +3,8 @@
 from ..targets import Targets, mentions
 from .concept_maps import patch_scores, saliencies, saliency
 from .concepts import contributions
-from .measures import Contributions
 from .local import Interpretation, Part, interpret, interpret_states
+from .measures import Contributions
 
 Mentions = Targets  # the name of release 0.1
 

@@ -104,7 +104,9 @@ def test_contributions_are_what_the_model_loses(said, model, reps):
         small = nbt.ConceptDictionary(
             cd.concepts * 1e-2, cd.activations, cd.sample_ids, cd.layer, cd.method, encoder=cd.encoder
         )
-        near = contributions(said, small, quantity="log_prob", n_steps=1)  # taking out a hundredth of it: the first order is nearly all
+        near = contributions(
+            said, small, quantity="log_prob", n_steps=1
+        )  # taking out a hundredth of it: the first order is nearly all
         np.testing.assert_allclose(near.ablation, near.gradient, atol=0.1 * np.abs(near.gradient).max())
         assert np.nanmedian(near.agreement) > 0.9
 
@@ -174,8 +176,8 @@ def test_contributions_equal_brute_force(name, model, data, said, reps):
     )
     sys.stdout.write(row + "\n")
     assert largest > 1e-2 and gap <= 1e-4 * max(1, largest)
-    assert result.leave_all_out[0] == pytest.approx(whole, abs=1e-4 * max(1, abs(whole)))
-    assert result.total("integrated_gradients")[0] == pytest.approx(whole, abs=0.05 * max(1, abs(whole)))
+    assert result.leave_all_out[0] == pytest.approx(float(whole), abs=1e-4 * max(1, float(abs(whole))))
+    assert result.total("integrated_gradients")[0] == pytest.approx(float(whole), abs=0.05 * max(1, float(abs(whole))))
     assert (result.integrated_gradients[0, V[0] == 0] == 0).all()
 
 
