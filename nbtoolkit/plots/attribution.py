@@ -81,8 +81,10 @@ def attribution(
     axes.axvline(0, color="black", linewidth=0.6)
     axes.invert_yaxis()
     axes.tick_params(axis="x", labelsize=7)
-    axes.set_xlabel(plain(f"Δ {result.quantity} [{result.quantity.unit}]"), fontsize=7)
+    foil = result.quantity.foils[row] if row is not None and result.quantity.foils else ""
+    quantity = f"logit difference to {foil!r}" if foil else str(result.quantity)
+    axes.set_xlabel(plain(f"Δ {quantity} [{result.quantity.unit}]"), fontsize=7)
     legend(axes, len(MEASURES))
     note = " (log p is saturated)" if result.quantity.switched else ""
-    title(axes, f"“{result.token}”: Δ {result.quantity} without a concept{note}")
+    title(axes, f"“{result.token}”: change without a concept{note}")
     return figure
