@@ -322,7 +322,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     assert f"{-attribution['ablation'][strongest]:.3f}".replace("-", "−") in row.inner_text()
     remainder = page.locator(".nbt-sum", has_text="remainder")
     assert f"{-attribution['remainder']['ablation']:.3f}".replace("-", "−") in remainder.inner_text()
-    whole = page.locator(".nbt-whole").inner_text()
+    whole = page.locator(".nbt-total").inner_text()
     assert f"{-attribution['leave_all_out']:.3f}".replace("-", "−") in whole
 
     # of other layers the page says that it has none of this

@@ -64,7 +64,7 @@ export function table(t, attribution, listed) {
   });
   const numbers = listed.map(({ concept }) => concept);
   const last = sums(t, attribution, numbers).map(({ text, effects }, i, all) =>
-    line({ class: i === all.length - 1 ? "nbt-whole" : "nbt-sum" }, [text], effects),
+    line({ class: i === all.length - 1 ? "nbt-total" : "nbt-sum" }, [text], effects),
   );
   const agreements = [
     line({}, [t`ratio of the sum`], [ratio.ablation, ratio.integrated_gradients, ratio.gradient], 2),
