@@ -2,8 +2,9 @@
 
 from ..targets import Targets, mentions
 from .concept_maps import patch_scores, saliencies, saliency
-from .concepts import Contributions, contributions
+from .concepts import contributions
 from .local import Interpretation, Part, interpret, interpret_states
+from .measures import Contributions
 
 Mentions = Targets  # the name of release 0.1
 

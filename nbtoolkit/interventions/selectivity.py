@@ -17,7 +17,7 @@ from ..models.adapter import Model
 from ..models.generation import respond
 from ..models.hooks import watching
 from ..progress import bar
-from ..targets import BATCH
+from ..targets.responses import BATCH
 from ..text.stop_words import STOP_WORDS
 from ..text.words import contains, unspaced, vocabulary
 from ..types import ConceptDictionary, Score, resolve_layer

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..attribution.concepts import contributions
+from ..attribution.measures import MEASURES
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
@@ -22,6 +23,7 @@ from ..interventions.residual import ablate as ablation
 from ..studies.pipeline import extend as extended
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
+from ..widgets.concept_lists import N_LISTED
 from .concept_operations import concept_maps as concept_maps
 from .concept_operations import concepts_per_token as concepts_per_token
 from .registry import operation
@@ -147,28 +149,56 @@ def layer_effects(
 
 
 @operation
-def attribution(session: Session, *, sample: str, at: int) -> dict[str, Any]:
-    """Attribution of the token's log-probability to the concepts of a layer, in nats.
+def attribution(
+    session: Session, *, sample: str, at: int, quantity: str = "auto", foil: str | None = None
+) -> dict[str, Any]:
+    """Attribution of the token to the concepts of a layer.
 
     Parameters
     ----------
     session, sample, at
         The session, the id of the sample, and the layer of the concepts.
+    quantity, foil
+        What is attributed, as for :func:`nbtoolkit.attribution.contributions`.
 
     Returns
     -------
     dict
-        Per concept ``ablation`` (log-probability with the concept less that without it) and ``gradient`` × activation;
-        ``agreement``, the rank correlation of the two, or None.
+        ``quantity``, its ``foil`` ("" for none) and ``unit``; ``probability`` of the token, 0 to 1, and ``saturated``, whether
+        that made the logit difference the default. Per concept ``ablation`` (the quantity with the concept less that
+        without it), ``integrated_gradients`` and ``gradient`` × coefficient, of a large dictionary those of ``concepts``,
+        which some measure is not 0 for, out of ``n_concepts``; ``leave_all_out``, the same for all concepts together; per
+        measure the ``remainder``, the ``ratio`` of sums and the ``rank_correlation`` with ablation, or None; ``agreement``,
+        the rank correlation of gradient and ablation.
     """
+    cd = session.study.dictionary(at)
     with session.exclusive():
-        result = contributions(session.response(sample), session.study.dictionary(at))
-    agreement = float(result.agreement[0])
+        result = contributions(session.response(sample), cd, quantity=quantity, foil=foil)
+    measured, values = result.quantity, {measure: result.values(measure)[0].astype(float) for measure in MEASURES}
+    part: dict[str, Any] = {}
+    if cd.n_concepts > N_LISTED:
+        used = np.flatnonzero(np.any(list(values.values()), axis=0))
+        part = {"concepts": used.tolist(), "n_concepts": cd.n_concepts}
+        values = {measure: v[used] for measure, v in values.items()}
     return {
-        "ablation": result.ablation[0].astype(float).tolist(),
-        "gradient": result.gradient[0].astype(float).tolist(),
-        "agreement": agreement if np.isfinite(agreement) else None,
+        **part,
+        "quantity": measured.kind,
+        "foil": measured.foil,
+        "unit": measured.unit,
+        "probability": measured.probability,
+        "saturated": measured.switched,
+        **{measure: v.tolist() for measure, v in values.items()},
+        "leave_all_out": float(result.leave_all_out[0]),
+        "remainder": {measure: float(result.remainder(measure)[0]) for measure in MEASURES},
+        "ratio": {measure: _defined(result.ratio(measure)[0]) for measure in MEASURES},
+        "rank_correlation": {measure: _defined(result.rank_correlation(measure)[0]) for measure in MEASURES},
+        "agreement": _defined(result.agreement[0]),
     }
+
+
+def _defined(value: float) -> float | None:
+    """A number as JSON has it; None where it is not defined."""
+    return float(value) if np.isfinite(value) else None
 
 
 @operation

@@ -61,8 +61,8 @@ class Session:
     >>> import nbtoolkit as nbt
     >>> model, data = nbt.load_model("toy"), nbt.load_data("toy", n=200)
     >>> study = nbt.study(model, data, "train", method=nbt.SemiNMF(4, random_state=0), progress=False)
-    >>> sorted(Session(model, study).run("attribution", {"sample": study.samples[0].id, "at": 4}))
-    ['ablation', 'agreement', 'gradient']
+    >>> Session(model, study).run("attribution", {"sample": study.samples[0].id, "at": 4, "foil": "dog"})["quantity"]
+    'logit_difference'
     """
 
     operations: Mapping[str, Operation] = OPERATIONS
@@ -93,6 +93,8 @@ class Session:
         self._responses: OrderedDict[str, Targets] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
         self._explanations: dict[tuple[bytes, int], dict[str, Any]] = {}
+        spelled = [model.decode(ids).strip() for ids in study.source.token_ids]
+        self._variants = [word for word in dict.fromkeys(spelled) if word]  # as the study's extraction counted them
         self._lock = threading.RLock()
 
     @property
@@ -189,7 +191,7 @@ class Session:
         (local,) = interpret_states(cd, g, states[:, 0], ["image"], target.captions, cd.n_concepts)
         activations = {part.concept: part.activation for part in local.parts}
         return {
-            "pieces": list(split_at_token(local.caption, (self.study.token,))[0]),
+            "pieces": list(split_at_token(local.caption, target.spellings)[0]),
             "unexplained": local.unexplained,
             "activations": [activations.get(k, 0.0) for k in range(cd.n_concepts)],
         }
@@ -241,6 +243,7 @@ class Session:
             self.model,
             [image],
             self.study.token,
+            variants=self._variants,
             answers=captions,
             prompt=self.prompt if prompt is None else prompt,
             max_new_tokens=self.study.source.max_new_tokens,

@@ -3,8 +3,9 @@
 Colours are those of Okabe and Ito, which are distinct for all kinds of colour vision.
 """
 
+from .attribution import attribution
 from .cards import across_layers, concept_cards, local
 from .curves import correspondence, curves
 from .heat_maps import saliency_map
 
-__all__ = ["across_layers", "concept_cards", "correspondence", "curves", "local", "saliency_map"]
+__all__ = ["across_layers", "attribution", "concept_cards", "correspondence", "curves", "local", "saliency_map"]

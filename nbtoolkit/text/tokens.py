@@ -6,6 +6,7 @@ import functools
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TokenError
@@ -39,7 +40,7 @@ def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple
         quoted = tokenize_response(tokenizer, "'" + word)
         after_quote = quoted[len(quote) :] if quoted[: len(quote)] == quote else []
         for ids in (tokenize_response(tokenizer, " " + word), tokenize_response(tokenizer, word), after_quote):
-            reads = _letters(tokenizer.decode(ids)) == _letters(word)
+            reads = letters(tokenizer.decode(ids)) == letters(word)
             if ids and reads and tuple(ids) not in sequences and tokenizer.unk_token_id not in ids:
                 sequences.append(tuple(ids))
     if not sequences:
@@ -49,8 +50,19 @@ def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple
     return tuple(sequences)
 
 
-def _letters(text: str) -> str:
-    """A text without case, accents and spaces: what every tokenizer preserves of a word."""
+def letters(text: str) -> str:
+    """A text without case, accents and spaces: what every tokenizer preserves of a word.
+
+    Parameters
+    ----------
+    text
+        The text.
+
+    Examples
+    --------
+    >>> letters(" Café")
+    'cafe'
+    """
     plain = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in plain if not unicodedata.combining(c) and not c.isspace())
 
@@ -88,13 +100,33 @@ def read_piece(tokenizer: Any, token_id: int) -> tuple[str, bool]:
     return text, text[:1].isspace()
 
 
-def find_tokens(
+@dataclass(frozen=True)
+class Span:
+    """Pieces of one occurrence of a word in a response.
+
+    Attributes
+    ----------
+    first, last
+        Indices of its first and its last piece. A piece of spaces in front belongs to it, as the space of " dog" does.
+    lead
+        Text of the first piece before the word: a space, a hyphen, or nothing.
+    word
+        The word, as it is spelled there.
+    """
+
+    first: int
+    last: int
+    lead: str
+    word: str
+
+
+def find_spans(
     ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
-) -> list[int]:
-    """Indices of the last sub-token of each whole-word occurrence of the token, in order.
+) -> list[Span]:
+    """Pieces of each whole-word occurrence of the token, in order; of two that end in one piece, the first.
 
     The word is searched in the text, so that it is found in any piece: in capitals, as "-man", in a piece of several
-    Chinese words. A piece that contains the word twice has its index once.
+    Chinese words.
 
     Parameters
     ----------
@@ -107,8 +139,72 @@ def find_tokens(
     """
     ids = list(ids)
     text = normalize(decode(ids)) if ids else ""
+    spans: dict[int, Span] = {}
+    for match in _pattern(tuple(map(tuple, variants)), decode).finditer(text):
+        last = _covering(ids, text[: match.end()], decode)
+        if last not in spans:
+            spans[last] = _span(ids, text, match, last, decode)
+    return list(spans.values())
+
+
+def _span(ids: list[int], text: str, match: Any, last: int, decode: Callable[[Sequence[int]], str]) -> Span:
+    """Span of a match whose last piece is known."""
+    before = text[: match.start()].rstrip()
+    first = _covering(ids, before, decode) + 1 if before else 0
+    while first < last and (piece := decode([ids[first]])).isspace():
+        if not piece.strip(" ") and not decode([ids[first + 1]]).isspace():
+            break  # the one piece of spaces before the word
+        first += 1
+    first = min(first, _covering(ids, text[: match.start() + 1], decode))
+    start = len(normalize(decode(ids[:first]))) if first else 0
+    return Span(first, last, text[start : match.start()], match.group())
+
+
+def find_tokens(
+    ids: Sequence[int], variants: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
+) -> list[int]:
+    """Indices of the last sub-token of each whole-word occurrence of the token, in order.
+
+    A piece that contains the word twice has its index once.
+
+    Parameters
+    ----------
+    ids, variants, decode
+        As for :func:`find_spans`.
+    """
+    ids = list(ids)
+    text = normalize(decode(ids)) if ids else ""
     matches = _pattern(tuple(map(tuple, variants)), decode).finditer(text)
     return list(dict.fromkeys(_covering(ids, text[: match.end()], decode) for match in matches))
+
+
+def spell_in_place(tokenizer: Any, word: str, span: Span) -> tuple[int, ...]:
+    """Ids of another word in the place of an occurrence: after the same lead, and in the same case.
+
+    Parameters
+    ----------
+    tokenizer
+        A tokenizer of Hugging Face.
+    word
+        The other word.
+    span
+        The occurrence that it stands for.
+
+    Raises
+    ------
+    TokenError
+        The tokenizer cannot spell it.
+    """
+    own = span.word
+    cased = word.upper() if own.isupper() and len(own) > 1 else word.capitalize() if own[:1].isupper() else word
+    carrier = "a" if span.lead else "'" if span.first else ""
+    before = tokenize_response(tokenizer, carrier) if carrier else []
+    ids = tokenize_response(tokenizer, carrier + span.lead + cased)
+    rest = tuple(ids[len(before) :])
+    reads = bool(rest) and ids[: len(before)] == before and letters(tokenizer.decode(rest)).endswith(letters(cased))
+    if not reads or tokenizer.unk_token_id in rest:
+        raise TokenError(f"The model's tokenizer cannot spell {word!r}; choose a word of its language.")
+    return rest
 
 
 @functools.lru_cache(maxsize=8)

@@ -37,7 +37,8 @@ class SampleAttribution(StudyView):
     attribution = state_trait(
         traitlets.Bool(
             help="Whether the bars show the attribution per concept, with a live model: the change of the token's "
-            "log-probability when the concept is ablated, and gradient × activation, in nats."
+            "log-probability (of its logit difference to a foil where that is saturated) when the concept is ablated, by "
+            "integrated gradients and by gradient × coefficient, with all concepts together and the remainders."
         )
     )
 

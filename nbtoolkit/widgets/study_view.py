@@ -188,8 +188,8 @@ class StudyView(View):
             many are left out, and whether the exemplars alone exceed the budget.
         maps
             With a live model: whether the page includes, for the exemplars of the selected layer (or of these layers), the
-            heat maps of the concepts, the concepts of every token of the response, and the attribution (Δ log p). This
-            takes one response per image, and one forward pass from the layer onward per concept.
+            heat maps of the concepts, the concepts of every token of the response, and the attribution. This takes one
+            response per image, one pass from the layer onward per active concept, and 20 with gradients.
         progress
             ``True`` for a bar while the model runs, ``False`` for none, or a function of (done, total).
 

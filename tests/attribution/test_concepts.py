@@ -93,7 +93,7 @@ def test_interventions_reach_mentions(said, model):
 def test_contributions_are_what_the_model_loses(said, model, reps):
     for layer in (2, -1):
         cd = nbt.decompose(reps, nbt.SemiNMF(6, random_state=0), layer=layer)
-        found = contributions(said, cd)
+        found = contributions(said, cd, quantity="log_prob", n_steps=1)
         plain, states = said.read([cd.layer])
         k = int(found.activations.sum(0).argmax())
         without = states[:, 0] - found.activations[:, [k]] * cd.concepts[k]
@@ -104,7 +104,9 @@ def test_contributions_are_what_the_model_loses(said, model, reps):
         small = nbt.ConceptDictionary(
             cd.concepts * 1e-2, cd.activations, cd.sample_ids, cd.layer, cd.method, encoder=cd.encoder
         )
-        near = contributions(said, small)  # taking out a hundredth of it: the first order is nearly all
+        near = contributions(
+            said, small, quantity="log_prob", n_steps=1
+        )  # taking out a hundredth of it: the first order is nearly all
         np.testing.assert_allclose(near.ablation, near.gradient, atol=0.1 * np.abs(near.gradient).max())
         assert np.nanmedian(near.agreement) > 0.9
 
@@ -151,6 +153,7 @@ def test_contributions_equal_brute_force(name, model, data, said, reps):
     other = next(i for i in range(60) if i not in said.rows)  # without a dog, so that log p is not saturated
     one = mentions(model, [data["image"][other]], "dog", answers=[said.captions[0]])
     result = contributions(one, cd)
+    assert result.quantity.kind == "log_prob" and not result.quantity.switched
     (plain,), states = one.read([4])
     V = np.asarray(cd.encode(states[:, 0]), np.float64)
     if cd.coding == "one-hot":
@@ -164,12 +167,18 @@ def test_contributions_equal_brute_force(name, model, data, said, reps):
         part = torch.tensor((way_back(cd.encoder, V) - way_back(cd.encoder, without))[0], dtype=torch.float32)
         with subtracting(model.blocks[3], part):
             expected[k] = plain - one.read()[0][0]
+    everything = torch.tensor((way_back(cd.encoder, V) - way_back(cd.encoder, 0 * V))[0], dtype=torch.float32)
+    with subtracting(model.blocks[3], everything):
+        whole = plain - one.read()[0][0]
     largest, gap = np.abs(expected).max(), np.abs(result.ablation[0] - expected).max()
     row = (
         f"{name:28s} {cd.n_concepts:4d} concepts, largest effect {largest:9.4f} nats, largest difference {gap:.1e} nats"
     )
     sys.stdout.write(row + "\n")
     assert largest > 1e-2 and gap <= 1e-4 * max(1, largest)
+    assert result.leave_all_out[0] == pytest.approx(float(whole), abs=1e-4 * max(1, float(abs(whole))))
+    assert result.total("integrated_gradients")[0] == pytest.approx(float(whole), abs=0.05 * max(1, float(abs(whole))))
+    assert (result.integrated_gradients[0, V[0] == 0] == 0).all()
 
 
 @contextlib.contextmanager
@@ -191,7 +200,7 @@ def subtracting(block, part):
 @pytest.mark.parametrize("method", [KMeans(6, random_state=0, n_init=1), nbt.LargestNorm(6)])
 def test_a_sample_is_attributed_to_its_cluster_only(method, said, reps):
     cd = nbt.decompose(reps, method, layer=4)
-    result = contributions(said, cd)
+    result = contributions(said, cd, n_steps=1)
     assert ((result.ablation != 0).sum(1) <= 1).all() and ((result.gradient != 0).sum(1) == 1).all()
     assert (result.coefficients.argmax(1) == result.activations.argmax(1)).all()
     assert np.isnan(result.agreement).all()  # one concept cannot be ranked

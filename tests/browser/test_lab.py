@@ -159,8 +159,8 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page.locator(".nbt-response mark").wait_for()
     page.locator(".nbt-frame").hover()
     page.get_by_text("Row 4, column").or_(page.get_by_text("Row 5, column")).first.wait_for()
-    page.get_by_role("button", name="Attribution (Δ log p)").click()
-    page.get_by_text("first order").first.wait_for(timeout=20_000)
+    page.get_by_role("button", name="Attribution", exact=True).click()
+    page.get_by_text("integrated gradients").first.wait_for(timeout=20_000)
     # a picture of one's own: one that the study has, given as a file
     (tmp_path / "mine.jpg").write_bytes(study.samples[1].image)
     page.locator(".nbt-file").set_input_files(tmp_path / "mine.jpg")

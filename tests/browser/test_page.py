@@ -314,11 +314,16 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     other = next(i for i in range(len(words["pieces"])) if i != words["position"])
     page.locator(".nbt-piece").nth(other).click()
     page.locator(".nbt-sample-bars h3", has_text=f"Concepts at “{words['pieces'][other].strip()}”").wait_for()
-    page.get_by_role("button", name="Attribution (Δ log p)").click()
-    page.get_by_text("change of the log-probability of “dog”").wait_for()
+    page.get_by_role("button", name="Attribution", exact=True).click()
+    page.locator(".nbt-attribution caption", has_text="Δ logit difference to “").wait_for()
+    page.get_by_text("The log-probability of “dog” is saturated").wait_for()
     strongest = int(np.argmax(np.abs(study.dictionary(4).activations[study.rows[shown]])))
-    row = page.locator(f'.nbt-bar[data-concept="{strongest}"] .nbt-attribution')
+    row = page.locator(f'.nbt-attribution tr[data-concept="{strongest}"]')
     assert f"{-attribution['ablation'][strongest]:.3f}".replace("-", "−") in row.inner_text()
+    remainder = page.locator(".nbt-sum", has_text="remainder")
+    assert f"{-attribution['remainder']['ablation']:.3f}".replace("-", "−") in remainder.inner_text()
+    whole = page.locator(".nbt-total").inner_text()
+    assert f"{-attribution['leave_all_out']:.3f}".replace("-", "−") in whole
 
     # of other layers the page says that it has none of this
     page.evaluate("() => window.nbtoolkit.set('layer', 3)")

@@ -134,8 +134,9 @@ def test_all_tokens_and_token(page):
 def test_attribution(page):
     put(page, attribution=True)
     page.locator(".nbt-attribution").first.wait_for()
-    button = page.get_by_role("button", name="Attribution (Δ log p)")
+    button = page.get_by_role("button", name="Attribution", exact=True)
     assert button.get_attribute("aria-pressed") == "true"
+    assert page.locator(".nbt-sum", has_text="remainder").is_visible()
     button.click()
     page.locator(".nbt-attribution").first.wait_for(state="detached")
     assert get(page, "attribution") is False

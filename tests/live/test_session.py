@@ -164,7 +164,28 @@ def test_attribution_is_the_cores(live, model, study, data, sample):
     expected = contributions(mentions(model, [image_of(data, sample)], "dog"), study.dictionary(4))
     np.testing.assert_allclose(result["ablation"], expected.ablation[0], atol=1e-5)
     np.testing.assert_allclose(result["gradient"], expected.gradient[0], atol=1e-5)
+    np.testing.assert_allclose(result["integrated_gradients"], expected.integrated_gradients[0], atol=1e-4)
     assert result["agreement"] is None or -1 <= result["agreement"] <= 1
+    assert result["quantity"] == "logit_difference" and result["saturated"] and result["probability"] > 0.9
+    assert result["foil"] == expected.quantity.foil and result["unit"] == "nats"
+    for measure in ("ablation", "integrated_gradients", "gradient"):
+        assert sum(result[measure]) + result["remainder"][measure] == pytest.approx(result["leave_all_out"], abs=1e-5)
+        assert result["ratio"][measure] == pytest.approx(sum(result[measure]) / result["leave_all_out"], abs=1e-3)
+    cat = live.run("attribution", {"sample": sample, "at": 4, "foil": "cat"})
+    assert cat["foil"] == "cat" and not cat["saturated"]
+    plain = live.run("attribution", {"sample": sample, "at": 4, "quantity": "log_prob"})
+    assert (plain["quantity"], plain["foil"], plain["unit"]) == ("log_prob", "", "nats")
+    with pytest.raises(nbt.NbtoolkitError, match="quantity is 'p'; expected 'auto'"):
+        live.run("attribution", {"sample": sample, "at": 4, "quantity": "p"})
+
+
+def test_a_study_with_variants_finds_them_again(model, data):
+    method = nbt.SemiNMF(3, random_state=0)
+    study = nbt.study(model, data, "dog", method=method, layers=[4], variants=["cat"], progress=False)
+    live = Session(model, study, data)
+    cats = [s.id for s in study.samples if "cat" in s.caption.split()]
+    assert cats and live.response(cats[0]).spellings[0] == "dog"
+    assert len(live.run("attribution", {"sample": cats[0], "at": 4})["ablation"]) == 3
 
 
 def test_an_image_outside_the_study(live, model, study):

@@ -12,14 +12,27 @@ export const CHINESE = {
   "☆ Pin": "☆ 置顶",
   "Concepts at “{0}”, layer {1}": "“{0}”处的概念，第 {1} 层",
   "concept {0}, {1}: activation {2}": "概念 {0}（{1}）：激活 {2}",
-  "Δ log p {0} nats · first order {1}": "Δ log p {0} 奈特 · 一阶近似 {1}",
+  "Δ log p": "Δ log p",
+  "Δ logit": "Δ logit",
+  "Δ logit difference": "Δ logit 差",
+  "Δ logit difference to “{0}”": "相对“{0}”的 Δ logit 差",
+  remainder: "余项",
+  "all concepts ablated": "消融全部概念",
+  "other concepts ({0})": "其余概念（{0}）",
+  ablation: "消融",
+  "integrated gradients": "积分梯度",
+  "gradient × coefficient": "梯度 × 系数",
+  "{0}, in {1}": "{0}，单位 {1}",
+  "ratio of the sum": "和之比",
+  "rank correlation": "秩相关",
   unexplained: "未解释",
-  "Bars: activation, relative to the largest here ({0}). Last row: share of the state that no concept explains.":
-    "条形：激活，相对于此处最大值（{0}）。末行：没有概念解释的状态比例。",
+  "Bars: activation, relative to the largest here ({0}). Unexplained: share of the state that no concept explains.":
+    "条形：激活，相对于此处最大值（{0}）。未解释：没有概念解释的状态比例。",
   "No concept is active here.": "此处没有激活的概念。",
-  "Attribution: change of the log-probability of “{0}” when the concept is ablated, and to first order (gradient × activation).":
-    "归因：消融该概念时“{0}”的对数概率变化，以及一阶近似（梯度 × 激活）。",
-  "Rank correlation of the two: {0}.": "两者的秩相关：{0}。",
+  "The log-probability of “{0}” is saturated (p = {1}), so its logit difference to the strongest competitor is attributed.":
+    "“{0}”的对数概率已饱和（p = {1}），因此归因的是它与最强竞争词的 logit 差。",
+  "Attribution: change without the concept. Remainder: what the sum of the concepts does not account for. Ratio: sum over all concepts ablated. Rank correlation: with ablation.":
+    "归因：去除该概念时的变化。余项：各概念之和未能说明的部分。比：各概念之和与消融全部概念之比。秩相关：与消融的秩相关。",
   "Concept {0}": "概念 {0}",
   pinned: "已置顶",
   "no word passed the filter": "没有词通过过滤",
@@ -167,9 +180,9 @@ export const CHINESE = {
   "previous image": "上一张图像",
   "next image": "下一张图像",
   "One image": "单张图像",
-  "Attribution (Δ log p)": "归因（Δ log p）",
-  "change of the token's log-probability when each concept is ablated, in nats":
-    "消融各概念时该词对数概率的变化（奈特）",
+  Attribution: "归因",
+  "change of the token's log-probability, or of its logit difference to a foil, without each concept":
+    "去除各概念时该词对数概率（或相对于对照词的 logit 差）的变化",
   "All tokens": "所有词元",
   "select any token of the response to see its concepts": "选择回答中的任一词元，查看其概念",
   "Image {0} of {1}": "第 {0} 张图像，共 {1} 张",

@@ -1,6 +1,7 @@
 // @ts-check
 /** The strongest concepts at a token as bars, with attribution where it is computed, and the unexplained share. */
 
+import { effectsOf, sentences, sums, table, target } from "./attribution.js";
 import { drawRows } from "./chart.js";
 import { h, percent, signed } from "./dom.js";
 import { Pane } from "./pane.js";
@@ -19,19 +20,24 @@ export class ConceptBars extends Pane {
     /** @type {Bar[]} */
     this.top = [];
     this.rest = 0;
+    /** @type {import("./types.js").Attribution | null} */
+    this.attribution = null;
     this.heading = h("h3", { class: "nbt-h" });
     this.list = h("ul", { class: "nbt-bars" });
+    this.effectsTable = h("div", { class: "nbt-effects" });
     this.note = h("p", { class: "nbt-note" });
     this.drawing = h("div", { class: "nbt-drawing", "aria-hidden": "true" });
     const save = saving(this.t, () => this.chart(), "concepts");
     const head = h("div", { class: "nbt-bars-head" }, this.heading, save);
-    this.el = h("div", { class: "nbt-sample-bars" }, head, this.list, this.note, this.drawing);
+    this.el = h("div", { class: "nbt-sample-bars" }, head, this.list, this.effectsTable, this.note, this.drawing);
   }
 
   /** @param {string} token */
   clear(token) {
     this.heading.textContent = this.t`Concepts at “${token}”, layer ${this.get("layer")}`;
     this.list.replaceChildren();
+    this.effectsTable.replaceChildren();
+    this.attribution = null;
     this.note.textContent = "";
     this.top = [];
     this.ctx.marks.set(new Map());
@@ -45,9 +51,12 @@ export class ConceptBars extends Pane {
     this.clear(token);
     this.top = strongest(activations, row);
     this.rest = activations.rest[row];
+    this.attribution = attribution;
     const colours = new Map(this.top.map(({ concept }, j) => [concept, COLOURS[j]]));
-    const items = this.top.map((bar) => h("li", {}, this.bar(bar, colours.get(bar.concept) ?? "", attribution)));
+    const items = this.top.map((bar) => h("li", {}, this.bar(bar, colours.get(bar.concept) ?? "")));
     this.list.replaceChildren(...items, this.unexplained());
+    const rows = this.top.map(({ concept }, j) => ({ concept, name: this.name(concept), colour: COLOURS[j] }));
+    this.effectsTable.replaceChildren(...(attribution ? [table(this.t, attribution, rows)] : []));
     this.note.textContent = this.explanation(attribution, trouble);
     this.ctx.marks.set(colours);
   }
@@ -57,16 +66,12 @@ export class ConceptBars extends Pane {
     return Math.max(...this.top.map(({ value }) => Math.abs(value)), 1e-30);
   }
 
-  /** @param {Bar} bar @param {string} colour @param {import("./types.js").Attribution | null} attribution */
-  bar({ concept, value }, colour, attribution) {
+  /** @param {Bar} bar @param {string} colour */
+  bar({ concept, value }, colour) {
     const { t } = this;
     const [{ words }, name] = [this.concepts[concept], this.name(concept)];
     const others = words.filter((word) => word !== name).slice(0, N_WORDS);
     const track = h("i", { style: { width: `${(100 * Math.abs(value)) / this.max}%`, background: colour } });
-    const effect = attribution && {
-      ablation: signed(-attribution.ablation[concept], 3),
-      gradient: signed(-attribution.gradient[concept], 3),
-    };
     return h(
       "button",
       {
@@ -81,11 +86,6 @@ export class ConceptBars extends Pane {
       h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.map((word) => ` · ${word}`).join("")),
       h("span", { class: value < 0 ? "nbt-track nbt-negative" : "nbt-track" }, track),
       h("span", { class: "nbt-value", text: signed(value) }),
-      effect &&
-        h("span", {
-          class: "nbt-attribution",
-          text: t`Δ log p ${effect.ablation} nats · first order ${effect.gradient}`,
-        }),
     );
   }
 
@@ -105,15 +105,10 @@ export class ConceptBars extends Pane {
     const { t, meta } = this;
     const texts = [
       this.top.length
-        ? t`Bars: activation, relative to the largest here (${signed(this.max)}). Last row: share of the state that no concept explains.`
+        ? t`Bars: activation, relative to the largest here (${signed(this.max)}). Unexplained: share of the state that no concept explains.`
         : t`No concept is active here.`,
     ];
-    if (attribution) {
-      texts.push(
-        t`Attribution: change of the log-probability of “${meta.token}” when the concept is ablated, and to first order (gradient × activation).`,
-      );
-      if (attribution.agreement !== null) texts.push(t`Rank correlation of the two: ${signed(attribution.agreement)}.`);
-    }
+    if (attribution) texts.push(...sentences(t, attribution, meta.token));
     return [...texts, trouble].filter(Boolean).join(" ");
   }
 
@@ -136,13 +131,39 @@ export class ConceptBars extends Pane {
 
   /** The bars as a chart of their own, for a file. */
   chart() {
+    if (this.attribution) return this.drawn(this.effects(this.attribution), `. ${target(this.t, this.attribution)}`);
     const rows = this.top.map(({ concept, value }, j) => {
-      const words = this.concepts[concept].words.filter((word) => word !== this.name(concept)).slice(0, N_WORDS);
-      const text = [this.name(concept), ...words].join(" · ");
-      return { text, share: Math.abs(value) / this.max, value: signed(value), colour: COLOURS[j] };
+      return {
+        text: this.words(concept),
+        share: Math.abs(value) / this.max,
+        value: signed(value),
+        colour: COLOURS[j],
+      };
     });
     rows.push({ text: this.t`unexplained`, share: Math.min(1, this.rest), value: percent(this.rest), colour: "#888" });
-    const svg = drawRows(this.heading.textContent ?? "", rows);
+    return this.drawn(rows);
+  }
+
+  /** @param {number} concept */
+  words(concept) {
+    const words = this.concepts[concept].words.filter((word) => word !== this.name(concept)).slice(0, N_WORDS);
+    return [this.name(concept), ...words].join(" · ");
+  }
+
+  /** Effects by ablation as rows of a chart, the remainder among them. @param {import("./types.js").Attribution} attribution */
+  effects(attribution) {
+    const listed = this.top.map(({ concept }) => concept);
+    const rows = [
+      ...listed.map((k, j) => ({ text: this.words(k), effect: effectsOf(attribution, k)[0], colour: COLOURS[j] })),
+      ...sums(this.t, attribution, listed).map(({ text, effects }) => ({ text, effect: effects[0], colour: "#888" })),
+    ];
+    const max = Math.max(...rows.map(({ effect }) => Math.abs(effect)), 1e-30);
+    return rows.map((r) => ({ ...r, share: Math.abs(r.effect) / max, value: signed(r.effect) }));
+  }
+
+  /** @param {{ text: string, share: number, value: string, colour: string }[]} rows @param {string} [after] of the heading */
+  drawn(rows, after = "") {
+    const svg = drawRows((this.heading.textContent ?? "") + after, rows);
     this.drawing.replaceChildren(svg); // in the page, hidden: only there it has its styles
     return svg;
   }

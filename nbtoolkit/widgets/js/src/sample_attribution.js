@@ -76,8 +76,8 @@ export class SampleAttribution extends Pane {
     const { t } = this;
     const attribution = this.toggle(
       "attribution",
-      t`Attribution (Δ log p)`,
-      t`change of the token's log-probability when each concept is ablated, in nats`,
+      t`Attribution`,
+      t`change of the token's log-probability, or of its logit difference to a foil, without each concept`,
       () => ({ token: null }), // it is of the token under study
     );
     const tokens = this.toggle(

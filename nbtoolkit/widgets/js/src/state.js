@@ -155,14 +155,16 @@ export function pythonCall(args, options) {
  * @param {any} result
  */
 export function completed(result) {
-  const { concepts, n_concepts: n, activations } = result;
+  const { concepts, n_concepts: n } = result;
   if (!concepts) return result;
-  if (!activations)
+  if (result.bytes)
     return { ...result, slots: new Map(concepts.map((/** @type {number} */ k, /** @type {number} */ j) => [k, j])) };
-  const all = activations.map((/** @type {number[]} */ row) => {
+  const whole = (/** @type {number[]} */ row) => {
     const values = new Array(n).fill(0);
     concepts.forEach((/** @type {number} */ k, /** @type {number} */ j) => (values[k] = row[j]));
     return values;
-  });
-  return { ...result, activations: all };
+  };
+  const measures = ["ablation", "integrated_gradients", "gradient"].filter((name) => name in result);
+  const attribution = Object.fromEntries(measures.map((name) => [name, whole(result[name])]));
+  return { ...result, ...attribution, ...(result.activations ? { activations: result.activations.map(whole) } : {}) };
 }

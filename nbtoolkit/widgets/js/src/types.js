@@ -55,7 +55,23 @@
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
  * @typedef {{ shape: number[], low: number[], high: number[], frame: number[], seen: number[], bytes: Uint8Array, concepts?: number[], slots?: Map<number, number> }} Maps of all concepts, or of some (`slots`: from a concept to its map): (n_concepts, height, width) between low and high; `frame`: where they lie, `seen`: what the model saw (seen.js)
  * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: number[] }} Tokens concepts per token of a response
- * @typedef {{ ablation: number[], gradient: number[], agreement: number | null }} Attribution per concept, in nats
+ * @typedef {{ ablation: number, integrated_gradients: number, gradient: number }} PerMeasure
+ * @typedef {{ ablation: number | null, integrated_gradients: number | null, gradient: number | null }} Agreements
+ *
+ * @typedef {object} Attribution of the token to the concepts; what decreases without them is positive
+ * @property {string} quantity "log_prob", "logit" or "logit_difference"
+ * @property {string} foil
+ * @property {string} unit
+ * @property {number} probability of the token
+ * @property {boolean} saturated whether that made the logit difference the default
+ * @property {number[]} ablation per concept
+ * @property {number[]} integrated_gradients
+ * @property {number[]} gradient times coefficient
+ * @property {number} leave_all_out all concepts together
+ * @property {PerMeasure} remainder leave_all_out less the sum
+ * @property {Agreements} ratio of the sum to leave_all_out
+ * @property {Agreements} rank_correlation with ablation
+ *
  * @typedef {{ op: "ablate", layers: number[], part: string, how: string, heads: number[] | null }} LayersEdit
  * @typedef {{ op: "ablate", layer: number, concept: number }} ConceptEdit
  *

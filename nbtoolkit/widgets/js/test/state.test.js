@@ -134,6 +134,7 @@ test("a view as a line of Python", () => {
 test("results about some concepts of a large dictionary are spread over all of them", () => {
   const tokens = completed({ concepts: [1, 3], n_concepts: 5, activations: [[2, 7]], pieces: ["dog"] });
   assert.deepEqual(tokens.activations, [[0, 2, 0, 7, 0]]);
+  assert.deepEqual(completed({ concepts: [2], n_concepts: 3, ablation: [5], total: 1 }).ablation, [0, 0, 5]);
   const shape = [2, 1, 2];
   const maps = completed({ concepts: [1, 3], shape, low: [0, -1], high: [1, 1], bytes: Uint8Array.of(0, 255, 0, 255) });
   assert.deepEqual([scoreAt(maps, 3, 0), scoreAt(maps, 1, 1), scoreAt(maps, 2, 1)], [-1, 1, 0]);
