@@ -172,16 +172,16 @@ def benchmark(args: argparse.Namespace) -> int:
     from ..toy import benchmark as suite
 
     start = time.perf_counter()
-    known = {task.name: task for task in suite.TASKS}
+    suite_tasks = {task.name: task for task in suite.TASKS}
     names = _parts(args.tasks) or None
-    unknown = [name for name in names or () if name not in known]
+    unknown = [name for name in names or () if name not in suite_tasks]
     if unknown or (names and args.quick):
         raise DataError(
-            f"--tasks is {args.tasks!r}{' beside --quick' if args.quick else ''}; expected tasks among {'; '.join(known)}, or --quick."
+            f"--tasks is {args.tasks!r}{' beside --quick' if args.quick else ''}; expected tasks among {'; '.join(suite_tasks)}, or --quick."
         )
     results = suite.run(
         _parts(args.methods) or None,
-        tasks=[known[name] for name in names] if names else None,
+        tasks=[suite_tasks[name] for name in names] if names else None,
         quick=args.quick,
         n_replicates=args.replicates,
         random_state=args.random_state,

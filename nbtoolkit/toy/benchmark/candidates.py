@@ -107,7 +107,7 @@ def methods() -> dict[str, Any]:
     }
 
 
-def chosen(selection: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]:
+def choose_methods(selection: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]:
     """Methods by name.
 
     Parameters

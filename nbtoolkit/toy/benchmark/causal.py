@@ -11,7 +11,7 @@ from ...interventions import causal_selectivity
 from ...models.adapter import Model
 from ...types import Score
 from ..world.facts import parse
-from .dictionaries import Learnt
+from .dictionaries import Candidate
 from .scores import Truth
 from .truth import Fact, with_upper
 
@@ -23,7 +23,7 @@ N_PER_CONCEPT = 8
 def selectivity(
     model: Model,
     truth: Truth,
-    learnt: Learnt,
+    candidate: Candidate,
     V: Array,
     *,
     world: str,
@@ -41,7 +41,7 @@ def selectivity(
         The captioner.
     truth
         The truth, with the test images.
-    learnt
+    candidate
         The concepts.
     V : (n_test_rows, n_concepts)
         Activations of the test rows.
@@ -52,12 +52,12 @@ def selectivity(
     random_state
         Seed of the choice of images.
     """
-    names = [_named(words[0], truth.meaning) if len(words) else set() for words in learnt.words]
+    names = [_named(words[0], truth.meaning) if len(words) else set() for words in candidate.words]
     images: list[Any] = [scene["image"] for scene in truth.test.scenes[:N_IMAGES]]
     result = causal_selectivity(
         model,
         images,
-        learnt.directions("causal", truth.mean),
+        candidate.directions("causal", truth.mean),
         names,
         layer=truth.layer,
         facts=lambda text: {_text(fact) for fact in parse(text, world).items()},

@@ -118,11 +118,11 @@ class Loader:
         """
         key = (token, split, pixel_noise)
         if len(self._rows.get(key, ())) < n:
-            wanted = int(np.ceil(n * _SPARE))
-            scenes = scenes_with(wanted, self.random_state, split, self.world, subject=token, count="one")
+            n_scenes = int(np.ceil(n * _SPARE))
+            scenes = scenes_with(n_scenes, self.random_state, split, self.world, subject=token, count="one")
             if pixel_noise:
                 scenes = [{**s, "image": self._noisy(s["image"], pixel_noise, i)} for i, s in enumerate(scenes)]
-            name = f"{token}-{split}-{pixel_noise:g}-{wanted}-{self.random_state}"
+            name = f"{token}-{split}-{pixel_noise:g}-{n_scenes}-{self.random_state}"
             reps = self.extract(scenes, token, name)
             by_id = {scene["id"]: scene for scene in scenes}
             self._rows[key] = Rows(reps, tuple(by_id[i] for i in reps.sample_ids))

@@ -23,7 +23,7 @@ N_WORDS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class Candidate:
     """Concepts as the scores see them: directions of the model's stream, activations of any rows, words.
 
     Signed concepts are read in the direction in which their training activations have positive skewness: the rarer, stronger
@@ -71,7 +71,7 @@ class Learnt:
         result: Array = D - np.outer(D @ unit, unit)
         return result
 
-    def with_words(self, words: Sequence[Sequence[str]]) -> Learnt:
+    def with_words(self, words: Sequence[Sequence[str]]) -> Candidate:
         """The same concepts with other words.
 
         Parameters
@@ -122,7 +122,7 @@ def learn(
     layer: int,
     reader: Reader,
     stream: Stream,
-) -> Learnt:
+) -> Candidate:
     """Learn concepts of one layer of representations.
 
     Parameters
@@ -158,7 +158,7 @@ def learn(
         sign = np.where(np.nan_to_num(skew(cd.activations.astype(np.float64), axis=0)) < 0, -1.0, 1.0)
     messages = tuple(dict.fromkeys(str(w.message).split("\n")[0] for w in caught))
     words = reader.words(D * sign[:, None], index)
-    return Learnt(
+    return Candidate(
         D * sign[:, None], cd.activations * sign, lambda Z: cd.encode(forward(Z)) * sign, words, warnings=messages
     )
 

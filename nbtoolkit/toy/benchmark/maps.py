@@ -26,7 +26,7 @@ class Patches:
     ----------
     states : (n_images, n_patches, d_model)
         At one layer.
-    shown : (n_images, n_groups, n_patches)
+    visible : (n_images, n_groups, n_patches)
         Patches that have at least half the coverage of the best covered one.
     truth : (n_images, n_groups)
         Whether the image shows the fact.
@@ -35,7 +35,7 @@ class Patches:
     """
 
     states: Array
-    shown: Array
+    visible: Array
     truth: Array
     side: int
 
@@ -59,12 +59,12 @@ def patches_of(model: Model, scenes: Sequence[Mapping[str, Any]], groups: Sequen
         inputs = model.inputs([scene["image"] for scene in scenes[start : start + _BATCH]])
         states += [s[0].cpu().numpy() for s in states_at(model, inputs, [layer], model.image_mask(inputs))]
     side = round(float(np.sqrt(len(states[0]))))
-    shown = []
+    visible = []
     for scene in scenes:
         coverage = {factor: _coverage(mask, side) for factor, mask in masks(scene).items()}
-        shown.append([_covered(coverage[group.facts[0][0]]) for group in groups])
+        visible.append([_covered(coverage[group.facts[0][0]]) for group in groups])
     truth = group_labels(groups, [scene["factors"] for scene in scenes])
-    return Patches(np.stack(states), np.array(shown), truth, side)
+    return Patches(np.stack(states), np.array(visible), truth, side)
 
 
 def _coverage(mask: Array, side: int) -> Array:
@@ -96,9 +96,9 @@ def localisation(patches: Patches, directions: Array, concept: Array) -> dict[st
     maps = patches.states @ directions.T  # (n_images, n_patches, n_concepts)
     result = np.full((2, len(concept)), np.nan)
     for g, k in enumerate(concept):
-        images = [i for i in np.flatnonzero(patches.truth[:, g]) if patches.shown[i, g].any()]
+        images = [i for i in np.flatnonzero(patches.truth[:, g]) if patches.visible[i, g].any()]
         if images:
-            scores = [_hits(maps[i, :, k], patches.shown[i, g]) for i in images] if k >= 0 else [(0.0, 0.0)]
+            scores = [_hits(maps[i, :, k], patches.visible[i, g]) for i in images] if k >= 0 else [(0.0, 0.0)]
             result[:, g] = np.mean(scores, 0)
     return {"pointing": Score(result[0], "pointing"), "iou": Score(result[1], "iou")}
 
@@ -114,15 +114,15 @@ def centre_prior(patches: Patches) -> dict[str, Score]:
     axis = np.arange(patches.side) - (patches.side - 1) / 2
     prior = -np.hypot(*np.meshgrid(axis, axis)).ravel()
     fixed = Patches(
-        np.tile(prior[None, :, None], (len(patches.states), 1, 1)), patches.shown, patches.truth, patches.side
+        np.tile(prior[None, :, None], (len(patches.states), 1, 1)), patches.visible, patches.truth, patches.side
     )
     return localisation(fixed, np.ones((1, 1)), np.zeros(patches.truth.shape[1], int))
 
 
-def _hits(scores: Array, shown: Array) -> tuple[float, float]:
+def _hits(scores: Array, visible: Array) -> tuple[float, float]:
     """Whether the largest score is on a region, and intersection over union of the region and as many of the largest scores."""
     if np.ptp(scores) == 0:
         return 0.0, 0.0
     order = np.argsort(-scores, kind="stable")
-    both = int(shown[order[: shown.sum()]].sum())
-    return float(shown[order[0]]), both / (2 * int(shown.sum()) - both)
+    both = int(visible[order[: visible.sum()]].sum())
+    return float(visible[order[0]]), both / (2 * int(visible.sum()) - both)

@@ -9,14 +9,14 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.linear_model import RidgeCV
 
-from .dictionaries import Learnt, Reader
+from .dictionaries import Candidate, Reader
 from .truth import Fact, Group
 
 Array = np.ndarray
 _PENALTIES = np.logspace(0, 5, 11)
 
 
-def true_directions(states: Array, directions: Array, layer: int, reader: Reader) -> Learnt:
+def true_directions(states: Array, directions: Array, layer: int, reader: Reader) -> Candidate:
     """The causal directions as a dictionary; a concept's activation is the inner product with its direction.
 
     Parameters
@@ -32,7 +32,7 @@ def true_directions(states: Array, directions: Array, layer: int, reader: Reader
     """
     D = np.nan_to_num(directions)
     words = [row if d.any() else [] for row, d in zip(reader.words(D, layer), D, strict=True)]
-    return Learnt(D, states @ D.T, lambda Z: Z @ D.T, words)
+    return Candidate(D, states @ D.T, lambda Z: Z @ D.T, words)
 
 
 def supervised(
@@ -42,7 +42,7 @@ def supervised(
     reader: Reader,
     meaning: Mapping[str, Fact],
     maps: Array | None,
-) -> Learnt:
+) -> Candidate:
     """The labels as a teacher: activations by ridge regression, and for each score the best direction that labels give.
 
     Words, and what is ablated, are the rows of the model's head for the first word of each fact; the cosine is that of
@@ -63,17 +63,17 @@ def supervised(
     maps : (n_groups, d_model)
         Directions that tell patches of each fact from others; None where there are no masks.
     """
-    learnt = regressed(states, truth.astype(float))
+    candidate = regression(states, truth.astype(float))
     means = np.stack([states[y].mean(0) - states[~y].mean(0) for y in truth.T])
     firsts = [
         next((w for w, fact in meaning.items() if fact == g.facts[0] and w in reader.vocabulary), "") for g in groups
     ]
     head = head_rows(reader, firsts)
     along = {"cosine": means, "causal": head} | ({} if maps is None else {"maps": maps})
-    return Learnt(means, learnt.train, learnt.encode, [[w] if w else [] for w in firsts], along)
+    return Candidate(means, candidate.train, candidate.encode, [[w] if w else [] for w in firsts], along)
 
 
-def regressed(states: Array, targets: Array) -> Learnt:
+def regression(states: Array, targets: Array) -> Candidate:
     """Activations by ridge regression of targets on standardised states; without words.
 
     Parameters
@@ -90,7 +90,7 @@ def regressed(states: Array, targets: Array) -> Learnt:
     def encode(Z: Array) -> Array:
         return ((Z - mean) / scale) @ W.T + b
 
-    return Learnt(W, encode(states), encode, [[] for _ in fits])
+    return Candidate(W, encode(states), encode, [[] for _ in fits])
 
 
 def head_rows(reader: Reader, words: Sequence[str]) -> Array:
@@ -126,7 +126,7 @@ def patch_directions(states: Sequence[Array], patches: Sequence[Array], truth: A
     """
     X = np.concatenate(states).astype(np.float64)
     X = X - X.mean(0)
-    Y = np.concatenate([(shown & row[:, None]).T for shown, row in zip(patches, truth, strict=True)]).astype(float)
+    Y = np.concatenate([(visible & row[:, None]).T for visible, row in zip(patches, truth, strict=True)]).astype(float)
     gram = X.T @ X + 10.0 * np.eye(X.shape[1])
     return np.linalg.solve(gram, X.T @ (Y - Y.mean(0))).T
 

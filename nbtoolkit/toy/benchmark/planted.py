@@ -6,10 +6,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from ...types import Score
-from .dictionaries import Learnt
+from .dictionaries import Candidate
 from .rows import Rows
 from .scores import Truth, pseudovalues, undefined
-from .truth import MIN_TEST, Fact, areas, assigned
+from .truth import MIN_TEST, Fact, areas, assignment
 
 Array = np.ndarray
 GRADED = ("size", "darkness")
@@ -68,7 +68,7 @@ def senses(truth: Truth, train: Array, test: Array) -> Score:
     own, other = (
         np.array([[row["sense"] == n for n in names] for row in r.factors]) for r in (truth.train, truth.test)
     )
-    concept, labels = assigned(areas(train, own)), truth.test_labels
+    concept, labels = assignment(areas(train, own)), truth.test_labels
 
     def mean_margin(rows: Array) -> float:
         margins = []
@@ -86,8 +86,8 @@ def senses(truth: Truth, train: Array, test: Array) -> Score:
 def spurious(truth: Truth, shifted: Rows, V: Array, concept: Array, pair: tuple[Fact, Fact]) -> Score:
     """Whether the concepts of two facts that come together in training are split.
 
-    On scenes where they come apart: how far the concept of each separates its own fact while the other is fixed, less how
-    far it separates the other while its own is absent; 1 for two concepts of one fact each, 0 for two of both.
+    On the scenes that show one of the two facts alone: how well the concept of each fact tells its own from the other,
+    2 × area − 1, the mean of both concepts: 1 for two concepts of one fact each, 0 where both concepts mean the pair.
 
     Parameters
     ----------
@@ -106,24 +106,19 @@ def spurious(truth: Truth, shifted: Rows, V: Array, concept: Array, pair: tuple[
     if min(numbers) < 0:
         return undefined("spurious")
     Y = np.array([[row[f] == v for f, v in pair] for row in shifted.factors])
-    columns = [V[:, concept[j]] if concept[j] >= 0 else np.zeros(len(V)) for j in numbers]
+    alone = Y[:, 0] != Y[:, 1]
+    if min(Y[alone].sum(0)) < MIN_TEST:
+        return undefined("spurious")
+    Y, V = Y[alone], V[alone]
+    columns = [V[:, concept[j], None] if concept[j] >= 0 else np.zeros((len(V), 1)) for j in numbers]
 
     def split(rows: Array) -> float:
-        own = [_within(columns[i][rows], Y[rows, i], Y[rows, 1 - i], (False, True)) for i in (0, 1)]
-        other = [_within(columns[i][rows], Y[rows, 1 - i], Y[rows, i], (False,)) for i in (0, 1)]
-        return 2 * float(np.mean(own) - np.mean(other))
+        return float(np.mean([2 * areas(columns[i][rows], Y[rows, i, None])[0, 0] - 1 for i in (0, 1)]))
 
     return pseudovalues(split, len(V), "spurious")
 
 
-def _within(v: Array, label: Array, fixed: Array, values: tuple[bool, ...]) -> float:
-    """Mean area of an activation for a label over the rows where another label is fixed; 0.5 where nothing varies."""
-    parts = [areas(v[fixed == value, None], label[fixed == value, None])[0, 0] for value in values]
-    defined = [a for a in parts if not np.isnan(a)]
-    return float(np.mean(defined)) if defined else 0.5
-
-
-def distractors(learnt: Learnt, truth: Truth, V: Array) -> Score:
+def distractors(candidate: Candidate, truth: Truth, V: Array) -> Score:
     """Whether a concept that test rows use does without naming a distractor: a value per concept.
 
     0 for a concept that separates small from large shade or position better than any fact, and whose first word names a
@@ -131,7 +126,7 @@ def distractors(learnt: Learnt, truth: Truth, V: Array) -> Score:
 
     Parameters
     ----------
-    learnt
+    candidate
         The concepts.
     truth
         The truth.
@@ -143,5 +138,5 @@ def distractors(learnt: Learnt, truth: Truth, V: Array) -> Score:
         return undefined("distractors")
     halves = np.stack([c > np.median(c) for c in columns if c is not None], axis=1)
     facts, untold = (np.maximum(a, 1 - a).max(1) for a in (areas(V, truth.test_labels), areas(V, halves)))
-    named = np.array([bool(len(words)) and words[0] in truth.meaning for words in learnt.words])
+    named = np.array([bool(len(words)) and words[0] in truth.meaning for words in candidate.words])
     return Score(np.where(np.ptp(V, axis=0) > 0, ~(named & (untold > facts)), np.nan), "distractors")

@@ -18,15 +18,15 @@ from . import oracles
 from .candidates import FLOORS, fitting
 from .causal import selectivity
 from .data import Loader
-from .dictionaries import Learnt, Reader, half, learn
+from .dictionaries import Candidate, Reader, half, learn
 from .maps import Patches, centre_prior, localisation, patches_of
 from .planted import GRADED, distractors, graded, senses, spurious
-from .results import METRICS, pooled, row_of
+from .results import METRICS, pool, row_of
 from .rows import Rows
 from .scores import Truth, cosine, fact_scores, margin, undefined, word_scores
 from .streams import Stream, stream_of
 from .tasks import Task
-from .truth import areas, assigned, causal_directions, group_labels, groups_of
+from .truth import areas, assignment, causal_directions, group_labels, groups_of
 
 Array = np.ndarray
 _MEANING = {"first": grammar.WORDS, "second": vocabulary.WORDS}
@@ -128,13 +128,13 @@ class Problem:
         """
         reps, key = self.truth.train.reps, (self.task.name, name)
         try:
-            learnt = self._learn(method, reps, self.random_state)
+            candidate = self._learn(method, reps, self.random_state)
         except MethodError as error:
             notes[key] = f"refused: {error}"
             return [row_of(*key, kind, metric, undefined(metric)) for metric in METRICS]
-        if learnt.warnings:
-            notes[key] = "; ".join(learnt.warnings)
-        scores = self.scores(learnt, costly=True)
+        if candidate.warnings:
+            notes[key] = "; ".join(candidate.warnings)
+        scores = self.scores(candidate, costly=True)
         again: list[dict[str, Score]] = []
         rng = np.random.default_rng([self.random_state, 9])
         for i in range(n_replicates):
@@ -146,43 +146,43 @@ class Problem:
                 notes[key] = f"{notes.get(key, '')} a replicate was refused: {error}".strip()
         return [row_of(*key, kind, m, s, [one[m] for one in again if m in one]) for m, s in scores.items()]
 
-    def _learn(self, method: Any, reps: Representations, seed: int) -> Learnt:
+    def _learn(self, method: Any, reps: Representations, seed: int) -> Candidate:
         n_concepts = min(self.task.n_concepts, len(reps))
         return learn(fitting(method, n_concepts, seed), reps, self.truth.layer, self.reader, self.stream)
 
-    def scores(self, learnt: Learnt, *, costly: bool) -> dict[str, Score]:
+    def scores(self, candidate: Candidate, *, costly: bool) -> dict[str, Score]:
         """Scores of concepts; those that the task does not have are undefined.
 
         Parameters
         ----------
-        learnt
+        candidate
             The concepts.
         costly
             Also causal selectivity, which runs the model.
         """
         task, truth = self.task, self.truth
-        V = learnt.encode(truth.test.reps.layer(truth.layer))
+        V = candidate.encode(truth.test.reps.layer(truth.layer))
         if not np.ptp(V, axis=0).any():  # no concept is used
             return {name: undefined(name) for name in METRICS if costly or name != "selectivity"}
-        concept = assigned(areas(learnt.train, group_labels(truth.groups, truth.train.factors)))
-        result = word_scores(learnt, truth, V) | fact_scores(learnt, truth, V, concept)
-        result |= {"margin": margin(truth, V, concept), "cosine": cosine(learnt, truth, concept)}
+        concept = assignment(areas(candidate.train, group_labels(truth.groups, truth.train.factors)))
+        result = word_scores(candidate, truth, V) | fact_scores(candidate, truth, V, concept)
+        result |= {"margin": margin(truth, V, concept), "cosine": cosine(candidate, truth, concept)}
         result |= {name: undefined(name) for name in ("pointing", "iou", "spurious", "senses", "distractors")}
-        result["graded"] = graded(truth, learnt.train, V)
+        result["graded"] = graded(truth, candidate.train, V)
         if "distractors" in task.extra:
-            result["distractors"] = distractors(learnt, truth, V)
+            result["distractors"] = distractors(candidate, truth, V)
         if "senses" in task.extra:
-            result["senses"] = senses(truth, learnt.train, V)
+            result["senses"] = senses(truth, candidate.train, V)
         if self.shifted is not None:
-            shifted = learnt.encode(self.shifted.reps.layer(truth.layer))
+            shifted = candidate.encode(self.shifted.reps.layer(truth.layer))
             result["spurious"] = spurious(truth, self.shifted, shifted, concept, _PAIR)
         if self.maps is not None:
-            result |= localisation(self.maps, learnt.directions("maps", truth.mean), concept)
+            result |= localisation(self.maps, candidate.directions("maps", truth.mean), concept)
         if costly:
             result["selectivity"] = undefined("selectivity")
             if "causal" in task.extra:
                 result["selectivity"] = selectivity(
-                    self.reader.model, truth, learnt, V, world=task.world, random_state=self.random_state
+                    self.reader.model, truth, candidate, V, world=task.world, random_state=self.random_state
                 )
         return {name: result[name] for name in METRICS if name in result}
 
@@ -194,9 +194,9 @@ class Problem:
         rows: list[dict[str, Any]] = []
         for name, method in FLOORS.items():
             draws = [self._learn(method, self.truth.train.reps, self.random_state + i) for i in range(_N_DRAWS)]
-            scored = [self.scores(learnt, costly=i == 0) for i, learnt in enumerate(draws)]
+            scored = [self.scores(candidate, costly=i == 0) for i, candidate in enumerate(draws)]
             rows += [
-                row_of(self.task.name, name, "floor", m, pooled([one[m] for one in scored if m in one]))
+                row_of(self.task.name, name, "floor", m, pool([one[m] for one in scored if m in one]))
                 for m in scored[0]
             ]
         raw = self._learn(FLOORS["raw states"], self.truth.train.reps, self.random_state)
@@ -219,18 +219,18 @@ class Problem:
             scores = self.scores(true, costly=True)
             rows += [row_of(task.name, "true directions", "ceiling", m, s) for m, s in scores.items()]
         maps = self.maps_train
-        patches = None if maps is None else oracles.patch_directions(list(maps.states), list(maps.shown), maps.truth)
+        patches = None if maps is None else oracles.patch_directions(list(maps.states), list(maps.visible), maps.truth)
         teacher = oracles.supervised(states, truth.train_labels, truth.groups, self.reader, truth.meaning, patches)
         scores = self.scores(teacher, costly=True)
         test = truth.test.reps.layer(truth.layer)
         numbers = [truth.train.numbers(name) for name in GRADED]
         if all(n is not None for n in numbers):
-            fit = oracles.regressed(states, oracles.normal_scores(np.stack([n for n in numbers if n is not None], 1)))
+            fit = oracles.regression(states, oracles.normal_scores(np.stack([n for n in numbers if n is not None], 1)))
             scores["graded"] = graded(truth, fit.train, fit.encode(test))
         if "senses" in task.extra:
             names = sorted({row["sense"] for row in truth.train.factors})
             own = np.array([[row["sense"] == name for name in names] for row in truth.train.factors], float)
-            fit = oracles.regressed(states, own)
+            fit = oracles.regression(states, own)
             scores["senses"] = senses(truth, fit.train, fit.encode(test))
         return rows + [row_of(task.name, "supervised", "ceiling", m, s) for m, s in scores.items()]
 

@@ -123,9 +123,9 @@ def _task(results: Results, i: int) -> str:
     )
     parts = []
     for title, metrics in _BLOCKS.items():
-        shown = [m for m in metrics if rows[rows.metric == m].n.any()]
-        if shown:
-            parts.append(f"<h3>{title}</h3>" + _block(rows, shown))
+        columns = [m for m in metrics if rows[rows.metric == m].n.any()]
+        if columns:
+            parts.append(f"<h3>{title}</h3>" + _block(rows, columns))
     opened = " open" if i < 2 else ""
     return f"<details{opened}><summary><b>{escape(task.name)}</b></summary>{note}{''.join(parts)}</details>"
 

@@ -63,8 +63,8 @@ METRICS: Mapping[str, Metric] = {
     "senses": Metric("two senses", "images", "Each sense of “bat” has one concept, assigned on training images: its area under the ROC curve "
                      "for the sense, less its best area for a fact among the images of that sense.", -1.0),
     "spurious": Metric("spurious pair", "images", "Frisbee and grass come together in 95 % of the training images with a frisbee. On images "
-                       "where they do in 50 %: how far the concept of each separates its own fact with the other fixed, less how "
-                       "far it separates the other; 0 for two concepts of both.", -1.0),
+                       "with one of them alone: how well the concept of each tells its own fact from the other, 2 × area − 1; "
+                       "0 where both concepts mean the pair.", -1.0),
     "level": Metric("level", "facts", "Places and motions: the first word of the fact's concept that names a place or motion names this "
                     "one, at its level of the hierarchy (“snow” or “outdoors”, “sitting” or “resting”)."),
     "distractors": Metric("not distracted", "concepts", "Share of the concepts that do not name a distractor: 0 where a concept separates shade "
@@ -146,7 +146,7 @@ def row_of(
     }  # fmt: skip
 
 
-def pooled(scores: Sequence[Score]) -> Score:
+def pool(scores: Sequence[Score]) -> Score:
     """One score of several draws of a random floor: its concepts together, or for each fact or image the mean over draws.
 
     Parameters

@@ -83,15 +83,15 @@ def subset(reps: Representations, rows: Sequence[int], states: Array | None = No
     """
     pick = list(rows)
 
-    def chosen(values: Sequence[Any]) -> tuple[Any, ...]:
+    def choose_methods(values: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(values[i] for i in pick)
 
     return Representations(
         reps.states[pick] if states is None else states,
-        chosen(reps.sample_ids),
-        chosen(reps.captions),
-        chosen(reps.positions),
-        chosen(reps.references),
+        choose_methods(reps.sample_ids),
+        choose_methods(reps.captions),
+        choose_methods(reps.positions),
+        choose_methods(reps.references),
         reps.layers,
         reps.n_layers,
         source=reps.source,

@@ -8,11 +8,11 @@ from typing import Any
 
 from ...errors import MethodError
 from ...models import load_model
-from .candidates import chosen
+from .candidates import choose_methods
 from .data import Loader
 from .problem import Problem
 from .results import Results, tidy
-from .tasks import TASKS, Task, checked, quick_tasks
+from .tasks import TASKS, Task, check_tasks, quick_tasks
 
 N_REPLICATES = 5
 
@@ -69,12 +69,12 @@ def run(
     """
     if n_replicates < 0:
         raise MethodError(f"n_replicates is {n_replicates}; expected 0 or more.")
-    selection = chosen(methods)
+    selection = choose_methods(methods)
     rows: list[dict[str, Any]] = []
     notes: dict[tuple[str, str], str] = {}
     counts: dict[str, tuple[int, int, int]] = {}
     loaders: dict[str, Loader] = {}
-    given = checked(tasks if tasks is not None else quick_tasks() if quick else TASKS)
+    given = check_tasks(tasks if tasks is not None else quick_tasks() if quick else TASKS)
     for task in given:
         if task.model not in loaders:
             loaders[task.model] = Loader(load_model(task.model), task.world, random_state, cache, progress)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...types import Score
-from .dictionaries import N_WORDS, Learnt
+from .dictionaries import N_WORDS, Candidate
 from .rows import Rows
 from .truth import Fact, Group, areas, family, group_labels
 
@@ -108,12 +108,12 @@ def pseudovalues(statistic: Callable[[Array], float], n: int, name: str) -> Scor
     return Score(np.array([n * whole - (n - 1) * statistic(np.delete(rows, i)) for i in rows]), name)
 
 
-def word_scores(learnt: Learnt, truth: Truth, V: Array) -> dict[str, Score]:
+def word_scores(candidate: Candidate, truth: Truth, V: Array) -> dict[str, Score]:
     """``naming`` and ``precision``: a value per concept that test rows use.
 
     Parameters
     ----------
-    learnt
+    candidate
         The concepts.
     truth
         The truth.
@@ -124,7 +124,7 @@ def word_scores(learnt: Learnt, truth: Truth, V: Array) -> dict[str, Score]:
     area, rates = areas(V, labels), labels.mean(0)
     naming, precision = np.full((2, V.shape[1]), np.nan)
     for k in map(int, np.flatnonzero(np.ptp(V, axis=0) > 0)):
-        named = [truth.group_of(word) for word in learnt.words[k][:N_WORDS]]
+        named = [truth.group_of(word) for word in candidate.words[k][:N_WORDS]]
         naming[k] = float(bool(named) and named[0] == int(np.argmax(area[k])))
         top = [i for i in np.argsort(-V[:, k], kind="stable")[:_N_TOP] if V[i, k] > V[:, k].min()]
         gains = [max(0.0, labels[top, g].mean() - rates[g]) if g >= 0 else 0.0 for g in named]
@@ -132,12 +132,12 @@ def word_scores(learnt: Learnt, truth: Truth, V: Array) -> dict[str, Score]:
     return {"naming": Score(naming, "naming"), "precision": Score(precision, "precision")}
 
 
-def fact_scores(learnt: Learnt, truth: Truth, V: Array, concept: Array) -> dict[str, Score]:
+def fact_scores(candidate: Candidate, truth: Truth, V: Array, concept: Array) -> dict[str, Score]:
     """``coverage`` and ``level``: a value per fact, of the concept that is assigned to it; 0 without one.
 
     Parameters
     ----------
-    learnt
+    candidate
         The concepts.
     truth
         The truth.
@@ -151,7 +151,7 @@ def fact_scores(learnt: Learnt, truth: Truth, V: Array, concept: Array) -> dict[
     for g, k in enumerate(concept):
         if k < 0 or np.ptp(V[:, k]) == 0:
             continue
-        named = [truth.group_of(word) for word in learnt.words[k][:N_WORDS]]
+        named = [truth.group_of(word) for word in candidate.words[k][:N_WORDS]]
         coverage[g] = float(named[:1] == [g])
         level[g] = float([j for j in named if j >= 0 and families[j] == families[g]][:1] == [g])
     leveled = {
@@ -182,12 +182,12 @@ def margin(truth: Truth, V: Array, concept: Array) -> Score:
     return Score(values, "margin")
 
 
-def cosine(learnt: Learnt, truth: Truth, concept: Array) -> Score:
+def cosine(candidate: Candidate, truth: Truth, concept: Array) -> Score:
     """Cosine of the concept of each fact with the true causal direction, both less their part along the mean state.
 
     Parameters
     ----------
-    learnt
+    candidate
         The concepts.
     truth
         The truth.
@@ -197,7 +197,7 @@ def cosine(learnt: Learnt, truth: Truth, concept: Array) -> Score:
     if truth.causal is None:
         return undefined("cosine")
     unit = truth.mean / np.linalg.norm(truth.mean)
-    D, values = learnt.directions("cosine", truth.mean), np.full(len(concept), np.nan)
+    D, values = candidate.directions("cosine", truth.mean), np.full(len(concept), np.nan)
     for g, k in enumerate(concept):
         true = truth.causal[g] - (truth.causal[g] @ unit) * unit
         if np.isfinite(true).all():

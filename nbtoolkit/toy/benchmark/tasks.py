@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 
 from ...errors import MethodError
 from ..names import SCENES, WORLDS
+from ..world import grammar
+from ..world.second import vocabulary
 
 STREAMS = ("plain", "rotated", "massive")
 EXTRA = ("maps", "causal", "spurious", "senses", "distractors")  # scores that only some tasks have
+SPLITS = ("test", "heldout", "shifted")  # of test rows; "shifted" of the second world only
+_SUBJECTS = {"first": grammar.SUBJECTS, "second": vocabulary.SUBJECTS}
 _MIN_ROWS = 8
 
 
@@ -86,6 +90,13 @@ class Task:
             )
         if self.model not in SCENES:
             raise MethodError(f"model of task {self.name!r} is {self.model!r}; expected one of {', '.join(SCENES)}.")
+        if self.token not in _SUBJECTS[self.world]:
+            raise MethodError(
+                f"token of task {self.name!r} is {self.token!r}; expected one of {', '.join(_SUBJECTS[self.world])}, the subjects "
+                f"of the {self.world} world."
+            )
+        if self.split not in SPLITS:
+            raise MethodError(f"split of task {self.name!r} is {self.split!r}; expected one of {', '.join(SPLITS)}.")
         if self.stream not in STREAMS:
             raise MethodError(f"stream of task {self.name!r} is {self.stream!r}; expected one of {', '.join(STREAMS)}.")
         if not set(self.extra) <= set(EXTRA):
@@ -132,7 +143,7 @@ def quick_tasks() -> tuple[Task, ...]:
     return tuple(replace(task, n=100, n_test=80, replicated=False) for task in TASKS[:2])
 
 
-def checked(tasks: Iterable[Task]) -> tuple[Task, ...]:
+def check_tasks(tasks: Iterable[Task]) -> tuple[Task, ...]:
     """Tasks whose names differ.
 
     Parameters

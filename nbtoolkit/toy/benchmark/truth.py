@@ -116,7 +116,7 @@ def areas(activations: Array, truth: Array) -> Array:
     return values
 
 
-def assigned(quality: Array) -> Array:
+def assignment(quality: Array) -> Array:
     """One-to-one assignment of concepts to labels of largest total quality: a concept per label, -1 where none is left.
 
     Parameters
@@ -126,7 +126,7 @@ def assigned(quality: Array) -> Array:
 
     Examples
     --------
-    >>> assigned(np.array([[0.9, 0.8], [0.7, 0.2]])).tolist()
+    >>> assignment(np.array([[0.9, 0.8], [0.7, 0.2]])).tolist()
     [1, 0]
     """
     concept = np.full(quality.shape[1], -1)
@@ -155,11 +155,11 @@ def causal_directions(edits: Edits, groups: Sequence[Group], layer: int, part: i
     width = next(iter(next(iter(edits.values())).values())).shape[-1]
     result = np.full((len(groups), width), np.nan)
     for g, group in enumerate(groups):
-        shown, hidden = _contrast(group.facts[0], edits)
-        scenes = {i for key in (*shown, *hidden) for i in edits[key] if part is None or i % 2 == part}
+        present, absent = _contrast(group.facts[0], edits)
+        scenes = {i for key in (*present, *absent) for i in edits[key] if part is None or i % 2 == part}
         differences = []
         for i in sorted(scenes):
-            on, off = ([edits[key][i][layer] for key in keys if i in edits[key]] for keys in (shown, hidden))
+            on, off = ([edits[key][i][layer] for key in keys if i in edits[key]] for keys in (present, absent))
             if on and off:
                 differences.append(np.mean(on, 0, dtype=np.float64) - np.mean(off, 0, dtype=np.float64))
         if len(differences) >= _MIN_PAIRS:
@@ -171,13 +171,13 @@ def _contrast(fact: Fact, edits: Edits) -> tuple[list[tuple[str, str]], list[tup
     """Edits that show a fact, and edits of the same factor that do not."""
     factor, value = fact
     if fact in _ON_SCALE:
-        shown = [_ON_SCALE[fact]]
-        return shown, [key for key in edits if key[0] == shown[0][0] and key not in shown]
+        present = [_ON_SCALE[fact]]
+        return present, [key for key in edits if key[0] == present[0][0] and key not in present]
     lower = family(factor)
     above = {"motion": MOTIONS, "place": PLACES}.get(factor)
     keys = [key for key in edits if key[0] == lower]
-    shown = [key for key in keys if (above.get(key[1]) if above else key[1]) == value]
-    return shown, [key for key in keys if key not in shown]
+    present = [key for key in keys if (above.get(key[1]) if above else key[1]) == value]
+    return present, [key for key in keys if key not in present]
 
 
 def with_upper(fact: Fact) -> list[Fact]:
