@@ -54,13 +54,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") ->
     Examples
     --------
     >>> table(["n"], [["3"]])
-    "<div class=wide><table class=''><tr><th scope=col>n</th></tr><tr><td>3</td></tr></table></div>"
+    "<div class=wide><table class=''><tr><th scope=col><span>n</span></th></tr><tr><td>3</td></tr></table></div>"
     """
     cells = "".join(
         "<tr>" + "".join(c if c.startswith(("<td", "<th")) else f"<td>{c}</td>" for c in row) + "</tr>" for row in rows
     )
     return (
         f"<div class=wide><table class='{kind}'><tr>"
-        + "".join(f"<th scope=col>{escape(h)}</th>" for h in head)
+        + "".join(f"<th scope=col><span>{escape(h)}</span></th>" for h in head)
         + f"</tr>{cells}</table></div>"
     )

@@ -102,7 +102,7 @@ def methods() -> dict[str, Any]:
         "FastICA": FastICA(max_iter=500),
         "KMeans": KMeans(),
         "LargestNorm": LargestNorm(),
-        "MiniBatchDictionaryLearning": MiniBatchDictionaryLearning(),
+        "MiniBatch dictionary learning": MiniBatchDictionaryLearning(),
         "TopKSAE": TopKSAE(k=4, batch_size=64),
     }
 

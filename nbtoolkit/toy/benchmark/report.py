@@ -24,10 +24,16 @@ _OVERVIEW = ("margin", "coverage", "naming", "cosine")
 _SOLVED = 0.5  # share of the way from the best floor to the best ceiling
 _STYLE = """
 td.bar { background: linear-gradient(90deg, var(--bar) var(--share), transparent var(--share)); }
-td small { display: block; } tr.floor td, tr.ceiling td { color: GrayText; } dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
-.overview th { white-space: normal; max-width: 5.5rem; vertical-align: bottom; font-size: .8rem; } summary { cursor: pointer; }
-.overview td, .overview th { padding: .25rem .4rem; } .overview td:first-child { white-space: normal; min-width: 8rem; }
-@media (max-width: 46rem) { th, td { padding: .2rem .35rem; font-size: .85rem; } body { padding: 0 .7rem; } }
+td small { display: block; font-size: .78em; } .rest { opacity: .72; font-style: italic; } dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
+summary { cursor: pointer; padding: .3rem 0; } td.text { text-align: left; white-space: normal; }
+.overview { table-layout: fixed; width: 100%; max-width: 58rem; } .overview td, .overview th { padding: .2rem .35rem; }
+.overview th { height: 9.5rem; vertical-align: bottom; font-weight: 500; }
+.overview th span { writing-mode: vertical-rl; transform: rotate(180deg); line-height: 1.1; }
+.overview th:first-child { width: 8.5rem; } .overview td:first-child { white-space: normal; }
+@media (max-width: 46rem) {
+  th, td { padding: .2rem .35rem; font-size: .85rem; } body { padding: 0 .7rem; } td small { white-space: normal; }
+  .overview th:first-child { width: 6.5rem; }
+}
 """
 
 
@@ -99,12 +105,12 @@ def _cell(row: pandas.Series | None, *, interval: bool = True) -> str:
         return "<td></td>"
     if not row.n:
         return "<td>–<small>n = 0</small></td>" if interval else "<td>–</td>"
-    text = f"{row.value:.2f}"
+    text = _number(row.value)
     if interval:
-        ends = "" if np.isnan(row.low) else f"{row.low:.2f} to {row.high:.2f}, "
+        ends = "" if np.isnan(row.low) else f"{_number(row.low)} to {_number(row.high)}, "
         text += f"<small>{ends}n = {row.n}</small>"
     if row.kind != "method":
-        return f"<td>{text}</td>"
+        return f"<td class=rest>{text}</td>"
     share = (row.value - row.floor) / (row.ceiling - row.floor) if row.ceiling > row.floor else 0.0
     text = f"<b>{text}</b>" if row.low > row.floor else text
     return f"<td class=bar style='--share:{100 * min(1.0, max(0.0, share)):.0f}%'>{text}</td>"
@@ -137,7 +143,9 @@ def _block(rows: pandas.DataFrame, metrics: Sequence[str]) -> str:
         kind = next(iter(own.values())).kind
         label = escape(method) + ("" if kind == "method" else f"<small>{kind}</small>")
         if any(m in own for m in metrics):
-            lines.append([f"<td>{label}</td>", *(_cell(own.get(m)) for m in metrics)])
+            lines.append(
+                [f"<td{'' if kind == 'method' else ' class=rest'}>{label}</td>", *(_cell(own.get(m)) for m in metrics)]
+            )
     return table(["method", *(METRICS[m].title for m in metrics)], lines)
 
 
@@ -200,7 +208,7 @@ def _unsolved(results: Results) -> str:
         )
         below = int((part.value <= part.floor).sum())
         text = f"{len(part)} of {n} tasks" + (f", in {below} not above the best floor" if below else "")
-        lines.append([f"<td>{escape(METRICS[str(metric)].title)}</td>", f"<td>{text}</td>"])
+        lines.append([f"<td>{escape(METRICS[str(metric)].title)}</td>", f"<td class=text>{text}</td>"])
     if not lines:
         return "<p>Every score of every task has a method that gets half of the way from the best floor to the best ceiling.</p>"
     note = "<p>Scores on which no method gets half of the way from the best floor to the best ceiling:</p>"
@@ -214,7 +222,7 @@ def _notes(results: Results) -> str:
         [
             f"<td>{escape(task)}</td>",
             f"<td>{escape(method)}</td>",
-            f"<td style='text-align:left;white-space:normal'>{escape(text)}</td>",
+            f"<td class=text>{escape(text)}</td>",
         ]
         for (task, method), text in results.notes.items()
     ]
@@ -222,4 +230,4 @@ def _notes(results: Results) -> str:
 
 
 def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}"
+    return "–" if np.isnan(value) else f"{round(value, 2) + 0:.2f}"
