@@ -78,8 +78,8 @@ def _body(results: Results) -> str:
         "<b>Floors</b> know nothing about concepts: random directions, raw states (training rows as concepts), a constant "
         "word, and for maps the middle of the image. <b>Ceilings</b> know the truth: the true causal directions as a "
         "dictionary, and directions that were learnt from labels. A bar shows how far a value is from the best floor (empty) to the "
-        "best ceiling (full). Bold: the whole 95 % interval is above the best floor. n counts concepts, facts or images, as in the "
-        "list of scores.</p>",
+        "best ceiling (full). Bold: the whole 95 % interval is above the value of the best floor, "
+        "without a correction for the number of cells. n counts concepts, facts or images, as in the list of scores.</p>",
         "<h2>What no method solves</h2>",
         _unsolved(results),
         "<h2>Overview</h2><p>One number per task and method. A floor is the best of all floors, a ceiling the best of all ceilings.</p>",
