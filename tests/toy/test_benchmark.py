@@ -211,13 +211,13 @@ def test_bad_input_is_one_clear_error(capsys):
     assert main(["benchmark", "--methods", "PCB"]) == 2
 
 
-@pytest.mark.slow
-def test_the_command_writes_page_and_table(tmp_path, capsys):
+def test_the_command_writes_page_and_table(tmp_path, capsys, monkeypatch):
+    small = Task("few <rows>", model="toy", n=30, n_test=30, n_concepts=4)
+    monkeypatch.setattr("nbtoolkit.toy.benchmark.running.quick_tasks", lambda: (small,))
     html, out = tmp_path / "page.html", tmp_path / "out"
-    assert (
-        main(["benchmark", "--quick", "--methods", "PCA; Semi-NMF, λ auto", "--out", str(out), "--html", str(html)])
-        == 0
-    )
+    methods = "PCA; Semi-NMF, λ auto"
+    assert main(["benchmark", "--quick", "--methods", methods, "--out", str(out), "--html", str(html)]) == 0
     printed = capsys.readouterr().out
     assert html.exists() and (out / "benchmark.csv").exists() and not (out / "benchmark.html").exists()
     assert re.search(r"Semi-NMF, λ auto +0\.\d", printed) and str(html) in printed
+    assert main(["benchmark", "--quick", "--tasks", "n = 20"]) == 2 and "beside --quick" in capsys.readouterr().err
