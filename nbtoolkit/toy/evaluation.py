@@ -1,6 +1,7 @@
 """What a captioner states about its embedded world: F1 of every factor, and precision of the subject.
 
-``python -m nbtoolkit.toy.evaluation`` prints the tables of the model card; ``--model toy-plain`` those of another model.
+``python -m nbtoolkit.toy.evaluation`` prints the tables of the model card; ``--model toy-plain`` those of another model, and
+``--model scorer`` those of the scorer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import nbtoolkit as nbt
 
 from .names import SCENES, WORLDS
+from .scorer_evaluation import print_table
 from .world import grammar
 from .world import scenes as worlds
 from .world.facts import parse
@@ -128,11 +130,14 @@ def main(argv: list[str] | None = None) -> None:
         Arguments of the command; those of the process if None.
     """
     parser = argparse.ArgumentParser(prog="python -m nbtoolkit.toy.evaluation", description=main.__doc__)
-    parser.add_argument("--model", choices=tuple(SCENES), default="toy")
+    parser.add_argument("--model", choices=(*SCENES, "scorer"), default="toy")
     parser.add_argument("--n", type=int, default=2000, help="scenes per split")
     parser.add_argument("--examples", type=int, default=0, help="captions to print per split")
     parser.add_argument("--batch-size", type=int, default=64)
     args = parser.parse_args(argv)
+    if args.model == "scorer":
+        print_table(args.n)
+        return
     model, data = nbt.load_model(args.model), SCENES[args.model]
     world = WORLDS[data]
     splits, _ = worlds.WORLDS[world]

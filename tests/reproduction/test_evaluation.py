@@ -44,9 +44,8 @@ def test_every_system_is_scored_on_every_test_picture(found):
         expected = compare(common["SemiNMF"], common["GT-captions"])
         test = r.tests[token]["GT-captions"]
         assert (test.p, test.t_p) == (expected.p, expected.t_p) and test.p < 0.01 and test.left_out == left_out
-        assert (
-            systems["Token"].std < 0.2 < systems["SemiNMF"].mean < systems["Token"].mean
-        )  # truth: the list [token] wins
+        # the list [token] states one fact of six or seven, the captions all of them
+        assert systems["Token"].std < 0.1 and systems["Token"].mean < 0.25 * systems["GT-captions"].mean
     assert set(r.layers["layer"]) == {1, 2, 3, 4, 5} and set(r.sizes["n_concepts"]) == {4, 6}
     assert {"test_clip_score", "test_error"} <= set(r.sizes.columns)
 
@@ -105,9 +104,11 @@ def test_claims_are_decided_by_intervals(found):
     r = found[0]
     claims = {text: holds for text, holds, n in r.claims() if n == 2}
     assert len(claims) == 12 and all(0 <= holds <= 2 for holds in claims.values())
-    assert claims["Concepts' words fit test images better than random words (Table 1)"] == 2
+    assert claims["Own captions fit best of all (Table 1)"] == 2
+    # undecided for "bus": at the last layer half of its concepts' words are other subjects, which lower the CLIPScore
+    assert claims["Concepts' words fit test images better than random words (Table 1)"] >= 1
     verdicts = {claim.text: claim for claim in r.verdicts()}
-    assert verdicts["… and better than the token alone (control)"].verdict == "fails"
+    assert verdicts["… and better than the token alone (control)"].verdict == "undecided"
     overlaps = verdicts["Semi-NMF's concepts share fewer words than K-Means' (Table 2)"]
     for token, (difference, low, high) in overlaps.words.items():
         row, again = r.overlaps[token], r.overlap_replicates[token]

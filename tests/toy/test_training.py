@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from nbtoolkit.toy.training import architecture, images, loop, packing, second, train, worlds
+from nbtoolkit.toy.training import architecture, images, loop, packing, scorer, second, train, worlds
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +80,20 @@ def test_an_interrupted_stage_resumes_to_the_same_weights(tmp_path):
         torch.testing.assert_close(a, b)
 
 
+def test_the_graded_loss_is_zero_where_the_cosine_is_proportional_to_the_grade():
+    target = torch.tensor([[1.0, 0.25], [-0.25, 0.5], [0.0, 0.75]])
+    own = torch.tensor([[True, False], [False, True], [True, False]])
+    cosines = scorer.TOP_COSINE * target
+    assert [part.item() for part in scorer._graded_loss(cosines, target, own)] == pytest.approx([0, 0], abs=1e-6)
+    # the own images' two errors of 0.2 and 0 weigh half, the others' half
+    square, ranks = scorer._graded_loss(
+        cosines + scorer.TOP_COSINE * torch.tensor([[0.2, 0], [0, 0.2], [0.2, 0]]), target, own
+    )
+    assert square.item() == pytest.approx(0.04 / 2) and ranks.item() > 0
+    constant = [part.item() for part in scorer._graded_loss(torch.full((3, 2), 0.3), target, own)]
+    assert min(constant) > 0.1  # a scorer that gives every text one cosine
+
+
 def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "Pool", _Here)
     train.main(
@@ -94,6 +108,8 @@ def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch
             "1",
             "--scorer-steps",
             "1",
+            "--grade-steps",
+            "1",
             "--device",
             "cpu",
         ]
@@ -103,6 +119,7 @@ def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch
     assert model.config.model_type == "llava" and processor.image_token == "<image>"
     assert np.load(tmp_path / "images-130.npy").shape == (130, 64, 64, 3)
     assert (tmp_path / "scorer" / "model.safetensors").stat().st_size < 4e6
+    assert np.load(tmp_path / "second" / "images-130.npy").shape == (130, 64, 64, 3)
 
 
 def _plain(tmp_path, steps):

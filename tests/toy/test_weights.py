@@ -5,8 +5,12 @@ import pytest
 from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor
 
 import nbtoolkit as nbt
+from nbtoolkit.data import images_by_id, vocabulary
 from nbtoolkit.models.loading import TOY
 from nbtoolkit.toy.evaluation import caption_all, factor_f1
+from nbtoolkit.toy.scorer_evaluation import order_shares, text_scores
+from nbtoolkit.toy.training.lists import LONGEST
+from nbtoolkit.toy.training.worlds import FIRST, SECOND
 
 from .test_smollm2 import ABSENT
 
@@ -76,3 +80,70 @@ def test_scorer_prefers_the_true_words(scorer):
     own = np.diag(cosines)
     differs = np.array([[a != b for b in lists] for a in lists])
     assert ((own[:, None] > cosines) | ~differs).mean() > 0.95
+
+
+# Floors, with the figures of 1,000 scenes per split in the model card of nbtoolkit.toy.
+@pytest.mark.parametrize(
+    ("data", "world", "split"),
+    [
+        ("toy", "first", "test"),
+        ("toy", "first", "heldout"),
+        ("toy-second", "second", "test"),
+        ("toy-second", "second", "heldout"),
+    ],
+)
+def test_the_scorer_orders_texts_by_what_they_state(scorer, data, world, split):
+    """The constant list [token] is far from the captions; true facts raise the score, false ones lower it."""
+    rows = nbt.load_data(data, split=split, n=80)
+    result = text_scores(scorer, rows, world)
+    mean = {kind: values.mean() for kind, values in result["scores"].items()}
+    assert 1.15 <= mean["caption"] <= 1.35 and 0.1 <= mean["token"] <= 0.2 * mean["caption"], mean
+    assert mean["1 true word"] < mean["3 true words"] < mean["5 true words"] < mean["10 true words"], mean
+    assert mean["10 random words"] < mean["token"] < mean["10 words, half false"] < mean["10 true words"], mean
+    assert mean["wrong token"] < 0.03 and mean["10 false words"] < 0.03, mean
+    shares = order_shares(result["scores"], result["grades"])
+    assert shares.pop(("token", "10 random words")) >= 0.93 and min(shares.values()) >= 0.96, shares
+    assert result["retrieved"].mean() >= 0.95 and result["rank_correlation"].mean() >= 0.96
+
+
+@pytest.mark.parametrize(("data", "world"), [("toy", FIRST), ("toy-second", SECOND)])
+def test_the_scorer_asks_for_facts_not_for_words(scorer, data, world):
+    """Synonyms of the token add nothing to a list, the same number of other true words do; order and commas do not matter."""
+    rows, rng = nbt.load_data(data, split="test", n=60), np.random.default_rng(0)
+    images = scorer.images(list(rows["image"]))
+
+    def mean(texts):
+        return nbt.metrics.clip_score((images * scorer.texts(texts)).sum(1)).mean()
+
+    facts = [dict(f) for f in rows["factors"]]
+    synonyms = [
+        ", ".join(w for w, fact in world.words.items() if fact == ("background", f["background"])) for f in facts
+    ]
+    others = [", ".join([f["background"], f["colour"], f["subject"]]) for f in facts]
+    assert abs(mean(synonyms) - mean([f["background"] for f in facts])) < 0.1 < 0.25 < mean(others) - mean(synonyms)
+    words = [list(rng.permutation(list(world.words))[:LONGEST]) for _ in facts]
+    straight, shuffled = (scorer.texts([", ".join(w[::step]) for w in words]) for step in (1, -1))
+    assert np.abs(images @ (straight - shuffled).T).mean() < 0.02
+    np.testing.assert_allclose(scorer.texts(["Dog, SNOW,two"]), scorer.texts(["dog snow two"]), atol=1e-6)
+
+
+def test_every_content_word_of_both_worlds_is_one_token_of_the_scorer(scorer):
+    tokens = scorer.processor.tokenizer
+    assert {w: len(tokens(w).input_ids) for w in (*FIRST.words, *SECOND.words)} == dict.fromkeys(
+        (*FIRST.words, *SECOND.words), 3
+    )
+    assert len(tokens(", ".join(list(SECOND.words)[:LONGEST])).input_ids) == LONGEST + 2
+
+
+def test_words_of_semi_nmf_fit_better_than_those_of_random_directions_and_than_the_token(model, scorer, data, reps):
+    """The floor is 1.6 times the random directions (measured: see the model card)."""
+    images = dict(zip(reps.sample_ids, scorer.images(images_by_id(data, reps.sample_ids)), strict=True))
+    scores = {}
+    for method in (nbt.SemiNMF(12, random_state=0), nbt.RandomDirections(12, random_state=0)):
+        cd = nbt.decompose(reps, method, layer=4)
+        g = nbt.ground(cd, model, vocabulary=vocabulary(data["captions"]))
+        s = nbt.evaluate(cd, g, images=lambda ids: np.stack([images[i] for i in ids]), texts=scorer.texts, n_words=5)
+        scores[type(method).__name__] = s
+    own, random = (scores[name]["clip_score"] for name in ("SemiNMF", "RandomDirections"))
+    assert own >= 1.6 * random and own > scores["SemiNMF"]["clip_score_token"], scores
+    assert own > 1.5 * scores["SemiNMF"].baseline["clip_score"]

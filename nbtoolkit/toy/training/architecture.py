@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPConfig,
     CLIPImageProcessorPil,
@@ -33,7 +33,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def tokenizer(corpus: Iterable[str], *, close: bool = False) -> PreTrainedTokenizerFast:
+def tokenizer(corpus: Iterable[str], *, close: bool = False, lists: bool = False) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer in which every content word is one token with its leading space.
 
     Parameters
@@ -42,8 +42,13 @@ def tokenizer(corpus: Iterable[str], *, close: bool = False) -> PreTrainedTokeni
         Captions.
     close
         Wrap every text in ``<s> … </s>``, as a CLIP text tower expects it.
+    lists
+        Read capitals as small letters and commas as spaces, so that a list of words is as short as it can be.
     """
     bpe = Tokenizer(models.BPE())
+    if lists:
+        spaces = normalizers.Replace(Regex(r"[,\s]+"), " ")
+        bpe.normalizer = normalizers.Sequence([spaces, normalizers.Strip(), normalizers.Lowercase()])
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=1200, min_frequency=8, special_tokens=SPECIALS, show_progress=False,

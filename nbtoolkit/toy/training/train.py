@@ -2,16 +2,15 @@
 
 Stages, each with its own checkpoint, so that an interrupted run resumes: ``render`` the training images; ``tower``
 teaches the captioner's vision tower to tell the factors apart (shape is the bottleneck, not grammar); ``captions``
-trains the whole LLaVA, four captions packed behind one shared image prefix; ``scorer`` trains an independently seeded
-CLIP. The captioner has one extra training loss, the look-ahead loss (see README.md of nbtoolkit.toy), without which so
-small a model represents the factors of a scene but does not name them.
+trains the whole LLaVA, four captions packed behind one shared image prefix; ``scorer`` and ``grades`` train an
+independently seeded CLIP, the latter on both worlds. The captioner has one extra training loss, the look-ahead loss (see
+README.md of nbtoolkit.toy), without which so small a model represents the factors of a scene but does not name them.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from . import architecture
 from .images import FactorHeads, augment, factor_targets, sample_rows, training_images
 from .loop import run_stage
 from .packing import look_ahead_targets, pack
+from .scorer import train_scorer
 from .worlds import FIRST, World
 
 LOOK_AHEAD_BLOCKS, LOOK_AHEAD_WEIGHT, CAPTIONS = (3, 4), 0.5, 4
@@ -160,63 +160,6 @@ def _language_pass(language: Any, embeds: Tensor, batch: dict[str, Tensor]) -> t
     return last, states
 
 
-# --- scorer ---------------------------------------------------------------------------------------------
-
-
-def _scorer_text(factors: grammar.Factors, rng: np.random.Generator) -> str:
-    """Give a caption, or (two times in three) a shuffled list of one to five of its content words."""
-    caption = grammar.caption(factors, rng)
-    if rng.random() < 1 / 3:
-        return caption
-    words = [w for w in caption.split() if w in grammar.WORDS]
-    rng.shuffle(words)
-    return (", " if rng.random() < 0.7 else " ").join(words[: rng.integers(1, 6)])
-
-
-def train_scorer(
-    model: Any,
-    tokens: Any,
-    images: np.ndarray,
-    factors: Sequence[grammar.Factors],
-    out: Path,
-    *,
-    n_steps: int,
-    random_state: int,
-    device: str,
-) -> None:
-    """Train the CLIP contrastively; every image of the batch that a text describes counts as its match.
-
-    Parameters
-    ----------
-    model, tokens
-        The scorer and its tokenizer.
-    images, factors, out, random_state, device
-        As for :func:`train_tower`.
-    n_steps
-        Number of steps, of 128 images each.
-    """
-    heads = FactorHeads(architecture.WIDTH).to(device)
-
-    def step(rng: np.random.Generator) -> tuple[Tensor, str]:
-        rows = sample_rows(len(images), 128, rng)
-        scenes = [factors[r] for r in rows]
-        texts = [_scorer_text(s, rng) for s in scenes]
-        stated = [{grammar.WORDS[w] for w in re.findall(r"[a-z]+", t) if w in grammar.WORDS} for t in texts]
-        true = [set(s.items()) for s in scenes]
-        match = torch.tensor([[a <= b for b in true] for a in stated], dtype=torch.float32, device=device)
-        batch = tokens(texts, padding=True, return_tensors="pt").to(device)
-        pooled = model.vision_model(pixel_values=augment(images[rows], rng, device)).pooler_output
-        image_vectors = F.normalize(model.visual_projection(pooled), dim=-1)
-        text_vectors = F.normalize(model.get_text_features(**batch).pooler_output, dim=-1)
-        logits = text_vectors @ image_vectors.T * model.logit_scale.exp().clamp(max=50)
-        by_text = F.cross_entropy(logits, match / match.sum(1, keepdim=True))
-        loss = (by_text + F.cross_entropy(logits.T, match.T / match.T.sum(1, keepdim=True))) / 2
-        extra, accuracy = heads(pooled, factor_targets(scenes, device))
-        return loss + 0.5 * extra, f"contrast {loss.item():.3f} {_accuracies(accuracy)}"
-
-    run_stage("scorer", out, [model, heads], step, n_steps=n_steps, lr=1.5e-3, random_state=random_state)
-
-
 # --- command --------------------------------------------------------------------------------------------
 
 
@@ -233,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--tower-steps", type=int, help="default: 4500, or 1500 from the first world's tower")
     p.add_argument("--caption-steps", type=int, default=2400)
     p.add_argument("--scorer-steps", type=int, default=3500)
+    p.add_argument("--grade-steps", type=int, default=1500, help="of the scorer, on both worlds")
     p.add_argument("--projector-steps", type=int, default=900)
     p.add_argument("--random-state", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
@@ -279,9 +223,8 @@ def main(argv: list[str] | None = None) -> None:
         train_captions(model, tokens, *data, args.out, **settings)
         architecture.save(model, tokens, args.out / "captioner")
     if args.only != "captioner":
-        torch.manual_seed(seed + 1000)
-        tokens = architecture.tokenizer(FIRST.corpus(20_000, seed + 1000), close=True)
-        clip = architecture.scorer(len(tokens)).to(device)
-        settings = {"n_steps": args.scorer_steps, "random_state": seed + 2, "device": device}
-        train_scorer(clip, tokens, *data, args.out, **settings)
-        architecture.save(clip, tokens, args.out / "scorer")
+        n_second = min(args.n_images, _DEFAULTS["second"]["n_images"])
+        (args.out / "second").mkdir(exist_ok=True)
+        second = training_images(args.out / "second", n_second, seed, "second")
+        steps = {"contrastive_steps": args.scorer_steps, "grade_steps": args.grade_steps}
+        train_scorer(args.out, data, second, **steps, random_state=seed, device=device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,8 @@ class World:
         Captions facts, from a random state.
     words
         Content word to factor and value.
+    above
+        Factor to the factor of the level above it, and value to the value above it.
     """
 
     values: Mapping[str, list[str]]
@@ -43,6 +45,7 @@ class World:
     facts: Callable[[Any], grammar.Factors]
     caption: Callable[[Mapping[str, str], np.random.Generator], str]
     words: Mapping[str, tuple[str, str]]
+    above: Mapping[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def corpus(self, n: int, random_state: int) -> Iterator[str]:
         """Captions that a tokenizer is trained on.
@@ -78,5 +81,6 @@ SECOND = World(
     lambda scene: dict(scene.factors),
     second_grammar.caption,
     vocabulary.WORDS,
+    vocabulary.ABOVE,
 )
 WORLDS: Mapping[str, World] = {"first": FIRST, "second": SECOND}
