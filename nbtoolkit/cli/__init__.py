@@ -1,4 +1,4 @@
-"""The command line: ``nbtoolkit demo | study | reproduce | export | doctor``. Errors take one line and exit with status 2."""
+"""The command line: ``nbtoolkit demo | study | reproduce | benchmark | export | doctor``. Errors take one line and exit with status 2."""
 
 from __future__ import annotations
 

@@ -160,6 +160,44 @@ def reproduce(args: argparse.Namespace) -> int:
     return 0
 
 
+def benchmark(args: argparse.Namespace) -> int:
+    """``nbtoolkit benchmark``: methods that learn concepts against the truth of the embedded worlds.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments.
+    """
+    _quiet()
+    from ..toy import benchmark as suite
+
+    start = time.perf_counter()
+    suite_tasks = {task.name: task for task in suite.TASKS}
+    names = _parts(args.tasks) or None
+    unknown = [name for name in names or () if name not in suite_tasks]
+    if unknown or (names and args.quick):
+        raise DataError(
+            f"--tasks is {args.tasks!r}{' beside --quick' if args.quick else ''}; expected tasks among {'; '.join(suite_tasks)}, or --quick."
+        )
+    results = suite.run(
+        _parts(args.methods) or None,
+        tasks=[suite_tasks[name] for name in names] if names else None,
+        quick=args.quick,
+        n_replicates=args.replicates,
+        random_state=args.random_state,
+        cache=args.out / "cache",
+        progress=lambda text: print(f"{time.perf_counter() - start:6.0f} s  {text}", flush=True),
+    )
+    page, table = args.html or args.out / "benchmark.html", args.csv or args.out / "benchmark.csv"
+    suite.write_report(results, html=page, csv=table)
+    print(f"\n{results!r}\n\nreport: {page}; table: {table}")
+    return 0
+
+
+def _parts(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(";") if part.strip()]
+
+
 def export(args: argparse.Namespace) -> int:
     """``nbtoolkit export``: a study as an interactive page.
 

@@ -19,7 +19,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nbtoolkit", description="Why does this multimodal model say this word?")
     parser.add_argument("--version", action="version", version=f"nbtoolkit {__version__}")
     group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_demo, _study, _reproduce, _export, _doctor):
+    for add in (_demo, _study, _reproduce, _benchmark, _export, _doctor):
         add(group)
     return parser
 
@@ -105,6 +105,28 @@ def _reproduce(group: Any) -> None:
         "--out", type=Path, default=Path("reproduction"), help="folder of the report; a stopped run resumes there"
     )
     command.set_defaults(run=commands.reproduce)
+
+
+def _benchmark(group: Any) -> None:
+    command = group.add_parser(
+        "benchmark",
+        help="score methods that learn concepts against the truth of the embedded worlds: a report and a table",
+    )
+    command.add_argument("--methods", help="names separated by semicolons, such as 'PCA;KMeans' (default: all of them)")
+    command.add_argument("--tasks", help="names of tasks separated by semicolons, such as 'second world;n = 20'")
+    command.add_argument("--quick", action="store_true", help="two small tasks instead of all (about a minute)")
+    command.add_argument(
+        "--out", type=Path, default=Path("benchmark"), help="folder of report, table and cached states"
+    )
+    command.add_argument(
+        "--html", type=Path, metavar="FILE", help="file of the report (default: benchmark.html in --out)"
+    )
+    command.add_argument("--csv", type=Path, metavar="FILE", help="file of the table (default: benchmark.csv in --out)")
+    command.add_argument(
+        "--replicates", type=int, default=5, help="dictionaries learnt again per method, for intervals"
+    )
+    command.add_argument("--random-state", type=int, default=0)
+    command.set_defaults(run=commands.benchmark)
 
 
 def _naming(command: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ import numpy as np
 import pandas
 
 from .. import plots
+from ..html_report import page as html_page
+from ..html_report import table as _table
 from ..metrics import Comparison, Score
 from ..storage.files import write_text
 from ..types.nulls import CONSTANT_WORD, RANDOM_WORDS
@@ -23,19 +24,6 @@ from .results import Reproduction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } .best { font-weight: 700; } .no { opacity: .75; }
-small, .paper td { opacity: .75; } img { max-width: 100%; background: #fff; padding: .4rem; border-radius: .3rem; }
-"""
-PAGE = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
-<meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{title}</title><style>{style}</style><h1>{title}</h1>{body}</html>"""
 
 
 def write_report(results: Reproduction, folder: Path, *, title: str) -> tuple[Path, Path]:
@@ -56,7 +44,7 @@ def write_report(results: Reproduction, folder: Path, *, title: str) -> tuple[Pa
         The page and the table.
     """
     page = folder / "report.html"
-    write_text(page, PAGE.format(title=escape(title), style=STYLE, body=_body(results)))
+    write_text(page, html_page(title, _body(results)))
     table = folder / "scores.csv"
     write_text(table, results.table().to_csv(index=False))
     return page, table
@@ -248,15 +236,6 @@ def _paper_curve() -> str:
     figure = plots.curves(pandas.DataFrame(rows), "layer", "clip_score", random="clip_score_random")
     note = "<p><small>The paper's, digitised (± 0.003): another model, another data set.</small></p>"
     return note + _image(figure)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    cells = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
-    return (
-        f"<div class=wide><table class='{kind}'><tr>"
-        + "".join(f"<th scope=col>{escape(h)}</th>" for h in head)
-        + f"</tr>{cells}</table></div>"
-    )
 
 
 def _image(figure: Figure) -> str:

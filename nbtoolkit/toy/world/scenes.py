@@ -10,9 +10,9 @@ import numpy as np
 
 from ...errors import DataError
 from .drawing import render
-from .grammar import FACTORS, caption, sample_factors
+from .grammar import FACTORS, Factors, caption, sample_factors
 from .second.grammar import SPLITS as SECOND_SPLITS
-from .second.scenes import second_scene
+from .second.scenes import second_factors, second_scene
 from .second.vocabulary import FACTORS as SECOND_FACTORS
 from .second.vocabulary import NUMBERS
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test", "heldout")
 N_CAPTIONS = 4
+_FIRST = 20_000  # scenes without a match, after which there is none
 
 
 def scenes(n: int, random_state: int = 0, split: str = "train", world: str = "first") -> datasets.Dataset:
@@ -80,9 +81,59 @@ def scenes(n: int, random_state: int = 0, split: str = "train", world: str = "fi
     return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
 
 
+def scenes_with(n: int, random_state: int, split: str, world: str, **factors: str) -> list[dict[str, Any]]:
+    """Rows of the first scenes that have given values of factors; only these are drawn.
+
+    Parameters
+    ----------
+    n
+        Number of scenes.
+    random_state, split, world
+        As for :func:`scenes`, whose rows these are.
+    **factors
+        Factor to value.
+
+    Returns
+    -------
+    list of dict
+        As the rows of :func:`scenes`, with ``image`` as drawn.
+
+    Raises
+    ------
+    DataError
+        No scene has them.
+
+    Examples
+    --------
+    >>> scenes_with(1, 0, "test", "second", subject="bat", count="one")[0]["factors"]["subject"]
+    'bat'
+    """
+    _, scene = WORLDS[world]
+    sampled = _first_factors if world == "first" else second_factors
+    rows: list[dict[str, Any]] = []
+    i = 0
+    while len(rows) < n:
+        if factors.items() <= dict(sampled(random_state, split, i)).items():
+            rows.append(scene(random_state, split, i))
+        i += 1
+        if i == _FIRST and not rows:
+            raise DataError(
+                f"None of {_FIRST:,} scenes of the {world} world has {factors}; expected values that it has."
+            )
+    return rows
+
+
+def _first_rng(random_state: int, split: str, i: int) -> np.random.Generator:
+    return np.random.default_rng([random_state, SPLITS.index(split), i])
+
+
+def _first_factors(random_state: int, split: str, i: int) -> Factors:
+    return sample_factors(_first_rng(random_state, split, i), heldout=split == "heldout")
+
+
 def _first_scene(random_state: int, split: str, i: int) -> dict[str, Any]:
     """Row of one scene of the first world, its image as drawn."""
-    rng = np.random.default_rng([random_state, SPLITS.index(split), i])
+    rng = _first_rng(random_state, split, i)
     factors = sample_factors(rng, heldout=split == "heldout")
     image = render(factors, rng)
     captions = [caption(factors, rng) for _ in range(N_CAPTIONS)]

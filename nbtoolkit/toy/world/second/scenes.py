@@ -32,10 +32,25 @@ def second_scene(random_state: int, split: str, i: int) -> dict[str, Any]:
     i
         Number of the scene in the split.
     """
-    rng = np.random.default_rng([random_state, _WORLD, SPLITS.index(split), i])
+    rng = _rng(random_state, split, i)
     scene = sample_scene(rng, split)
     captions = [caption(scene.factors, rng) for _ in range(N_CAPTIONS)]
     return {"id": f"second-{split}-{random_state}-{i:05d}", "image": draw(scene), "captions": captions, **asdict(scene)}
+
+
+def second_factors(random_state: int, split: str, i: int) -> Mapping[str, str]:
+    """Factors of a scene of the second world, which is not drawn.
+
+    Parameters
+    ----------
+    random_state, split, i
+        As for :func:`second_scene`.
+    """
+    return sample_scene(_rng(random_state, split, i), split).factors
+
+
+def _rng(random_state: int, split: str, i: int) -> np.random.Generator:
+    return np.random.default_rng([random_state, _WORLD, SPLITS.index(split), i])
 
 
 def _scene(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Scene:

@@ -1,0 +1,66 @@
+"""One self-contained page of tables: no script, no network, light and dark; what reports have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --bar: #4a90d955; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } .best { font-weight: 700; } .no { opacity: .75; }
+small, .paper td { opacity: .75; } img { max-width: 100%; background: #fff; padding: .4rem; border-radius: .3rem; }
+"""
+_PAGE = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
+<meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>{title}</title><style>{style}</style><h1>{title}</h1>{body}</html>"""
+
+
+def page(title: str, body: str, style: str = "") -> str:
+    """A whole page.
+
+    Parameters
+    ----------
+    title
+        Title; it is escaped.
+    body
+        HTML, whose texts are escaped already.
+    style
+        Further rules of the style sheet.
+
+    Examples
+    --------
+    >>> "<title>a &lt; b</title>" in page("a < b", "")
+    True
+    """
+    return _PAGE.format(title=escape(title), style=_STYLE + style, body=body)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """A table that scrolls where it is wider than the page.
+
+    Parameters
+    ----------
+    head
+        Heads of the columns; they are escaped.
+    rows
+        Cells as HTML: text, or a whole ``<td>`` or ``<th>``.
+    kind
+        Class of the table.
+
+    Examples
+    --------
+    >>> table(["n"], [["3"]])
+    "<div class=wide><table class=''><tr><th scope=col><span>n</span></th></tr><tr><td>3</td></tr></table></div>"
+    """
+    cells = "".join(
+        "<tr>" + "".join(c if c.startswith(("<td", "<th")) else f"<td>{c}</td>" for c in row) + "</tr>" for row in rows
+    )
+    return (
+        f"<div class=wide><table class='{kind}'><tr>"
+        + "".join(f"<th scope=col><span>{escape(h)}</span></th>" for h in head)
+        + f"</tr>{cells}</table></div>"
+    )
