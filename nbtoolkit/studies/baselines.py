@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
@@ -163,6 +164,7 @@ def noise_representations(
     reps: Representations,
     *,
     random_state: Any = 0,
+    out: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], None] = True,
     options: ReadingOptions | None = None,
     **reading: Any,
@@ -175,6 +177,8 @@ def noise_representations(
         The model and data of ``reps``, and ``reps``: its captions are teacher-forced, at the same positions.
     random_state
         Seed of the noise.
+    out
+        Folder for completed shards, as for :func:`nbtoolkit.extract`.
     progress
         Show a bar, or call ``progress(done, total)``.
     options, **reading
@@ -202,4 +206,4 @@ def noise_representations(
     which = "all" if any(reps.occurrences) else "first"
     chosen = reading_options(options, reading | {"captions": "given", "layers": list(reps.layers), "which": which})
     images = noise_images(own, random_state=random_state)
-    return extract(model, images, reps.source.token, progress=progress, options=chosen)
+    return extract(model, images, reps.source.token, out=out, progress=progress, options=chosen)
