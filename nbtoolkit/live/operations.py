@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attribution.concept_maps import saliencies
 from ..attribution.concepts import contributions
-from ..decomposition import unexplained
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
@@ -24,6 +22,8 @@ from ..interventions.residual import ablate as ablation
 from ..studies.pipeline import extend as extended
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
+from .concept_operations import concept_maps as concept_maps
+from .concept_operations import concepts_per_token as concepts_per_token
 from .registry import operation
 from .session import Session
 
@@ -144,70 +144,6 @@ def layer_effects(
             progress(done + 1, len(samples))
     layers = list(range(1, session.model.n_layers + 1))
     return {"layers": layers, "change": change, "null": null, "preserves": str(RANDOM_DIRECTION), "samples": rows}
-
-
-@operation
-def concept_maps(session: Session, *, sample: str, at: int) -> dict[str, Any]:
-    """Maps of every concept of a layer over an image.
-
-    Parameters
-    ----------
-    session, sample, at
-        The session, the id of the sample, and the layer of the concepts.
-
-    Returns
-    -------
-    dict
-        ``shape`` (n_concepts, height, width); ``low`` and ``high`` of each map; ``bytes``, the maps as uint8 between the
-        two; ``tiles`` of the image, of which the one that shows the whole image is mapped. ``frame`` is the place of the
-        maps and ``seen`` the part of the image that the model saw: x0, y0, x1, y1 as shares of the image's sides.
-    """
-    cd = session.study.dictionary(at)
-    with session.exclusive():
-        maps = saliencies(session.model, session.image_of(sample), cd, prompt=session.question_of(sample))
-    geometry: Any = maps.geometry
-    grids = maps.whole.astype(np.float64)  # (n_concepts, height, width)
-    low, high = np.nanmin(grids, (1, 2)), np.nanmax(grids, (1, 2))
-    span = np.where(high > low, high - low, 1)  # a constant map is all 0
-    pixels = np.nan_to_num(255 * (grids - low[:, None, None]) / span[:, None, None]).round().astype(np.uint8)
-    sides = np.tile(geometry.size, 2)
-    return {
-        "shape": list(pixels.shape),
-        "low": low.tolist(),
-        "high": high.tolist(),
-        "tiles": len(geometry.frames),
-        "frame": (maps.frames[maps.tile] / sides).round(5).tolist(),
-        "seen": (geometry.seen / sides).round(5).tolist(),
-        "bytes": pixels.tobytes(),
-    }
-
-
-@operation
-def concepts_per_token(session: Session, *, sample: str, at: int) -> dict[str, Any]:
-    """Concepts at every token of the response, in the dictionary of the token under study.
-
-    Parameters
-    ----------
-    session, sample, at
-        The session, the id of the sample, and the layer of the concepts.
-
-    Returns
-    -------
-    dict
-        ``pieces`` of the response; ``position`` of the token under study among them; ``activations`` per piece,
-        (n_pieces, n_concepts); ``unexplained`` share of each state, 0 to 1, no unit.
-    """
-    cd = session.study.dictionary(at)
-    with session.exclusive():
-        ((texts, position, states),) = session.response(sample).words(cd.layer)
-    activations = cd.encode(states)
-    rest = unexplained(states, cd.decode(activations))
-    return {
-        "pieces": texts,
-        "position": position,
-        "activations": activations.astype(float).round(5).tolist(),
-        "unexplained": rest.astype(float).tolist(),
-    }
 
 
 @operation

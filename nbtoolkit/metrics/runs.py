@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import MethodError
 from ..types import Score
-from ..types.nulls import RANDOM_MIXTURES, RANDOM_ROWS
+from ..types.nulls import OTHER_ROWS, RANDOM_MIXTURES, RANDOM_ROWS
 from .matching import matched_cosines
 from .nulls import exceedance, exchanged, less_mean, n_draws, null_score, random_rows, rotated
 
@@ -30,6 +30,9 @@ class Stability:
         Mean matched cosine of each draw of random mixtures.
     floor
         Mean matched cosine of the first run with random rows of the states, per draw; None without states.
+    other
+        Matched cosines of every run with a dictionary of other rows, such as another word's: what runs share that have no
+        sample in common; None where none is given.
     """
 
     values: Score
@@ -37,6 +40,7 @@ class Stability:
     centred: Score
     centred_null: Score
     floor: Score | None = None
+    other: Score | None = None
 
     def __iter__(self) -> Iterator[Score]:
         return iter((self.values, self.null))
@@ -52,14 +56,16 @@ class Stability:
         return exceedance(self.centred.mean, self.centred_null.values)
 
 
-def stability(dictionaries: Sequence[Array], *, states: Array | None = None, random_state: Any = 0) -> Stability:
+def stability(
+    dictionaries: Sequence[Array], *, states: Array | None = None, other: Array | None = None, random_state: Any = 0
+) -> Stability:
     """Stability over runs: matched cosines of every pair of runs, raw and centred, and their nulls.
 
     The null rotates the concepts of each later run at random about their mean (:func:`nbtoolkit.metrics.rotated`), which
     keeps mean and covariance: it is as high as a common mean, massive coordinates and a common subspace make it. It also
     exchanges their entries per coordinate (:func:`nbtoolkit.metrics.exchanged`), which keeps the values of concepts that
-    are not Gaussian; the stricter counts. Dictionaries learnt from other rows, or from a
-    :func:`nbtoolkit.metrics.gaussian_surrogate`, are further controls.
+    are not Gaussian; the stricter counts. Random rows of the states, and a dictionary learnt from other rows or from a
+    :func:`nbtoolkit.metrics.gaussian_surrogate`, are floors.
 
     Parameters
     ----------
@@ -67,6 +73,8 @@ def stability(dictionaries: Sequence[Array], *, states: Array | None = None, ran
         U of each run, (n_concepts, d_model).
     states : (n_samples, d_model)
         Z, for the floor: random rows of it as concepts.
+    other : (n_other, d_model)
+        Concepts of a dictionary that was learnt from other rows, for the other floor.
     random_state
         Seed of the nulls: an int, a ``numpy.random.Generator``, or None.
 
@@ -78,7 +86,7 @@ def stability(dictionaries: Sequence[Array], *, states: Array | None = None, ran
     Raises
     ------
     MethodError
-        Fewer than two dictionaries.
+        Fewer than two dictionaries, or an ``other`` of another width.
 
     References
     ----------
@@ -94,12 +102,21 @@ def stability(dictionaries: Sequence[Array], *, states: Array | None = None, ran
     """
     if len(dictionaries) < 2:
         raise MethodError(f"The number of dictionaries is {len(dictionaries)}; expected at least 2 runs to compare.")
+    width = np.shape(dictionaries[0])[1]
+    if other is not None and (np.ndim(other) != 2 or np.shape(other)[1] != width):
+        raise MethodError(
+            f"other has shape {np.shape(other)}; expected (n_other, {width}), concepts of the same layer."
+        )
     rng, runs = np.random.default_rng(random_state), [np.asarray(u, np.float64) for u in dictionaries]
     draws = [[[runs[0], *(f(u, rng) for u in runs[1:])] for f in (rotated, exchanged)] for _ in range(n_draws(runs[0]))]
     floor = None
     if states is not None:
         rows = [random_rows(states, len(runs[0]), rng) for _ in draws]
         floor = null_score([(matched_cosines(runs[0], u),) for u in rows], "stability", RANDOM_ROWS)
+    beside = None
+    if other is not None:
+        cosines = np.concatenate([matched_cosines(u, other) for u in runs])
+        beside = Score(cosines, f"stability, {OTHER_ROWS.name}", OTHER_ROWS.preserves)
     return Stability(
         Score(_pairs(runs), "stability"),
         null_score([tuple(map(_pairs, draw)) for draw in draws], "stability", RANDOM_MIXTURES),
@@ -110,6 +127,7 @@ def stability(dictionaries: Sequence[Array], *, states: Array | None = None, ran
             RANDOM_MIXTURES,
         ),
         floor,
+        beside,
     )
 
 

@@ -228,6 +228,11 @@ def holm(p_values: Sequence[float]) -> Array:
     (n_tests,) array
         0 to 1; NaN where there was no p-value.
 
+    Raises
+    ------
+    MethodError
+        A p-value that is not between 0 and 1.
+
     References
     ----------
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
@@ -238,6 +243,8 @@ def holm(p_values: Sequence[float]) -> Array:
     [0.03, 0.06, 0.06]
     """
     p = np.array(p_values, np.float64)
+    if outside := [float(v) for v in p if v < 0 or v > 1]:
+        raise MethodError(f"p_values has {outside}; expected numbers between 0 and 1, or NaN.")
     order = np.argsort(p)[: int((~np.isnan(p)).sum())]
     steps = p[order] * np.arange(len(order), 0, -1)
     p[order] = np.minimum(1.0, np.maximum.accumulate(steps))

@@ -25,8 +25,8 @@ def mean_interval(values: Array, level: float = 0.95) -> tuple[float, float]:
     Returns
     -------
     float, float
-        Lower and upper end, in the unit of the values; NaN for fewer than two values, and both the mean where all
-        values are equal and neither 0 nor 1.
+        Lower and upper end, in the unit of the values; NaN for fewer than two values or infinite ones, and both the mean
+        where all values are equal and neither 0 nor 1.
 
     References
     ----------
@@ -41,7 +41,7 @@ def mean_interval(values: Array, level: float = 0.95) -> tuple[float, float]:
     (0.046, 0.699)
     """
     n = len(values)
-    if n < 2:
+    if n < 2 or not np.isfinite(values).all():
         return float("nan"), float("nan")
     from scipy.stats import binomtest, t  # half a second, which opening a study and a view need not wait for
 

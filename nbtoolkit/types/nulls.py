@@ -38,6 +38,7 @@ RANDOM_ACTIVATIONS = Null(
     "mean and covariance of the activations (random rotation) or the activations themselves (other samples); the stricter counts",
 )
 RANDOM_ROWS = Null("random rows", "the distribution of the states; nothing is learnt")
+OTHER_ROWS = Null("dictionary of other rows", "the method, its settings and the layer; no sample is shared")
 RANDOM_DIRECTION = Null("random direction, same length", "the length of the change of the state at every position")
 OTHER_CONCEPT = Null(
     "other concepts, same length", "the length of the change at every position; the directions are other concepts"

@@ -47,6 +47,22 @@ def strongest(cd: ConceptDictionary) -> list[int]:
     return sorted(np.argsort(-energy(cd), kind="stable")[:N_LISTED].tolist())
 
 
+def part(cd: ConceptDictionary, rows: Sequence[int]) -> ConceptDictionary:
+    """Some concepts of a dictionary and their activations; the dictionary itself for all of them.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+    rows
+        Rows of its concepts.
+    """
+    if len(rows) == cd.n_concepts:
+        return cd
+    own: Any = {"source": cd.source, "missing_decoder": cd.missing_decoder, "occurrences": cd.occurrences}
+    return ConceptDictionary(cd.concepts[rows], cd.activations[:, rows], cd.sample_ids, cd.layer, cd.method, **own)
+
+
 def strongest_per_sample(cd: ConceptDictionary, numbers: Sequence[int]) -> list[int]:
     """Rows of concepts, and of the five strongest of each sample, ascending.
 

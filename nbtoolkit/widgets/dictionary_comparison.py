@@ -19,6 +19,7 @@ from ..types import Score
 from . import arguments, payloads
 from .base import View, state_trait
 from .channel import Reply
+from .concept_lists import N_LISTED, part, strongest
 from .page import still
 
 N_IMAGES = 5  # per concept
@@ -27,6 +28,8 @@ N_WORDS = 8  # per concept
 
 class DictionaryComparison(View):
     """Two dictionaries side by side: matched pairs, concepts without a partner, and the agreement against its nulls.
+
+    Of dictionaries with more than 1,000 concepts the strongest 1,000 are compared.
 
     Parameters
     ----------
@@ -81,12 +84,14 @@ class DictionaryComparison(View):
         self._studies = (a, a if b is None else b)
         layers = layers or (self._studies[0].layers[-1], self._studies[1].layers[-1])
         cds = [s.dictionary(layer) for s, layer in zip(self._studies, layers, strict=True)]
+        self._rows = [strongest(cd) for cd in cds]
         states = self._studies[1].representations.layer(cds[1].layer)
         fits = states.shape == (
             len(cds[1].sample_ids),
             cds[1].concepts.shape[1],
         )  # a study of several sources has others
-        self.agreement = compare_dictionaries(*cds, measure=measure, states=states if fits else None)
+        parts = [part(cd, rows) for cd, rows in zip(cds, self._rows, strict=True)]
+        self.agreement = compare_dictionaries(*parts, measure=measure, states=states if fits else None)
         self._samples = [*a.samples] if b is None else [*a.samples, *b.samples]
         self._options: dict[str, Any] = {
             "layers": [cd.layer for cd in cds],
@@ -106,11 +111,15 @@ class DictionaryComparison(View):
         result = self.agreement
         sides = [self._side(i) for i in range(2)]
         listed = {i for side in sides for c in side["concepts"] for i in c["exemplars"]}
-        pairs = [[int(i), int(j), round(float(result.values[i]), 4)] for i, j in enumerate(result.partners) if j >= 0]
+        rows, others = self._rows  # concepts that were compared
+        pairs = [
+            [rows[i], others[j], round(float(result.values[i]), 4)] for i, j in enumerate(result.partners) if j >= 0
+        ]
         return {
             "token": self._studies[0].token,
             "sides": sides,
             "measure": result.measure,
+            "n_compared": N_LISTED,
             "pairs": sorted(pairs, key=lambda p: -p[2]),
             "live": None,
             "locale": options.locale,
@@ -127,11 +136,12 @@ class DictionaryComparison(View):
         cd, g = study.dictionary(layer), study.grounding(layer)
         concepts = [
             {
-                "words": list(words[:N_WORDS]),
-                "exemplars": [self._offsets[i] + study.rows[s] for s in exemplars[:N_IMAGES]],
+                "words": list(g.words[k][:N_WORDS]),
+                "exemplars": [self._offsets[i] + study.rows[s] for s in g.exemplars[k][:N_IMAGES]],
                 "label": study.labels.get(f"{layer}:{k}", ""),
+                **({"k": k, "n": cd.n_concepts} if cd.n_concepts > len(self._rows[i]) else {}),
             }
-            for k, (words, exemplars) in enumerate(zip(g.words, g.exemplars, strict=True))
+            for k in self._rows[i]
         ]
         title = names[i] if names else f"“{study.token}”, layer {layer}, {cd.method}"
         facts = None if names else [study.token, layer, cd.method]  # of the title, in any language
@@ -139,13 +149,14 @@ class DictionaryComparison(View):
 
     @traitlets.validate("pair")
     def _valid_pair(self, proposal: traitlets.Bunch) -> list[int | None]:
-        value, sizes = list(proposal["value"]), [len(side["concepts"]) for side in self._meta.get("sides", [])]
-        if not sizes:
+        value, sides = list(proposal["value"]), self._rows if self._meta.get("sides") else []
+        if not sides:
             return value  # closed
-        fits = len(value) == 2 and all(v is None or 0 <= v < n for v, n in zip(value, sizes, strict=True))
+        fits = len(value) == 2 and all(v is None or v in rows for v, rows in zip(value, sides, strict=True))
         if not fits:
+            ends = [f"{rows[0]} … {rows[-1]}" if rows else "none" for rows in sides]
             raise traitlets.TraitError(
-                f"pair is {value}; expected a row of A (0 … {sizes[0] - 1}) and one of B (0 … {sizes[1] - 1}), or None for either."
+                f"pair is {value}; expected a row of A ({ends[0]}) and one of B ({ends[1]}) that are compared, or None for either."
             )
         return value
 
@@ -178,10 +189,14 @@ class DictionaryComparison(View):
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         a, b = self._meta["sides"]
+        concepts = [
+            dict(zip(rows, side["concepts"], strict=True)) for rows, side in zip(self._rows, (a, b), strict=True)
+        ]
         rows = []
         for i, j, similarity in self._meta["pairs"][:n_concepts]:
-            words = " and ".join(" · ".join(side["concepts"][k]["words"][:4]) for side, k in ((a, i), (b, j)))
-            images = [self._samples[r] for side, k in ((a, i), (b, j)) for r in side["concepts"][k]["exemplars"][:3]]
+            both = (concepts[0][i], concepts[1][j])
+            words = " and ".join(" · ".join(c["words"][:4]) for c in both)
+            images = [self._samples[r] for c in both for r in c["exemplars"][:3]]
             rows.append((f"{i} and {j}", f"{words} ({self.agreement.measure} {similarity:.2f})", images))
         head = f"{a['title']} and {b['title']}: mean {self._agreement()}. {note}"
         return still(head, rows, size, quality)

@@ -201,3 +201,44 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page.get_by_text("Stopped after").wait_for(timeout=20_000)
     assert view.axe(node_modules) == []
     view.clean()
+
+
+LARGE = """
+import dataclasses, nbtoolkit as nbt
+study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
+cd = nbt.decompose(study.representations, nbt.TopKSAE(16_384, k=8, n_epochs=2, random_state=0), layer=4)
+parts = dict(dictionaries={{4: cd}}, groundings={{4: nbt.ground(cd, model)}}, scores={{}})
+rare = int((cd.activations > 0).sum(0).argsort()[: cd.n_concepts // 2].max())
+explorer = nbt.explore(dataclasses.replace(study, **parts), model, layer=4)
+explorer
+"""
+
+
+def test_16384_concepts_in_the_live_widget(lab, study, node_modules, tmp_path):
+    folder = study.save(tmp_path / "dog.study")
+    write_notebook(tmp_path / "large.ipynb", [LARGE.format(folder=str(folder)).strip()])
+    view = lab(tmp_path / "large.ipynb")
+    page = view.page
+    page.evaluate(RUN, 0)
+    page.locator(".nbt-card .nbt-thumb:not(.nbt-waiting)").first.wait_for(timeout=60_000)
+    assert "of 16384 concepts" in page.locator(".nbt-explorer").inner_text().replace(",", "")
+    page.evaluate(ASK, "explorer.concept = rare")  # not among the strongest
+    rare = page.evaluate(ASK, "print(rare)")
+    page.locator(f'.nbt-card[data-concept="{rare}"][aria-selected="true"]').wait_for(timeout=20_000)
+    page.get_by_role("combobox", name="Overlay of the selected concept").select_option("heat map")
+    page.locator(".nbt-where", has_text=f"oncept {rare}").wait_for(timeout=20_000)
+    low, high = page.evaluate(
+        ASK,
+        "maps = nbt.attribution.concept_maps.saliencies(model, explorer._session.image_of(explorer.sample), cd).whole[rare]; "
+        "print(f'{maps.min():.1f} {maps.max():.1f}')",
+    ).split()
+    assert f"largest score {high}" in (
+        text := page.locator(".nbt-where").inner_text().replace("−", "-").replace("+", "")
+    ) or (f"from {low} to {high}" in text)
+    page.get_by_role("button", name="All tokens").click()
+    page.locator(".nbt-piece").nth(1).click()
+    page.get_by_text("weighted by activation").wait_for(timeout=20_000)
+    if PICTURES:
+        page.locator(".nbt-explorer").screenshot(path=f"{PICTURES}/large.png")
+    assert view.axe(node_modules) == []
+    view.clean()

@@ -16,7 +16,7 @@ import nbtoolkit.live
 from nbtoolkit.attribution import contributions, mentions
 from nbtoolkit.data import read_image
 from nbtoolkit.interventions import ablate
-from nbtoolkit.live import Live, Session, operations, registry
+from nbtoolkit.live import Live, Session, concept_operations, operations, registry
 from nbtoolkit.studies import extend
 from nbtoolkit.widgets import Explorer
 from nbtoolkit.widgets.channel import Channel
@@ -120,6 +120,26 @@ def test_maps_are_the_saliencies(live, model, study, data, sample):
         assert (low[row], high[row]) == pytest.approx((expected.min(), expected.max()), abs=1e-4)
 
 
+def test_of_a_large_dictionary_come_the_maps_that_a_view_can_show(live, model, study, data, sample, monkeypatch):
+    """The strongest concepts, those of the response, and the one that was selected; activations likewise."""
+    monkeypatch.setattr(concept_operations, "N_LISTED", 4)
+    monkeypatch.setattr(concept_operations, "strongest", lambda cd: [2, 5])
+    cd, tokens = study.dictionary(4), operations.concepts_per_token(live, sample=sample, at=4)
+    full = np.zeros((len(tokens["pieces"]), tokens["n_concepts"]))
+    full[:, tokens["concepts"]] = tokens["activations"]
+    np.testing.assert_allclose(full[tokens["position"]], cd.activations[list(cd.sample_ids).index(sample)], atol=1e-4)
+    absent = next((k for k in range(cd.n_concepts) if k not in {2, 5, *tokens["concepts"]}), 0)
+    result = operations.concept_maps(live, sample=sample, at=4, concept=absent)
+    assert (
+        result["concepts"] == sorted({2, 5, absent, *tokens["concepts"]}) and len(result["low"]) == result["shape"][0]
+    )
+    expected = nbt.saliency(model, image_of(data, sample), cd, absent)[-1]
+    assert result["low"][result["concepts"].index(absent)] == pytest.approx(expected.min(), abs=1e-4)
+    for concept in (cd.n_concepts, -1, True, "0"):
+        with pytest.raises(nbt.NbtoolkitError, match="expected a concept of the dictionary"):
+            operations.concept_maps(live, sample=sample, at=4, concept=concept)
+
+
 def test_maps_say_what_the_model_saw(live, study, sample):
     result = operations.concept_maps(live, sample=sample, at=4)
     assert result["frame"] == result["seen"] == [0, 0, 1, 1] and result["tiles"] == 1
@@ -183,10 +203,10 @@ def test_layer_effects_are_reported_and_stopped(live, study):
 
 def test_operations_are_a_registry(live, study, monkeypatch):
     """A new operation is one function; sessions and pages can ask for it at once."""
-    names = ["ablate", "layer_effects", "concept_maps", "concepts_per_token", "attribution", "explain", "extend"]
+    names = ["concept_maps", "concepts_per_token", "ablate", "layer_effects", "attribution", "explain", "extend"]
     assert list(live.operations) == names
     with pytest.raises(
-        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of ablate, layer_effects"
+        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concepts_per_token"
     ):
         live.run("sweep", {})
     monkeypatch.setitem(registry.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})

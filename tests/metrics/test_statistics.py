@@ -167,3 +167,20 @@ def test_a_common_mean_is_no_stability(rng):
     assert result.values.mean > 0.85 and abs(result.values.mean - result.null.mean) < 0.02
     assert result.floor.mean > 0.85 and result.floor.preserves and abs(result.centred.mean) < 0.25
     assert stability([mean + rng.normal(size=(6, 100))] * 2).floor is None
+
+
+def test_a_dictionary_of_other_rows_is_a_floor(rng):
+    """It is as high as what all dictionaries of the layer share, here their mean."""
+    mean, U = 3 * rng.normal(size=100), rng.normal(size=(6, 100))
+    result = stability([mean + U, mean + U[::-1]], other=mean + rng.normal(size=(6, 100)))
+    assert result.values.mean == pytest.approx(1) and 0.8 < result.other.mean < 0.97 and len(result.other.values) == 12
+    assert "no sample is shared" in result.other.preserves and stability([U, U]).other is None
+    with pytest.raises(nbt.NbtoolkitError, match="other has shape"):
+        stability([U, U], other=np.eye(3))
+
+
+def test_what_has_no_interval_or_p_value(rng):
+    assert np.isnan(nbt.types.Score(np.array([1, np.inf, 2.0])).interval()).all()
+    for p in (-0.1, 2.0, np.inf):
+        with pytest.raises(nbt.NbtoolkitError, match="between 0 and 1, or NaN"):
+            nbt.metrics.holm([0.01, p])

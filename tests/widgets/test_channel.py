@@ -46,7 +46,7 @@ def test_what_is_no_request_gets_no_reply(explorer, message):
         ({"id": NAN, "op": "ids"}, "id of a request is of type float; expected an integer"),
         (
             {"id": 1},
-            "op is of type NoneType; expected one of thumbs, sample, activations, layer, concepts, search, ids, ablate",
+            "op is of type NoneType; expected one of thumbs, sample, activations, layer, concepts, search, ids, concept_maps",
         ),
         ({"id": 1, "op": ["ids"]}, "op is of type list; expected one of thumbs"),
         ({"id": 1, "op": "__init__"}, "op is '__init__'; expected one of thumbs"),

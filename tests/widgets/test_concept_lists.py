@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import traitlets
 
 import nbtoolkit as nbt
 from nbtoolkit.grounding import exemplars as strongest_samples
@@ -88,3 +89,15 @@ def test_small_dictionaries_are_sent_whole(study):
     concepts = payloads.one_layer(study, 4)["concepts"]
     assert len(concepts) == 8 and "k" not in concepts[0]
     assert len(payloads.activations(study.dictionary(4))[1]) == 2
+
+
+def test_a_comparison_is_of_the_strongest_concepts_by_their_own_numbers(large):
+    start = time.process_time()
+    view = nbt.widgets.DictionaryComparison(large, layers=(1, 1))
+    assert time.process_time() - start < 20 and size(view._meta) < 2e6
+    rows = concept_lists.strongest(large.dictionary(1))
+    assert [pair[:2] for pair in sorted(view._meta["pairs"])] == [[k, k] for k in rows]
+    assert view.agreement.score.mean == pytest.approx(1)
+    outside = next(k for k in range(N) if k not in rows)
+    with pytest.raises(traitlets.TraitError, match="that are compared"):
+        view.pair = [outside, rows[0]]

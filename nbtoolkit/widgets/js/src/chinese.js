@@ -43,6 +43,7 @@ export const CHINESE = {
   "Search  ( / )": "搜索  ( / )",
   "Search words and captions": "搜索词语和描述",
   "{0} concepts": "{0} 个概念",
+  "{0} concepts, of which the {1} strongest are compared": "{0} 个概念，比较其中最强的 {1} 个",
   "{0} of {1} concepts": "{1} 个概念中的 {0} 个",
   "words without the final norm": "词语：未经最终归一化",
   "words with the final norm": "词语：经最终归一化",

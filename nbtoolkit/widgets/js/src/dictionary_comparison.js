@@ -8,7 +8,7 @@ import { translate } from "./words.js";
 
 const EAGER = 5; // pairs whose images are fetched at once
 
-/** @typedef {{ words: string[], exemplars: number[], label: string }} Concept */
+/** @typedef {{ words: string[], exemplars: number[], label: string, absent?: boolean }} Concept */
 /** @typedef {{ title: string, facts: [string, number, string] | null, model: string, concepts: Concept[] }} Side */
 /** @typedef {{ mean: number, high: number, p: number | null, preserves: string }} Control */
 /** @typedef {{ i: number | null, j: number | null, similarity: number | null }} Pair */
@@ -44,12 +44,14 @@ export class DictionaryComparison extends Pane {
     const { t, content } = this;
     const name = (/** @type {Side} */ { title, facts }) =>
       facts ? t`“${facts[0]}”, layer ${facts[1]}, ${facts[2]}` : title;
+    const count = (/** @type {Concept[]} */ { length }, n = content.n_compared) =>
+      length > n ? t`${length} concepts, of which the ${n} strongest are compared` : t`${length} concepts`;
     const side = (/** @type {string} */ letter, /** @type {Side} */ part) =>
       h(
         "div",
         {},
         h("h3", { class: "nbt-h", text: `${letter}  ${name(part)}` }),
-        h("p", { class: "nbt-note", text: `${part.model} · ${t`${part.concepts.length} concepts`}` }),
+        h("p", { class: "nbt-note", text: `${part.model} · ${count(part.concepts)}` }),
       );
     const measure =
       content.measure === "cosine"
@@ -105,7 +107,7 @@ export class DictionaryComparison extends Pane {
       .map((/** @type {number[]} */ [i, j, similarity]) => ({ i, j, similarity }));
     const alone = (/** @type {Side} */ side, /** @type {"i" | "j"} */ name) => {
       const paired = new Set(shared.map((/** @type {Pair} */ pair) => pair[name]));
-      const rows = side.concepts.map((_, k) => k).filter((k) => !paired.has(k));
+      const rows = side.concepts.map((_, k) => k).filter((k) => !paired.has(k) && !side.concepts[k].absent);
       return rows.map((k) => ({ i: null, j: null, similarity: null, [name]: k }));
     };
     return [...shared, ...alone(this.a, "i"), ...alone(this.b, "j")];

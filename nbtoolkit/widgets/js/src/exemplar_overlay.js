@@ -40,12 +40,13 @@ export class ExemplarOverlay extends Pane {
     if (mode === "none" || !this.source.ask) return;
     const card = /** @type {HTMLElement} */ (tile.closest(".nbt-card"));
     const row = Number(tile.dataset.row);
-    const image = { row, sample: this.meta.samples[row].id, layer: this.get("layer") };
+    const concept = Number(card.dataset.concept);
+    const image = { row, sample: this.meta.samples[row].id, layer: this.get("layer"), concept };
     tile.classList.add("nbt-loading");
     try {
       const maps = await this.source.ask("concept_maps", image, signal);
       if (signal.aborted) return;
-      paintTile(tile, thumb, mode, gridOf(maps, Number(card.dataset.concept)), maps.seen);
+      paintTile(tile, thumb, mode, gridOf(maps, concept), maps.seen);
       if (this.cropped || !isCropped(maps.seen)) return;
       this.cropped = true;
       this.paintLegend();

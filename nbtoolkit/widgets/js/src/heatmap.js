@@ -86,12 +86,15 @@ export function legend(t, mode, top) {
  * Score of a concept at a patch.
  * @param {import("./types.js").Maps} maps @param {number} k @param {number} i row × width + column
  */
-export const scoreAt = ({ shape: [, height, width], low, high, bytes }, k, i) =>
-  low[k] + ((high[k] - low[k]) * bytes[k * height * width + i]) / 255;
+export function scoreAt({ shape: [, height, width], low, high, bytes, slots }, k, i) {
+  const j = slots ? slots.get(k) : k;
+  return j === undefined ? 0 : low[j] + ((high[j] - low[j]) * bytes[j * height * width + i]) / 255;
+}
 
-/** The grid of one concept. @param {import("./types.js").Maps} maps @param {number} k @returns {Grid} */
-export function gridOf({ shape: [, height, width], low, high, frame, bytes }, k) {
+/** The grid of one concept. @param {import("./types.js").Maps} maps @param {number} concept @returns {Grid} */
+export function gridOf({ shape: [, height, width], low, high, frame, bytes, slots }, concept) {
   const size = height * width;
+  const k = slots?.get(concept) ?? concept;
   const zero = low[k] < 0 ? (255 * -low[k]) / Math.max(1e-12, high[k] - low[k]) : 0;
   const values = bytes.subarray(k * size, (k + 1) * size);
   return { values, height, width, frame, zero, low: low[k], high: high[k] };

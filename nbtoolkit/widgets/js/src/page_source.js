@@ -1,7 +1,7 @@
 // @ts-check
 /** Bulk data of an exported page: everything is in it. */
 
-import { place } from "./state.js";
+import { completed, place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
 
@@ -35,10 +35,12 @@ class Images {
 
 /** @param {PageData} data @returns {NonNullable<import("./types.js").Source["ask"]>} */
 function asker(data) {
-  return async (op, { row, layer }) => {
+  return async (op, { row, layer, concept }) => {
     const result = data.results?.[op]?.[`${layer}:${row}`];
     if (!result) throw new Error(ABSENT);
-    return typeof result.bytes === "string" ? { ...result, bytes: bytes(result.bytes) } : result;
+    const whole = completed(result);
+    if (concept !== undefined && whole.slots && !whole.slots.has(concept)) throw new Error(ABSENT);
+    return typeof whole.bytes === "string" ? { ...whole, bytes: bytes(whole.bytes) } : whole;
   };
 }
 

@@ -53,7 +53,7 @@ export class SampleOverlay extends Pane {
     const [mode, k, layer, { row }] = [this.get("overlay"), this.get("concept"), this.get("layer"), this];
     if (!this.source.ask || this.sample.outside.image || (mode ?? "none") === "none" || k === null) return;
     try {
-      const maps = await this.source.ask("concept_maps", { row, sample: this.meta.samples[row].id, layer });
+      const maps = await this.source.ask("concept_maps", { row, sample: this.meta.samples[row].id, layer, concept: k });
       if (mine !== this.turn) return;
       this.maps = maps;
       this.canvas.hidden = this.note.hidden = false;
@@ -94,7 +94,7 @@ export class SampleOverlay extends Pane {
     const { t, maps } = this;
     if (!maps) return;
     const { seen, frame } = maps;
-    const [n, height, width] = maps.shape;
+    const [, height, width] = maps.shape;
     const box = this.frame.getBoundingClientRect();
     const [left, top] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     if (left < seen[0] || left > seen[2] || top < seen[1] || top > seen[3]) {
@@ -106,7 +106,7 @@ export class SampleOverlay extends Pane {
     const within = (/** @type {number} */ at, /** @type {number} */ i, /** @type {number} */ count) =>
       Math.min(count - 1, Math.max(0, Math.floor((count * (at - frame[i])) / (frame[i + 2] - frame[i]))));
     const [x, y] = [within(left, 0, width), within(top, 1, height)];
-    const scores = Array.from({ length: n }, (_, k) => scoreAt(maps, k, y * width + x));
+    const scores = Array.from(this.concepts, (_, k) => scoreAt(maps, k, y * width + x));
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
     const near = order.filter((k) => scores[k] > 0).slice(0, N_NEAR);
     const text = near.map((k) => `${this.name(k)} ${signed(scores[k], 1)}`).join(" · ") || t`no concept`;

@@ -3,7 +3,7 @@
 
 import { Cache } from "./cache.js";
 import { Channel } from "./channel.js";
-import { place } from "./state.js";
+import { completed, place } from "./state.js";
 
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
 const RESULTS = 600; // of each live operation
@@ -95,13 +95,17 @@ async function activationsOf(channel, layer) {
 function asker(channel) {
   /** @type {Map<string, Cache<any>>} */
   const results = new Map();
-  return (op, { row, sample, layer }, signal) => {
+  return async (op, { row, sample, layer, concept }, signal) => {
     if (!results.has(op)) results.set(op, new Cache(RESULTS));
-    return /** @type {Cache<any>} */ (results.get(op)).get(`${layer}:${row}`, () => {
-      const { result, cancel } = channel.job(op, { sample, at: layer });
-      signal?.addEventListener("abort", cancel);
-      return result;
-    });
+    const get = (/** @type {string} */ key, /** @type {object} */ which) =>
+      /** @type {Cache<any>} */ (results.get(op)).get(key, () => {
+        const { result, cancel } = channel.job(op, { sample, at: layer, ...which });
+        signal?.addEventListener("abort", cancel);
+        return result.then(completed);
+      });
+    const result = await get(`${layer}:${row}`, {});
+    const absent = concept !== undefined && result.slots && !result.slots.has(concept); // of a large dictionary
+    return absent ? get(`${layer}:${row}:${concept}`, { concept }) : result;
   };
 }
 

@@ -149,3 +149,20 @@ export function pythonCall(args, options) {
   const named = Object.entries(options).map(([name, value]) => `${name}=${pythonLiteral(value)}`);
   return `nbt.explore(${[...args, ...named].join(", ")})`;
 }
+
+/**
+ * A result about some concepts of a large dictionary, so that a view need not know: activations of all, maps by concept.
+ * @param {any} result
+ */
+export function completed(result) {
+  const { concepts, n_concepts: n, activations } = result;
+  if (!concepts) return result;
+  if (!activations)
+    return { ...result, slots: new Map(concepts.map((/** @type {number} */ k, /** @type {number} */ j) => [k, j])) };
+  const all = activations.map((/** @type {number[]} */ row) => {
+    const values = new Array(n).fill(0);
+    concepts.forEach((/** @type {number} */ k, /** @type {number} */ j) => (values[k] = row[j]));
+    return values;
+  });
+  return { ...result, activations: all };
+}

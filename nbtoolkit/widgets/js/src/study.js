@@ -112,7 +112,9 @@ export function spread(some, before) {
 
 /** @param {any} meta @returns {any} */
 function complete(meta) {
-  if (meta.sides) return meta; // of a comparison, complete
+  // of a comparison
+  const sides = meta.sides?.map((/** @type {any} */ side) => ({ ...side, concepts: spread(side.concepts) }));
+  if (sides) return { ...meta, sides };
   const samples = meta.ids?.map((/** @type {string} */ id, /** @type {number} */ i) => ({
     id,
     caption: meta.captions[i] ?? "",

@@ -53,7 +53,7 @@
  *
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
- * @typedef {{ shape: number[], low: number[], high: number[], frame: number[], seen: number[], bytes: Uint8Array }} Maps of all concepts: (n_concepts, height, width) between low and high; `frame`: where they lie, `seen`: what the model saw (seen.js)
+ * @typedef {{ shape: number[], low: number[], high: number[], frame: number[], seen: number[], bytes: Uint8Array, concepts?: number[], slots?: Map<number, number> }} Maps of all concepts, or of some (`slots`: from a concept to its map): (n_concepts, height, width) between low and high; `frame`: where they lie, `seen`: what the model saw (seen.js)
  * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: number[] }} Tokens concepts per token of a response
  * @typedef {{ ablation: number[], gradient: number[], agreement: number | null }} Attribution per concept, in nats
  * @typedef {{ op: "ablate", layers: number[], part: string, how: string, heads: number[] | null }} LayersEdit
@@ -78,7 +78,7 @@
  * @property {() => Promise<string[]>} ids
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
- * @property {null | ((op: string, of: { row: number, sample: string, layer: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
+ * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
  * @property {() => void} close
  *

@@ -3,6 +3,7 @@ import test from "node:test";
 
 import {
   barHeights,
+  completed,
   conceptName,
   examples,
   floats,
@@ -12,6 +13,7 @@ import {
   select,
   strongest,
 } from "../src/state.js";
+import { gridOf, scoreAt } from "../src/heatmap.js";
 import { spread } from "../src/study.js";
 
 const samples = [{ caption: "a dog on grass" }, { caption: "a dog at night" }];
@@ -127,4 +129,15 @@ test("a view as a line of Python", () => {
     pythonCall(["study"], options),
     'nbt.explore(study, layer=4, concept=None, all_tokens=True, edits=[{"op": "ablate", "layers": [1, 2], "heads": None}])',
   );
+});
+
+test("results about some concepts of a large dictionary are spread over all of them", () => {
+  const tokens = completed({ concepts: [1, 3], n_concepts: 5, activations: [[2, 7]], pieces: ["dog"] });
+  assert.deepEqual(tokens.activations, [[0, 2, 0, 7, 0]]);
+  const shape = [2, 1, 2];
+  const maps = completed({ concepts: [1, 3], shape, low: [0, -1], high: [1, 1], bytes: Uint8Array.of(0, 255, 0, 255) });
+  assert.deepEqual([scoreAt(maps, 3, 0), scoreAt(maps, 1, 1), scoreAt(maps, 2, 1)], [-1, 1, 0]);
+  assert.deepEqual([...gridOf(maps, 3).values], [0, 255]);
+  const whole = { shape: [1, 1, 1] };
+  assert.equal(completed(whole), whole);
 });
