@@ -120,10 +120,10 @@ def _reproduce(group: Any) -> None:
     command.add_argument(
         "--n-ablations",
         type=int,
-        help="concepts per method that are ablated for the causal column (default: 10; 0: none)",
+        help="concepts per method that are ablated for the causal column (default: 10, of toy-smollm2 4; 0: none)",
     )
     _naming(command, None, " (default: that of the settings)")
-    some = ", ".join(f"of {model} {n:,}" for model, n in SLOW.items())
+    some = ", ".join(f"of {model} {quick['n']}" for model, quick in SLOW.items())
     command.add_argument("--n", type=int, help=f"use the first N images of each only (default: all; {some})")
     command.add_argument("--images", type=Path, help="folder of the images that COCO files name")
     command.add_argument(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..data.loading import rows_by_id
@@ -38,25 +40,30 @@ def causal(context: Context, one: Systems, test: Representations) -> dict[str, S
         return {}
     ids = list(dict.fromkeys(test.sample_ids))[:N_IMAGES]
     images = list(rows_by_id(context.test_images.data, ids))
-    return {
-        method: causal_selectivity(
-            context.model,
-            images,
-            one.dictionaries[method],
-            names(
-                one.dictionaries[method],
-                one.groundings[method],
-                one.systems[method][0],
-                test.source.token,
-                context.n_ablations,
-            ),
-            n_images=PER_CONCEPT,
-            random_state=context.random_state,
-            max_new_tokens=test.source.max_new_tokens,
-        )
-        for method in METHODS
-        if one.dictionaries[method].decoder is not None
-    }
+    methods = [m for m in METHODS if one.dictionaries[m].decoder is not None]
+    own = [
+        names(one.dictionaries[m], one.groundings[m], one.systems[m][0], test.source.token, context.n_ablations)
+        for m in methods
+    ]
+    result = causal_selectivity(  # of all methods together, so that the responses to compare with are generated once
+        context.model,
+        images,
+        np.concatenate([one.dictionaries[m].concepts for m in methods]),
+        [words for one_method in own for words in one_method],
+        layer=context.layer,
+        n_images=PER_CONCEPT,
+        random_state=context.random_state,
+        max_new_tokens=test.source.max_new_tokens,
+    )
+    ends = np.cumsum([0, *map(len, own)])
+    return {m: _part(result, *bounds) for m, bounds in zip(methods, itertools.pairwise(ends.tolist()), strict=True)}
+
+
+def _part(result: Selectivity, start: int, end: int) -> Selectivity:
+    """Rows of the concepts from ``start`` to ``end``, counted from 0."""
+    rows = [i for i, k in enumerate(result.concepts) if start <= k < end]
+    values = (result.n_images, result.named, result.others, result.null_named, result.null_others)
+    return Selectivity(tuple(result.concepts[i] - start for i in rows), *(v[rows] for v in values))
 
 
 def names(cd: ConceptDictionary, g: Grounding, activations: np.ndarray, token: str, n: int) -> list[list[str]]:
@@ -71,11 +78,11 @@ def names(cd: ConceptDictionary, g: Grounding, activations: np.ndarray, token: s
     token
         The token.
     n
-        Number of concepts: those with names that are the strongest in most test samples, then by their mean activation.
+        Number of concepts: those with names that are the strongest in most test samples, then by the sum of their activations.
     """
     strength = np.abs(activations)
     uses = np.bincount(strength.argmax(1), minlength=cd.n_concepts) if len(strength) else np.zeros(cd.n_concepts)
     first = [[w for w in words if w != token.lower()][:N_NAMES] for words in g.words]
-    order = np.lexsort((-strength.mean(0), -uses))
+    order = np.lexsort((-strength.sum(0), -uses))
     chosen = [k for k in order if first[k] and strength[:, k].max(initial=0) > 0][:n]
     return [first[k] if k in chosen else [] for k in range(cd.n_concepts)]

@@ -59,7 +59,7 @@ class Claim:
             return "undecided"
         if not np.isnan(self.low):
             return verdict_of(self.low, self.high)
-        verdicts = {verdict_of(low, high) for _, low, high in self.words.values()}
+        verdicts = {verdict_of(low, high) for difference, low, high in self.words.values() if not np.isnan(difference)}
         return verdicts.pop() if len(verdicts) == 1 else "undecided"
 
     @property

@@ -217,7 +217,7 @@ def _evaluate(
     texts = _text_scores(context, one, test)
     again = list(replicates(context, train, noise, test, naming))
     runs = {name: np.stack([r.scores.get(name, scores[name]).values for r in again]) for name in scores if again}
-    random = context.random_words(g, context.random_state)
+    random = one.systems["Rnd-Words"][1]
     return {
         "scores": _in_order(scores),
         "texts": _in_order(texts),

@@ -22,7 +22,7 @@ th, td { padding: .3rem .6rem; text-align: right; vertical-align: top; border-bo
 th { vertical-align: bottom; font-weight: 600; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
 td small { display: block; line-height: 1.35; }
-.text td { text-align: left; white-space: normal; min-width: 5rem; } .text th { text-align: left; }
+.text td { text-align: left; white-space: normal; } .text th { text-align: left; }
 .text td:first-child { min-width: 9rem; max-width: 26rem; }
 .best { font-weight: 700; } .best small { font-weight: 400; } .no { opacity: .75; }
 .holds { color: light-dark(#136c2e, #7ad694); } .fails { color: light-dark(#b3261e, #f2a19b); } .undecided { opacity: .75; }

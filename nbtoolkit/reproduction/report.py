@@ -65,8 +65,8 @@ def _summary(results: Reproduction) -> list[str]:
         "<h2>Where this disagrees with the paper</h2>",
         f"<ul>{differences}</ul>" if differences else "<p>No disagreement in what is compared.</p>",
         "<h2>Settings</h2>",
-        "<p>Methods other than Semi-NMF have the same K and the same words; K-Means, PCA and LargestNorm have the defaults of "
-        "scikit-learn, TopKSAE lets a sample use one in four concepts and trains for 100 epochs.</p>",
+        "<p>The other methods have the same K and the same rules for words; K-Means and PCA have the defaults of scikit-learn, "
+        "TopKSAE lets a sample use one in four concepts and trains for 100 epochs.</p>",
         tables.settings_table(results),
     ]
 

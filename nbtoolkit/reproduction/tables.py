@@ -161,7 +161,8 @@ def _causal(result: Selectivity) -> str:
     if not len(score.defined):
         return cell(NOTHING, n)
     low, high = score.interval()
-    interval = "" if np.isnan(low) else f"[{max(-1.0, low):+.2f}, {min(1.0, high):+.2f}]"
+    varies = len(score.defined) > 1 and np.ptp(score.defined) > 0
+    interval = f"[{max(-1.0, low):+.2f}, {min(1.0, high):+.2f}]" if varies else ""
     parts = f"own {np.nanmean(result.named):.2f}, others {np.nanmean(result.others):.2f}"
     return cell(f"{score.mean:+.2f}", interval, parts, f"random {result.null.mean:+.2f}", n)
 
@@ -182,11 +183,12 @@ def stability_table(results: Reproduction) -> str:
 
 
 def _stability(result: Stability) -> str:
-    floor = "" if result.floor is None else f", random rows {result.floor.mean:.2f}"
+    floor = "" if result.floor is None else f"raw random rows {result.floor.mean:.2f}"
     return cell(
         f"{result.centred.mean:.2f}",
         f"mixtures {result.centred_null.mean:.2f}, p {_p(result.centred_p)}",
-        f"raw {result.values.mean:.2f} (mixtures {result.null.mean:.2f}{floor})",
+        f"raw {result.values.mean:.2f}, mixtures {result.null.mean:.2f}",
+        floor,
         f"n = {len(result.centred.defined)} pairs",
     )
 

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import datasets
@@ -64,6 +64,7 @@ def random_words(
     """
     rule = word_filter(filter, vocabulary)
     directions = np.random.default_rng(random_state).normal(size=(len(like.words), model.d_model)).astype(np.float32)
+    own = cache(lambda token: accepted(model.tokenizer, [token], rule))  # concepts share tokens
     lists = []
     for k, direction in enumerate(directions):
         n = len(like.words[k])
@@ -71,7 +72,7 @@ def random_words(
         words: dict[str, None] = {}
         for start in range(0, len(order), 256):
             if len(words) < n:
-                words |= dict.fromkeys(accepted(model.tokenizer, order[start : start + 256].tolist(), rule))
+                words |= dict.fromkeys(word for token in order[start : start + 256].tolist() for word in own(token))
         if len(words) < n:
             raise TokenError(
                 f"Concept {k} has {n} words, and only {len(words)} of the model's tokens pass the filter {rule.name!r}."
