@@ -122,6 +122,8 @@ def reproduce(
     """
     variant, layer = settings_of(settings), resolve_layer(layer, model.n_layers)
     curve = resolve_layers(layers, model.n_layers, first=1)
+    if not tokens:
+        raise NbtoolkitError("No token could be evaluated: there are none. Give the words of interest, such as ['dog'].")
     data, test_data = captioned(data), captioned(test_data)
     say = progress or (lambda _: None)
     images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
@@ -146,7 +148,7 @@ def reproduce(
             continue
         states[token], rules[token] = [train, test], rule
     if not by_token:
-        raise NbtoolkitError(f"No token could be evaluated: {left_out or 'there are none'}.")
+        raise NbtoolkitError(f"No token could be evaluated: {left_out}.")
     tables = _sweeps(context, states, rules, curve, sizes, cache, say)
     results: dict[str, Any] = {
         name: {t: values[name] for t, values in by_token.items()} for name in next(iter(by_token.values()))
