@@ -18,6 +18,11 @@ from ..toy.names import SCENES
 from .jupyterlab import need_lab, serve
 
 PACKAGE = Path(__file__).parents[1]
+TOKENS = "dog,cat,bear,baby,bus,train,car,cake"  # the paper's
+FOUR = "dog,bus,train,cat"  # of its Table 1
+SLOW = {
+    "toy-smollm2": {"n": 800, "n_ablations": 4}
+}  # a real language model: what an evaluation on the CPU does in minutes
 NEEDED = (
     *("nbtoolkit", "torch", "transformers", "datasets", "scikit-learn"),
     *("anywidget", "ipywidgets", "safetensors", "pyarrow", "pillow"),
@@ -86,7 +91,6 @@ def study(args: argparse.Namespace) -> int:
     from .. import study as make_study
 
     scorer = args.scorer or ("toy" if args.model == "toy" else None)
-    layers = "all" if args.layers == "all" else [_layer(part) for part in args.layers.split(",")]
     shards = args.out.with_name(args.out.name + ".shards")
     engine = "dask" if args.dask_address == "local" else args.dask_address
     data = load_data(_data(args), split=args.split, images=args.images, n=args.n)
@@ -100,7 +104,7 @@ def study(args: argparse.Namespace) -> int:
         ),
         data,
         args.token,
-        layers=layers,
+        layers=_layers(args.layers),
         prompt=args.prompt,
         engine=engine,
         method=_method(args.method, args.n_concepts),
@@ -129,31 +133,39 @@ def reproduce(args: argparse.Namespace) -> int:
     """
     _quiet()
     from .. import load_data, load_model, load_scorer
-    from ..models import load_text_encoder
     from ..reproduction import SIZES
     from ..reproduction import reproduce as run_evaluation
     from ..reproduction.report import write_report
 
     start = time.perf_counter()
     own_splits, source = args.test_data is None, args.data or SCENES.get(args.model, "toy")
-    options = {"n": args.n, "images": args.images}
+    quick = SLOW.get(args.model, {})
+    options = {"n": args.n or quick.get("n"), "images": args.images}
     data = load_data(source, split="train" if own_splits else None, **options)
     test = load_data(args.test_data or source, split="test" if own_splits else None, **options)
-    scorer = args.scorer or ("toy" if args.model == "toy" else "openai/clip-vit-base-patch32")
+    tokens = args.tokens or (FOUR if args.model in SLOW else TOKENS)
+    scorer = args.scorer or ("toy" if args.model in SCENES else "openai/clip-vit-base-patch32")
+    n_ablations = quick.get("n_ablations") if args.n_ablations is None else args.n_ablations
+    given = {"n_replicates": args.n_replicates, "n_ablations": n_ablations}
     results = run_evaluation(
         load_model(args.model, max_image_tokens=args.max_image_tokens),
         data,
         test,
-        [t.strip() for t in args.tokens.split(",") if t.strip()],
+        [t.strip() for t in tokens.split(",") if t.strip()],
         load_scorer(scorer),
+        settings=args.settings,
         n_concepts=args.n_concepts,
+        layer=args.layer,
+        layers=_layers(args.layers),
         sizes=sorted({*(k for k in SIZES if k <= 2.5 * args.n_concepts), args.n_concepts}),
-        encoder=load_text_encoder(args.text_encoder) if args.text_encoder else None,
+        random_state=args.random_state,
+        encoder=None if args.text_encoder == "none" else args.text_encoder,
         naming=args.naming,
         cache=args.out / "cache",
         progress=lambda stage: print(f"{time.perf_counter() - start:6.0f} s  {stage}", flush=True),
+        **{name: value for name, value in given.items() if value is not None},
     )
-    page, table = write_report(results, args.out, title=f"CoX-LMM on {args.model}")
+    page, table = write_report(results, args.out, title=f"CoX-LMM on {args.model}, settings {args.settings}")
     for claim in results.verdicts():
         print(claim)
     print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB); scores: {table}")
@@ -248,6 +260,10 @@ def _method(name: str, n_concepts: int) -> Any:
     if n_concepts < 1:
         raise NbtoolkitError(f"--n-concepts is {n_concepts}; expected at least 1.")
     return sized(name, n_concepts, 0)
+
+
+def _layers(text: str) -> Any:
+    return "all" if text == "all" else [_layer(part) for part in text.split(",")]
 
 
 def _layer(text: str) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 from .. import __version__
 from ..types.naming import RULES
 from . import commands
+from .commands import FOUR, SLOW, TOKENS
 
-TOKENS = "dog,cat,bear,baby,bus,train,car,cake"
 IMAGE_TOKENS = "the most positions that an image may take (default: as many as the processor makes)"
 
 
@@ -87,19 +87,44 @@ def _reproduce(group: Any) -> None:
         "--data", help="data to learn from (as for study; default: toy, or toy-second for its two models)"
     )
     command.add_argument("--test-data", help="data to test on (default: the test split of --data)")
-    command.add_argument("--tokens", default=TOKENS, help="the words, separated by commas")
+    command.add_argument(
+        "--settings",
+        choices=("paper", "released", "nbtoolkit"),
+        default="nbtoolkit",
+        help="paper: λ = 1, as printed; released: λ = 2, as in the authors' code; nbtoolkit: λ by the norm of the states, words by "
+        "a measured rule (the default)",
+    )
+    command.add_argument(
+        "--tokens",
+        help=f"the words, separated by commas (default: {TOKENS}; of toy-smollm2 {FOUR})",
+    )
     command.add_argument(
         "--scorer",
         default=None,
-        help="CLIP scorer (default: toy for --model toy, else openai/clip-vit-base-patch32, the paper's)",
+        help="CLIP scorer (default: toy for the embedded models, else openai/clip-vit-base-patch32, the paper's)",
     )
     command.add_argument(
-        "--text-encoder", help="encoder for BERTScore, such as roberta-large, the paper's (default: none)"
+        "--text-encoder",
+        default="auto",
+        help="encoder for BERTScore, such as roberta-large, the paper's; none; auto (the default): what is at hand without a "
+        "download, else the scorer's text tower where it tells captions apart",
     )
     command.add_argument("--max-image-tokens", type=int, help=IMAGE_TOKENS)
     command.add_argument("--n-concepts", type=int, default=20)
-    _naming(command)
-    command.add_argument("--n", type=int, help="use the first N images of each only")
+    command.add_argument("--layer", type=int, default=-1, help="layer of the tables; negative ones count from the last")
+    command.add_argument(
+        "--layers", default="all", help="layers of Figure 6: all, or layers separated by commas, such as 1,16,-1"
+    )
+    command.add_argument("--random-state", type=int, default=0)
+    command.add_argument("--n-replicates", type=int, help="times that every dictionary is learnt again (default: 5)")
+    command.add_argument(
+        "--n-ablations",
+        type=int,
+        help="concepts per method that are ablated for the causal column (default: 10, of toy-smollm2 4; 0: none)",
+    )
+    _naming(command, None, " (default: that of the settings)")
+    some = ", ".join(f"of {model} {quick['n']}" for model, quick in SLOW.items())
+    command.add_argument("--n", type=int, help=f"use the first N images of each only (default: all; {some})")
     command.add_argument("--images", type=Path, help="folder of the images that COCO files name")
     command.add_argument(
         "--out", type=Path, default=Path("reproduction"), help="folder of the report; a stopped run resumes there"
@@ -129,12 +154,13 @@ def _benchmark(group: Any) -> None:
     command.set_defaults(run=commands.benchmark)
 
 
-def _naming(command: Any) -> None:
+def _naming(command: Any, default: str | None = "auto", note: str = "") -> None:
     command.add_argument(
         "--naming",
         choices=("auto", *RULES),
-        default="auto",
-        help="how words are read: auto (measured on the model), paper (without the final norm), norm, centred, norm-centred",
+        default=default,
+        help="how words are read: auto (measured on the model), paper (without the final norm), norm, centred, norm-centred"
+        + note,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ _REVIVAL = (
     0.3  # share of the steps, the first ones, in which dead concepts are moved; later it costs more than it gains
 )
 _PATIENCE = 50  # steps without use, at least, after which a concept is dead; an epoch where that is longer
+_SMALL = 50_000_000  # products per step, below which a second thread only waits, and burns CPU on a busy machine
 _SAMPLES = 2048  # whose residuals dead concepts are moved to
 
 
@@ -173,7 +176,8 @@ class _Training:
     def run(self) -> tuple[Array, ...]:
         """Train; the encoder (d, K) and its bias (K,), the decoder (K, d) and its offset (d,)."""
         size = self.settings.batch_size
-        with self.torch.enable_grad():
+        small = min(size, len(self.X)) * self.weights[2].numel() < _SMALL and self.device.type == "cpu"
+        with self._one_thread() if small else nullcontext(), self.torch.enable_grad():
             for _ in range(self.n_epochs):
                 order = self.rng.permutation(len(self.X))
                 for start in range(0, len(order), size):
@@ -182,6 +186,16 @@ class _Training:
                     if done < _REVIVAL * self.n_steps and done % self.patience == 0:
                         self._revive()
         return tuple(w.detach().cpu().double().numpy() for w in self.weights)
+
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        """Run the block on one thread; restore the caller's setting after it."""
+        threads = self.torch.get_num_threads()
+        try:
+            self.torch.set_num_threads(1)
+            yield
+        finally:
+            self.torch.set_num_threads(threads)
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Values before the activation (n, K); the k largest, at least 0, and their concepts (n, k)."""

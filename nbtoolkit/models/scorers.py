@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,15 @@ class Scorer:
 
     def __init__(self, hf: Any, processor: Any, name: str) -> None:
         self.hf, self.processor, self.name = hf.eval(), processor, name
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the name and all weights, in hexadecimal: what is computed with the scorer is cached by it."""
+        value = hashlib.blake2b(self.name.encode(), digest_size=16)
+        for name, tensor in sorted(self.hf.state_dict().items()):
+            value.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
+            value.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return value.hexdigest()
 
     def images(self, images: Iterable[Any], batch_size: int = 64) -> np.ndarray:
         """Embed images; one batch is in memory at a time.
@@ -95,6 +106,27 @@ class Scorer:
                 out = getattr(out, "pooler_output", out)
                 rows.append(normalize(out.float(), dim=-1).cpu().numpy())
         return np.concatenate(rows)
+
+    def text_encoder(self, layer: int = -1) -> TextEncoder:
+        """Its text tower as a text encoder: unit states of a text's tokens.
+
+        Parameters
+        ----------
+        layer
+            Layer of the states; negative ones count from the last.
+
+        Raises
+        ------
+        ModelError
+            The tower gives no states of tokens, or has no such layer.
+        """
+        tower, tokenizer = getattr(self.hf, "text_model", None), getattr(self.processor, "tokenizer", None)
+        if tower is None or tokenizer is None:
+            raise ModelError(
+                f"The scorer {self.name!r} ({type(self.hf).__name__}) has no text tower that gives states of tokens; expected a "
+                "text_model and a tokenizer, as CLIP has them. Give a text encoder such as 'roberta-large'."
+            )
+        return TextEncoder(tower, tokenizer, layer, name=f"text tower of the scorer {self.name!r}")
 
     def __call__(self, images: Sequence[Any], texts: Sequence[str]) -> np.ndarray:
         """Score every text against every image.
@@ -164,10 +196,12 @@ class TextEncoder:
         A loaded encoder and its tokenizer.
     layer
         Layer whose hidden states are the embeddings; negative ones count from the last.
+    name
+        Hub id, folder or description; the class of the model where not given.
     """
 
-    def __init__(self, hf: Any, tokenizer: Any, layer: int = -1) -> None:
-        self.hf, self.tokenizer, self.layer = hf.eval(), tokenizer, layer
+    def __init__(self, hf: Any, tokenizer: Any, layer: int = -1, *, name: str = "") -> None:
+        self.hf, self.tokenizer, self.layer, self.name = hf.eval(), tokenizer, layer, name or type(hf).__name__
         n = hf.config.num_hidden_layers
         if not -n - 1 <= layer <= n:
             raise ModelError(
@@ -244,4 +278,5 @@ def load_text_encoder(source: Any, *, layer: int | None = None) -> TextEncoder:
         tokenizer: Any = AutoTokenizer.from_pretrained(source, **NO_REMOTE_CODE)
     except Exception as error:
         raise ModelError(f"{str(source)!r} cannot be loaded as a text encoder ({first_line(error)}).") from error
-    return TextEncoder(hf, tokenizer, DEFAULT_LAYERS.get(str(source), -1) if layer is None else layer)
+    chosen = DEFAULT_LAYERS.get(str(source), -1) if layer is None else layer
+    return TextEncoder(hf, tokenizer, chosen, name=str(source))

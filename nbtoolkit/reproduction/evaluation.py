@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ import pandas
 from ..attribution.local import interpret_states
 from ..data.images import thumbnail
 from ..data.loading import captioned, images_by_id
-from ..decomposition import decompose
 from ..errors import NbtoolkitError
 from ..extraction import extract
-from ..grounding import ground
 from ..metrics import (
     Comparison,
     Score,
@@ -27,23 +24,29 @@ from ..metrics import (
     evaluate,
     on_common_samples,
     overlap,
+    stability,
     top_words_bert_score,
-    top_words_clip_score,
 )
 from ..models.adapter import Model
 from ..models.scorers import Scorer
 from ..naming import choose_naming
-from ..studies.baselines import noise_representations, random_words
-from ..studies.sweeps import ImageEmbeddings, sized, sweep
+from ..studies.baselines import noise_representations
+from ..studies.image_embeddings import ImageEmbeddings
+from ..studies.sweeps import sweep
 from ..text.words import vocabulary
-from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layer
+from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layer, resolve_layers
+from .causes import causal
+from .encoders import choose_encoder
 from .results import Panel, Reproduction
+from .settings import Settings, settings_of
+from .sizes import held_out
+from .systems import METHODS, SYSTEMS, Context, Replicate, Systems, learn, replicates
 
 Array = np.ndarray
-METHODS = ("SemiNMF", "KMeans", "PCA", "LargestNorm")
-SYSTEMS = ("Rnd-Words", "Token", "Noise-Imgs", "LargestNorm", "PCA", "KMeans", "SemiNMF", "GT-captions")
 SIZES = (10, 20, 30, 50)
 N_REPLICATES = 5  # dictionaries learnt again, for the variance of a method
+CENTRED = {"paper": "centred", "norm": "norm-centred", "centred": "centred", "norm-centred": "norm-centred"}
+N_ABLATIONS = 10  # concepts per method, for the causal column
 
 
 def reproduce(
@@ -53,13 +56,16 @@ def reproduce(
     tokens: Sequence[str],
     scorer: Scorer,
     *,
+    settings: str | Settings = "nbtoolkit",
     n_concepts: int = 20,
     layer: int = -1,
+    layers: str | int | Sequence[int] = "all",
     sizes: Sequence[int] = SIZES,
     random_state: int = 0,
     n_replicates: int = N_REPLICATES,
-    encoder: Any = None,
-    naming: str | Naming = "auto",
+    n_ablations: int = N_ABLATIONS,
+    encoder: Any = "auto",
+    naming: str | Naming | None = None,
     cache: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Reproduction:
@@ -73,16 +79,29 @@ def reproduce(
         Captioned images to learn from, and to test on.
     tokens
         The tokens; one with too few samples is left out, with the reason.
-    n_concepts, layer, sizes, random_state
-        The paper's K and L, the K of its Figures 11 and 12, and the seed.
+    settings
+        ``"paper"``: as printed, λ = 1, words without the final norm, among a concept's 15 top tokens. ``"released"``: as in
+        the authors' code, λ = 2 (``alpha=1`` of scikit-learn's halved loss), at most 10 words among 50 tokens.
+        ``"nbtoolkit"``: λ by the norm of the states (``alpha="auto"``), a measured naming rule, whole words among 200 tokens.
+        Or a :class:`nbtoolkit.reproduction.Settings`. K = 20 and the last layer are the same in all of them.
+    n_concepts, layer, random_state
+        The paper's K and L, and the seed.
+    layers
+        Layers of Figure 6: ``"all"``, a layer or a list; negative ones count from the last.
+    sizes
+        Numbers of concepts of Figures 11 and 12; the choice of K is by training rows that are held out, not by test samples.
     n_replicates
         Number of times that every dictionary is learnt again, with another seed from a random half of the training rows;
-        the intervals of the CLIPScore and the overlap of a method include their variance. Not done for a token with
-        fewer than 2 K samples, nor for BERTScore.
+        the intervals of the CLIPScore and the overlap of a method include their variance, and the stability is that of
+        these dictionaries. Not done for a token with fewer than 2 K samples, nor for BERTScore.
+    n_ablations
+        Number of concepts per method whose direction is ablated, for the causal column; 0 for none.
     encoder
-        A text encoder (:func:`nbtoolkit.models.load_text_encoder`) for BERTScore; none without one.
+        A text encoder (:func:`nbtoolkit.models.load_text_encoder`) for BERTScore, or its hub id; ``"auto"``: what is at hand
+        without a download (:func:`nbtoolkit.reproduction.encoders.choose_encoder`); None for none.
     naming
-        As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the states of each token.
+        As for :func:`nbtoolkit.ground`, in place of the rule of the settings; ``"auto"`` is measured on the states of each
+        token.
     cache
         Folder for extractions and dictionaries, so that a stopped run resumes.
     progress
@@ -92,6 +111,8 @@ def reproduce(
     ------
     NbtoolkitError
         No token could be evaluated.
+    MethodError
+        Unknown settings.
     LayerError
         A layer that the model does not have.
 
@@ -99,191 +120,162 @@ def reproduce(
     ----------
     Parekh et al. 2024, section 4 and appendices C to F.
     """
-    layer = resolve_layer(layer, model.n_layers)
+    variant, layer = settings_of(settings), resolve_layer(layer, model.n_layers)
+    curve = resolve_layers(layers, model.n_layers, first=1)
+    if not tokens:
+        raise NbtoolkitError(
+            "No token could be evaluated: there are none. Give the words of interest, such as ['dog']."
+        )
     data, test_data = captioned(data), captioned(test_data)
     say = progress or (lambda _: None)
-    train_images, test_images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
-    images, words = (train_images, test_images), vocabulary(data["captions"])
-    setting = _Setting(model, *images, encoder, n_concepts, layer, random_state, words, n_replicates)
+    images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
+    text = choose_encoder(encoder, scorer, data["captions"])
+    words = vocabulary(data["captions"])
+    context = Context(
+        model, *images, variant, n_concepts, layer, random_state, words, n_replicates, text.embed, n_ablations
+    )
     by_token: dict[str, dict[str, Any]] = {}
-    train: dict[str, Representations] = {}
-    test: dict[str, Representations] = {}
+    states: dict[str, list[Representations]] = {}
     left_out: dict[str, str] = {}
     rules: dict[str, Naming] = {}
-    for token in tokens:
+    for token in dict.fromkeys(tokens):
         say(f"{token}: reading")
         try:
-            train[token], test[token] = _read(model, data, test_data, token, cache, max(n_concepts, *sizes))
+            train, noise, test = _read(context, token, cache, max(n_concepts, *sizes))
+            say(f"{token}: {len(train)} samples, {len(test)} to test on")
+            rule = choose_naming(variant.naming if naming is None else naming, model, train)
+            by_token[token] = _evaluate(context, train, noise, test, rule, sizes)
         except NbtoolkitError as error:
             left_out[token] = str(error)
             continue
-        say(f"{token}: {len(train[token])} samples, {len(test[token])} to test on")
-        rules[token] = choose_naming(naming, model, train[token])
-        by_token[token] = _evaluate(setting, train[token], test[token], rules[token])
-    if not train:
+        states[token], rules[token] = [train, test], rule
+    if not by_token:
         raise NbtoolkitError(f"No token could be evaluated: {left_out}.")
-    layers, by_size = _sweeps(setting, train, test, rules, sizes, cache, say)
-    names = next(iter(by_token.values()))
-    results = {name: {token: values[name] for token, values in by_token.items()} for name in names}
-    return Reproduction(layers=layers, sizes=by_size, model=repr(model), left_out=left_out, **results)
+    tables = _sweeps(context, states, rules, curve, sizes, cache, say)
+    results: dict[str, Any] = {
+        name: {t: values[name] for t, values in by_token.items()} for name in next(iter(by_token.values()))
+    }
+    about: dict[str, Any] = {"settings": variant, "encoder": text.note, "n_vocabulary": len(words)}
+    about |= {"n_concepts": n_concepts, "layer": layer, "random_state": random_state}
+    return Reproduction(layers=tables[0], sizes=tables[1], model=repr(model), left_out=left_out, **about, **results)
 
 
-def _read(model: Model, data: Any, test_data: Any, token: str, cache: Any, n: int) -> list[Representations]:
-    """Representations of a token to learn n concepts from, and to test on."""
-    train, test = (
-        extract(model, d, token, progress=False, out=None if cache is None else Path(cache) / f"{token}-{name}")
-        for d, name in ((data, "train"), (test_data, "test"))
-    )
+def _read(context: Context, token: str, cache: Any, n: int) -> list[Representations]:
+    """Representations of a token to learn n concepts from, of the same captions after noise images, and to test on."""
+
+    def out(name: str) -> Path | None:
+        return None if cache is None else Path(cache) / f"{token}-{name}"
+
+    model, data = context.model, context.train_images.data
+    train = extract(model, data, token, progress=False, out=out("train"))
+    test = extract(model, context.test_images.data, token, progress=False, out=out("test"))
     if len(train) < n:
         raise NbtoolkitError(f"{len(train)} samples; expected at least {n} to learn as many concepts")
-    return [train, test]
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """What the evaluation of every token shares."""
-
-    model: Model
-    train_images: ImageEmbeddings
-    test_images: ImageEmbeddings
-    encoder: Any
-    n_concepts: int
-    layer: int
-    random_state: int
-    words: frozenset[str]
-    n_replicates: int
-
-
-@dataclass(frozen=True)
-class _Systems:
-    """Dictionaries and groundings of one token and seed; name of a system to its activations on test samples and words."""
-
-    dictionaries: dict[str, ConceptDictionary]
-    groundings: dict[str, Grounding]
-    systems: dict[str, tuple[Array, Any]]
+    seed = context.random_state
+    noise = noise_representations(model, data, train, random_state=seed, progress=False, out=out(f"noise-{seed}"))
+    return [train, noise, test]
 
 
 def _sweeps(
-    setting: _Setting,
-    train: Mapping[str, Representations],
-    test: Mapping[str, Representations],
+    context: Context,
+    states: Mapping[str, Sequence[Representations]],
     rules: Mapping[str, Naming],
+    layers: Sequence[int],
     sizes: Sequence[int],
     cache: str | os.PathLike[str] | None,
     say: Callable[[str], Any],
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Scores by layer, and by number of concepts."""
-    model = setting.model
+    train, test = ({token: pair[i] for token, pair in states.items()} for i in (0, 1))
     shared: dict[str, Any] = {
-        "data": setting.train_images,
-        "scorer": setting.train_images.scorer,
+        "data": context.train_images,
+        "scorer": context.train_images.scorer,
+        "methods": [context.settings.semi_nmf()],
         "naming": rules,
-        "random_states": [setting.random_state],
+        "filter": context.settings.filter,
+        "random_states": [context.random_state],
         "cache": None if cache is None else Path(cache) / "sweeps",
         "progress": False,
     }
     say("layers")
-    layers = sweep(model, train, layers="all", n_concepts=[setting.n_concepts], **shared)
+    by_layer = sweep(context.model, train, layers=list(layers), n_concepts=[context.n_concepts], **shared)
     say("numbers of concepts")
-    shared |= {"test": {t: test[t] for t in train}, "test_data": setting.test_images}
-    return layers, sweep(model, train, layers=[setting.layer], n_concepts=list(sizes), **shared)
+    shared |= {"test": test, "test_data": context.test_images}
+    return by_layer, sweep(context.model, train, layers=[context.layer], n_concepts=list(sizes), **shared)
 
 
-def _learn(
-    setting: _Setting, train: Representations, noise: Representations, states: Array, naming: Naming, seed: int
-) -> _Systems:
-    model, layer, k = setting.model, setting.layer, setting.n_concepts
-    dictionaries = {method: decompose(train, sized(method, k, seed), layer=layer) for method in METHODS}
-    dictionaries["Noise-Imgs"] = decompose(noise, sized("SemiNMF", k, seed), layer=layer)
-    groundings = {name: ground(cd, model, vocabulary=setting.words, naming=naming) for name, cd in dictionaries.items()}
-    systems = {name: (cd.encode(states), groundings[name].words) for name, cd in dictionaries.items()}
-    random = random_words(model, groundings["SemiNMF"], vocabulary=setting.words, random_state=seed)
-    systems["Rnd-Words"] = systems["SemiNMF"][0], random.words
-    systems["Token"] = np.ones((len(states), 1)), [[train.source.token]]
-    return _Systems(dictionaries, groundings, systems)
-
-
-def _replicates(
-    setting: _Setting, train: Representations, noise: Representations, test: Representations, naming: Naming
-) -> Iterator[tuple[dict[str, Score], dict[str, float]]]:
-    """CLIPScores and overlaps of dictionaries that are learnt again: another seed, a random half of the training rows."""
-    if len(train) < 2 * setting.n_concepts:
-        return
-    states, images = test.layer(setting.layer), setting.test_images(test.sample_ids)
-    for r in range(setting.n_replicates):
-        seed = setting.random_state + 1 + r
-        rows = np.sort(np.random.default_rng(seed).permutation(len(train))[: len(train) // 2])
-        half, noise_half = (_some(reps, rows, setting.layer) for reps in (train, noise))
-        one = _learn(setting, half, noise_half, states, naming, seed)
-        yield _clip_scores(one, images, setting), {m: overlap(one.groundings[m].words).mean for m in METHODS}
-
-
-def _some(reps: Representations, rows: Array, layer: int) -> Representations:
-    """Some rows of one layer of representations."""
-    per_row: dict[str, Any] = {
-        f.name: [value[i] for i in rows]
-        for f in fields(reps)
-        if isinstance(value := getattr(reps, f.name), tuple) and len(value) == len(reps) and f.name != "layers"
-    }
-    return replace(reps, **per_row, states=reps.layer(layer)[rows][:, None], layers=(layer,))
-
-
-def _clip_scores(one: _Systems, images: Array, setting: _Setting) -> dict[str, Score]:
-    embed = setting.test_images.texts
-    return {name: top_words_clip_score(V, words, images, embed) for name, (V, words) in one.systems.items()}
-
-
-def _evaluate(setting: _Setting, train: Representations, test: Representations, naming: Naming) -> dict[str, Any]:
+def _evaluate(
+    context: Context,
+    train: Representations,
+    noise: Representations,
+    test: Representations,
+    naming: Naming,
+    sizes: Sequence[int],
+) -> dict[str, Any]:
     """All of one token but its sweeps, by the names of the fields of :class:`Reproduction`."""
-    model, layer, seed = setting.model, setting.layer, setting.random_state
-    noise = noise_representations(model, setting.train_images.data, train, random_state=seed, progress=False)
-    one = _learn(setting, train, noise, test.layer(layer), naming, seed)
+    one = learn(context, train, noise, test.layer(context.layer), naming, context.random_state)
     own, g = one.dictionaries["SemiNMF"], one.groundings["SemiNMF"]
-    images, embed = setting.test_images(test.sample_ids), setting.test_images.texts
-    scores = _clip_scores(one, images, setting)
-    scores["GT-captions"] = caption_clip_score(test.references, images, embed)
-    texts = {}
-    if setting.encoder is not None:
-        references, encoder = test.references, setting.encoder
-        texts = {name: top_words_bert_score(V, words, references, encoder) for name, (V, words) in one.systems.items()}
-        texts["GT-captions"] = captions_bert_score(references, encoder)
-    again = list(_replicates(setting, train, noise, test, naming))
-    replicates = {
-        name: np.stack([clip.get(name, scores[name]).values for clip, _ in again]) for name in scores if again
-    }
+    images = context.test_images(test.sample_ids)
+    scores = one.clip_scores(images, context)
+    scores["GT-captions"] = caption_clip_score(test.references, images, context.test_images.texts)
+    texts = _text_scores(context, one, test)
+    again = list(replicates(context, train, noise, test, naming))
+    runs = {name: np.stack([r.scores.get(name, scores[name]).values for r in again]) for name in scores if again}
+    random = one.systems["Rnd-Words"][1]
     return {
         "scores": _in_order(scores),
         "texts": _in_order(texts),
         "overlaps": {name: overlap(one.groundings[name].words).mean for name in METHODS},
-        "tests": _tests(scores, replicates),
+        "random_overlaps": overlap(random).mean,
+        "centred_overlaps": overlap(context.ground(own, Naming(CENTRED[naming.rule])).words).mean,
+        "tests": _tests(scores, runs),
         "text_tests": _tests(texts, {}),
         "grounding": evaluate(
-            own,
-            g,
-            images=setting.train_images,
-            texts=setting.train_images.texts,
-            random_words=random_words(model, g, vocabulary=setting.words, random_state=seed).words,
+            own, g, images=context.train_images, texts=context.train_images.texts, random_words=random
         ),
         "groundings": g,
-        "panels": _panel(own, g, test, setting),
+        "words": {name: [list(w) for w in one.groundings[name].words] for name in METHODS},
+        "panels": _panel(own, g, test, context),
         "samples": (len(train), len(test)),
-        "replicates": replicates,
-        "overlap_replicates": {m: np.array([shares[m] for _, shares in again]) for m in METHODS},
+        "replicates": runs,
+        "overlap_replicates": {m: np.array([r.overlaps[m] for r in again]) for m in METHODS},
+        "stability": _stability(context, again, train),
+        "held_out": held_out(context, train, sizes),
+        "causal": causal(context, one, test),
+        "dead": {m: int((np.abs(one.dictionaries[m].activations).max(0) <= 0).sum()) for m in METHODS},
+        "lambdas": float(own.encoder.alpha_),  # type: ignore[union-attr]
     }
+
+
+def _text_scores(context: Context, one: Systems, test: Representations) -> dict[str, Score]:
+    """BERTScore of every system; none without an encoder."""
+    if context.encoder is None:
+        return {}
+    references, embed = test.references, context.encoder
+    texts = {name: top_words_bert_score(V, words, references, embed) for name, (V, words) in one.systems.items()}
+    return texts | {"GT-captions": captions_bert_score(references, embed)}
+
+
+def _stability(context: Context, again: Sequence[Replicate], train: Representations) -> dict[str, Any]:
+    """Stability of each method over the dictionaries that were learnt again; empty for fewer than two."""
+    if len(again) < 2:
+        return {}
+    states, seed = train.layer(context.layer), context.random_state
+    return {m: stability([r.concepts[m] for r in again], states=states, random_state=seed) for m in METHODS}
 
 
 def _in_order(scores: Mapping[str, Score]) -> dict[str, Score]:
     return {name: scores[name] for name in SYSTEMS if name in scores}
 
 
-def _tests(scores: Mapping[str, Score], replicates: Mapping[str, Array]) -> dict[str, Comparison]:
+def _tests(scores: Mapping[str, Score], runs: Mapping[str, Array]) -> dict[str, Comparison]:
     """Semi-NMF against every other system, on the samples where all of them are defined."""
     common, _ = on_common_samples(scores)
     return {
         name: compare(
             common["SemiNMF"],
             score,
-            replicates=(replicates["SemiNMF"], replicates[name]) if name in replicates else None,
+            replicates=(runs["SemiNMF"], runs[name]) if name in runs else None,
             paired=True,
         )
         for name, score in common.items()
@@ -291,10 +283,10 @@ def _tests(scores: Mapping[str, Score], replicates: Mapping[str, Array]) -> dict
     }
 
 
-def _panel(cd: ConceptDictionary, g: Grounding, test: Representations, setting: _Setting, n: int = 2) -> Panel:
+def _panel(cd: ConceptDictionary, g: Grounding, test: Representations, context: Context, n: int = 2) -> Panel:
     states, ids, captions = test.layer(cd.layer)[:n], test.sample_ids[:n], test.captions[:n]
     samples = interpret_states(cd, g, states, ids, captions, min(3, cd.n_concepts))
     exemplars = list(dict.fromkeys(i for one in samples for part in one.parts for i in part.exemplars))
-    small = [thumbnail(image, 128) for image in images_by_id(setting.train_images.data, exemplars)]
-    own = tuple(thumbnail(image, 192) for image in images_by_id(setting.test_images.data, ids))
+    small = [thumbnail(image, 128) for image in images_by_id(context.train_images.data, exemplars)]
+    own = tuple(thumbnail(image, 192) for image in images_by_id(context.test_images.data, ids))
     return Panel(samples, own, dict(zip(exemplars, small, strict=True)))

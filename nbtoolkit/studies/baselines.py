@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import datasets
@@ -63,6 +64,7 @@ def random_words(
     """
     rule = word_filter(filter, vocabulary)
     directions = np.random.default_rng(random_state).normal(size=(len(like.words), model.d_model)).astype(np.float32)
+    own = cache(lambda token: accepted(model.tokenizer, [token], rule))  # concepts share tokens
     lists = []
     for k, direction in enumerate(directions):
         n = len(like.words[k])
@@ -70,7 +72,7 @@ def random_words(
         words: dict[str, None] = {}
         for start in range(0, len(order), 256):
             if len(words) < n:
-                words |= dict.fromkeys(accepted(model.tokenizer, order[start : start + 256].tolist(), rule))
+                words |= dict.fromkeys(word for token in order[start : start + 256].tolist() for word in own(token))
         if len(words) < n:
             raise TokenError(
                 f"Concept {k} has {n} words, and only {len(words)} of the model's tokens pass the filter {rule.name!r}."
@@ -163,6 +165,7 @@ def noise_representations(
     reps: Representations,
     *,
     random_state: Any = 0,
+    out: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], None] = True,
     options: ReadingOptions | None = None,
     **reading: Any,
@@ -175,6 +178,8 @@ def noise_representations(
         The model and data of ``reps``, and ``reps``: its captions are teacher-forced, at the same positions.
     random_state
         Seed of the noise.
+    out
+        Folder for completed shards, as for :func:`nbtoolkit.extract`.
     progress
         Show a bar, or call ``progress(done, total)``.
     options, **reading
@@ -202,4 +207,4 @@ def noise_representations(
     which = "all" if any(reps.occurrences) else "first"
     chosen = reading_options(options, reading | {"captions": "given", "layers": list(reps.layers), "which": which})
     images = noise_images(own, random_state=random_state)
-    return extract(model, images, reps.source.token, progress=progress, options=chosen)
+    return extract(model, images, reps.source.token, out=out, progress=progress, options=chosen)

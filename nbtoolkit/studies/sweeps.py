@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ import numpy as np
 import pandas
 from sklearn.base import clone
 
-from ..data.loading import images_by_id
 from ..decomposition import decompose, named
 from ..errors import MethodError
-from ..grounding import ground
+from ..grounding import WordFilter, ground, word_filter
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
 from ..metrics.heldout import top_words_clip_score
 from ..models.adapter import Model
@@ -30,6 +29,8 @@ from ..storage.files import plain, write_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
 from .baselines import RandomWords
+from .image_embeddings import ImageEmbeddings as ImageEmbeddings
+from .image_embeddings import embeddings_of
 
 Tokens = Representations | Mapping[str, Representations]
 Row = dict[str, Any]
@@ -49,6 +50,7 @@ def sweep(
     test_data: Any = None,
     scorer: Scorer | None = None,
     naming: str | Naming | Mapping[str, Naming] = "auto",
+    filter: str | WordFilter = "default",
     cache: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> pandas.DataFrame:
@@ -74,6 +76,8 @@ def sweep(
         The data sets and a CLIP scorer, for CLIPScores; :class:`ImageEmbeddings` of a data set share their embeddings.
     naming
         As for :func:`nbtoolkit.ground`; ``"auto"`` is measured on the states of each token. Or token to rule.
+    filter
+        Word filter, as for :func:`nbtoolkit.ground`.
     cache
         Folder for completed rows: a sweep that was stopped, or is called again with more settings, computes what is new.
     progress
@@ -113,7 +117,7 @@ def sweep(
         for layer in _layers(layers, own)
         for rest in itertools.product(methods, n_concepts, random_states)
     ]
-    embeddings, test_embeddings = _embeddings(data, scorer), _embeddings(test_data, scorer)
+    embeddings, test_embeddings = embeddings_of(data, scorer), embeddings_of(test_data, scorer)
     words = None
     if data is not None:
         words = vocabulary((data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
@@ -125,7 +129,7 @@ def sweep(
         for done, (token, layer, method, k, seed) in enumerate(combinations, 1):
             estimator = sized(method, k, seed)
             states, rule = (by_token[token], tests.get(token)), rules[token]
-            run = _Run(model, *states, layer, estimator, embeddings, test_embeddings, words, rule)
+            run = _Run(model, *states, layer, estimator, embeddings, test_embeddings, words, rule, word_filter(filter))
             key = run.key()
             if key not in results:
                 results[key] = _completed(cache, key, run.result)
@@ -177,43 +181,6 @@ def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
     return estimator.set_params(**{size: int(n_concepts)}, **seed)
 
 
-class ImageEmbeddings:
-    """Embeddings of a data set's images by sample id, each computed once, and of texts by the same scorer.
-
-    Parameters
-    ----------
-    data
-        A captioned data set.
-    scorer
-        The scorer.
-    """
-
-    def __init__(self, data: Any, scorer: Scorer) -> None:
-        self.data, self.scorer = data, scorer
-        self.texts = scorer.texts
-        self._by_id: dict[str, np.ndarray] = {}
-
-    def __call__(self, ids: Sequence[str]) -> np.ndarray:
-        """Unit embeddings of the images of samples, (n, d).
-
-        Parameters
-        ----------
-        ids
-            Ids of the samples.
-        """
-        new = [i for i in dict.fromkeys(ids) if i not in self._by_id]
-        if new:
-            self._by_id |= dict(zip(new, self.scorer.images(images_by_id(self.data, new)), strict=True))
-        return np.stack([self._by_id[i] for i in ids])
-
-
-def _embeddings(data: Any, scorer: Scorer | None) -> ImageEmbeddings | None:
-    """Embeddings of a data set: those that were given, new ones, or None without a scorer."""
-    if isinstance(data, ImageEmbeddings):
-        return data
-    return None if data is None or scorer is None else ImageEmbeddings(data, scorer)
-
-
 @dataclass(frozen=True)
 class _Run:
     """One dictionary of a sweep, and all that its row depends on."""
@@ -227,14 +194,15 @@ class _Run:
     test_embeddings: ImageEmbeddings | None
     words: frozenset[str] | None
     naming: Naming
+    filter: WordFilter
 
     def result(self) -> tuple[Row, np.ndarray]:
         """The scores, and the concepts."""
         cd = decompose(self.reps, self.estimator, layer=self.layer)
-        g = ground(cd, self.model, vocabulary=self.words, naming=self.naming)
+        g = ground(cd, self.model, filter=self.filter, vocabulary=self.words, naming=self.naming)
         own = {}
         if self.embeddings is not None:
-            lists = RandomWords(self.model, vocabulary=self.words)(g)
+            lists = RandomWords(self.model, filter=self.filter, vocabulary=self.words)(g)
             own = {"images": self.embeddings, "texts": self.embeddings.texts, "random_words": lists}
         scores = evaluate(cd, g, **own)
         rebuilt = cd.decode(cd.activations)
@@ -274,9 +242,9 @@ class _Run:
             self.layer,
             public_name(self.estimator) or f"{kind.__module__}.{kind.__qualname__}",
             plain({k: repr(v) for k, v in sorted(self.estimator.get_params().items())}),
-            [None if images is None else images.scorer.name for images in (self.embeddings, self.test_embeddings)],
+            [None if images is None else images.digest for images in (self.embeddings, self.test_embeddings)],
             None if self.words is None else sorted(self.words),
-            [self.naming.rule, _NULLS],
+            [self.naming.rule, plain(replace(self.filter, vocabulary=None).__dict__), _NULLS],
         ]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -250,3 +250,35 @@ class Representations:
             A whole number; negative indices count from the model's last layer.
         """
         return read_only(self.states[:, self.layers.index(self.resolve(layer))].astype(np.float32, copy=False))
+
+    def select(self, rows: Sequence[int] | Array, layers: Sequence[int] | None = None) -> Representations:
+        """Some of the rows, and of the layers; what identifies a row stays.
+
+        Parameters
+        ----------
+        rows : (n,)
+            Numbers of the rows, in any order, each at most once.
+        layers
+            The layers; all that there are where None. Negative ones count from the model's last layer.
+
+        Raises
+        ------
+        LayerError
+            A layer that was not extracted.
+        NbtoolkitError
+            A row that is named twice.
+
+        Examples
+        --------
+        >>> reps = Representations(np.zeros((3, 2, 4)), ["a", "b", "c"], [""] * 3, [0] * 3)
+        >>> reps.select([2, 0], layers=[-1]).sample_ids
+        ('c', 'a')
+        """
+        index = np.asarray(rows, int)
+        names = ("sample_ids", "captions", "positions", "references", "occurrences")
+        per_row: dict[str, Any] = {name: tuple(getattr(self, name)[i] for i in index) for name in names}
+        if layers is None:
+            return replace(self, states=self.states[index], **per_row)
+        resolved = tuple(self.resolve(layer) for layer in layers)
+        columns = [self.layers.index(layer) for layer in resolved]
+        return replace(self, states=self.states[:, columns][index], layers=resolved, **per_row)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 
 import nbtoolkit as nbt
@@ -103,3 +104,22 @@ def test_bad_settings(options, message):
         nbt.TopKSAE(**options).fit(np.eye(4))
     with pytest.raises(nbt.errors.MethodError, match=f"TopKSAE cannot decompose Z at layer 0, .*{message}"):
         nbt.decompose(as_reps(np.eye(4)), nbt.TopKSAE(**options), layer=0)
+
+
+def test_the_callers_threads_are_restored(monkeypatch):
+    """Small steps run on one thread, and on the caller's number again after it, also after an error."""
+    seen, before = [], torch.get_num_threads()
+    real = topk_sae._Training._step
+    monkeypatch.setattr(
+        topk_sae._Training, "_step", lambda self, x: seen.append(torch.get_num_threads()) or real(self, x)
+    )
+    try:
+        torch.set_num_threads(2)
+        nbt.TopKSAE(5, k=2, n_epochs=2, random_state=0).fit(np.random.default_rng(0).normal(size=(20, 8)))
+        assert set(seen) == {1} and torch.get_num_threads() == 2
+        monkeypatch.setattr(topk_sae._Training, "_step", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            nbt.TopKSAE(5, k=2, n_epochs=2, random_state=0).fit(np.random.default_rng(0).normal(size=(20, 8)))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

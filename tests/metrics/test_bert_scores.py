@@ -4,12 +4,13 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import torch
 
 import nbtoolkit as nbt
 from nbtoolkit.metrics import (
     bert_score,
 )
-from nbtoolkit.models import TextEncoder, load_text_encoder
+from nbtoolkit.models import Scorer, TextEncoder, load_text_encoder
 
 from ..zoo.bert import tiny_bert
 
@@ -62,3 +63,23 @@ def test_an_encoder_is_loaded_from_a_folder(encoder, tmp_path):
 def test_a_sample_without_references_has_no_score(encoder):
     assert np.isnan(bert_score(["dog"], [[]], TextEncoder(*encoder)).values[0])
     assert bert_score([""], [["dog"]], TextEncoder(*encoder)).values[0] == 0
+
+
+def test_the_text_tower_of_a_scorer_is_a_text_encoder(scorer):
+    """States of the tower's own layer, of unit length; its begin and end tokens do not count."""
+    encoder = scorer.text_encoder(1)
+    assert encoder.name == "text tower of the scorer 'toy'" and encoder.layer == 1
+    ((rows, weights),) = encoder(["a dog"])
+    ids = scorer.processor.tokenizer(["a dog"], return_tensors="pt")
+    with torch.no_grad():
+        states = scorer.hf.text_model(**ids, output_hidden_states=True).hidden_states[1][0].numpy()
+    np.testing.assert_allclose(rows, states / np.linalg.norm(states, axis=1, keepdims=True), atol=1e-6)
+    assert weights.tolist() == [0.0, *[1.0] * (len(weights) - 2), 0.0]
+    with pytest.raises(nbt.NbtoolkitError, match="layer is 9; expected one between 0 and 2"):
+        scorer.text_encoder(9)
+
+
+def test_a_scorer_without_a_text_tower_is_no_text_encoder():
+    scorer = Scorer(torch.nn.Linear(1, 1), None, "mine")
+    with pytest.raises(nbt.NbtoolkitError, match="The scorer 'mine' .* has no text tower .* Give a text encoder"):
+        scorer.text_encoder()

@@ -55,6 +55,14 @@ def test_noise_goes_through_the_same_pipeline(model, data, reps):
     assert np.asarray(pictures[0]["image"]).std() > 60
 
 
+def test_shards_of_noise_are_read_again(model, data, reps, tmp_path):
+    first = baselines.noise_representations(model, data, reps, progress=False, out=tmp_path)
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")}
+    again = baselines.noise_representations(model, data, reps, progress=False, out=tmp_path)
+    assert written and {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.safetensors")} == written
+    np.testing.assert_array_equal(first.states, again.states)
+
+
 def test_random_words_are_the_top_words_of_random_directions(model, data):
     """By hand: rank the tokens for the same directions, keep the whole words of three letters that are in the vocabulary."""
     pieces = model.tokenizer.convert_ids_to_tokens(list(range(len(model.tokenizer))))

@@ -4,14 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA, SparseCoder
 
 import nbtoolkit as nbt
-from nbtoolkit.metrics import (
-    active_concepts,
-    explained_variance,
-)
+from nbtoolkit.metrics import active_concepts, explained_variance, overlap
 from nbtoolkit.studies import sweeps
+from nbtoolkit.text.words import vocabulary
 
 
 def test_a_sweep_is_a_tidy_table_of_what_one_would_compute_by_hand(model, data, scorer, reps, held):
@@ -73,9 +72,9 @@ def test_words_of_a_sweep_occur_in_the_captions(model, data):
     reps = nbt.Representations(np.stack([x, 2 * x])[:, None], ["a", "b"], ["a dog"] * 2, [1] * 2, layers=[5])
     settings = {"methods": ["LargestNorm"], "n_concepts": [2], "progress": False}
     first = nbt.ground(nbt.decompose(reps, nbt.LargestNorm(1)), model).words[0][0]
-    for caption, overlap in (("a zymurgist", np.nan), (f"a {first}", 1)):
+    for caption, expected in (("a zymurgist", np.nan), (f"a {first}", 1)):
         captions = data.select([0]).map(lambda _, text=caption: {"captions": [text]}, keep_in_memory=True)
-        np.testing.assert_equal(nbt.sweep(model, reps, data=captions, **settings)["overlap"][0], overlap)
+        np.testing.assert_equal(nbt.sweep(model, reps, data=captions, **settings)["overlap"][0], expected)
     assert nbt.sweep(model, reps, **settings)["overlap"][0] == 1
 
 
@@ -105,6 +104,25 @@ def test_every_state_of_training_and_test_samples_is_in_the_key(model, reps, hel
     )
     assert again["test_error"][0] == fresh["test_error"][0] != first["test_error"][0]
     assert len(list(tmp_path.glob("*.json"))) == 3
+
+
+def test_another_filter_or_scorer_is_another_row(model, data, reps, scorer, tmp_path):
+    """The scorer by its weights, not its name: a scorer that was trained again gives other scores."""
+    settings = {"n_concepts": [3], "data": data, "cache": tmp_path, "progress": False}
+    first = nbt.sweep(model, reps, scorer=scorer, **settings)
+    paper = nbt.sweep(model, reps, scorer=scorer, filter="paper", **settings)
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    g = nbt.ground(nbt.decompose(reps, nbt.SemiNMF(3, random_state=0)), model, filter="paper",
+                   vocabulary=vocabulary(data["captions"]))  # fmt: skip
+    assert paper["overlap"][0] == pytest.approx(overlap([words[:10] for words in g.words]).mean)
+    other = nbt.load_scorer("toy")
+    assert other.digest == scorer.digest
+    with torch.no_grad():
+        next(p for n, p in other.hf.named_parameters() if n.startswith("text_projection")).mul_(-1)
+    other.__dict__.pop("digest")
+    again = nbt.sweep(model, reps, scorer=other, **settings)
+    assert other.digest != scorer.digest and len(list(tmp_path.glob("*.json"))) == 3
+    assert again["clip_score"][0] != first["clip_score"][0]
 
 
 def test_an_interrupted_sweep_keeps_its_rows(model, reps, tmp_path):

@@ -107,3 +107,21 @@ def test_two_studies_without_a_common_sample(rng):
         concept_shift(a, b, x, y)
     with pytest.raises(nbt.errors.MethodError, match="0 samples in common; expected at least 3"):
         compare_dictionaries(x, y, measure="activation")
+
+
+def test_selected_rows_and_layers_keep_what_identifies_them():
+    """Also as many rows as layers, and rows in another order; two rows of one key are refused."""
+    rng = np.random.default_rng(0)
+    reps = nbt.Representations(
+        rng.normal(size=(3, 3, 4)), ["a", "b", "a"], ["x", "y", "z"], [1, 2, 3], [["p"], ["q"], ["r"]]
+    )
+    part = reps.select([2, 0], layers=[-1, 1])
+    assert part.row_keys == (("a", 1), ("a", 0)) and part.layers == (2, 1) and part.n_layers == 2
+    assert part.captions == ("z", "x") and part.positions == (3, 1) and part.references == (("r",), ("p",))
+    np.testing.assert_array_equal(part.layer(-1), reps.layer(2)[[2, 0]])
+    np.testing.assert_array_equal(reps.select([1]).states, reps.states[[1]])
+    assert reps.select([0, 1, 2]).digest(1) == reps.digest(1) != part.digest(1)
+    with pytest.raises(nbt.NbtoolkitError, match="expected one row per sample and occurrence"):
+        reps.select([0, 0])
+    with pytest.raises(nbt.NbtoolkitError, match="layer is 7"):
+        reps.select([0], layers=[7])
