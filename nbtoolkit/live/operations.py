@@ -16,7 +16,6 @@ import numpy as np
 
 from ..attribution.concept_maps import saliencies
 from ..attribution.concepts import contributions
-from ..attribution.measures import MEASURES
 from ..decomposition import unexplained
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..interventions.effects import effect, word_difference
@@ -227,33 +226,11 @@ def attribution(
     Returns
     -------
     dict
-        ``quantity``, its ``foil`` ("" for none) and ``unit``; ``probability`` of the token, 0 to 1, and ``saturated``, whether
-        that made the logit difference the default. Per concept ``ablation`` (the quantity with the concept less that
-        without it), ``integrated_gradients`` and ``gradient`` × coefficient; ``leave_all_out``, the same for all concepts
-        together; per measure the ``remainder``, the ``ratio`` of sums and the ``rank_correlation`` with ablation, or None;
-        ``agreement``, the rank correlation of gradient and ablation.
+        As :meth:`nbtoolkit.attribution.Contributions.to_dict` gives it.
     """
     with session.exclusive():
         result = contributions(session.response(sample), session.study.dictionary(at), quantity=quantity, foil=foil)
-    measured = result.quantity
-    return {
-        "quantity": measured.kind,
-        "foil": measured.foil,
-        "unit": measured.unit,
-        "probability": measured.probability,
-        "saturated": measured.switched,
-        **{measure: result.values(measure)[0].astype(float).tolist() for measure in MEASURES},
-        "leave_all_out": float(result.leave_all_out[0]),
-        "remainder": {measure: float(result.remainder(measure)[0]) for measure in MEASURES},
-        "ratio": {measure: _defined(result.ratio(measure)[0]) for measure in MEASURES},
-        "rank_correlation": {measure: _defined(result.rank_correlation(measure)[0]) for measure in MEASURES},
-        "agreement": _defined(result.agreement[0]),
-    }
-
-
-def _defined(value: float) -> float | None:
-    """A number as JSON has it; None where it is not defined."""
-    return float(value) if np.isfinite(value) else None
+    return result.to_dict(0)
 
 
 @operation
