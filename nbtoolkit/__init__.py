@@ -52,6 +52,7 @@ __all__, __getattr__, __dir__ = lazy_names(
             "reproduction",
             "storage",
             "studies",
+            "targets",
             "text",
             "toy",
             "types",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from . import reproduction as reproduction
     from . import storage as storage
     from . import studies as studies
+    from . import targets as targets
     from . import text as text
     from . import toy as toy
     from . import types as types

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import spearmanr
 
 from ..errors import MethodError
@@ -150,8 +151,6 @@ class Contributions:
 
     def to_frame(self) -> Any:
         """Means over the samples as a pandas table: a row per measure, with sum, remainder, ratio and rank correlation."""
-        import pandas as pd
-
         rows = {
             name: {
                 "sum": self.total(m).mean(),
@@ -162,6 +161,38 @@ class Contributions:
             for m, name in MEASURES.items()
         }
         return pd.DataFrame.from_dict(rows, orient="index")
+
+    def to_dict(self, row: int) -> dict[str, Any]:
+        """One sample as plain data.
+
+        Parameters
+        ----------
+        row
+            The sample.
+
+        Returns
+        -------
+        dict
+            ``quantity``, its ``foil`` ("" for none) and ``unit``; the median ``probability`` of the token, and ``saturated``,
+            whether that made the logit difference the default. Per concept ``ablation``, ``integrated_gradients`` and
+            ``gradient``; ``leave_all_out``; per measure the ``remainder``, the ``ratio`` of sums and the ``rank_correlation``
+            with ablation, or None; ``agreement``, the rank correlation of gradient and ablation.
+        """
+        measured = self.quantity
+        ranks = {m: _defined(self.rank_correlation(m)[row]) for m in MEASURES}
+        return {
+            "quantity": measured.kind,
+            "foil": measured.foils[row] if measured.foils else "",
+            "unit": measured.unit,
+            "probability": _defined(measured.probability),
+            "saturated": measured.switched,
+            **{m: self.values(m)[row].astype(float).tolist() for m in MEASURES},
+            "leave_all_out": float(self.leave_all_out[row]),
+            "remainder": {m: float(self.remainder(m)[row]) for m in MEASURES},
+            "ratio": {m: _defined(self.ratio(m)[row]) for m in MEASURES},
+            "rank_correlation": ranks,
+            "agreement": ranks["gradient"],
+        }
 
     def __repr__(self) -> str:
         n, k = self.activations.shape
@@ -178,6 +209,11 @@ class Contributions:
                 f"  ratio of sums {_mean(self.ratio(m)):.2f}  rank correlation {_mean(self.rank_correlation(m)):.2f}"
             )
         return "\n".join(lines)
+
+
+def _defined(value: float) -> float | None:
+    """A number as JSON has it; None where it is not defined."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _mean(values: Array) -> float:

@@ -164,41 +164,17 @@ def attribution(
     Returns
     -------
     dict
-        ``quantity``, its ``foil`` ("" for none) and ``unit``; ``probability`` of the token, 0 to 1, and ``saturated``, whether
-        that made the logit difference the default. Per concept ``ablation`` (the quantity with the concept less that
-        without it), ``integrated_gradients`` and ``gradient`` × coefficient, of a large dictionary those of ``concepts``,
-        which some measure is not 0 for, out of ``n_concepts``; ``leave_all_out``, the same for all concepts together; per
-        measure the ``remainder``, the ``ratio`` of sums and the ``rank_correlation`` with ablation, or None; ``agreement``,
-        the rank correlation of gradient and ablation.
+        As :meth:`nbtoolkit.attribution.Contributions.to_dict` gives it; of a large dictionary the values of ``concepts``, which
+        some measure is not 0 for, out of ``n_concepts``.
     """
     cd = session.study.dictionary(at)
     with session.exclusive():
-        result = contributions(session.response(sample), cd, quantity=quantity, foil=foil)
-    measured, values = result.quantity, {measure: result.values(measure)[0].astype(float) for measure in MEASURES}
-    part: dict[str, Any] = {}
-    if cd.n_concepts > N_LISTED:
-        used = np.flatnonzero(np.any(list(values.values()), axis=0))
-        part = {"concepts": used.tolist(), "n_concepts": cd.n_concepts}
-        values = {measure: v[used] for measure, v in values.items()}
-    return {
-        **part,
-        "quantity": measured.kind,
-        "foil": measured.foil,
-        "unit": measured.unit,
-        "probability": measured.probability,
-        "saturated": measured.switched,
-        **{measure: v.tolist() for measure, v in values.items()},
-        "leave_all_out": float(result.leave_all_out[0]),
-        "remainder": {measure: float(result.remainder(measure)[0]) for measure in MEASURES},
-        "ratio": {measure: _defined(result.ratio(measure)[0]) for measure in MEASURES},
-        "rank_correlation": {measure: _defined(result.rank_correlation(measure)[0]) for measure in MEASURES},
-        "agreement": _defined(result.agreement[0]),
-    }
-
-
-def _defined(value: float) -> float | None:
-    """A number as JSON has it; None where it is not defined."""
-    return float(value) if np.isfinite(value) else None
+        result = contributions(session.response(sample), cd, quantity=quantity, foil=foil).to_dict(0)
+    if cd.n_concepts <= N_LISTED:
+        return result
+    used = np.flatnonzero(np.any([result[measure] for measure in MEASURES], axis=0)).tolist()
+    of_used = {measure: [result[measure][k] for k in used] for measure in MEASURES}
+    return result | of_used | {"concepts": used, "n_concepts": cd.n_concepts}
 
 
 @operation
