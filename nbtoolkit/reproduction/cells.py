@@ -30,7 +30,9 @@ def cell(value: str, *notes: str) -> str:
 
     Parameters
     ----------
-    value, notes
+    value
         HTML.
+    *notes
+        HTML; empty ones are left out.
     """
     return value + "".join(f"<small>{note}</small>" for note in notes if note)

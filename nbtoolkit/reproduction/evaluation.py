@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,8 @@ from typing import Any
 import numpy as np
 import pandas
 
-from ..attribution.local import interpret_states
-from ..data.images import thumbnail
-from ..data.loading import captioned, images_by_id
-from ..errors import NbtoolkitError
+from ..data.loading import captioned
+from ..errors import DataError, NbtoolkitError
 from ..extraction import extract
 from ..metrics import (
     Comparison,
@@ -34,10 +33,11 @@ from ..studies.baselines import noise_representations
 from ..studies.image_embeddings import ImageEmbeddings
 from ..studies.sweeps import sweep
 from ..text.words import vocabulary
-from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layer, resolve_layers
+from ..types import Naming, Representations, resolve_layer, resolve_layers
 from .causes import causal
 from .encoders import choose_encoder
-from .results import Panel, Reproduction
+from .panels import panel
+from .results import Reproduction
 from .settings import Settings, settings_of
 from .sizes import held_out
 from .systems import METHODS, SYSTEMS, Context, Replicate, Systems, learn, replicates
@@ -111,6 +111,8 @@ def reproduce(
     ------
     NbtoolkitError
         No token could be evaluated.
+    DataError
+        Two images of one id.
     MethodError
         Unknown settings.
     LayerError
@@ -126,7 +128,7 @@ def reproduce(
         raise NbtoolkitError(
             "No token could be evaluated: there are none. Give the words of interest, such as ['dog']."
         )
-    data, test_data = captioned(data), captioned(test_data)
+    data, test_data = _checked(data, "data"), _checked(test_data, "test_data")
     say = progress or (lambda _: None)
     images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)
     text = choose_encoder(encoder, scorer, data["captions"])
@@ -158,6 +160,17 @@ def reproduce(
     about: dict[str, Any] = {"settings": variant, "encoder": text.note, "n_vocabulary": len(words)}
     about |= {"n_concepts": n_concepts, "layer": layer, "random_state": random_state}
     return Reproduction(layers=tables[0], sizes=tables[1], model=repr(model), left_out=left_out, **about, **results)
+
+
+def _checked(data: Any, name: str) -> Any:
+    """Captioned data with an id per image."""
+    data = captioned(data)
+    repeated = next((i for i, n in Counter(data["id"]).items() if n > 1), None)
+    if repeated is not None:
+        raise DataError(
+            f"The id {repeated!r} occurs more than once in {name}; expected one id per image. Give every image its own id."
+        )
+    return data
 
 
 def _read(context: Context, token: str, cache: Any, n: int) -> list[Representations]:
@@ -235,7 +248,7 @@ def _evaluate(
         ),
         "groundings": g,
         "words": {name: [list(w) for w in one.groundings[name].words] for name in METHODS},
-        "panels": _panel(own, g, test, context),
+        "panels": panel(own, g, test, context),
         "samples": (len(train), len(test)),
         "replicates": runs,
         "overlap_replicates": {m: np.array([r.overlaps[m] for r in again]) for m in METHODS},
@@ -281,12 +294,3 @@ def _tests(scores: Mapping[str, Score], runs: Mapping[str, Array]) -> dict[str, 
         for name, score in common.items()
         if name != "SemiNMF" and min(len(score.defined), len(common["SemiNMF"].defined)) > 1
     }
-
-
-def _panel(cd: ConceptDictionary, g: Grounding, test: Representations, context: Context, n: int = 2) -> Panel:
-    states, ids, captions = test.layer(cd.layer)[:n], test.sample_ids[:n], test.captions[:n]
-    samples = interpret_states(cd, g, states, ids, captions, min(3, cd.n_concepts))
-    exemplars = list(dict.fromkeys(i for one in samples for part in one.parts for i in part.exemplars))
-    small = [thumbnail(image, 128) for image in images_by_id(context.train_images.data, exemplars)]
-    own = tuple(thumbnail(image, 192) for image in images_by_id(context.test_images.data, ids))
-    return Panel(samples, own, dict(zip(exemplars, small, strict=True)))

@@ -9,33 +9,16 @@ from typing import Any
 import numpy as np
 import pandas
 
-from ..attribution.local import Interpretation
 from ..interventions import Selectivity
 from ..metrics import Comparison, Score, Stability, dictionary_interval, holm, overlap
 from ..types import Grounding, Scores
 from .claims import Claim, claims, spread_interval
+from .panels import Panel as Panel
 from .settings import SETTINGS, Settings
 from .sizes import HeldOut
 from .systems import CONTROLS
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Interpreted test samples, for Figure 5.
-
-    Attributes
-    ----------
-    interpretations, images
-        The samples' interpretations, and their images (JPEG).
-    exemplars
-        Sample id to the image of an exemplar (JPEG).
-    """
-
-    interpretations: tuple[Interpretation, ...]
-    images: tuple[bytes, ...]
-    exemplars: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, eq=False)
