@@ -213,9 +213,9 @@ class _Run:
             "active": active_concepts(cd.activations).mean,
             "n_dead": int(scores["n_dead"]),
         }
-        if "clip_score" in scores.values:
-            row |= {"clip_score": scores["clip_score"], "clip_score_random": scores.baseline["clip_score"]}
-            row["clip_score_token"] = scores.values.get("clip_score_token", float("nan"))
+        if self.embeddings is not None:  # NaN where no concept has words
+            row |= {name: scores.values.get(name, float("nan")) for name in ("clip_score", "clip_score_token")}
+            row["clip_score_random"] = scores.baseline.get("clip_score", float("nan"))
         if self.test is not None:
             row |= self._test_scores(cd, g, self.test)
         return row, cd.concepts
