@@ -22,6 +22,17 @@ s = sizes.groupby("method")["stability"].mean()
 assert s["PCA"] > 0.999 and s.isna()["LargestNorm"]
 assert result.p <= 0.05 and result.floor.mean < result.values.mean
 """,
+    "04_local_explanations": """
+import numpy as np
+words = [set(g.words[k][:3]) for k in strongest]
+highest = {w: float(np.max(m)) for own, m in zip(words, maps) for w in own}
+assert highest["standing"] < 0 and highest["sleeping"] < 5 < highest["hat"]
+assert attribution.quantity.kind == "logit_difference" and "saturated" in repr(attribution)
+total, third = attribution.leave_all_out.mean(), int(attribution.ablation[2].argmax())
+assert abs(attribution.remainder("integrated_gradients").mean()) < 0.01 * total
+assert 0.4 < attribution.ablation.sum(1).mean() / total < 0.65 and attribution.gradient.sum(1).mean() < 0.3 * total
+assert attribution.ablation[2, third] > 0 > attribution.gradient[2, third]
+""",
     "03_layers": """
 words = {layer: study.grounding(layer).words for layer in study.layers}
 assert "driving" in words[3][0][:2] + words[4][0][:2] or any("driving" in w[:2] for w in words[4])
