@@ -239,7 +239,7 @@ def _at_last_layer(results: Reproduction) -> list[Part]:
 def _over_layers(results: Reproduction) -> list[Part]:
     """CLIPScore at the last layer less that at the first, without intervals per word."""
     table, layer = results.layers, results.layers["layer"]
-    if layer.min() == layer.max():
+    if layer.min() == layer.max() or "clip_score" not in table:
         return [NOTHING] * len(results.scores)
     means = [
         table[layer == index].groupby("token")["clip_score"].mean().reindex(list(results.scores)).to_numpy()

@@ -154,11 +154,11 @@ def _figures(results: Reproduction) -> list[str]:
         _correspondence(results),
         "<h2>Layers (Figure 6)</h2>",
         f"<p>CLIPScore of exemplars with their concept's words, mean over concepts; {len(tokens)} words, one curve each.</p>",
-        image(plots.curves(results.layers, "layer", "clip_score", random="clip_score_random")),
+        _curve(results.layers, "layer", "clip_score", "clip_score_random"),
         _paper_curve(),
         "<h2>Number of concepts (Figures 11 and 12)</h2>",
         *[
-            image(plots.curves(results.sizes, "n_concepts", score))
+            _curve(results.sizes, "n_concepts", score)
             for score in ("reconstruction_error", "test_clip_score", "overlap")
         ],
         "<h2>Interpreted test samples (Figures 5 and 17 to 21)</h2>",
@@ -170,6 +170,13 @@ def _figures(results: Reproduction) -> list[str]:
         "the tables that could be read from the published pages.</small></p>",
         tables.paper_tables(),
     ]
+
+
+def _curve(data: pandas.DataFrame, x: str, y: str, random: str | None = None) -> str:
+    """A curve, where the score is defined for some dictionary."""
+    if y not in data or data[y].isna().all():
+        return "<p class=no>No concept has words, so there is no curve.</p>"
+    return image(plots.curves(data, x, y, random=random if random in data else None))
 
 
 def _replicates(results: Reproduction) -> str:
