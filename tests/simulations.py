@@ -39,6 +39,7 @@ def _binary(rng, n):
 SHAPES = {
     "normal": lambda rng, n: (rng.normal(size=n), 0.0),
     "exponential": lambda rng, n: (rng.exponential(size=n), 1.0),
+    "Laplace": lambda rng, n: (rng.laplace(size=n), 0.0),
     "0/1": _binary,
 }
 
