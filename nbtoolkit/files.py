@@ -1,16 +1,16 @@
-"""Files and folders written whole or not at all: to a temporary name, fsynced, renamed; and their checksums."""
+"""Files and folders: regular ones only, written whole or not at all and durably, with their checksums."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from .durable import new_folder as new_folder
+from .durable import replacing as replacing
 from .errors import DataError, NbtoolkitError
 
 
@@ -63,48 +63,30 @@ def _kind(mode: int) -> str:
 
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary sibling folder that replaces the target when the block ends without an error.
+def disk_errors(what: str, path: Path, error: type[NbtoolkitError], advice: str) -> Iterator[None]:
+    """Turn a refusal of the disk (full, read-only, no permission) into one error with the path and what to do.
 
     Parameters
     ----------
-    target
-        The folder to write; it may exist.
-    """
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    old = folder.with_name(folder.name + ".old")
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(folder, target)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if old.exists() and not target.exists():
-            os.replace(old, target)
-        raise
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a path; after the block the file is fsynced and renamed to the path.
-
-    Parameters
-    ----------
+    what
+        What is written, as the start of a sentence.
     path
-        The file to write; it may exist.
+        Where.
+    error
+        Class of the error.
+    advice
+        What to do, as whole sentences.
+
+    Raises
+    ------
+    NbtoolkitError
+        Of the given class.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as flaw:
+        reason = flaw.strerror or str(flaw)
+        raise error(f"{what} could not be written to {str(path)!r} ({reason}). {advice}") from flaw
 
 
 def sha256(path: Path) -> str:
