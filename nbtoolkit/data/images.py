@@ -8,15 +8,14 @@ from __future__ import annotations
 import functools
 import io
 import os
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ..errors import DataError, first_line
+from ..files import regular_file, user_path
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # none starts a program
 MAX_PIXELS = 2**26  # 8192 × 8192; the decoded image takes four bytes per pixel
@@ -52,6 +51,8 @@ def open_image(cell: Any) -> Image.Image:
         image = cell if isinstance(cell, Image.Image) else Image.open(_source(cell), formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(first_line(error)) from error
+    except DataError as error:
+        raise DataError(f"The image cannot be read: {error}") from error
     except Exception as error:  # PIL raises many types for damaged files; extraction.image_batches reports the sample
         raise _unreadable(error) from error
     if image.width * image.height > MAX_PIXELS:
@@ -198,14 +199,26 @@ def square(jpeg: bytes, size: int | None = None) -> Image.Image:
     jpeg
         The encoded image.
     size
-        Side of the result, in pixels; the square's own where not given.
+        As for :func:`middle_square`.
 
     Raises
     ------
     DataError
         The image cannot be read.
     """
-    image = read_image(jpeg, size)
+    return middle_square(read_image(jpeg), size)
+
+
+def middle_square(image: Image.Image, size: int | None = None) -> Image.Image:
+    """Cut the middle square out of an image.
+
+    Parameters
+    ----------
+    image
+        The image; it is left as it is.
+    size
+        Side of the result, in pixels; the square's own where not given.
+    """
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
@@ -228,10 +241,7 @@ def _source(cell: Any) -> Any:
     if isinstance(cell, bytes | bytearray | memoryview):
         return io.BytesIO(cell)
     if isinstance(cell, str | os.PathLike):
-        path = Path(cell).expanduser()
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(f"{str(path)!r} is not a regular file")
-        return path
+        return regular_file(user_path(cell))
     return cell
 
 

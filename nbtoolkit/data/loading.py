@@ -215,7 +215,7 @@ def image_counts(data: Any, rows: Sequence[int]) -> list[int]:
     return counts
 
 
-def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
+def images_by_id(data: Any, ids: Sequence[str], side: int | None = None) -> Iterator[Image.Image]:
     """Images of samples, decoded one at a time, in the given order; the first of a sample with several.
 
     Parameters
@@ -224,8 +224,10 @@ def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
         A captioned data set.
     ids
         Ids of the samples.
+    side
+        As for :func:`nbtoolkit.data.read_image`.
     """
-    return (read_image(first_image(cell)) for cell in _cells(data, ids))
+    return (read_image(first_image(cell), side) for cell in _cells(data, ids))
 
 
 def rows_by_id(data: Any, ids: Sequence[str]) -> Iterator[Any]:

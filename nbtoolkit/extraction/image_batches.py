@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..data.images import image_size, read_images
+from ..data.images import LARGE, fraction, image_size, read_images
 from ..data.loading import image_counts
 from ..errors import Cancelled, DataError
+from ..models.budget import sufficient_side
 from ..models.memory import available_memory
 from .batch_limits import chunks
 
@@ -75,27 +76,43 @@ def batches(
     sizes = [image_size(cells[k]["image"]) for k in range(len(cells))]
     order = sorted(range(len(cells)), key=lambda k: (counts[k], *sizes[k]))
     alike = [list(group) for _, group in itertools.groupby(order, key=lambda k: counts[k])]
-    pixels = [math.prod(shape) for shape in sizes]
+    side = decoding_side(model, sizes)
+    pixels = [math.prod(shape) // (1 if side is None else fraction(shape, side) ** 2) for shape in sizes]
     parts = [part for group in alike for part in chunks(group, pixels, size, available_memory("cpu"))]
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(_load, ahead, cells, parts[0], prompt)
+        future = thread.submit(_load, ahead, cells, parts[0], prompt, side)
         for following in [*parts[1:], None]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled(CANCELLED)
             ready, broken = future.result()
             skipped |= broken
             if following:
-                future = thread.submit(_load, ahead, cells, following, prompt)
+                future = thread.submit(_load, ahead, cells, following, prompt, side)
             yield from ready
 
 
-def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt) -> tuple[list[Batch], dict[str, str]]:
+def decoding_side(model: Model, sizes: Sequence[tuple[int, int]]) -> int | None:
+    """Side that suffices for decoding images, where one of them is large and the model's processor would shrink it.
+
+    Parameters
+    ----------
+    model
+        The model, for its processor.
+    sizes
+        Width and height of each image, in pixels.
+    """
+    return sufficient_side(model) if any(math.prod(size) > LARGE for size in sizes) else None
+
+
+def _load(
+    model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt, side: int | None
+) -> tuple[list[Batch], dict[str, str]]:
     """Decode images and run the processor; images that fail in either are excluded, with the reason."""
     samples, images, broken = [], [], {}
     for k in chunk:
         cell = cells[k]
         try:
-            images.append(read_images(cell["image"]))
+            images.append(read_images(cell["image"], side))
             samples.append({"id": cell["id"], "captions": cell["captions"]})
         except DataError as error:
             broken[cell["id"]] = str(error)
