@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ..errors import DataError, first_line
 from .sources.captions import caption_texts, identifier
-from .sources.columns import find_column
+from .sources.columns import dataset_of, find_column
 
 LISTS = (datasets.List, datasets.LargeList)
 _ROWS = 1000  # that are read at once
@@ -20,6 +20,19 @@ _STORED = ("string", "large_string", "binary", "large_binary", "null")  # types 
 _TEXTS = datasets.List(datasets.Value("string"))
 
 
+@contextlib.contextmanager
+def no_dataset_bars() -> Iterator[None]:
+    """Hide the progress bars of ``datasets`` while the block lasts; the caller's setting is restored."""
+    enabled = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if enabled:
+            datasets.enable_progress_bars()
+
+
+@no_dataset_bars()
 def normal_form(data: Any, names: Mapping[str, str | None]) -> Any:
     """Rename, type and order the columns; rows of one id become one, with the captions of all.
 
@@ -54,10 +67,10 @@ def normal_form(data: Any, names: Mapping[str, str | None]) -> Any:
     if image != "image":
         result = result.rename_column(image, "image")
     result = _with_images(result, image)
-    result = result.add_column("id", ids).add_column("captions", texts, feature=_TEXTS)
-    rest = [c for c in data.column_names if c not in columns.values() and c not in result.column_names]
-    if rest:
-        result = datasets.concatenate_datasets([result, data.select_columns(rest)], axis=1)
+    own = dataset_of({"id": ids, "captions": texts}, {"id": datasets.Value("string"), "captions": _TEXTS})
+    rest = [c for c in data.column_names if c not in columns.values() and c not in ("id", "image", "captions")]
+    parts = [result, own, *([data.select_columns(rest)] if rest else [])]
+    result = datasets.concatenate_datasets(parts, axis=1)
     return result.select_columns(["id", "image", "captions", *rest])
 
 
@@ -100,18 +113,6 @@ def is_images(kind: Any) -> bool:
     return isinstance(kind.feature if isinstance(kind, LISTS) else kind, datasets.Image)
 
 
-@contextlib.contextmanager
-def no_dataset_bars() -> Iterator[None]:
-    """Hide the progress bars of ``datasets`` while the block lasts; the caller's setting is restored."""
-    enabled = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if enabled:
-            datasets.enable_progress_bars()
-
-
 # --- formats and transforms ------------------------------------------------------------------------------
 
 
@@ -128,8 +129,7 @@ def _stored(data: Any) -> Any:
         return transform({name: batch[name] for name in shown})
 
     try:
-        with no_dataset_bars():
-            return plain.map(apply, batched=True, batch_size=16, remove_columns=others)
+        return plain.map(apply, batched=True, batch_size=16, remove_columns=others)
     except DataError:
         raise
     except Exception as error:  # whatever the user's function raises, and of Arrow what it cannot store
@@ -211,8 +211,7 @@ def _with_images(data: Any, name: str) -> Any:
         )
     image = datasets.Image()
     try:
-        with no_dataset_bars():
-            return data.cast_column("image", datasets.List(image) if listed else image)
+        return data.cast_column("image", datasets.List(image) if listed else image)
     except (pa.ArrowException, TypeError, ValueError, KeyError) as error:
         raise DataError(
             f"The column {name!r} cannot be read as images ({first_line(error)}). Name another one (image='…')."

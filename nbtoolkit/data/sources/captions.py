@@ -66,11 +66,14 @@ def identifier(value: Any, place: str) -> str | None:
 def _list(value: Any, place: str) -> list[str]:
     if not isinstance(value, list | tuple):
         raise _no_text(value, place)
-    texts = [_text_of(one, place) if isinstance(one, Mapping) else one for one in value]
-    wrong = next((text for text in texts if text is not None and not isinstance(text, str)), None)
-    if wrong is not None:
-        raise _no_text(wrong, place)
-    return [text for text in texts if text]
+    texts = []
+    for one in value:
+        text = one if one is None or isinstance(one, str) or not isinstance(one, Mapping) else _text_of(one, place)
+        if text is not None and not isinstance(text, str):
+            raise _no_text(text, place)
+        if text:
+            texts.append(text)
+    return texts
 
 
 def _text_of(record: Mapping[str, Any], place: str) -> Any:

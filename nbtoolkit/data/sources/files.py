@@ -11,12 +11,16 @@ from ...errors import DataError
 from ...files import regular_file
 from ...strict_json import read_json
 from .coco import read_coco
+from .columns import dataset_of, no_collection
 from .conversations import is_conversation, read_conversations
 from .lines import records
 from .listings import LISTINGS, SUFFIXES, Rows, has_header, read_records
 from .tables import read_parquet
 
+MOST_COLUMNS = 1_000  # of a listing
 
+
+@no_collection()
 def open_path(path: Path, names: dict[str, str | None], images: Path | None, split: str | None) -> Any:
     """Open a file or folder as a data set.
 
@@ -97,8 +101,12 @@ def _dataset(rows: Rows) -> Any:
         rows = {i: row | {"image": _as_list(row["image"])} for i, row in rows.items()}
     kinds = {"id": text, "image": datasets.List(text) if several else text, "captions": datasets.List(text)}
     others = dict.fromkeys(name for row in rows.values() for name in row if name not in kinds)
-    filled = [{"id": i, **dict.fromkeys(others), **row} for i, row in rows.items()]
-    return datasets.Dataset.from_list(filled, features=datasets.Features(kinds | dict.fromkeys(others, text)))
+    columns: dict[str, list[Any]] = {
+        "id": list(rows),
+        **{n: [row[n] for row in rows.values()] for n in ("image", "captions")},
+    }
+    columns |= {name: [row.get(name) for row in rows.values()] for name in others}
+    return dataset_of(columns, kinds | dict.fromkeys(others, text))
 
 
 def _as_list(image: Any) -> list[str]:

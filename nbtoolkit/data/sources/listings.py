@@ -36,6 +36,7 @@ class ImageFolder:
         self.root = root
         self._home = os.path.realpath(root)
         self._folders: dict[str, str] = {}
+        self._files: dict[str, str] = {}
 
     def files(self, names: Any, place: str) -> tuple[str | list[str], str]:
         """Paths of a row's image, or of its images, and the id of a row that has none: their names.
@@ -77,6 +78,8 @@ class ImageFolder:
         """
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"{place}: the image is {name!r}; expected a file name.")
+        if name in self._files:
+            return self._files[name]
         try:
             folder, last = os.path.split(os.path.join(self._home, name))  # noqa: PTH118 - ten times as fast as pathlib
             if folder not in self._folders:
@@ -91,6 +94,7 @@ class ImageFolder:
         if not inside:
             whole = " For a listing with absolute paths, give images='/'." if Path(name).is_absolute() else ""
             raise DataError(f"{place}: the image {name!r} does not lie in the folder {str(self.root)!r}.{whole}")
+        self._files[name] = file
         return file
 
     def _name(self, file: str) -> str:
@@ -120,13 +124,16 @@ def read_records(
     """
     rows: Rows = {}
     folder = ImageFolder(root)
+    columns: dict[tuple[str, ...], list[str | None]] = {}  # of lines with the same names
     for place, line in lines:
-        image, captions = (find_column(role, line, names[role]) for role in ("image", "captions"))
+        given = tuple(line)
+        if given not in columns:
+            columns[given] = [find_column(role, given, names[role]) for role in ("image", "captions", "id")]
+        image, captions, own = columns[given]
         if image is None or captions is None:
             role, usual = ("image", "file_name") if image is None else ("captions", "caption")
             raise DataError(f"{place} has the columns {sorted(line)}; expected one for the {role}, such as {usual!r}.")
         files, default = folder.files(line[image], place)
-        own = find_column("id", line, names["id"])
         key = identifier(line[own], place) if own is not None else None
         key = default if key is None else key
         roles = (image, captions, own, "id", "image", "captions")
