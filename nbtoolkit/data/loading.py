@@ -120,7 +120,7 @@ def load_data(
     return normal_form(source, names)
 
 
-def _is_hub_id(source: str | Path) -> bool:
+def _is_hub_id(source: str | os.PathLike[str]) -> bool:
     """Whether a text looks like a Hugging Face id: one or two plain words, without the ending of a data file."""
     if not isinstance(source, str) or Path(source).suffix in _FILES:
         return False

@@ -143,8 +143,15 @@ def _stored(data: Any) -> Any:
 
 
 def _cells(data: Any, column: str) -> Iterator[Any]:
-    for part in data.select_columns([column]).with_format("arrow").iter(_ROWS):
-        yield from part[column].to_pylist()
+    try:
+        for part in data.select_columns([column]).with_format("arrow").iter(_ROWS):
+            yield from part[column].to_pylist()
+    except (
+        UnicodeDecodeError,
+        pa.ArrowException,
+        OverflowError,
+    ) as error:  # values that Parquet holds and Python does not
+        raise DataError(f"The column {column!r} cannot be read ({first_line(error)}). Write it again.") from error
 
 
 def _check_types(data: Any, columns: Mapping[str, Any]) -> None:

@@ -101,6 +101,10 @@ def _dataset(rows: Rows) -> Any:
         rows = {i: row | {"image": _as_list(row["image"])} for i, row in rows.items()}
     kinds = {"id": text, "image": datasets.List(text) if several else text, "captions": datasets.List(text)}
     others = dict.fromkeys(name for row in rows.values() for name in row if name not in kinds)
+    if len(others) > MOST_COLUMNS:
+        raise DataError(
+            f"The listing has {len(others):,} columns, such as {list(others)[:3]}; expected at most {MOST_COLUMNS:,}. Leave the others out."
+        )
     columns: dict[str, list[Any]] = {
         "id": list(rows),
         **{n: [row[n] for row in rows.values()] for n in ("image", "captions")},

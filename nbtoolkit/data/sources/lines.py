@@ -18,7 +18,8 @@ LONGEST = 1 << 24  # bytes of a line
 DELIMITERS = ",;\t|"
 MOST_LINES = 32  # that one quoted text of a CSV file may have
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_UNCLOSED = "unexpected end of data"  # what Python's reader says of a quotation mark that is not closed
+_TOO_LONG = "field larger than field limit"  # what Python's reader says of a text of 128 kB
+_UNCLOSED = "unexpected end of data"  # and of a quotation mark that is not closed
 
 
 def records(path: Path, image: str | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -136,6 +137,8 @@ def _record(
         fields, reason = _fields(text, delimiter)
         if fields is not None and len(fields) == n:
             return j - k + 1, fields
+    if reason.startswith(_TOO_LONG):
+        return 1, None
     if fields is None or "\n" in text:
         fields = _verbatim(lines[k][1], delimiter)
     return 1, fields if len(fields) == n else None
@@ -161,6 +164,9 @@ def _suffix(fields: Sequence[str], place: int) -> str:
 
 
 def _miscounted(path: Path, number: int, text: str, delimiter: str, n: int) -> DataError:
+    if _fields(text, delimiter)[1].startswith(_TOO_LONG):
+        limit = csv.field_size_limit()
+        return DataError(f"{path}, line {number} has a field of more than {limit:,} characters. Shorten the text.")
     count = len(_fields(text, delimiter)[0] or _verbatim(text, delimiter))
     unclosed = (
         " A quotation mark of the line is not closed: write it twice inside quotes." if text.count('"') % 2 else ""

@@ -88,8 +88,8 @@ class ImageFolder:
             if last in ("", ".", "..") or os.path.islink(file):  # noqa: PTH114
                 file = os.path.realpath(file)
             name.encode()
-            inside = file.startswith(self._home.rstrip(os.sep) + os.sep)
-        except (ValueError, OSError):  # a null byte, a lone surrogate, links in a circle
+            inside = "\0" not in name and file.startswith(self._home.rstrip(os.sep) + os.sep)
+        except (ValueError, OSError):  # a lone surrogate, links in a circle
             inside = False
         if not inside:
             whole = " For a listing with absolute paths, give images='/'." if Path(name).is_absolute() else ""
