@@ -98,7 +98,7 @@ def load_data(
             source = open_path(path, names, folder, split)
             if path.suffix != ".parquet":
                 names, folder = dict.fromkeys(names), None  # a listing's columns are renamed, and its paths are whole
-    elif is_frame(source) or is_records(source):
+    elif split is None and (is_frame(source) or is_records(source)):
         source = read_table(source, names)
     elif split is not None and not isinstance(source, dict):
         raise DataError(
@@ -139,8 +139,8 @@ def captioned(data: Any) -> Any:
         kinds = {name: data.features.get(name) for name in ("id", "image", "captions")}
         text = datasets.Value("string")
         texts = kinds["id"] == text and kinds["captions"] == datasets.List(text)
-        if texts and is_images(kinds["image"]):
-            return data
+        if texts and is_images(kinds["image"]) and data.format["type"] != "custom":  # a transform may give others
+            return data if data.format["type"] is None else data.with_format(None)
     return load_data(data)
 
 

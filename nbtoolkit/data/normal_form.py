@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from ..errors import DataError, first_line
 from .sources.captions import caption_texts, identifier
-from .sources.columns import dataset_of, find_column
+from .sources.columns import dataset_of, find_column, lossless
 
 LISTS = (datasets.List, datasets.LargeList)
 _ROWS = 1000  # that are read at once
@@ -50,9 +51,9 @@ def normal_form(data: Any, names: Mapping[str, str | None]) -> Any:
     """
     data = _stored(data)
     columns = find_columns(data, names)
-    image, place = columns["image"], f"of column {columns['captions']!r}"
+    image = columns["image"]
     _check_types(data, columns)
-    texts = [caption_texts(cell, f"Row {k} {place}") for k, cell in enumerate(_cells(data, columns["captions"]))]
+    texts: Any = _texts(data, columns["captions"])
     ids = _ids(data, columns["id"])
     first: dict[str, int] = {}
     for k, i in enumerate(ids):
@@ -61,7 +62,7 @@ def normal_form(data: Any, names: Mapping[str, str | None]) -> Any:
         _check_images(data, columns, ids, first)
         merged: dict[str, list[str]] = {}
         for i, captions in zip(ids, texts, strict=True):
-            merged.setdefault(i, []).extend(captions)
+            merged.setdefault(i, []).extend(captions.as_py())
         data, ids, texts = data.select(list(first.values())), list(first), list(merged.values())
     result = data.select_columns([image])
     if image != "image":
@@ -126,7 +127,8 @@ def _stored(data: Any) -> Any:
     others = [] if style["output_all_columns"] else list(data.column_names)
 
     def apply(batch: Mapping[str, Any]) -> Mapping[str, Any]:
-        return transform({name: batch[name] for name in shown})
+        result = transform({name: batch[name] for name in shown})
+        return {name: lossless(list(cells)) for name, cells in result.items()}
 
     try:
         return plain.map(apply, batched=True, batch_size=16, remove_columns=others)
@@ -165,6 +167,16 @@ def _check_types(data: Any, columns: Mapping[str, Any]) -> None:
             f"The column {columns['captions']!r} of the captions holds {what}; expected texts. Name another one (captions='…'), or "
             "write labels and numbers as words."
         )
+
+
+def _texts(data: Any, column: str) -> pa.ChunkedArray:
+    """Captions of every row as lists of texts; as Python's objects only some rows at a time."""
+    cells = enumerate(_cells(data, column))
+    kind = pa.list_(pa.string())
+    chunks = []
+    while rows := list(itertools.islice(cells, _ROWS)):
+        chunks.append(pa.array([caption_texts(cell, f"Row {k} of column {column!r}") for k, cell in rows], kind))
+    return pa.chunked_array(chunks, kind)
 
 
 def _ids(data: Any, column: str | None) -> list[str]:

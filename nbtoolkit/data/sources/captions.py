@@ -36,8 +36,8 @@ def caption_texts(value: Any, place: str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, Mapping):
-        value = _text_of(value, place)
-        return [value] if isinstance(value, str) else _list(value, place)
+        text = _text_of(value, place)
+        return [text] if isinstance(text, str) else [] if text is None else _list(text, place)
     return _list(value, place)
 
 

@@ -253,8 +253,13 @@ def rooted(data: Any, column: str, root: Path) -> Any:
     DataError
         The column holds no paths, or one that leads out of the folder.
     """
-    folder, values = ImageFolder(root), data[column]
+    folder, values = ImageFolder(root), data.with_format(None).select_columns([column])
+    kind = values.features[column]
+    if "string" not in getattr(getattr(kind, "feature", kind), "dtype", ""):
+        raise DataError(
+            f"images={str(root)!r} was given, but column {column!r} has the images themselves; expected their paths. Leave images out."
+        )
     paths: Sequence[Any] = [
-        None if value is None else folder.files(value, f"row {k}")[0] for k, value in enumerate(values)
+        None if value is None else folder.files(value, f"row {k}")[0] for k, value in enumerate(values[column])
     ]
     return data.remove_columns(column).add_column(column, paths)
