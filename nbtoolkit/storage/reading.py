@@ -184,6 +184,7 @@ def read_tensors(path: Path, inside: Path | None = None) -> dict[str, np.ndarray
         The file is missing or no safetensors.
     """
     regular_file(path, StudyError, inside=inside)
+    _header(path)
     try:
         return dict(load_file(path))
     except Exception as error:  # SafetensorError, OSError, KeyError for types that numpy lacks, MemoryError
@@ -221,17 +222,13 @@ def read_table(
     StudyError
         The file is missing or no Parquet, its columns are of other names, types or length, or a value is missing.
     """
-    with open_parquet(path, StudyError, inside=inside) as file:
+    with open_parquet(path, StudyError, inside=inside, values=most) as file:
         n, names = file.metadata.num_rows, file.schema_arrow.names
         leaves = [file.schema.column(k).path for k in range(len(file.schema))]
-        groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
-        values = max((sum(g.column(k).num_values for g in groups) for k in range(len(leaves))), default=0)
     if sorted(names) != sorted(columns):
         raise StudyError(f"{str(path)!r} has the columns {names}; expected {list(columns)}. Copy it again.")
     if rows is not None and n != rows:
         raise StudyError(f"{str(path)!r} has {n:,} rows; expected {rows:,}, one per row of the states. Copy it again.")
-    if max(n, values) > most:
-        raise StudyError(f"{str(path)!r} has {max(n, values):,} values in a column; expected at most {most:,}.")
     try:
         with pq.ParquetFile(path, read_dictionary=leaves, page_checksum_verification=True) as file:
             table = file.read()

@@ -82,21 +82,26 @@ def _as_stored(states: np.ndarray) -> np.ndarray:
     return states if states.dtype in (np.float16, np.float32) else states.astype(np.float32)
 
 
+def _floats(array: np.ndarray) -> np.ndarray:
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
 def _write(study: Any, target: Path) -> None:
+    groundings = {layer: study.groundings[layer] for layer in study.dictionaries}
     with new_folder(target) as folder:
         reps = study.representations
         states = {f"layer.{i:03d}": [_as_stored(reps.states[:, k])] for k, i in enumerate(reps.layers)}
         write_stacked(folder / "states.safetensors", states)
         methods = _write_dictionaries(folder, study.dictionaries)
         write_table(folder / "samples.parquet", _sample_columns(study))
-        write_table(folder / "grounding.parquet", _grounding_columns(study.groundings))
+        write_table(folder / "grounding.parquet", _grounding_columns(groundings))
         about = {
             "format": FORMAT,
             "token": study.token,
             "source": plain(asdict(study.source)),
             "n_layers": reps.n_layers,
-            "filters": {layer: g.filter for layer, g in study.groundings.items()},
-            "naming": {layer: asdict(g.naming) for layer, g in study.groundings.items()},
+            "filters": {layer: g.filter for layer, g in groundings.items()},
+            "naming": {layer: asdict(g.naming) for layer, g in groundings.items()},
             "skipped": dict(reps.skipped),
             "occurrences": list(reps.occurrences) if any(reps.occurrences) else [],
             "dictionaries": methods,
@@ -122,11 +127,11 @@ def _write_dictionaries(folder: Path, dictionaries: Mapping[int, ConceptDictiona
         ):
             del arrays["encoder.components_"]  # large, and the same once more
             description = {**description, "components": "concepts"}
-        arrays |= {"concepts": cd.concepts, "activations": cd.activations}
+        arrays |= {"concepts": _floats(cd.concepts), "activations": _floats(cd.activations)}
         if cd.decoder is not None:
-            arrays["offset"] = np.asarray(cd.offset)  # with concepts as D, and the coding, the whole decoder
+            arrays["offset"] = _floats(np.asarray(cd.offset))  # with concepts as D, and the coding, the whole decoder
             if cd.unexplained is not None:
-                arrays["unexplained"] = cd.unexplained
+                arrays["unexplained"] = _floats(cd.unexplained)
         tensors |= {f"layer.{layer:03d}.{name}": value for name, value in arrays.items()}
         methods[layer] = {
             "method": cd.method,

@@ -200,9 +200,9 @@ def _check_array(arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int |
         raise StudyError(f"{place} lacks {name!r}. Copy the study again.")
     array = arrays[name]
     fits = array.ndim == len(shape) and all(s in (None, n) for s, n in zip(shape, array.shape, strict=True))
-    if not fits or array.dtype.kind not in "fiu" or array.size == 0:
+    if not fits or array.dtype.kind != "f" or array.size == 0:
         raise StudyError(
-            f"{place} has {name!r} of shape {array.shape}, {array.dtype}; expected {shape}, numbers. Copy the study again."
+            f"{place} has {name!r} of shape {array.shape}, {array.dtype}; expected {shape}, a floating-point type. Copy the study again."
         )
 
 
