@@ -15,6 +15,7 @@ from ..data.images import image_size, read_images
 from ..data.loading import image_counts
 from ..errors import Cancelled, DataError
 from ..models.memory import available_memory
+from ..storage.provenance import image_digest
 from .batch_limits import chunks
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def batches(
     size: int,
     skipped: dict[str, str],
     cancel: threading.Event | None = None,
+    digests: dict[str, str] | None = None,
 ) -> Iterator[Batch]:
     """Batches of images of similar size, hence of similar length; rows of a batch have equally many images.
 
@@ -68,7 +70,10 @@ def batches(
         Receives the id of every image that cannot be read, with the reason.
     cancel
         When set, :class:`nbtoolkit.errors.Cancelled` is raised instead of the next batch.
+    digests
+        Receives the hash of the bytes of every image, by sample id; empty where they cannot be read.
     """
+    digests = {} if digests is None else digests
     ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
     ahead.processor = copy.deepcopy(model.processor)
     counts = image_counts(cells, range(len(cells)))
@@ -78,23 +83,27 @@ def batches(
     pixels = [math.prod(shape) for shape in sizes]
     parts = [part for group in alike for part in chunks(group, pixels, size, available_memory("cpu"))]
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(_load, ahead, cells, parts[0], prompt)
+        future = thread.submit(_load, ahead, cells, parts[0], prompt, digests)
         for following in [*parts[1:], None]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled(CANCELLED)
             ready, broken = future.result()
             skipped |= broken
             if following:
-                future = thread.submit(_load, ahead, cells, following, prompt)
+                future = thread.submit(_load, ahead, cells, following, prompt, digests)
             yield from ready
 
 
-def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt) -> tuple[list[Batch], dict[str, str]]:
+def _load(
+    model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt, digests: dict[str, str]
+) -> tuple[list[Batch], dict[str, str]]:
     """Decode images and run the processor; images that fail in either are excluded, with the reason."""
     samples, images, broken = [], [], {}
     for k in chunk:
         cell = cells[k]
+        digests[cell["id"]] = ""
         try:
+            cell["image"], digests[cell["id"]] = image_digest(cell["image"])
             images.append(read_images(cell["image"]))
             samples.append({"id": cell["id"], "captions": cell["captions"]})
         except DataError as error:
