@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import struct
 from collections.abc import Mapping
@@ -86,16 +87,47 @@ class MappedStates(np.memmap):
         self.check()
         return super().__array_function__(function, types, arguments, options)
 
-    def astype(self, *arguments: Any, **options: Any) -> Any:
-        """Copy to another type, once the size is compared.
 
-        Parameters
-        ----------
-        arguments, options
-            As of :meth:`numpy.ndarray.astype`.
-        """
+def _comparing(name: str) -> Any:
+    """Method of numpy's arrays that reads them, once the size is compared."""
+    method = getattr(np.memmap, name)
+
+    @functools.wraps(method)
+    def compare(self: MappedStates, *arguments: Any, **options: Any) -> Any:
         self.check()
-        return super().astype(*arguments, **options)
+        return method(self, *arguments, **options)
+
+    return compare
+
+
+_READING = (
+    "astype",
+    "copy",
+    "tobytes",
+    "tolist",
+    "flatten",
+    "ravel",
+    "take",
+    "dot",
+    "item",
+    "argmax",
+    "argmin",
+    "argsort",
+)
+for _name in (
+    *_READING,
+    "nonzero",
+    "repeat",
+    "compress",
+    "choose",
+    "searchsorted",
+    "tofile",
+    "byteswap",
+    "__reduce__",
+    "__copy__",
+    "__deepcopy__",
+):
+    setattr(MappedStates, _name, _comparing(_name))
 
 
 def _plain(value: Any) -> Any:
@@ -241,7 +273,7 @@ def _column(chunks: pa.ChunkedArray, kind: str, what: str) -> list[Any]:
     if chunks.null_count:
         raise ValueError(f"{what} lacks {chunks.null_count} values")
     values: list[Any] = []
-    for chunk in chunks.chunks:
+    for chunk in (c for c in chunks.chunks if len(c)):
         values += _lists(chunk, what) if kind == "texts" else _values(chunk, kind, what)
     return values
 
@@ -257,7 +289,7 @@ def _lists(chunk: pa.Array, what: str) -> list[tuple[str, ...]]:
 def _values(chunk: pa.Array, kind: str, what: str) -> list[Any]:
     coded = pa.types.is_dictionary(chunk.type)
     distinct = chunk.dictionary if coded else chunk
-    if pa.types.is_null(distinct.type) and not len(chunk):
+    if not len(chunk):
         return []
     if not _UNITS[kind](distinct.type) or chunk.null_count:
         raise ValueError(f"{what} has {chunk.type} with {chunk.null_count} missing; expected {kind}")
