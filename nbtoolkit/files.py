@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .durable import new_folder as new_folder
+from .durable import recover as recover
 from .durable import replacing as replacing
+from .durable import sweep as sweep
+from .durable import sync as sync
 from .errors import DataError, NbtoolkitError
 
 

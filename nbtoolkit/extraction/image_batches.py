@@ -16,6 +16,7 @@ from ..data.loading import image_counts
 from ..errors import Cancelled, DataError
 from ..models.budget import sufficient_side
 from ..models.memory import available_memory
+from ..storage.provenance import image_digest
 from .batch_limits import chunks
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def batches(
     size: int,
     skipped: dict[str, str],
     cancel: threading.Event | None = None,
+    digests: dict[str, str] | None = None,
 ) -> Iterator[Batch]:
     """Batches of images of similar size, hence of similar length; rows of a batch have equally many images.
 
@@ -69,7 +71,10 @@ def batches(
         Receives the id of every image that cannot be read, with the reason.
     cancel
         When set, :class:`nbtoolkit.errors.Cancelled` is raised instead of the next batch.
+    digests
+        Receives the hash of the bytes of every image, by sample id; empty where they cannot be read.
     """
+    digests = {} if digests is None else digests
     ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
     ahead.processor = copy.deepcopy(model.processor)
     counts = image_counts(cells, range(len(cells)))
@@ -80,14 +85,14 @@ def batches(
     pixels = [math.prod(shape) // (1 if side is None else fraction(shape, side) ** 2) for shape in sizes]
     parts = [part for group in alike for part in chunks(group, pixels, size, available_memory("cpu"))]
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(_load, ahead, cells, parts[0], prompt, side)
+        future = thread.submit(_load, ahead, cells, parts[0], prompt, side, digests)
         for following in [*parts[1:], None]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled(CANCELLED)
             ready, broken = future.result()
             skipped |= broken
             if following:
-                future = thread.submit(_load, ahead, cells, following, prompt, side)
+                future = thread.submit(_load, ahead, cells, following, prompt, side, digests)
             yield from ready
 
 
@@ -105,17 +110,20 @@ def decoding_side(model: Model, sizes: Sequence[tuple[int, int]]) -> int | None:
 
 
 def _load(
-    model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt, side: int | None
+    model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt, side: int | None, digests: dict[str, str]
 ) -> tuple[list[Batch], dict[str, str]]:
     """Decode images and run the processor; images that fail in either are excluded, with the reason."""
     samples, images, broken = [], [], {}
     for k in chunk:
         cell = cells[k]
+        digests[cell["id"]] = ""
         try:
+            cell["image"], digests[cell["id"]] = image_digest(cell["image"])
             images.append(read_images(cell["image"], side))
             samples.append({"id": cell["id"], "captions": cell["captions"]})
         except DataError as error:
-            broken[cell["id"]] = str(error)
+            reason = str(error)
+            broken[cell["id"]] = reason if "cannot be read" in reason else f"The image cannot be read: {reason}"
     try:
         return prepare(model, samples, images, prompt), broken
     except REFUSALS:  # some image is too small or too narrow for the processor: find which

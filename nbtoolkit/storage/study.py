@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from ..errors import NbtoolkitError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
-from .study_folder import read_study, write_study
+from .study_folder import write_study
+from .study_reader import read_study
 
 
 @dataclass(frozen=True)

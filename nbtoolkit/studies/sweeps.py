@@ -288,8 +288,9 @@ def _completed(
     path = None if cache is None else Path(cache) / f"{key}.json"
     try:
         content = json.loads(path.read_text("utf-8")) if path else {}
-        return dict(content["row"]), np.array(content["concepts"], np.float32)
-    except (OSError, ValueError, KeyError):
+        row = {name: float("nan") if value is None else value for name, value in content["row"].items()}
+        return row, np.array(content["concepts"], np.float32)
+    except (OSError, ValueError, KeyError, AttributeError):
         row, concepts = compute()
     if path:
         write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})

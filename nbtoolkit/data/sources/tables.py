@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...errors import DataError, first_line
-from ...parquet import open_parquet
+from ...parquet import Chunk, column_chunks, open_parquet
 from ...strict_json import encodable
 from .columns import find_column
 from .listings import ImageFolder
@@ -24,8 +24,8 @@ RATIO = 20  # times its size that a large file may have in memory
 _STEP = 1 << 26  # bytes that are decoded at once
 _ROWS = 64  # that are decoded at once where their texts cannot stay in a dictionary
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
-_DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
-_AS_LONG = {"PLAIN", "RLE", "BIT_PACKED", "DELTA_LENGTH_BYTE_ARRAY"}  # encodings that repeat no value
+_DICTIONARIES = {2, 8}  # encodings of parquet.thrift: PLAIN_DICTIONARY, RLE_DICTIONARY
+_AS_LONG = {0, 3, 4, 6}  # that repeat no value: PLAIN, RLE and BIT_PACKED (of levels), DELTA_LENGTH_BYTE_ARRAY
 
 
 def read_parquet(path: Path) -> Any:
@@ -71,7 +71,11 @@ def check_expansion(path: Path) -> None:
     """
     with open_parquet(path) as file, _readable(path):
         limit = max(EXPANDED, RATIO * path.stat().st_size)
-        columns = [_Column(file, k) for k in range(len(file.schema))]
+        groups = column_chunks(path)
+        columns = [
+            _Column(file.schema.column(k), [group[k] for group in groups], file.metadata.num_rows)
+            for k in range(len(file.schema))
+        ]
         total = sum(column.least for column in columns)
         if sum(column.most for column in columns) <= limit:
             return
@@ -98,26 +102,23 @@ def _readable(path: Path) -> Iterator[None]:
 class _Column:
     """Bounds of a column's size in memory, from the metadata, and its size, from the values."""
 
-    def __init__(self, file: pq.ParquetFile, k: int) -> None:
-        about, schema = file.metadata, file.schema.column(k)
-        chunks = [about.row_group(g).column(k) for g in range(about.num_row_groups)]
-        n = sum(chunk.num_values for chunk in chunks)
+    def __init__(self, schema: pq.ColumnSchema, chunks: Sequence[Chunk], n_rows: int) -> None:
+        n, stored = sum(chunk.n_values for chunk in chunks), sum(chunk.uncompressed for chunk in chunks)
         self.name = schema.path
         self.texts = schema.physical_type == "BYTE_ARRAY"
         self.nested = schema.max_repetition_level > 0
-        self.longest = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
+        self.longest = max((chunk.uncompressed for chunk in chunks), default=0)
         self.encodings = {encoding for chunk in chunks for encoding in chunk.encodings}
         self.least = n * (4 if self.texts else _WIDTHS.get(schema.physical_type, schema.length or 1))
         repeats = self.texts and not self.encodings <= _AS_LONG
-        stored = sum(chunk.total_uncompressed_size for chunk in chunks) if self.texts else 0
-        self.most = self.least + (n * self.longest if repeats else stored)
-        self.stored = stored if self.texts and not repeats else None
-        self.rows = min(65_536, max(256, _STEP * max(1, about.num_rows) // max(1, stored)))  # that are read at once
+        self.most = self.least + (n * self.longest if repeats else stored if self.texts else 0)
+        self.stored = None if repeats else stored if self.texts else 0
+        self.rows = min(65_536, max(256, _STEP * max(1, n_rows) // max(1, stored)))  # that are read at once
 
     def values(self, path: Path, limit: int) -> Iterator[int]:
         """Bytes of the texts, part by part."""
-        if not self.texts or self.stored is not None:
-            yield self.stored or 0
+        if self.stored is not None:
+            yield self.stored
             return
         if not self.encodings <= _AS_LONG | _DICTIONARIES:
             yield from self._repeating(path, limit)
@@ -139,7 +140,7 @@ class _Column:
         """As :meth:`values`, for encodings that store what a text has in common with the one before once."""
         if self.nested and self.most > limit:
             raise DataError(
-                f"The column {self.name!r} of {str(path)!r} has the encodings {sorted(self.encodings)}; expected plain or dictionary "
+                f"The column {self.name!r} of {str(path)!r} has other encodings (numbers {sorted(self.encodings)}); expected plain or dictionary "
                 "encoding. Write it again with pyarrow.parquet.write_table."
             )
         with pq.ParquetFile(path) as file:
