@@ -12,6 +12,7 @@ import pyarrow as pa
 from ...errors import DataError, first_line
 from .columns import lossless
 from .listings import LISTINGS
+from .tables import check_expansion
 
 
 def is_repository(path: Path) -> bool:
@@ -54,6 +55,9 @@ def open_repository(name: str, config: str | None, split: str | None, streaming:
     DataError
         It cannot be reached, or has several splits and none was named.
     """
+    if Path(name).is_dir():
+        for path in sorted(Path(name).rglob("*.parquet")):
+            check_expansion(path)
     try:
         data = (
             datasets.load_from_disk(name)
