@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataError, first_line
 from ..files import regular_file, user_path
@@ -53,6 +53,10 @@ def open_image(cell: Any) -> Image.Image:
         raise _too_large(first_line(error)) from error
     except DataError as error:
         raise DataError(f"The image cannot be read: {error}") from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"The image cannot be read: it is damaged, or of another format than {', '.join(_formats())}. Convert it to PNG."
+        ) from error
     except Exception as error:  # PIL raises many types for damaged files; extraction.image_batches reports the sample
         raise _unreadable(error) from error
     if image.width * image.height > MAX_PIXELS:
@@ -89,14 +93,13 @@ def read_image(cell: Any, side: int | None = None) -> Image.Image:
         )
     image = open_image(cell)
     try:
+        factor = 1
         if side is not None and fraction(image.size, side) > 1:
-            if not isinstance(cell, Image.Image):
+            if image is not cell:
                 image.draft(None, (GAP * side, GAP * side))  # JPEG decodes at a half, a quarter or an eighth
-            image.load()
-            result = _as_rgb(image, max(1, min(image.size) // (GAP * side)))
-        else:
-            image.load()
-            result = _as_rgb(image, 1)
+            factor = max(1, min(image.size) // (GAP * side))
+        image.load()
+        result = _as_rgb(image, factor)
         turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
         return result if turn is None else result.transpose(turn)
     except Exception as error:  # as above
@@ -284,7 +287,7 @@ def _brightest(image: Image.Image) -> float:
 
 def _numbers(image: Image.Image) -> np.ndarray:
     """Values of a strip with one channel, (height, width); NaN is black."""
-    return np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0)
+    return np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=65535.0, neginf=0.0)
 
 
 def _unreadable(error: Exception) -> DataError:

@@ -118,16 +118,16 @@ def is_images(kind: Any) -> bool:
 
 
 def _stored(data: Any) -> Any:
-    """Rows as they are stored, whatever they are shown as; a transform is applied once, and its rows are stored."""
+    """Rows as they are stored, whatever the data set shows; a transform is applied once, and its rows are stored."""
     style = data.format
     plain = data.with_format(None)
     if style["type"] != "custom":
         return plain
-    transform, shown = style["format_kwargs"]["transform"], list(style["columns"])
+    transform, columns = style["format_kwargs"]["transform"], list(style["columns"])
     others = [] if style["output_all_columns"] else list(data.column_names)
 
     def apply(batch: Mapping[str, Any]) -> Mapping[str, Any]:
-        result = transform({name: batch[name] for name in shown})
+        result = transform({name: batch[name] for name in columns})
         return {name: lossless(list(cells)) for name, cells in result.items()}
 
     try:

@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import nbtoolkit as nbt
-from nbtoolkit.data import image_size, images, read_image, thumbnail
+from nbtoolkit.data import image_size, images, raw_images, read_image, thumbnail
 
 from .bombs import bomb_png, measured
 from .made import encoded, gradient
@@ -149,3 +149,37 @@ def test_a_fraction_keeps_rotation_and_strips_keep_every_pixel(monkeypatch):
     assert small.size == (20, 40)
     upright = image.rotate(270, expand=True).resize((20, 40), Image.Resampling.BOX)
     assert np.abs(np.asarray(small, float) - np.asarray(upright, float)).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000"])
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_images_are_read_or_are_one_error(kind):
+    rng, whole = np.random.default_rng(0), encoded(Image.effect_noise((64, 64), 80).convert("RGB"), kind)
+    for k in range(80):
+        damaged = bytearray(whole)
+        damaged[int(rng.integers(min(len(whole), 300) if k % 2 else len(whole)))] ^= 1 << int(rng.integers(8))
+        content = bytes(damaged) if k % 4 else whole[: int(rng.integers(len(whole)))]
+        try:
+            assert read_image(content).mode == "RGB"
+        except nbt.errors.DataError as error:
+            assert str(error).startswith("The image cannot be read")
+        assert len(image_size(content)) == 2
+
+
+def test_numbers_that_are_none_are_black_and_white():
+    for value, expected in ((np.nan, 0), (np.inf, 255), (-np.inf, 0), (-5.0, 0)):
+        image = read_image(encoded(Image.fromarray(np.full((4, 4), value, np.float32)), "TIFF"))
+        assert np.asarray(image).tolist() == [[[expected] * 3] * 4] * 4
+
+
+def test_photographs_are_decoded_as_pillow_does(photos, monkeypatch):
+    raw = raw_images(photos.select(range(30)))["image"]
+    for cell in raw:
+        expected = ImageOps.exif_transpose(Image.open(io.BytesIO(cell["bytes"]))).convert("RGB")
+        np.testing.assert_array_equal(np.asarray(read_image(cell)), np.asarray(expected))
+    monkeypatch.setattr(images, "LARGE", 1000)
+    for cell in raw[:]:
+        full, reduced = read_image(cell), read_image(cell, 40)
+        assert min(reduced.size) >= 80 and reduced.size != full.size
+        full, reduced = (np.asarray(i.resize((40, 40), Image.Resampling.BICUBIC), float) for i in (full, reduced))
+        assert np.abs(full - reduced).mean() < 4  # of 255
