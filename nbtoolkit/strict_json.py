@@ -142,8 +142,9 @@ def encodable(value: Any) -> Any:
         return value if value.isascii() else _SURROGATES.sub(MARK, value)
     if isinstance(value, Mapping):
         return {encodable(k): encodable(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(encodable(v) for v in value)
+    if isinstance(value, list | tuple) and not set(map(type, value)) <= {float, int, bool}:
+        items = [encodable(v) for v in value]
+        return tuple(items) if isinstance(value, tuple) else items
     return value
 
 
@@ -153,6 +154,8 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
+        if set(map(type, value)) == {float} and math.isfinite(sum(map(abs, value))):
+            return value  # a fast path for thousands of numbers
         return [_finite(v) for v in value]
     return value
 

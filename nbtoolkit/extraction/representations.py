@@ -26,7 +26,7 @@ from .options import ReadingOptions, ReadingPlan, reading_options
 from .probe import probe
 from .questions import check_prompts, questions_by_id
 from .reader import Reader
-from .runs import in_memory, on_disk
+from .runs import Columns, in_memory, on_disk
 from .shards import ShardStore
 
 if TYPE_CHECKING:
@@ -145,12 +145,7 @@ def extract(
         if engine is None and out is None:
             rows, images = in_memory(reader, shards, advance)
         else:
-            store = _store(out, model, source, plan)
-            with store.lock():
-                read = on_disk if engine is None else functools.partial(read_on_cluster, engine)
-                manifest = read(reader, store, shards, advance)
-                rows = store.gather(manifest)
-            images = {i: digest for m in manifest for i, digest in m.get("images", {}).items()}
+            rows, images = _stored(reader, _store(out, model, source, plan), engine, shards, advance)
     if len(images) == len(candidates):  # shards of 0.2 in development have no hashes
         source = dataclasses.replace(source, data=fingerprint(raw, candidates, images))
     return _representations(*rows, data, model, source, layers)
@@ -174,6 +169,17 @@ def _candidates(data: Any, words: Sequence[str]) -> list[int]:
         frequent = ", ".join(frequent_words(data["captions"])) or "none: the captions are empty"
         raise TokenError(f"No sample's caption contains {words[0]!r}; the most frequent words are {frequent}.")
     return rows
+
+
+def _stored(
+    reader: Reader, store: ShardStore, engine: Any, shards: Sequence[Sequence[int]], advance: Callable[[int], None]
+) -> tuple[tuple[Any, Columns, dict[str, str]], dict[str, str]]:
+    """Rows of all shards, of which completed ones are not read again, and the hashes of their images by sample id."""
+    read = on_disk if engine is None else functools.partial(read_on_cluster, engine)
+    with store.lock():
+        manifest = read(reader, store, shards, advance)
+        rows = store.gather(manifest)
+    return rows, {i: digest for row in manifest for i, digest in row.get("images", {}).items()}
 
 
 def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardStore:

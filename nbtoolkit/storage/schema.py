@@ -67,6 +67,19 @@ def anything(value: Any, place: str) -> Any:
     return value
 
 
+def numbers(value: Any, place: str) -> tuple[float, ...]:
+    """List of numbers, given as a tuple; null stands for NaN.
+
+    Parameters
+    ----------
+    value, place
+        The value, and where it is.
+    """
+    if isinstance(value, list) and set(map(type, value)) <= {float}:
+        return tuple(value)  # thousands of concepts have a number each
+    return tuple(list_of(number)(value, place))
+
+
 def whole(low: int = 0, high: int = LARGEST) -> Rule:
     """Rule for a whole number.
 

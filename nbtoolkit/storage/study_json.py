@@ -10,7 +10,7 @@ from typing import Any
 from ..types import Source
 from ..types.decoder import CODINGS
 from ..types.naming import RULES
-from .schema import Rule, anything, fields, list_of, map_of, matching, number, one_of, optional, text, whole
+from .schema import Rule, anything, fields, list_of, map_of, matching, number, numbers, one_of, optional, text, whole
 
 FORMAT = 2  # 1 named an estimator by the module it lived in; it stays readable
 _TAG = "not finite"
@@ -34,7 +34,7 @@ _dictionary = fields(
     {"method": text, "parameters": map_of(anything), "encoder": optional(_encoder), "reconstruction_error": number},
     {"coding": one_of(CODINGS), "missing_decoder": text},
 )
-_scores = fields({"values": _numbers, "spread": _numbers, "baseline": _numbers, "per_concept": map_of(list_of(number))})
+_scores = fields({"values": _numbers, "spread": _numbers, "baseline": _numbers, "per_concept": map_of(numbers)})
 STUDY = fields(
     {
         "format": one_of((1, FORMAT)),
@@ -72,7 +72,9 @@ def tagged(value: Any) -> Any:
         return {_TAG: str(value)}
     if isinstance(value, Mapping):
         return {k: tagged(v) for k, v in value.items()}
-    return [tagged(v) for v in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return list(value) if _plain(value) else [tagged(v) for v in value]
+    return value
 
 
 def untagged(value: Any) -> Any:
@@ -92,4 +94,10 @@ def untagged(value: Any) -> Any:
         if list(value) == [_TAG] and value[_TAG] in ("nan", "inf", "-inf"):
             return float(value[_TAG])
         return {k: untagged(v) for k, v in value.items()}
-    return [untagged(v) for v in value] if isinstance(value, list) else value
+    return [untagged(v) for v in value] if isinstance(value, list) and not _plain(value) else value
+
+
+def _plain(values: Any) -> bool:
+    """Whether a list holds only what JSON can hold: a fast path for thousands of numbers."""
+    kinds = set(map(type, values))
+    return kinds <= {str, int, bool} or (kinds == {float} and math.isfinite(sum(map(abs, values))))

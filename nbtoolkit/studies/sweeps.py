@@ -17,7 +17,8 @@ from sklearn.base import clone
 
 from ..data.loading import images_by_id
 from ..decomposition import decompose, named
-from ..errors import MethodError
+from ..errors import MethodError, StudyError
+from ..files import disk_errors
 from ..grounding import ground
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
 from ..metrics.heldout import top_words_clip_score
@@ -293,5 +294,6 @@ def _completed(
     except (OSError, ValueError, KeyError, AttributeError):
         row, concepts = compute()
     if path:
-        write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})
+        with disk_errors("The row of the sweep", path, StudyError, "Make room, or choose another folder with cache=."):
+            write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})
     return row, concepts
