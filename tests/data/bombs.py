@@ -26,7 +26,7 @@ def bomb_png(path, side, depth=1, colour=0):
 def measured(program, *arguments):
     """Run a program; give its last line of output, its peak memory in MB and its CPU seconds (imports aside)."""
     frame = f"""
-import json, resource, sys, time, warnings
+import json, pathlib, resource, sys, time
 import torch
 torch.set_num_threads(1)
 import nbtoolkit as nbt
@@ -38,8 +38,11 @@ try:
 {chr(10).join("    " + line for line in program.strip().splitlines())}
 except nbt.NbtoolkitError as error:
     out = f"{{type(error).__name__}}: {{error}}"
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([str(out), used.ru_maxrss / 1024, time.process_time() - start]))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+status = pathlib.Path("/proc/self/status")  # getrusage counts the parent, too, of which the process was forked
+if status.exists():
+    peak = int(status.read_text().split("VmHWM:")[1].split()[0])
+print(json.dumps([str(out), peak / 1024, time.process_time() - start]))
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", frame, *map(str, arguments)], capture_output=True, text=True, timeout=120
