@@ -49,8 +49,8 @@ def load_data(
         a file name and a caption per line; an image may have several lines, a line of ``.jsonl`` a list of images), or
         a folder that has one named ``captions`` or ``metadata``; COCO captions (``.json``, the official format or
         Karpathy's); conversations of LLaVA (``.json`` or ``.jsonl``: the first response is the caption, the first
-        question the column ``question``); a JSON list of records; a Hugging Face id; any object of ``datasets``; a pandas DataFrame, or a list of
-        records, with such columns.
+        question the column ``question``); a JSON list of records; a Hugging Face id; any object of ``datasets``; a pandas
+        DataFrame, or a list of records, with such columns.
     split
         ``"train"``, ``"test"`` or ``"heldout"`` of an embedded world, ``"shifted"`` of the second one; the split of a Hugging Face data set, or of a
         Karpathy file (``"train+restval"`` joins two).
