@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -70,18 +70,50 @@ def open_parquet(
     )
 
 
+class Chunk(NamedTuple):
+    """What the footer of a Parquet file says of one column in one row group (``parquet.thrift``: ColumnMetaData).
+
+    Attributes
+    ----------
+    encodings
+        Numbers of the encodings, as in ``parquet.thrift``.
+    n_values
+        Number of values, those in lists counted singly.
+    uncompressed
+        Bytes of its pages, uncompressed; a value of a dictionary counts once.
+    """
+
+    encodings: tuple[int, ...]
+    n_values: int
+    uncompressed: int
+
+
+def column_chunks(path: Path) -> list[list[Chunk]]:
+    """Chunks of each row group, in the order of the columns, by the footer alone.
+
+    Parameters
+    ----------
+    path
+        A Parquet file that :func:`open_parquet` has opened.
+
+    Raises
+    ------
+    ValueError
+        The footer is damaged.
+    """
+    groups = []
+    for group in _footer(path, path.stat().st_size).get(4, ()):
+        abouts = [column.get(3, {}) for column in group.get(1, ())]
+        groups.append([Chunk(tuple(a.get(2, ())), max(0, a.get(5, 0)), max(0, a.get(6, 0))) for a in abouts])
+    return groups
+
+
 def _uncompressed(path: Path, size: int) -> tuple[int, int]:
     """Uncompressed bytes of all columns, and values of the longest, by the footer (``parquet.thrift``: FileMetaData)."""
+    footer = _footer(path, size)
+    sums: dict[int, int] = {}
+    whole = 0
     with path.open("rb") as file:
-        file.seek(max(0, size - 8))
-        end = file.read(8)
-        length = struct.unpack("<I", end[:4])[0] if len(end) == 8 and end[4:] == b"PAR1" else size
-        if length > min(size - 8, _FOOTER):
-            raise ValueError("it does not end as Parquet does")
-        file.seek(size - 8 - length)
-        footer = _Compact(file.read(length)).struct()
-        sums: dict[int, int] = {}
-        whole = 0
         for group in footer.get(4, ()):
             for k, column in enumerate(group.get(1, ())):
                 about = column.get(3, {})
@@ -118,6 +150,17 @@ def _page_header(file: BinaryIO, at: int) -> tuple[dict[int, Any], int]:
         except ValueError:
             pass
     return {}, 0
+
+
+def _footer(path: Path, size: int) -> dict[int, Any]:
+    with path.open("rb") as file:
+        file.seek(max(0, size - 8))
+        end = file.read(8)
+        length = struct.unpack("<I", end[:4])[0] if len(end) == 8 and end[4:] == b"PAR1" else size
+        if length > min(size - 8, _FOOTER):
+            raise ValueError("it does not end as Parquet does")
+        file.seek(size - 8 - length)
+        return _Compact(file.read(length)).struct()
 
 
 class _Compact:
