@@ -38,7 +38,7 @@ def regular_file(path: Path, error: type[NbtoolkitError] = DataError, *, inside:
     error
         Class of the error.
     inside
-        Folder that the file must be in once links are followed; anywhere where None.
+        Folder that the file must be in once links are followed; in any where None.
 
     Raises
     ------

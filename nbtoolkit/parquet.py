@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -14,6 +14,8 @@ from .files import regular_file
 EXTRA = 256 << 20  # bytes beyond twice the file's size
 VALUES = 1 << 31  # in one column
 _FOOTER = 1 << 28  # bytes
+_HEADERS = 1 << 12, 1 << 20  # bytes of a page's header
+_PAGES = 50_000  # of a column in a group of rows
 _DEPTH = 16  # structures inside each other
 
 
@@ -69,7 +71,7 @@ def open_parquet(
 
 
 class Chunk(NamedTuple):
-    """What the footer of a Parquet file says of one column in one row group (``parquet.thrift``: ColumnMetaData).
+    """What a Parquet file says of one column in one row group: the more of its footer and of its pages' headers.
 
     Attributes
     ----------
@@ -87,7 +89,7 @@ class Chunk(NamedTuple):
 
 
 def column_chunks(path: Path) -> list[list[Chunk]]:
-    """Chunks of each row group, in the order of the columns, by the footer alone.
+    """Chunks of each row group, in the order of the columns; no page is decoded.
 
     Parameters
     ----------
@@ -100,9 +102,13 @@ def column_chunks(path: Path) -> list[list[Chunk]]:
         The footer is damaged.
     """
     groups = []
-    for group in _footer(path, path.stat().st_size).get(4, ()):
-        abouts = [column.get(3, {}) for column in group.get(1, ())]
-        groups.append([Chunk(tuple(a.get(2, ())), max(0, a.get(5, 0)), max(0, a.get(6, 0))) for a in abouts])
+    with path.open("rb") as file:
+        for group in _footer(path, path.stat().st_size).get(4, ()):
+            chunks = []
+            for about in (column.get(3, {}) for column in group.get(1, ())):
+                pages, values = _pages(file, about)
+                chunks.append(Chunk(tuple(about.get(2, ())), max(values, about.get(5, 0)), max(pages, about.get(6, 0))))
+            groups.append(chunks)
     return groups
 
 
@@ -111,12 +117,43 @@ def _uncompressed(path: Path, size: int) -> tuple[int, int]:
     footer = _footer(path, size)
     sums: dict[int, int] = {}
     whole = 0
-    for group in footer.get(4, ()):
-        for k, column in enumerate(group.get(1, ())):
-            about = column.get(3, {})
-            whole += max(0, about.get(6, 0))
-            sums[k] = sums.get(k, 0) + max(0, about.get(5, 0))
+    with path.open("rb") as file:
+        for group in footer.get(4, ()):
+            for k, column in enumerate(group.get(1, ())):
+                about = column.get(3, {})
+                pages, values = _pages(file, about)
+                whole += max(pages, about.get(6, 0))
+                sums[k] = sums.get(k, 0) + max(values, about.get(5, 0))
     return whole, max(sums.values(), default=0)
+
+
+def _pages(file: BinaryIO, about: dict[int, Any]) -> tuple[int, int]:
+    """Uncompressed bytes and values by the headers of a column's pages: what Arrow allocates, whatever the footer says."""
+    at = min((i for i in (about.get(9, 0), about.get(11, 0)) if i > 0), default=0)
+    end = at + about.get(7, 0)
+    whole = values = n = 0
+    while 0 < at < end:
+        header, length = _page_header(file, at)
+        if not {1, 2, 3} <= header.keys():  # Arrow refuses it too
+            break
+        n += 1
+        if n > _PAGES:
+            raise ValueError(f"a column has more than {_PAGES:,} pages")
+        whole += max(0, header[2])
+        values += max(0, (header.get(5) or header.get(8) or {}).get(1, 0))
+        at += length + max(0, header[3])
+    return whole, values
+
+
+def _page_header(file: BinaryIO, at: int) -> tuple[dict[int, Any], int]:
+    for size in _HEADERS:  # few have large statistics
+        file.seek(at)
+        reader = _Compact(file.read(size))
+        try:
+            return reader.struct(), reader.at
+        except ValueError:
+            pass
+    return {}, 0
 
 
 def _footer(path: Path, size: int) -> dict[int, Any]:

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nbtoolkit.errors import DataError, StudyError
-from nbtoolkit.parquet import _uncompressed, open_parquet
+from nbtoolkit.parquet import _pages, _uncompressed, open_parquet
 
 
 def test_columns_that_are_far_larger_than_the_file_are_refused_unread(tmp_path):
@@ -60,3 +60,43 @@ def test_a_damaged_footer_never_ends_the_process(tmp_path):
         except DataError:
             pass
     assert opened > 100
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zstd"}, {"use_dictionary": False}, {"data_page_version": "2.0", "data_page_size": 500},
+                                     {"compression": "none", "write_page_index": True}])  # fmt: skip
+def test_the_pages_are_as_large_as_the_footer_says(tmp_path, options):
+    table = pa.table({"a": range(3000), "b": [["x" * (i % 50), "yy"] for i in range(3000)], "c": [b"z" * 99] * 3000})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=1000, **options)
+    footer = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    for k in range(3):
+        for g in range(3):
+            column = footer.row_group(g).column(k)
+            start = min(i for i in (column.data_page_offset, column.dictionary_page_offset) if i)
+            about = {9: start, 7: column.total_compressed_size}
+            with (tmp_path / "a.parquet").open("rb") as file:
+                pages, values = _pages(file, about)
+            assert 0.1 * column.total_uncompressed_size < pages <= column.total_uncompressed_size  # less the headers
+            assert values == column.num_values
+    with open_parquet(tmp_path / "a.parquet") as file:
+        assert file.read().equals(table)
+
+
+def test_a_footer_that_lies_about_sizes_is_refused_by_the_pages(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"image": [bytes(5_000_000 + i) for i in range(8)]}), path, compression="zstd", use_dictionary=False
+    )
+    raw = path.read_bytes()
+    size = pq.ParquetFile(path).metadata.row_group(0).column(0).total_uncompressed_size
+
+    def varint(value, n):
+        """Zigzag number in as many bytes."""
+        value *= 2
+        return bytes([(value >> (7 * k) & 127) | (128 if k < n - 1 else 0) for k in range(n)])
+
+    n = next(n for n in range(1, 9) if size * 2 < 1 << 7 * n)
+    assert raw.count(varint(size, n)) >= 1
+    path.write_bytes(raw.replace(varint(size, n), varint(1000, n)))
+    assert pq.ParquetFile(path).metadata.row_group(0).column(0).total_uncompressed_size == 1000
+    with pytest.raises(DataError, match=r"bytes and 40,000,[\d,]+ uncompressed"):
+        open_parquet(path, extra=1_000_000)

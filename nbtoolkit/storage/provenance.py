@@ -38,7 +38,11 @@ def fingerprint(data: Any, rows: Sequence[int], images: Mapping[str, str] | None
             if images is not None:
                 digest.update(images[sample].encode())
     for i in rows[:: max(1, len(rows) // N_IMAGES)] if images is None else ():
-        digest.update(image_digests(data, [i])[data[i]["id"]].encode())
+        cells = data[i]["image"]
+        for cell in cells if isinstance(cells, list) else [cells or {}]:
+            path = Path(cell.get("path") or "")
+            stored = cell.get("bytes") or (path.read_bytes() if path.is_file() else b"")
+            digest.update(hashlib.sha256(stored).digest())
     return digest.hexdigest()[:16]
 
 

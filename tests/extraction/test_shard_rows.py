@@ -198,9 +198,9 @@ def test_finished_shards_are_read_from_a_read_only_disk(read_only):
 
 
 @pytest.fixture
-def pictures(data, tmp_path):
+def image_files(data, tmp_path):
     """Twenty images in files, each with the token in its caption."""
-    place = tmp_path / "pictures"
+    place = tmp_path / "images"
     place.mkdir()
     dogs = [row for row in data.select(range(300)) if any("dog" in c.split() for c in row["captions"])][:20]
     with (place / "captions.jsonl").open("w") as listing:
@@ -212,17 +212,17 @@ def pictures(data, tmp_path):
     return place
 
 
-def test_a_changed_image_is_noticed_by_a_resumed_run(model, pictures, tmp_path, monkeypatch):
+def test_a_changed_image_is_noticed_by_a_resumed_run(model, image_files, tmp_path, monkeypatch):
     """Also one that is not among the few that are read before a run, and one whose size and time are as before."""
     monkeypatch.setattr("nbtoolkit.extraction.representations.SHARD", 8)
     monkeypatch.setattr("nbtoolkit.storage.provenance.N_IMAGES", 1)
     out = tmp_path / "out"
-    before = nbt.extract(model, nbt.load_data(pictures), "dog", out=out, progress=False)
-    again = nbt.extract(model, nbt.load_data(pictures), "dog", out=out, progress=False)
-    assert again.source == before.source == nbt.extract(model, nbt.load_data(pictures), "dog", progress=False).source
-    files = sorted(pictures.glob("*.png"))
-    names = [row["id"] for row in nbt.load_data(pictures)]
-    file = pictures / f"{names[10]}.png"
+    before = nbt.extract(model, nbt.load_data(image_files), "dog", out=out, progress=False)
+    again = nbt.extract(model, nbt.load_data(image_files), "dog", out=out, progress=False)
+    assert again.source == before.source == nbt.extract(model, nbt.load_data(image_files), "dog", progress=False).source
+    files = sorted(image_files.glob("*.png"))
+    names = [row["id"] for row in nbt.load_data(image_files)]
+    file = image_files / f"{names[10]}.png"
     whole, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
     Image.new("RGB", Image.open(files[0]).size).save(file)
     file.write_bytes(file.read_bytes().ljust(len(whole), b"\0"))
@@ -230,28 +230,28 @@ def test_a_changed_image_is_noticed_by_a_resumed_run(model, pictures, tmp_path, 
     with pytest.raises(
         StudyError, match=f"1 of the 8 images of shard 1 in .* not those that were read .*'{names[10]}'"
     ):
-        nbt.extract(model, nbt.load_data(pictures), "dog", out=out, progress=False)
-    other = nbt.extract(model, nbt.load_data(pictures), "dog", progress=False)
+        nbt.extract(model, nbt.load_data(image_files), "dog", out=out, progress=False)
+    other = nbt.extract(model, nbt.load_data(image_files), "dog", progress=False)
     assert other.source.data != before.source.data  # every image is in the fingerprint of the data
     (out / "shard-00001.json").unlink()
-    anew = nbt.extract(model, nbt.load_data(pictures), "dog", out=out, progress=False)
+    anew = nbt.extract(model, nbt.load_data(image_files), "dog", out=out, progress=False)
     assert anew.source.data == other.source.data and anew.sample_ids == other.sample_ids
     file.unlink()
     with pytest.raises(StudyError, match="1 of the 8 images of shard 1"):
-        nbt.extract(model, nbt.load_data(pictures), "dog", out=out, progress=False)
+        nbt.extract(model, nbt.load_data(image_files), "dog", out=out, progress=False)
 
 
-def test_hashes_are_of_what_is_stored(pictures):
+def test_hashes_are_of_what_is_stored(image_files):
     from nbtoolkit.storage.provenance import image_digest
 
-    file = next(pictures.glob("*.png"))
+    file = next(image_files.glob("*.png"))
     cell, digest = image_digest({"bytes": None, "path": str(file)})
     assert cell["bytes"] == file.read_bytes() and image_digest({"bytes": cell["bytes"], "path": None})[1] == digest
     assert image_digest([cell, cell])[1] not in (digest, image_digest([cell])[1])
-    os.mkfifo(pictures / "pipe.png")
+    os.mkfifo(image_files / "pipe.png")
     for path, reason in {"pipe.png": "named pipe", "none.png": "No such file"}.items():
         with pytest.raises(nbt.errors.DataError, match=f"{path}.*{reason}"):
-            image_digest({"bytes": None, "path": str(pictures / path)})
+            image_digest({"bytes": None, "path": str(image_files / path)})
     with pytest.raises(nbt.errors.DataError, match="the row has none"):
         image_digest({"bytes": None, "path": None})
 

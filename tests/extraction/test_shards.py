@@ -230,6 +230,19 @@ def test_an_opened_study_maps_its_states(study, tmp_path):
     np.testing.assert_array_equal(opened.representations.states, study.representations.states)
 
 
+def test_shards_of_release_0_2_in_development_are_not_made_again(model, data, undisturbed, tmp_path):
+    """They have no checksums of rows and no hashes of images."""
+    for name, raw in contents(undisturbed).items():
+        if (name.startswith("shard") and name.endswith("json")) or name == "extraction.json":
+            raw = json.dumps(
+                {k: v for k, v in json.loads(raw).items() if k not in ("check", "images", "extraction")}
+            ).encode()
+        (tmp_path / name).write_bytes(raw)
+    reps, seen = extract(model, data, tmp_path)
+    assert all(done % SHARD == 0 or done == seen[-1] for done in seen)
+    assert np.array_equal(reps.states, nbt.extract(model, data, "dog", out=undisturbed, progress=False).states)
+
+
 KILLS = """
 import os, random, signal, sys, time
 from pathlib import Path

@@ -25,7 +25,12 @@ _STEP = 1 << 26  # bytes that are decoded at once
 _ROWS = 64  # that are decoded at once where their texts cannot stay in a dictionary
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 _DICTIONARIES = {2, 8}  # encodings of parquet.thrift: PLAIN_DICTIONARY, RLE_DICTIONARY
-_AS_LONG = {0, 3, 4, 6}  # that repeat no value: PLAIN, RLE and BIT_PACKED (of levels), DELTA_LENGTH_BYTE_ARRAY
+_AS_LONG = {
+    0,
+    3,
+    4,
+    6,
+}  # that share nothing between values: PLAIN, RLE and BIT_PACKED (of levels), DELTA_LENGTH_BYTE_ARRAY
 
 
 def read_parquet(path: Path) -> Any:
@@ -110,15 +115,12 @@ class _Column:
         self.longest = max((chunk.uncompressed for chunk in chunks), default=0)
         self.encodings = {encoding for chunk in chunks for encoding in chunk.encodings}
         self.least = n * (4 if self.texts else _WIDTHS.get(schema.physical_type, schema.length or 1))
-        repeats = self.texts and not self.encodings <= _AS_LONG
-        self.most = self.least + (n * self.longest if repeats else stored if self.texts else 0)
-        self.stored = None if repeats else stored if self.texts else 0
+        self.most = self.least + (n * self.longest if self.texts else 0)
         self.rows = min(65_536, max(256, _STEP * max(1, n_rows) // max(1, stored)))  # that are read at once
 
     def values(self, path: Path, limit: int) -> Iterator[int]:
         """Bytes of the texts, part by part."""
-        if self.stored is not None:
-            yield self.stored
+        if not self.texts:
             return
         if not self.encodings <= _AS_LONG | _DICTIONARIES:
             yield from self._repeating(path, limit)
