@@ -22,7 +22,7 @@ class NothingFoundError(TokenError):
 
 
 class StudyError(NbtoolkitError):
-    """A study folder is missing, damaged, or not a study."""
+    """A study, folder of shards, page or other file of results is missing, damaged, of another kind, or cannot be written."""
 
 
 class MethodError(NbtoolkitError):

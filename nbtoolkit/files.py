@@ -1,59 +1,95 @@
-"""Files and folders written whole or not at all: to a temporary name, fsynced, renamed; and their checksums."""
+"""Files and folders: regular ones only, written whole or not at all and durably, with their checksums."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-
-@contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary sibling folder that replaces the target when the block ends without an error.
-
-    Parameters
-    ----------
-    target
-        The folder to write; it may exist.
-    """
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    old = folder.with_name(folder.name + ".old")
-    try:
-        yield folder
-        folder.chmod(0o755)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(folder, target)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if old.exists() and not target.exists():
-            os.replace(old, target)
-        raise
+from .durable import new_folder as new_folder
+from .durable import recover as recover
+from .durable import replacing as replacing
+from .durable import sweep as sweep
+from .durable import sync as sync
+from .errors import DataError, NbtoolkitError
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a path; after the block the file is fsynced and renamed to the path.
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """Path with ``~`` and ``~name`` replaced by the home folder.
 
     Parameters
     ----------
     path
-        The file to write; it may exist.
+        A path as a user writes it.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises where a user does not exist
+
+
+def regular_file(path: Path, error: type[NbtoolkitError] = DataError, *, inside: Path | None = None) -> Path:
+    """Give a path back if it is a regular file: nothing that blocks on opening or never ends (FIFO, device, socket).
+
+    Parameters
+    ----------
+    path
+        The file; a link to a regular file is one.
+    error
+        Class of the error.
+    inside
+        Folder that the file must be in once links are followed; in any where None.
+
+    Raises
+    ------
+    NbtoolkitError
+        Of the given class: there is no such file, it is of another kind, or a link leads out of the folder.
+    """
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        mode = path.stat().st_mode
+        home = inside is None or path.resolve(strict=True).is_relative_to(inside.resolve(strict=True))
+    except (OSError, ValueError, RuntimeError) as flaw:  # ValueError: a null byte; RuntimeError: links in a circle
+        reason = getattr(flaw, "strerror", None) or flaw
+        raise error(f"{str(path)!r} cannot be read ({reason}); expected a file.") from flaw
+    if not stat.S_ISREG(mode):
+        raise error(f"{str(path)!r} is a {_kind(mode)}; expected a regular file.")
+    if not home:
+        raise error(
+            f"{str(path)!r} is a link to a file outside {str(inside)!r}; expected a file of that folder. Copy it there."
+        )
+    return path
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "named pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+    return kinds.get(stat.S_IFMT(mode), "special file")
+
+
+@contextlib.contextmanager
+def disk_errors(what: str, path: Path, error: type[NbtoolkitError], advice: str) -> Iterator[None]:
+    """Turn a refusal of the disk (full, read-only, no permission) into one error with the path and what to do.
+
+    Parameters
+    ----------
+    what
+        What is written, as the start of a sentence.
+    path
+        Where.
+    error
+        Class of the error.
+    advice
+        What to do, as whole sentences.
+
+    Raises
+    ------
+    NbtoolkitError
+        Of the given class.
+    """
+    try:
+        yield
+    except OSError as flaw:
+        reason = flaw.strerror or str(flaw)
+        raise error(f"{what} could not be written to {str(path)!r} ({reason}). {advice}") from flaw
 
 
 def sha256(path: Path) -> str:

@@ -1,23 +1,79 @@
-"""Images: decoding whatever was stored to upright RGB, sizes without decoding, thumbnails."""
+"""The one image boundary: formats that are read, a limit of pixels, decoding to upright RGB, sizes without decoding.
+
+Every image that reaches the package, from a data set, a study, a page or an argument, is opened by :func:`open_image`.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
-from ..errors import DataError
+from ..errors import DataError, first_line
+from ..files import regular_file, user_path
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # none starts a program
+MAX_PIXELS = 2**26  # 8192 × 8192; the decoded image takes four bytes per pixel
+LARGE = 2**24  # pixels; only images above may be decoded at a reduced size
+GAP = 2  # a reduced image keeps so many times the side that is needed
+_STRIP = 2**20  # pixels that are converted at once
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112  # EXIF
 
 
-def read_image(cell: Any) -> Image.Image:
+def open_image(cell: Any) -> Image.Image:
+    """Open one image without decoding it: one of :data:`FORMATS`, of at most :data:`MAX_PIXELS`, from a regular file.
+
+    Parameters
+    ----------
+    cell
+        As for :func:`read_image`.
+
+    Raises
+    ------
+    DataError
+        The image is missing, has another format or too many pixels, or its path is no regular file.
+    """
+    try:
+        image = cell if isinstance(cell, Image.Image) else Image.open(_source(cell), formats=_formats())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(first_line(error)) from error
+    except DataError as error:
+        raise DataError(f"The image cannot be read: {error}") from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"The image cannot be read: it is damaged, or of another format than {', '.join(_formats())}. Convert it to PNG."
+        ) from error
+    except Exception as error:  # PIL raises many types for damaged files; extraction.image_batches reports the sample
+        raise _unreadable(error) from error
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(f"it has {image.width} × {image.height} pixels")
+    return image
+
+
+def read_image(cell: Any, side: int | None = None) -> Image.Image:
     """Decode one image: upright, three channels, whatever it was stored as.
 
     Parameters
     ----------
     cell
         A PIL image, encoded bytes, a path, or the ``{"bytes", "path"}`` of an undecoded data set; or a list of one.
+    side
+        Side in pixels that suffices: an image of more than :data:`LARGE` pixels is decoded at a fraction (one half, one
+        third, …) of its size, whose shorter side is still at least twice as long. Full size where not given.
 
     Returns
     -------
@@ -27,7 +83,7 @@ def read_image(cell: Any) -> Image.Image:
     Raises
     ------
     DataError
-        The image is missing, truncated or not an image; or there are several.
+        The image is missing, truncated or not an image, has too many pixels; or there are several.
     """
     if isinstance(cell, list | tuple) and len(cell) == 1:
         cell = cell[0]
@@ -35,36 +91,30 @@ def read_image(cell: Any) -> Image.Image:
         raise DataError(
             f"The image is a list of {len(cell)} images; expected one. Give the image, such as the first of the list."
         )
-    if isinstance(cell, dict):
-        cell = cell.get("bytes") or cell.get("path")
+    image = open_image(cell)
     try:
-        if isinstance(cell, Image.Image):
-            image = cell
-        elif isinstance(cell, bytes):
-            image = Image.open(io.BytesIO(cell))
-        else:
-            image = Image.open(cell)
+        factor = 1
+        if side is not None and fraction(image.size, side) > 1:
+            if image is not cell:
+                image.draft(None, (GAP * side, GAP * side))  # JPEG decodes at a half, a quarter or an eighth
+            factor = max(1, min(image.size) // (GAP * side))
         image.load()
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I") or image.mode == "F":
-            grey = np.asarray(image, dtype=np.float64)
-            grey = grey / max(255.0, 65535.0 if grey.max() > 255 else 255.0) * 255
-            image = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            rgba = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-        return image.convert("RGB")
-    except Exception as error:  # PIL raises many types for damaged files; extraction.image_batches reports the sample
-        raise DataError(f"The image cannot be read ({type(error).__name__}: {error}).") from error
+        result = _as_rgb(image, factor)
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+        return result if turn is None else result.transpose(turn)
+    except Exception as error:  # as above
+        raise _unreadable(error) from error
 
 
-def read_images(cell: Any) -> Any:
+def read_images(cell: Any, side: int | None = None) -> Any:
     """Decode what a row holds: its image, or a list of its images, in order.
 
     Parameters
     ----------
     cell
         As for :func:`read_image`, or a list of these.
+    side
+        As for :func:`read_image`.
 
     Raises
     ------
@@ -72,10 +122,28 @@ def read_images(cell: Any) -> Any:
         An image is missing, truncated or not an image; or the list is empty.
     """
     if not isinstance(cell, list | tuple):
-        return read_image(cell)
+        return read_image(cell, side)
     if not cell:
         raise DataError("The row cannot be read: it has an empty list of images.")
-    return [read_image(one) for one in cell]
+    return [read_image(one, side) for one in cell]
+
+
+def fraction(size: tuple[int, int], side: int) -> int:
+    """Number by which both sides of an image may be divided on decoding; 1 for an image of ordinary size.
+
+    Parameters
+    ----------
+    size
+        Width and height, in pixels.
+    side
+        Side in pixels that suffices.
+
+    Examples
+    --------
+    >>> fraction((8000, 6000), 336), fraction((4000, 3000), 336)
+    (8, 1)
+    """
+    return max(1, min(size) // (GAP * side)) if size[0] * size[1] > LARGE else 1
 
 
 def first_image(cell: Any) -> Any:
@@ -100,12 +168,13 @@ def image_size(cell: Any) -> tuple[int, int]:
     if isinstance(cell, list | tuple):
         sizes = [image_size(one) for one in cell]
         return sum(width for width, _ in sizes), sum(height for _, height in sizes)
-    source: Any = (cell.get("bytes") or cell.get("path")) if isinstance(cell, dict) else cell
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return image.size
-    except Exception:  # whatever the fault is, read_image reports it by id
+        image = open_image(cell)
+    except DataError:  # read_image reports it by id
         return (0, 0)
+    if image is not cell:
+        image.close()
+    return image.size
 
 
 def thumbnail(image: Image.Image, side: int = 256) -> bytes:
@@ -133,10 +202,97 @@ def square(jpeg: bytes, size: int | None = None) -> Image.Image:
     jpeg
         The encoded image.
     size
+        As for :func:`middle_square`.
+
+    Raises
+    ------
+    DataError
+        The image cannot be read.
+    """
+    return middle_square(read_image(jpeg), size)
+
+
+def middle_square(image: Image.Image, size: int | None = None) -> Image.Image:
+    """Cut the middle square out of an image.
+
+    Parameters
+    ----------
+    image
+        The image; it is left as it is.
+    size
         Side of the result, in pixels; the square's own where not given.
     """
-    image = Image.open(io.BytesIO(jpeg)).convert("RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
     return image.crop(box) if size is None else image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+
+
+# --- opening and converting ------------------------------------------------------------------------------
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF, for example, is not in every build of PIL
+
+
+def _source(cell: Any) -> Any:
+    """What PIL opens; of paths only those of regular files, because a pipe would wait for ever."""
+    if isinstance(cell, dict):
+        cell = cell.get("bytes") or cell.get("path")
+    if isinstance(cell, bytes | bytearray | memoryview):
+        return io.BytesIO(cell)
+    if isinstance(cell, str | os.PathLike):
+        return regular_file(user_path(cell))
+    return cell
+
+
+def _as_rgb(image: Image.Image, factor: int) -> Image.Image:
+    """Convert a decoded image to RGB and divide its sides, a strip at a time: modes of four bytes are copied once only."""
+    width, height = image.size
+    result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    brightest = _brightest(image) if _is_grey(image) else 255.0
+    for top, strip in _strips(image, factor):
+        rgb = _strip_as_rgb(strip, brightest)
+        result.paste(rgb.reduce(factor) if factor > 1 else rgb, (0, top // factor))
+    return result
+
+
+def _strips(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, _STRIP // (image.width * factor)) * factor
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
+def _strip_as_rgb(image: Image.Image, brightest: float) -> Image.Image:
+    if _is_grey(image):
+        grey = _numbers(image) / brightest * 255
+        image = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return image.convert("RGB")
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether the image has one channel of more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _brightest(image: Image.Image) -> float:
+    """The value that becomes white: 65535 where any is above 255."""
+    return 65535.0 if any(_numbers(strip).max() > 255 for _, strip in _strips(image)) else 255.0
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    """Values of a strip with one channel, (height, width); NaN is black."""
+    return np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=65535.0, neginf=0.0)
+
+
+def _unreadable(error: Exception) -> DataError:
+    return DataError(f"The image cannot be read ({type(error).__name__}: {error}).")
+
+
+def _too_large(reason: str) -> DataError:
+    return DataError(f"The image cannot be read: {reason}; expected at most {MAX_PIXELS:,} pixels. Shrink it.")

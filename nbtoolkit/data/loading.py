@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,15 +13,17 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from ..errors import DataError
+from ..files import user_path
 from ..toy.names import WORLDS
 from ..toy.world.scenes import scenes
 from .images import first_image, read_image, read_images
-from .sources.columns import find_column
+from .normal_form import LISTS, find_columns, is_images, normal_form
+from .normal_form import no_dataset_bars as no_dataset_bars
 from .sources.files import open_path
 from .sources.hub import is_repository, one_split, open_repository
+from .sources.tables import is_frame, is_records, read_table, rooted
 
 _TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800, "shifted": 800}
-_LISTS = (datasets.List, datasets.LargeList)
 _FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 
 
@@ -47,16 +49,18 @@ def load_data(
         a file name and a caption per line; an image may have several lines, a line of ``.jsonl`` a list of images), or
         a folder that has one named ``captions`` or ``metadata``; COCO captions (``.json``, the official format or
         Karpathy's); conversations of LLaVA (``.json`` or ``.jsonl``: the first response is the caption, the first
-        question the column ``question``); a Hugging Face id; any object of ``datasets``.
+        question the column ``question``); a JSON list of records; a Hugging Face id; any object of ``datasets``; a pandas
+        DataFrame, or a list of records, with such columns.
     split
         ``"train"``, ``"test"`` or ``"heldout"`` of an embedded world, ``"shifted"`` of the second one; the split of a Hugging Face data set, or of a
         Karpathy file (``"train+restval"`` joins two).
     image, captions, id
-        Names of the columns; detected where not given. Captions may be one text or several per image.
+        Names of the columns; detected where not given. Captions are one text or several per image, or records with a text
+        (``{"raw": "a dog"}``). Rows of one id and one image become one row, with the captions of all.
     n
         Number of images to keep, from the first (for the embedded world: number of scenes to draw).
     images
-        Folder of the images that a listing or a COCO file names; the file's own folder otherwise.
+        Folder of the images that a listing, a COCO file or a column of paths names. Of a file, its own folder otherwise.
     config
         Configuration of a Hugging Face data set that has several.
     streaming
@@ -71,7 +75,8 @@ def load_data(
     Raises
     ------
     DataError
-        A missing file, column or split (the message lists those that exist), an empty data set, repeated ids.
+        A missing file, column or split (the message lists those that exist), a file that is damaged or in another encoding
+        (with the line), a caption that is no text, an empty data set, an id of two images.
 
     Examples
     --------
@@ -84,14 +89,17 @@ def load_data(
         size = _TOY_SIZE.get(split, 0) if n is None else n
         return captioned(scenes(size, split=split, world=WORLDS[source]))
     names = {"image": image, "captions": captions, "id": id}
-    if isinstance(source, str | Path):
-        folder = None if images is None else Path(images)
-        path = Path(source).expanduser()
+    folder = None if images is None else user_path(images)
+    if isinstance(source, str | os.PathLike):
+        path = user_path(source)
         if is_repository(path) or (_is_hub_id(source) and not path.exists()):
-            source = open_repository(str(source), config, split, streaming, n)
+            source = open_repository(str(path) if path.exists() else str(source), config, split, streaming, n)
         else:
             source = open_path(path, names, folder, split)
-            names = names if path.suffix == ".parquet" else dict.fromkeys(names)  # whatever a listing calls its columns
+            if path.suffix != ".parquet":
+                names, folder = dict.fromkeys(names), None  # a listing's columns are renamed, and its paths are whole
+    elif split is None and (is_frame(source) or is_records(source)):
+        source = read_table(source, names)
     elif split is not None and not isinstance(source, dict):
         raise DataError(
             f"split={split!r} was given, but a {type(source).__name__} has no splits. Select the rows first, or leave split out."
@@ -100,60 +108,23 @@ def load_data(
         source = one_split(source, split, n)
     if not isinstance(source, datasets.Dataset):
         raise DataError(
-            f"data is a {type(source).__name__}; expected 'toy', 'toy-second', a Parquet file, a folder with captions.jsonl, or a datasets.Dataset."
+            f"data is a {type(source).__name__}; expected 'toy', 'toy-second', a Parquet file, a folder with captions.jsonl, a pandas "
+            "DataFrame or a datasets.Dataset."
         )
     if n is not None:
         source = source.select(range(min(n, len(source))))
     if len(source) == 0:
         raise DataError("The data set is empty; expected at least one image with a caption.")
-    return _normalise(source, names)
+    if folder is not None:
+        source = rooted(source, find_columns(source, names)["image"], folder)
+    return normal_form(source, names)
 
 
-def _is_hub_id(source: str | Path) -> bool:
+def _is_hub_id(source: str | os.PathLike[str]) -> bool:
     """Whether a text looks like a Hugging Face id: one or two plain words, without the ending of a data file."""
     if not isinstance(source, str) or Path(source).suffix in _FILES:
         return False
     return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source) is not None
-
-
-def _normalise(data: Any, names: dict[str, str | None]) -> Any:
-    """Rename, type and order the columns."""
-    columns = _find_columns(data, names)
-    captions = data[columns["captions"]]
-    ids = [str(i) for i in data[columns["id"]]] if columns["id"] else [str(i) for i in range(len(data))]
-    if len(set(ids)) < len(ids):
-        repeated = next(i for i in ids if ids.count(i) > 1)
-        raise DataError(
-            f"The id {repeated!r} occurs more than once in column {columns['id']!r}; expected one id per image."
-        )
-    result = data.select_columns([columns["image"]])
-    if columns["image"] != "image":
-        result = result.rename_column(columns["image"], "image")
-    listed = isinstance(result.features["image"], _LISTS)
-    if not _is_images(result.features["image"]):
-        with no_dataset_bars():
-            result = result.cast_column("image", datasets.List(datasets.Image()) if listed else datasets.Image())
-    texts = [[c] if isinstance(c, str) else [t for t in (c or []) if t] for c in captions]
-    feature = datasets.List(datasets.Value("string"))
-    result = result.add_column("id", ids).add_column("captions", texts, feature=feature)
-    rest = [c for c in data.column_names if c not in columns.values() and c not in result.column_names]
-    if rest:
-        result = datasets.concatenate_datasets([result, data.select_columns(rest)], axis=1)
-    return result.select_columns(["id", "image", "captions", *rest])
-
-
-def _find_columns(data: Any, names: dict[str, str | None]) -> dict[str, Any]:
-    typed = [c for c, kind in data.features.items() if _is_images(kind)]
-    columns: dict[str, Any] = {}
-    for role, name in names.items():
-        by_type = role == "image" and name is None and typed
-        columns[role] = typed[0] if by_type else find_column(role, data.column_names, name)
-    for role in ("image", "captions"):
-        if columns[role] is None:
-            raise DataError(
-                f"No column of {data.column_names} looks like the {role}; name it: load_data(…, {role}='column')."
-            )
-    return columns
 
 
 def captioned(data: Any) -> Any:
@@ -168,14 +139,9 @@ def captioned(data: Any) -> Any:
         kinds = {name: data.features.get(name) for name in ("id", "image", "captions")}
         text = datasets.Value("string")
         texts = kinds["id"] == text and kinds["captions"] == datasets.List(text)
-        if texts and _is_images(kinds["image"]):
-            return data
+        if texts and is_images(kinds["image"]) and data.format["type"] != "custom":  # a transform may give others
+            return data if data.format["type"] is None else data.with_format(None)
     return load_data(data)
-
-
-def _is_images(kind: Any) -> bool:
-    """Whether a column's type is an image, or a list of images."""
-    return isinstance(kind.feature if isinstance(kind, _LISTS) else kind, datasets.Image)
 
 
 def raw_images(data: Any) -> Any:
@@ -187,7 +153,7 @@ def raw_images(data: Any) -> Any:
         A captioned data set.
     """
     undecoded = datasets.Image(decode=False)
-    if not isinstance(data.features["image"], _LISTS):
+    if not isinstance(data.features["image"], LISTS):
         return data.cast_column("image", undecoded)
     # cast_column would copy lists; the table stays as it is
     features = data.features.copy() | {"image": datasets.List(undecoded)}
@@ -207,7 +173,7 @@ def image_counts(data: Any, rows: Sequence[int]) -> list[int]:
     rows
         Its rows.
     """
-    if not isinstance(data.features["image"], _LISTS):
+    if not isinstance(data.features["image"], LISTS):
         return [1] * len(rows)
     counts: list[int] = []
     for part in data.select_columns(["image"]).select(rows).with_format("arrow").iter(1000):
@@ -215,7 +181,7 @@ def image_counts(data: Any, rows: Sequence[int]) -> list[int]:
     return counts
 
 
-def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
+def images_by_id(data: Any, ids: Sequence[str], side: int | None = None) -> Iterator[Image.Image]:
     """Images of samples, decoded one at a time, in the given order; the first of a sample with several.
 
     Parameters
@@ -224,8 +190,10 @@ def images_by_id(data: Any, ids: Sequence[str]) -> Iterator[Image.Image]:
         A captioned data set.
     ids
         Ids of the samples.
+    side
+        As for :func:`nbtoolkit.data.read_image`.
     """
-    return (read_image(first_image(cell)) for cell in _cells(data, ids))
+    return (read_image(first_image(cell), side) for cell in _cells(data, ids))
 
 
 def rows_by_id(data: Any, ids: Sequence[str]) -> Iterator[Any]:
@@ -243,15 +211,3 @@ def _cells(data: Any, ids: Sequence[str]) -> Iterator[Any]:
     raw = raw_images(data)
     row = {i: k for k, i in enumerate(raw["id"])}
     return (raw[row[i]]["image"] for i in ids)
-
-
-@contextlib.contextmanager
-def no_dataset_bars() -> Iterator[None]:
-    """Hide the progress bars of ``datasets`` while the block lasts; the caller's setting is restored."""
-    enabled = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if enabled:
-            datasets.enable_progress_bars()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Mapping
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
-from ..errors import DataError, first_line
+from ..errors import DataError, NbtoolkitError, first_line
+from ..strict_json import parse_json, read_json
 from .sparse_autoencoder import SparseAutoencoder
 
 Array = np.ndarray
@@ -60,13 +61,21 @@ def read_sae(path: str | os.PathLike[str]) -> SparseAutoencoder:
     if not settings.is_file():
         raise DataError(f"{str(weights)!r} has no {SETTINGS} beside it; expected the file that SAELens writes with it.")
     try:
-        about = dict(json.loads(settings.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        about = read_json(settings, allow_nan=True)  # Python's json, which SAELens uses, writes NaN
+    except DataError as error:
         raise DataError(f"{str(settings)!r} is damaged ({first_line(error)}). Copy it again.") from error
-    activation, k = _activation(about, settings)
-    _refuse_settings(about, settings)
-    tensors = _tensors(weights)
-    return _estimator(about, activation, k, _checked(tensors, activation, weights))
+    if not isinstance(about, dict):
+        raise DataError(f"{str(settings)!r} is damaged (it holds no JSON object). Copy it again.")
+    try:
+        activation, k = _activation(about, settings)
+        _refuse_settings(about, settings)
+        return _estimator(about, activation, k, _checked(_tensors(weights), activation, weights))
+    except (TypeError, ValueError, AttributeError, KeyError, OverflowError, MemoryError) as error:
+        if isinstance(error, NbtoolkitError):
+            raise
+        raise DataError(
+            f"{str(settings)!r} has a setting of another kind ({first_line(error)}); expected what SAELens writes. Save it again."
+        ) from error
 
 
 def _activation(about: Mapping[str, Any], file: Path) -> tuple[str, int | None]:
@@ -110,11 +119,11 @@ def _refuse_settings(about: Mapping[str, Any], file: Path) -> None:
 def _tensors(file: Path) -> dict[str, Array]:
     """Tensors of a safetensors file as float32 (float64 stays); bfloat16, which numpy lacks, too."""
     try:
+        with safe_open(file, "np"):  # offsets without holes, and a header of at most 100 MB
+            pass
         with file.open("rb") as handle:
             length = struct.unpack("<Q", handle.read(8))[0]
-            if length > file.stat().st_size:
-                raise ValueError("the header is longer than the file")
-            header = json.loads(handle.read(length))
+            header = parse_json(handle.read(length), "The header")
             header.pop("__metadata__", None)
             body = handle.read()
         tensors = {}
@@ -124,7 +133,7 @@ def _tensors(file: Path) -> dict[str, Array]:
             if entry["dtype"] == "BF16":
                 raw = (raw.astype(np.uint32) << 16).view(np.float32)
             tensors[name] = raw.astype(np.float64 if entry["dtype"] == "F64" else np.float32)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise DataError(f"{str(file)!r} is no safetensors file, or damaged ({first_line(error)}).") from error
     return tensors
 

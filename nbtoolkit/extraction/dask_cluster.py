@@ -156,6 +156,9 @@ def read_on_cluster(
             f"{model.name} was given as a loaded model; expected one of load_model('a hub id or folder'), which every worker can load too."
         )
     manifest = [store.row(index) for index in range(len(shards))]
+    for row, shard in zip(manifest, shards, strict=True):
+        if row is not None:
+            store.check_images(row, reader.data, shard)
     missing = [index for index, row in enumerate(manifest) if row is None]
     done = sum(len(shard) for shard, row in zip(shards, manifest, strict=True) if row is not None)
     advance(done)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..data.images import read_images
+from ..data.images import image_size, read_images
 from ..data.loading import captioned, raw_images
 from ..errors import DataError, ModelError
 from ..models.budget import image_positions, limited
@@ -17,7 +17,7 @@ from ..models.generation import greedy, teacher_forced
 from ..models.hooks import LastPosition
 from ..models.memory import SHARE, PeakMemory, available_memory, tensor_bytes, weight_bytes
 from ..progress import note
-from .image_batches import REFUSALS
+from .image_batches import REFUSALS, decoding_side
 from .options import ReadingOptions, reading_options
 from .reader import AUTO
 
@@ -187,7 +187,8 @@ def _images(model: Model, raw: Any, rows: Sequence[int], n: int = BATCH) -> tupl
     prepared: list[dict[str, Any]] = []
     for i in [*rows[:: max(1, len(rows) // n)], *rows]:
         try:
-            image = read_images(raw[i]["image"])
+            cell = raw[i]["image"]
+            image = read_images(cell, decoding_side(model, [image_size(cell)]))
             prepared.append(model.prepare([image]))
         except REFUSALS:
             continue

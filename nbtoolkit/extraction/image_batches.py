@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..data.images import image_size, read_images
+from ..data.images import LARGE, fraction, image_size, read_images
 from ..data.loading import image_counts
 from ..errors import Cancelled, DataError
+from ..models.budget import sufficient_side
 from ..models.memory import available_memory
+from ..storage.provenance import image_digest
 from .batch_limits import chunks
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def batches(
     size: int,
     skipped: dict[str, str],
     cancel: threading.Event | None = None,
+    digests: dict[str, str] | None = None,
 ) -> Iterator[Batch]:
     """Batches of images of similar size, hence of similar length; rows of a batch have equally many images.
 
@@ -68,37 +71,59 @@ def batches(
         Receives the id of every image that cannot be read, with the reason.
     cancel
         When set, :class:`nbtoolkit.errors.Cancelled` is raised instead of the next batch.
+    digests
+        Receives the hash of the bytes of every image, by sample id; empty where they cannot be read.
     """
+    digests = {} if digests is None else digests
     ahead = copy.copy(model)  # a fast tokenizer cannot be used by two threads at once
     ahead.processor = copy.deepcopy(model.processor)
     counts = image_counts(cells, range(len(cells)))
     sizes = [image_size(cells[k]["image"]) for k in range(len(cells))]
     order = sorted(range(len(cells)), key=lambda k: (counts[k], *sizes[k]))
     alike = [list(group) for _, group in itertools.groupby(order, key=lambda k: counts[k])]
-    pixels = [math.prod(shape) for shape in sizes]
+    side = decoding_side(model, sizes)
+    pixels = [math.prod(shape) // (1 if side is None else fraction(shape, side) ** 2) for shape in sizes]
     parts = [part for group in alike for part in chunks(group, pixels, size, available_memory("cpu"))]
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(_load, ahead, cells, parts[0], prompt)
+        future = thread.submit(_load, ahead, cells, parts[0], prompt, side, digests)
         for following in [*parts[1:], None]:
             if cancel is not None and cancel.is_set():
                 raise Cancelled(CANCELLED)
             ready, broken = future.result()
             skipped |= broken
             if following:
-                future = thread.submit(_load, ahead, cells, following, prompt)
+                future = thread.submit(_load, ahead, cells, following, prompt, side, digests)
             yield from ready
 
 
-def _load(model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt) -> tuple[list[Batch], dict[str, str]]:
+def decoding_side(model: Model, sizes: Sequence[tuple[int, int]]) -> int | None:
+    """Side that suffices for decoding images, where one of them is large and the model's processor would shrink it.
+
+    Parameters
+    ----------
+    model
+        The model, for its processor.
+    sizes
+        Width and height of each image, in pixels.
+    """
+    return sufficient_side(model) if any(math.prod(size) > LARGE for size in sizes) else None
+
+
+def _load(
+    model: Model, cells: Any, chunk: Sequence[int], prompt: Prompt, side: int | None, digests: dict[str, str]
+) -> tuple[list[Batch], dict[str, str]]:
     """Decode images and run the processor; images that fail in either are excluded, with the reason."""
     samples, images, broken = [], [], {}
     for k in chunk:
         cell = cells[k]
+        digests[cell["id"]] = ""
         try:
-            images.append(read_images(cell["image"]))
+            cell["image"], digests[cell["id"]] = image_digest(cell["image"])
+            images.append(read_images(cell["image"], side))
             samples.append({"id": cell["id"], "captions": cell["captions"]})
         except DataError as error:
-            broken[cell["id"]] = str(error)
+            reason = str(error)
+            broken[cell["id"]] = reason if "cannot be read" in reason else f"The image cannot be read: {reason}"
     try:
         return prepare(model, samples, images, prompt), broken
     except REFUSALS:  # some image is too small or too narrow for the processor: find which

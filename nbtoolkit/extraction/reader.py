@@ -39,6 +39,8 @@ class Rows:
         Of each row.
     skipped
         Sample id to the reason.
+    images
+        Sample id to the hash of the bytes of its image, of rows and excluded samples.
     """
 
     states: Any = ()
@@ -46,6 +48,7 @@ class Rows:
     captions: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
 
 
 class Reader:
@@ -87,7 +90,8 @@ class Reader:
         rows, cells = Rows(), self.data.select(indices)
         order = {i: k for k, i in enumerate(cells["id"])}
         picks: list[tuple[int, Rows, int]] = []  # (row of the data, rows of a batch, row in the batch)
-        for batch in batches(self.model, cells, self.plan.prompt, self.batch_size, rows.skipped, self.cancel):
+        excluded, cancel = rows.skipped, self.cancel
+        for batch in batches(self.model, cells, self.plan.prompt, self.batch_size, excluded, cancel, rows.images):
             for part in self._read_in_memory(batch):
                 picks += [(order[i], part, k) for k, i in enumerate(part.ids)]
                 rows.skipped |= part.skipped

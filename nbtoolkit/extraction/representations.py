@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
 
 from ..data.loading import captioned, image_counts, raw_images
 from ..errors import DataError, NothingFoundError, TokenError
@@ -26,7 +25,8 @@ from .estimates import announce
 from .options import ReadingOptions, ReadingPlan, reading_options
 from .probe import probe
 from .questions import check_prompts, questions_by_id
-from .reader import Reader, Rows
+from .reader import Reader
+from .runs import Columns, in_memory, on_disk
 from .shards import ShardStore
 
 if TYPE_CHECKING:
@@ -143,13 +143,12 @@ def extract(
     with bar(progress, len(candidates), f"extracting {token!r}") as advance:
         reader = Reader(model, raw, plan, cancel)
         if engine is None and out is None:
-            rows = _in_memory(reader, shards, advance)
+            rows, images = in_memory(reader, shards, advance)
         else:
-            store = _store(out, model, source, plan)
-            with store.lock():
-                read = _on_disk if engine is None else functools.partial(read_on_cluster, engine)
-                rows = store.gather(read(reader, store, shards, advance))
-        return _representations(*rows, data, model, source, layers)
+            rows, images = _stored(reader, _store(out, model, source, plan), engine, shards, advance)
+    if len(images) == len(candidates):  # shards of 0.2 in development have no hashes
+        source = dataclasses.replace(source, data=fingerprint(raw, candidates, images))
+    return _representations(*rows, data, model, source, layers)
 
 
 def _layers(model: Model, options: ReadingOptions) -> tuple[int, ...]:
@@ -172,41 +171,15 @@ def _candidates(data: Any, words: Sequence[str]) -> list[int]:
     return rows
 
 
-# --- reading the shards ----------------------------------------------------------------------------------
-
-
-def _on_disk(
-    reader: Reader, store: ShardStore, shards: Sequence[Sequence[int]], advance: Callable[[int], None]
-) -> list[dict[str, Any]]:
-    """Read the shards that are missing on disk, or damaged; return the manifest rows of all."""
-    manifest, done = [], 0
-    for index, shard in enumerate(shards):
-        row = store.row(index) or store.save(index, reader.shard(shard, _after(done, advance)), reader.model.d_model)
-        manifest.append(row)
-        done += len(shard)
-        advance(done)
-    return manifest
-
-
-def _in_memory(
-    reader: Reader, shards: Sequence[Sequence[int]], advance: Callable[[int], None]
-) -> tuple[Any, dict[str, list[Any]], dict[str, str]]:
-    """Read all shards; as :meth:`ShardStore.gather`, the states are None where no row was read."""
-    parts: list[Rows] = []
-    done = 0
-    for shard in shards:
-        parts.append(reader.shard(shard, _after(done, advance)))
-        done += len(shard)
-        advance(done)
-    fields = (("id", "ids"), ("caption", "captions"), ("position", "positions"))
-    columns = {name: [x for part in parts for x in getattr(part, field)] for name, field in fields}
-    skipped = {k: v for part in parts for k, v in part.skipped.items()}
-    states = [part.states for part in parts if part.ids]
-    return np.concatenate(states) if states else None, columns, skipped
-
-
-def _after(start: int, advance: Callable[[int], None]) -> Callable[[int], None]:
-    return lambda n: advance(start + n)
+def _stored(
+    reader: Reader, store: ShardStore, engine: Any, shards: Sequence[Sequence[int]], advance: Callable[[int], None]
+) -> tuple[tuple[Any, Columns, dict[str, str]], dict[str, str]]:
+    """Rows of all shards, of which completed ones are not read again, and the hashes of their images by sample id."""
+    read = on_disk if engine is None else functools.partial(read_on_cluster, engine)
+    with store.lock():
+        manifest = read(reader, store, shards, advance)
+        rows = store.gather(manifest)
+    return rows, {i: digest for row in manifest for i, digest in row.get("images", {}).items()}
 
 
 def _store(out: Any, model: Model, source: Source, plan: ReadingPlan) -> ShardStore:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ import numpy as np
 import torch
 
 from ..errors import StudyError, first_line
+from ..files import regular_file, user_path
+from ..strict_json import encodable
 from ..types import Representations, Source
 
+_WIDEST = 1 << 20  # coordinates of a state
+_EXTRA = 256 << 20  # bytes beyond twice the file's size
 _FINAL_NORMS = ("norm", "ln_f", "final_layernorm", "final_layer_norm")
 _AFTER_NORM = (
     "the last layer is the output of the final norm, as hooked by xl-vlms; l = raw output of block l otherwise"
@@ -55,35 +61,35 @@ def read_xl_vlms(
     Traceback (most recent call last):
     nbtoolkit.errors.StudyError: There is no file 'nowhere.pth'.
     """
-    file = Path(path)
-    if not file.is_file():
+    file = user_path(path)
+    if not file.exists():
         raise StudyError(f"There is no file {str(file)!r}.")
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and torch have many ways to say no
-        raise StudyError(
-            f"{str(file)!r} cannot be read without running code that is in it, so it is not read ({first_line(error)}). "
-            "Expected tensors, lists and texts only; analysis files of xl-vlms with a fitted scikit-learn model are of another kind."
-        ) from error
-    if not isinstance(content, dict) or "hidden_states" not in content or not content["hidden_states"]:
-        keys = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise StudyError(
-            f"{str(file)!r} has {keys}; expected 'hidden_states', 'image', 'model_predictions', as saved by save_features.py of xl-vlms."
-        )
+    if n_layers is not None and (isinstance(n_layers, bool) or not isinstance(n_layers, int) or n_layers < 1):
+        raise StudyError(f"n_layers is {n_layers!r}; expected a whole number of at least 1, or None.")
+    content = _load(file)
     rows = content["hidden_states"]
     n = len(rows)
-    images = [_text(v) for v in content.get("image", [])] or [str(i) for i in range(n)]
-    captions = [_text(v) for v in content.get("model_predictions", [])] or [""] * n
-    mask = [bool(np.asarray(m).all()) for m in content.get("token_of_interest_mask", [True] * n)]
-    if not len(images) == len(captions) == len(mask) == n:
-        raise StudyError(
-            f"{str(file)!r} has {n} hidden states, {len(images)} images, {len(captions)} predictions and {len(mask)} masks; expected as many of each."
-        )
+    images = _texts(content, "image", n, file) or [str(i) for i in range(n)]
+    captions = _texts(content, "model_predictions", n, file) or [""] * n
+    mask = _mask(content.get("token_of_interest_mask"), n, file)
     modules = _layers(rows[0], n_layers, file)
+    if n_layers is not None and n_layers < max(modules):
+        raise StudyError(
+            f"n_layers is {n_layers}; {str(file)!r} holds layer {max(modules)}. Give the number of blocks of the model."
+        )
     masked = [i for i in range(n) if mask[i]]
     if not masked:
         raise StudyError(f"{str(file)!r} has {n} samples, none of which contains the token of interest.")
-    states = np.stack([np.stack([_vector(rows[i][m], m, file) for m in modules.values()]) for i in masked])
+    for i in masked:
+        if rows[i].keys() != rows[0].keys():
+            raise StudyError(
+                f"Sample {i} of {str(file)!r} has the modules {sorted(rows[i])}; expected those of the first one, {sorted(rows[0])}."
+            )
+    vectors = [[_vector(rows[i][m], m, file) for m in modules.values()] for i in masked]
+    widths = {len(vector) for row in vectors for vector in row}
+    if len(widths) != 1:
+        raise StudyError(f"{str(file)!r} holds vectors of the widths {sorted(widths)}; expected one width, d_model.")
+    states = np.stack([np.stack(row) for row in vectors])
     convention = (
         Source.layer_convention if not any(m.split(".")[-1] in _FINAL_NORMS for m in modules.values()) else _AFTER_NORM
     )
@@ -124,11 +130,73 @@ def _vector(tensor: Any, module: str, file: Path) -> np.ndarray:
             f"{str(file)!r} holds {shape} at {module!r}; expected one position per sample (1, 1, d_model): save with the hook "
             "save_hidden_states_for_token_of_interest."
         )
+    if not 0 < tensor.numel() <= _WIDEST or not tensor.is_floating_point() or tensor.layout != torch.strided:
+        raise StudyError(
+            f"{str(file)!r} holds {shape}, {tensor.dtype}, at {module!r}; expected up to {_WIDEST:,} floating-point numbers."
+        )
     return np.asarray(tensor.float().reshape(-1).numpy(), dtype=np.float32)
 
 
-def _text(value: Any) -> str:
-    return str(value[0] if isinstance(value, list | tuple) and value else value)
+def _load(file: Path) -> dict[str, Any]:
+    """Content of the file, with hidden states that are tensors by module name."""
+    size = regular_file(file, StudyError).stat().st_size
+    try:
+        whole = 0
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                whole = sum(entry.file_size for entry in archive.infolist())
+        if whole > _EXTRA + 2 * size:
+            raise ValueError(f"it has {size:,} bytes and {whole:,} uncompressed")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about types of storage
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and torch have many ways to say no
+        raise StudyError(
+            f"{str(file)!r} cannot be read without running code that is in it, so it is not read ({first_line(error)}). "
+            "Expected tensors, lists and texts only; analysis files of xl-vlms with a fitted scikit-learn model are of another kind."
+        ) from error
+    rows = content.get("hidden_states") if isinstance(content, dict) else None
+    if not isinstance(rows, list | tuple) or not rows:
+        keys = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise StudyError(
+            f"{str(file)!r} has {keys}; expected 'hidden_states', 'image', 'model_predictions', as saved by save_features.py of xl-vlms."
+        )
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict) or not all(
+            isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in row.items()
+        ):
+            raise StudyError(f"Sample {i} of {str(file)!r} is {type(row).__name__}; expected tensors by module name.")
+    return content
+
+
+def _texts(content: dict[str, Any], name: str, n: int, file: Path) -> list[str]:
+    """Texts of a list, each of which may be in a list of its own; none where the file has no such list."""
+    values = content.get(name)
+    if values is None or (isinstance(values, list) and not values):
+        return []
+    if not isinstance(values, list) or len(values) != n:
+        count = len(values) if isinstance(values, list) else type(values).__name__
+        raise StudyError(f"{str(file)!r} has {n} hidden states and {count} of {name!r}; expected as many of each.")
+    texts = [value[0] if isinstance(value, list | tuple) and value else value for value in values]
+    for i, value in enumerate(texts):
+        if not isinstance(value, str | int | float):
+            raise StudyError(f"{name!r} of sample {i} in {str(file)!r} is {type(value).__name__}; expected a text.")
+    return [encodable(str(value)) for value in texts]
+
+
+def _mask(values: Any, n: int, file: Path) -> list[bool]:
+    """Which samples contain the token of interest; all where the file does not say."""
+    if values is None:
+        return [True] * n
+    try:
+        mask = [bool(np.asarray(value).all()) for value in values]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise StudyError(
+            f"'token_of_interest_mask' in {str(file)!r} is no list of true and false ({first_line(error)})."
+        ) from error
+    if len(mask) != n:
+        raise StudyError(f"{str(file)!r} has {n} hidden states and {len(mask)} masks; expected as many of each.")
+    return mask
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from ..errors import ModelError
+from ..files import user_path
 
 _ADDRESS = re.compile(
     r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<id>[\w.-]+/[\w.-]+)"
@@ -46,3 +48,14 @@ def hub_address(source: str, revision: str | None) -> tuple[str, str | None]:
     if own and revision and own != revision:
         raise ModelError(f"{source!r} names the revision {own!r}, and revision is {revision!r}; expected one of them.")
     return name, own or revision
+
+
+def at_home(source: Any) -> Any:
+    """Path with ``~`` replaced by the home folder; hub ids, addresses and loaded models unchanged.
+
+    Parameters
+    ----------
+    source
+        A folder, a hub id, an address, or a loaded model.
+    """
+    return str(user_path(source)) if isinstance(source, str | Path) and str(source).startswith("~") else source

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError, ModelError
 from .geometry import image_mask
@@ -126,6 +128,27 @@ def most_positions(model: Any, limit: int | None = None) -> int:
         if limit is not None and most > limit:
             break
     return most
+
+
+def sufficient_side(model: Any) -> int | None:
+    """Side of a square with as many pixels as the model gets of a large image; None where its processor does not shrink one.
+
+    Parameters
+    ----------
+    model
+        The adapter; only its processor is run.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> sufficient_side(nbt.load_model("toy"))
+    64
+    """
+    size = PROBES[0]
+    inputs = model.prepare([Image.new("RGB", size)])
+    values = inputs.get("pixel_values", inputs.get("image_patches"))
+    n = 0 if values is None else sum(v.numel() for v in tree_leaves(values)) // 3
+    return math.isqrt(n - 1) + 1 if 0 < n < size[0] * size[1] else None
 
 
 def _with_setting(base: Any, setting: Setting) -> Any:

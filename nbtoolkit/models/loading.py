@@ -16,7 +16,7 @@ from ..errors import ModelError, first_line
 from ..toy.names import SCENES
 from ..toy.smollm2 import model_folder
 from .adapter import Model
-from .addresses import hub_address
+from .addresses import at_home, hub_address
 from .advice import check_kind, out_of_reach, to_install, with_own_code
 from .budget import limited
 from .checks import check_adapter
@@ -127,6 +127,7 @@ def load_model(
     >>> nbt.load_model("toy").n_layers
     5
     """
+    source = at_home(source)
     if isinstance(source, str):
         source, revision = hub_address(source, revision)
     settings = {

@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer
 
 from ..errors import ModelError, first_line
+from .addresses import at_home
 from .inference import inference
 from .loading import NO_REMOTE_CODE, load_processor, quiet, resolve
 
@@ -173,6 +174,7 @@ def load_scorer(source: Any = "toy") -> Scorer:
     >>> nbt.load_scorer("toy").texts(["dog, grass"]).shape
     (1, 128)
     """
+    source = at_home(source)
     path = resolve(source, "scorer")
     try:
         with quiet(path is not source):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..data.images import square
-from ..errors import NbtoolkitError
+from ..data.images import read_image, square
+from ..errors import DataError, NbtoolkitError
 from ..metrics import match
 from ..storage.study import Study
 from .style import COLOURS, check_concepts, new_figure, title
 
 if TYPE_CHECKING:
     from ..interpretation import Interpretation
+
+NO_IMAGE = (160, 160, 160)  # grey
 
 
 def concept_cards(
@@ -80,7 +81,7 @@ def concept_cards(
         words = ", ".join(g.words[k][:n_words]) or "(no word passed the filter)"
         title(row[0], f"{k}  {'dead: no sample uses it' if dead[k] else words}")
         for axes, name in zip(row, g.exemplars[k][:n_images], strict=False):
-            axes.imshow(square(images[name]))
+            _show(axes, images.get(name, b""))
     return figure
 
 
@@ -137,7 +138,7 @@ def local(
     for panel, one, image in zip(panels[:, 0], interpretations, images, strict=True):
         grid = panel.add_gridspec(depth, 2 + n_images, width_ratios=[1.6, 1.2] + [0.8] * n_images)
         sample = panel.add_subplot(grid[:, 0])
-        sample.imshow(image if isinstance(image, Image.Image) else Image.open(io.BytesIO(image)))
+        sample.imshow(read_image(image))
         title(sample, "\n".join(textwrap.wrap(one.caption, 28)))
         sample.axis("off")
         bars = panel.add_subplot(grid[:, 1])
@@ -154,7 +155,7 @@ def local(
                 if j == 0:
                     title(axes, ", ".join(p.words[:n_words]) or "(no word)", color=COLOURS[i % 8])
                 if j < len(p.exemplars) and p.exemplars[j] in pictures:
-                    axes.imshow(square(pictures[p.exemplars[j]]))
+                    _show(axes, pictures[p.exemplars[j]])
     return figure
 
 
@@ -215,5 +216,13 @@ def across_layers(
             axes.axis("off")
         title(row[0], f"layer {cd.layer}: " + (", ".join(g.words[k][:n_words]) if k >= 0 else "no partner"))
         for axes, name in zip(row, g.exemplars[k][:n_images] if k >= 0 else [], strict=False):
-            axes.imshow(square(images[name]))
+            _show(axes, images.get(name, b""))
     return figure
+
+
+def _show(axes: Any, encoded: bytes) -> None:
+    """Draw the middle square of an image; one that is missing or damaged is grey, and the others are drawn."""
+    try:
+        axes.imshow(square(encoded))
+    except DataError:
+        axes.imshow(Image.new("RGB", (1, 1), NO_IMAGE))

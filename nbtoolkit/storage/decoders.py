@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import StudyError
+from ..errors import StudyError, first_line
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]
@@ -53,6 +53,11 @@ def decoder_of_arrays(layer: int, entry: Mapping[str, Any], arrays: Arrays) -> t
     except KeyError as error:
         raise StudyError(
             f"The estimator {name!r} of layer {layer} lacks {error.args[0]!r}; expected what it was fitted with. Copy the study again."
+        ) from error
+    except (ValueError, TypeError, AttributeError, np.linalg.LinAlgError) as error:
+        raise StudyError(
+            f"The estimator {name!r} of layer {layer} is damaged ({first_line(error)}); expected what it was fitted with. "
+            "Copy the study again."
         ) from error
     if name in _STALE:
         warnings.warn(f"Layer {layer} of the study, by {name}, {_STALE[name]}: decompose it again.", stacklevel=5)

@@ -8,12 +8,13 @@ stored instead: the private modules that the classes lived in then.
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import StudyError
+from ..errors import StudyError, first_line
 
 _OURS = ("SemiNMF", "LargestNorm", "RandomDirections", "TopKSAE", "SparseAutoencoder")
 _SKLEARN = {  # public module -> class -> private module of scikit-learn 1.6 to 1.9
@@ -76,7 +77,7 @@ def dump_encoder(estimator: Any) -> tuple[dict[str, Any] | None, dict[str, np.nd
         Where the estimator is not in the table: it could not be built again on opening.
     """
     if isinstance(estimator, _LazyEncoder):
-        return estimator.description, dict(estimator.arrays)
+        return estimator.description, {k: v for k, v in estimator.arrays.items() if k != "concepts"}
     name = public_name(estimator)
     if name is None:
         return None, {}
@@ -109,7 +110,7 @@ def load_encoder(description: Mapping[str, Any] | None, arrays: Mapping[str, np.
     if name is None:
         path = str(description.get("class"))
         name = FORMAT_1.get(path, path)  # an unknown path is refused when the encoder is used
-    own = {k: v for k, v in arrays.items() if k.startswith("encoder.")}
+    own = {k: v for k, v in arrays.items() if k.startswith("encoder.") or k == "concepts"}
     if description.get("components") == "concepts":  # stored once where they are the same
         own["encoder.components_"] = arrays["concepts"]
     return _LazyEncoder({"estimator": str(name), "attributes": dict(description["attributes"])}, own)
@@ -123,9 +124,18 @@ class _LazyEncoder:
 
     def _build(self) -> Any:
         if self._estimator is None:
-            estimator: Any = object.__new__(_class(self.description["estimator"]))
-            estimator.__dict__.update(self.description["attributes"])
-            estimator.__dict__.update({k.removeprefix("encoder."): v for k, v in self.arrays.items()})
+            name = self.description["estimator"]
+            kind = _class(name)
+            values = dict(self.description["attributes"])
+            values |= {k.removeprefix("encoder."): v for k, v in self.arrays.items() if k != "concepts"}
+            for attribute in values:
+                _check_attribute(kind, attribute, name)
+            if "n_jobs" in values:
+                values["n_jobs"] = None  # of the machine that wrote the study
+            estimator: Any = object.__new__(kind)
+            estimator.__dict__.update(values)
+            if "concepts" in self.arrays:
+                _check_transform(estimator, self.arrays["concepts"], name)
             self._estimator = estimator
         return self._estimator
 
@@ -133,6 +143,35 @@ class _LazyEncoder:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self._build(), name)
+
+
+def _check_attribute(kind: type, attribute: str, name: str) -> None:
+    """Refuse an attribute that is no value of an instance, such as one that replaces a method."""
+    own = getattr(kind, attribute, None)
+    if not attribute.isidentifier() or attribute.startswith("__") or callable(own) or isinstance(own, property):
+        raise StudyError(
+            f"This study gives the estimator {name!r} the attribute {attribute!r}; expected values that were fitted. "
+            "Decompose the representations again."
+        )
+
+
+def _check_transform(estimator: Any, concepts: np.ndarray, name: str) -> None:
+    """Refuse an estimator that cannot encode a state of zeros: what it was fitted with is missing or of another kind."""
+    k, d = concepts.shape
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            shape = np.shape(estimator.transform(np.zeros((1, d), np.float32)))
+    except Exception as error:  # of scikit-learn, numpy or the estimator, for whatever is missing
+        raise StudyError(
+            f"The estimator {name!r} of this study cannot encode ({type(error).__name__}: {first_line(error)}). Decompose the "
+            "representations again."
+        ) from error
+    if shape != (1, k):
+        raise StudyError(
+            f"The estimator {name!r} of this study gives activations of shape {shape}; expected {(1, k)}, one per concept. "
+            "Decompose the representations again."
+        )
 
 
 def _class(name: str) -> type:

@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from ..errors import StudyError
+from ..files import disk_errors, replacing, sweep, user_path
 from ..files import new_folder as new_folder  # its place in release 0.1, as for sha256
-from ..files import replacing
 from ..files import sha256 as sha256
+from ..strict_json import dump_json, encodable
+from .reading import map_stacked as map_stacked
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
@@ -25,19 +29,26 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     Parameters
     ----------
     path
-        The file.
+        The file; ``~`` is the home folder.
     text
-        Its content; written as UTF-8.
+        Its content; written as UTF-8, lone surrogates as the replacement character.
+
+    Raises
+    ------
+    StudyError
+        The disk is full or read-only, or the path is a folder; what was there stays.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary:
-        temporary.write_text(text, "utf-8")
+    target = user_path(path)
+    with disk_errors("The file", target, StudyError, "What was there stays. Make room, or choose another path."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent, [target.name])
+        with replacing(target) as temporary:
+            temporary.write_text(encodable(text), "utf-8")
     return target
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, whole or not at all.
+    """Write a value as JSON, whole or not at all, creating its folder; NaN and infinity become ``null``.
 
     Parameters
     ----------
@@ -46,7 +57,9 @@ def write_json(path: Path, value: Any) -> None:
     value
         What JSON can hold; see :func:`plain`.
     """
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(dump_json(value, indent=1), "utf-8")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
@@ -60,7 +73,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
         Name to array, of any shape.
     """
     with replacing(path) as temporary:
-        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary)
+        try:
+            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary)
+        except SafetensorError as error:  # of the disk; the tensors are arrays
+            raise OSError(str(error)) from error
 
 
 def write_stacked(path: Path, tensors: Mapping[str, Sequence[np.ndarray]]) -> None:
@@ -93,35 +109,6 @@ def write_stacked(path: Path, tensors: Mapping[str, Sequence[np.ndarray]]) -> No
                 file.write(np.ascontiguousarray(block).data)
 
 
-def map_stacked(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
-    """Memory-map a file of tensors ``layer.000`` … of one shape.
-
-    Parameters
-    ----------
-    path
-        A file of :func:`write_stacked`.
-
-    Returns
-    -------
-    layers, states : (n_layers,), (n, n_layers, d)
-        ``states[:, k]`` is one contiguous piece of the file.
-    """
-    with path.open("rb") as file:
-        length = struct.unpack("<Q", file.read(8))[0]
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    names = sorted(header, key=lambda name: header[name]["data_offsets"])
-    kinds = {(header[n]["dtype"], tuple(header[n]["shape"])) for n in names}
-    if len(kinds) != 1 or names != sorted(names):
-        raise ValueError(f"{path.name} does not hold one tensor per layer, all of one shape")
-    ((kind, (n, d)),) = kinds
-    dtype = {"F32": np.float32, "F16": np.float16}[kind]
-    layers = tuple(int(name.removeprefix("layer.")) for name in names)
-    if n * d == 0:
-        return layers, np.zeros((n, len(names), d), dtype)
-    return layers, np.memmap(path, dtype, "r", 8 + length, (len(names), n, d)).transpose(1, 0, 2)
-
-
 def write_table(path: Path, columns: dict[str, list[Any]]) -> None:
     """Write columns as Parquet, whole or not at all.
 
@@ -133,7 +120,7 @@ def write_table(path: Path, columns: dict[str, list[Any]]) -> None:
         Column name to values.
     """
     with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary)
+        pq.write_table(pa.table({k: encodable(v) for k, v in columns.items()}), temporary, write_page_checksum=True)
 
 
 def plain(value: Any) -> Any:

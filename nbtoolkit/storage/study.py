@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from ..errors import NbtoolkitError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
-from .study_folder import read_study, write_study
+from .study_folder import write_study
+from .study_reader import read_study
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,15 @@ class Study:
         Parameters
         ----------
         path
-            Folder; a study that is already there is replaced once the new one is complete.
+            Folder, ``~`` is the home folder; a study that is already there is replaced once the new one is complete.
         overwrite
             Whether an existing study may be replaced.
 
         Raises
         ------
         StudyError
-            ``path`` exists and is not a study, or ``overwrite`` is false and it exists.
+            ``path`` exists and is not a study, ``overwrite`` is false and it exists, or the disk is full or read-only; what
+            was there stays.
         """
         return write_study(self, path, overwrite=overwrite)
 
@@ -181,7 +183,8 @@ def open_study(path: str | os.PathLike[str]) -> Study:
     Raises
     ------
     StudyError
-        The folder is missing or is not a study, its format is not known, or one of its files is missing, truncated or altered.
+        The folder is missing or is not a study, its format is not known, or one of its files is missing, truncated, altered,
+        or does not hold what it should.
 
     Examples
     --------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +28,9 @@ from ..types import ConceptDictionary, Grounding, Naming, Representations, Score
 from .baselines import RandomWords
 
 N_EXEMPLARS = 8
-IN_MEMORY = 64  # full images in memory at a time
+IN_MEMORY = 64  # images in memory at a time
+PIXELS_IN_MEMORY = 2**26  # of these together; four bytes each
+SIDE = 512  # pixels that suffice for a thumbnail and a scorer
 
 Embeddings = Mapping[str, np.ndarray]
 
@@ -241,14 +242,27 @@ def _look_at_images(data: Any, ids: Sequence[str], scorer: Scorer | None) -> tup
     """Thumbnails, and the scorer's embedding of every image; a few full images in memory at a time."""
     thumbnails: list[bytes] = []
     embeddings: dict[str, np.ndarray] = {}
-    images: Iterator[Any] = (read_image(i) for i in ids) if data is None else images_by_id(data, ids)
-    for start in range(0, len(ids), IN_MEMORY):
-        batch = ids[start : start + IN_MEMORY]
-        loaded = list(itertools.islice(images, len(batch)))
+    images: Iterator[Any] = (read_image(i, SIDE) for i in ids) if data is None else images_by_id(data, ids, SIDE)
+    for loaded in _groups(images):
+        batch = ids[len(thumbnails) : len(thumbnails) + len(loaded)]
         thumbnails += [thumbnail(image) for image in loaded]
         if scorer is not None:
             embeddings |= dict(zip(batch, scorer.images(loaded), strict=True))
     return thumbnails, None if scorer is None else embeddings
+
+
+def _groups(images: Iterator[Any]) -> Iterator[list[Any]]:
+    """Images in groups that fit in memory together."""
+    group: list[Any] = []
+    pixels = 0
+    for image in images:
+        group.append(image)
+        pixels += image.width * image.height
+        if len(group) == IN_MEMORY or pixels > PIXELS_IN_MEMORY:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
 
 
 def _score(

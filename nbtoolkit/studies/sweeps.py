@@ -16,7 +16,8 @@ import pandas
 from sklearn.base import clone
 
 from ..decomposition import decompose, named
-from ..errors import MethodError
+from ..errors import MethodError, StudyError
+from ..files import disk_errors
 from ..grounding import WordFilter, ground, word_filter
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
 from ..metrics.heldout import top_words_clip_score
@@ -256,9 +257,11 @@ def _completed(
     path = None if cache is None else Path(cache) / f"{key}.json"
     try:
         content = json.loads(path.read_text("utf-8")) if path else {}
-        return dict(content["row"]), np.array(content["concepts"], np.float32)
-    except (OSError, ValueError, KeyError):
+        row = {name: float("nan") if value is None else value for name, value in content["row"].items()}
+        return row, np.array(content["concepts"], np.float32)
+    except (OSError, ValueError, KeyError, AttributeError):
         row, concepts = compute()
     if path:
-        write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})
+        with disk_errors("The row of the sweep", path, StudyError, "Make room, or choose another folder with cache=."):
+            write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})
     return row, concepts

@@ -167,6 +167,13 @@ class ConceptDictionary:
         -------
         (n, n_concepts) array
             For a training row, exactly its row of ``activations``.
+
+        Raises
+        ------
+        NbtoolkitError
+            The dictionary has no encoder, or states of another width.
+        MethodError
+            NaN or infinity.
         """
         if self.encoder is None:
             raise NbtoolkitError(
@@ -176,6 +183,13 @@ class ConceptDictionary:
         check_shape(
             "states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}"
         )
+        broken = np.flatnonzero(~np.isfinite(states).all(1))
+        if len(broken):
+            raise MethodError(
+                f"states has NaN or infinity in row {broken[0]}; expected finite numbers. Leave the row out."
+            )
+        if not len(states):
+            return np.zeros((0, self.n_concepts), self.activations.dtype)
         return activations_of(self.encoder, states)
 
     def require_decoder(self, purpose: str) -> Array:

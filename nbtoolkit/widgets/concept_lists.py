@@ -100,7 +100,7 @@ def search(study: Study, layer: int, query: str, labels: Mapping[str, str]) -> l
         own = " ".join([labels.get(f"{layer}:{k}", ""), *g.words[k]]).lower()
         if all(term in own for term in terms):
             return True
-        text = " ".join([own, *(captions[study.rows[i]] for i in g.exemplars[k])])
+        text = " ".join([own, *(captions[study.rows[i]] for i in g.exemplars[k] if i in study.rows)])
         return all(term in text for term in terms)
 
     rows = np.array([k for k in range(len(g.words)) if matches(k)], int)
@@ -136,7 +136,7 @@ def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[s
     return [
         {
             "words": g.words[k],
-            "exemplars": [study.rows[i] for i in g.exemplars[k]],
+            "exemplars": [study.rows[i] for i in g.exemplars[k] if i in study.rows],
             "share": round(float(share[k]), 4),
             "histogram": counts[j].tolist(),
             "active": round(float(active[j]), 4),

@@ -21,6 +21,7 @@ from .base import View, state_trait
 from .channel import Reply
 from .concept_lists import N_LISTED, part, strongest
 from .page import still
+from .thumbnails import encoded
 
 N_IMAGES = 5  # per concept
 N_WORDS = 8  # per concept
@@ -137,7 +138,7 @@ class DictionaryComparison(View):
         concepts = [
             {
                 "words": list(g.words[k][:N_WORDS]),
-                "exemplars": [self._offsets[i] + study.rows[s] for s in g.exemplars[k][:N_IMAGES]],
+                "exemplars": [self._offsets[i] + study.rows[s] for s in g.exemplars[k] if s in study.rows][:N_IMAGES],
                 "label": study.labels.get(f"{layer}:{k}", ""),
                 **({"k": k, "n": cd.n_concepts} if cd.n_concepts > len(self._rows[i]) else {}),
             }
@@ -183,7 +184,8 @@ class DictionaryComparison(View):
             The file.
         """
         listed = sorted({i for side in self._meta["sides"] for c in side["concepts"] for i in c["exemplars"]})
-        images = {str(i): base64.b64encode(self._samples[i].image).decode() for i in listed if self._samples[i].image}
+        jpegs = {str(i): encoded(self._samples[i]) for i in listed}
+        images = {i: base64.b64encode(jpeg).decode() for i, jpeg in jpegs.items() if jpeg}
         title = f"{self._meta['sides'][0]['title']} and {self._meta['sides'][1]['title']} · nbtoolkit"
         return self._write_page(path, title, dict(self._meta), {"activations": {}, "images": images, "facts": []})
 

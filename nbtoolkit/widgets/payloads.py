@@ -13,7 +13,7 @@ from ..storage.study import Sample, Study
 from ..types import ConceptDictionary
 from ..types.nulls import CONSTANT_WORD, RANDOM_WORDS, SHUFFLED_WORDS
 from .concept_lists import N_LISTED, concepts_of, energy, strongest, strongest_per_sample
-from .thumbnails import aspect, strip
+from .thumbnails import aspect, encoded, pictured, strip
 
 N_TOP = 6  # concepts that summarize a layer before it is selected
 METRICS = {
@@ -46,7 +46,7 @@ def outline(study: Study) -> dict[str, Any]:
         "metrics": _curves(study),
         "tops": {str(layer): _top(study, layer) for layer in study.layers},
         "naming": {str(layer): {"rule": g.naming.rule, "text": str(g.naming)} for layer, g in study.groundings.items()},
-        "pictured": any(s.image for s in study.samples),
+        "pictured": any(pictured(s) for s in study.samples),
         "concepts": {},
     }
 
@@ -104,7 +104,7 @@ def some_concepts(study: Study, layer: int, numbers: Sequence[int]) -> dict[str,
         Rows of the concepts.
     """
     exemplars = study.grounding(layer).exemplars
-    rows = sorted({study.rows[i] for k in numbers for i in exemplars[k]})
+    rows = sorted({study.rows[i] for k in numbers for i in exemplars[k] if i in study.rows})
     return {
         "concepts": concepts_of(study, layer, numbers),
         "captions": {str(i): study.samples[i].caption for i in rows},
@@ -121,7 +121,8 @@ def exemplar_rows(study: Study, layer: int) -> list[int]:
     layer
         One of its layers.
     """
-    return sorted({study.rows[i] for group in study.grounding(layer).exemplars for i in group})
+    exemplars = (i for group in study.grounding(layer).exemplars for i in group)
+    return sorted({study.rows[i] for i in exemplars if i in study.rows})
 
 
 def _top(study: Study, layer: int) -> list[tuple[int, list[str]]]:
@@ -234,7 +235,7 @@ def sample_facts(sample: Sample) -> dict[str, Any]:
         "pieces": list(sample.pieces),
         "position": sample.position,
         "aspect": aspect(sample),
-        "pictured": bool(sample.image),
+        "pictured": pictured(sample),
     }
 
 
@@ -257,13 +258,14 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
     exemplars = dict.fromkeys(i for layer in study.layers for i in exemplar_rows(study, layer))
     order = [*exemplars, *(i for i in range(len(study.samples)) if i not in exemplars)]
     budget, images = max_mb * 1e6, {}
-    for i in order:
-        if not study.samples[i].image:
-            continue
-        budget -= len(study.samples[i].image) * 4 / 3
-        if budget < 0 and i not in exemplars:
-            break
-        images[str(i)] = base64.b64encode(study.samples[i].image).decode()
+    waiting = [i for i in order if pictured(study.samples[i])]
+    while waiting:
+        if jpeg := encoded(study.samples[waiting[0]]):
+            budget -= len(jpeg) * 4 / 3
+            if budget < 0 and waiting[0] not in exemplars:
+                break
+            images[str(waiting[0])] = base64.b64encode(jpeg).decode()
+        del waiting[0]
     values = {}
     for layer in study.layers:
         about, buffers = activations(study.dictionary(layer))
@@ -272,5 +274,5 @@ def embedded(study: Study, max_mb: float) -> dict[str, Any]:
         "activations": values,
         "images": images,
         "facts": [sample_facts(s) for s in study.samples],
-        "left_out": sum(bool(s.image) for s in study.samples) - len(images),
+        "left_out": len(waiting),
     }

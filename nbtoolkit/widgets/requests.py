@@ -11,6 +11,7 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from . import arguments, concept_lists, payloads
 from .channel import Job, Operations, Reply
+from .thumbnails import encoded
 
 MAX_BYTES = 2_000_000  # of activations in one message
 PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution")  # operations whose results a page can carry
@@ -54,7 +55,7 @@ class StudyRequests:
         samples = self._view._study.samples
         (row,) = arguments.rows("row", [row], len(samples))
         sample = samples[row]
-        return payloads.sample_facts(sample), [sample.image]
+        return payloads.sample_facts(sample), [encoded(sample)]
 
     def _activations(self, layer: int, start: int = 0) -> Reply:
         cd = self._view._study.dictionary(layer)

@@ -219,7 +219,7 @@ class StudyView(View):
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
             label = study.labels.get(f"{layer}:{k}", "")
             words = " · ".join([*([label] if label else []), *g.words[k][:5]])
-            rows.append((str(k), words, [study.sample(i) for i in g.exemplars[k][:6]]))
+            rows.append((str(k), words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
 
     def __repr__(self) -> str:
@@ -242,4 +242,4 @@ def _strongest(study: Study, layer: int, concept: int | None) -> str:
     """Id of the concept's first exemplar; of the first sample where it has none."""
     exemplars = study.grounding(layer).exemplars
     row = concept if concept is not None and 0 <= concept < len(exemplars) else 0
-    return (exemplars[row] or [study.samples[0].id])[0]
+    return next((i for i in exemplars[row] if i in study.rows), study.samples[0].id)

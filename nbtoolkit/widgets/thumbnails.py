@@ -1,4 +1,4 @@
-"""Thumbnails: square middles of images, alone or side by side in one JPEG."""
+"""Thumbnails of a study as views may show them: encoded again, alone or side by side; a damaged one is grey."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from ..data.images import square
+from ..data.images import LARGE, middle_square, open_image, read_image, thumbnail
+from ..errors import DataError
 from ..storage.study import Sample
 
 TILE = 112  # pixels: side of a thumbnail in a strip
+LARGEST = 1024  # pixels: longest side of an image that a page gets
 NO_IMAGE = (160, 160, 160)  # grey, for a sample without an image
 
 
 def strip(samples: Sequence[Sample], size: int = TILE, quality: int = 82) -> bytes:
-    """One JPEG with the square middles of the images side by side.
+    """One JPEG with the square middles of the images side by side; a missing or damaged one is grey.
 
     Parameters
     ----------
@@ -28,10 +30,48 @@ def strip(samples: Sequence[Sample], size: int = TILE, quality: int = 82) -> byt
     """
     sheet = Image.new("RGB", (size * max(1, len(samples)), size), "white")
     for i, sample in enumerate(samples):
-        sheet.paste(square(sample.image, size) if sample.image else NO_IMAGE, (i * size, 0, (i + 1) * size, size))
+        image = decoded(sample)
+        sheet.paste(NO_IMAGE if image is None else middle_square(image, size), (i * size, 0, (i + 1) * size, size))
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def decoded(sample: Sample) -> Image.Image | None:
+    """Image of a sample in RGB; None where there is none, or where it is damaged or larger than 16,777,216 pixels.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    """
+    try:
+        return read_image(sample.image) if pictured(sample) else None
+    except DataError:  # one thumbnail costs itself, not the view
+        return None
+
+
+def encoded(sample: Sample) -> bytes:
+    """JPEG of a sample's image, encoded again so that no byte of a study's file reaches a page; empty where there is none.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    """
+    image = decoded(sample)
+    return b"" if image is None else thumbnail(image, LARGEST)
+
+
+def pictured(sample: Sample) -> bool:
+    """Whether a sample has an image whose header can be read; nothing is decoded.
+
+    Parameters
+    ----------
+    sample
+        The sample.
+    """
+    return _size(sample) is not None
 
 
 def aspect(sample: Sample) -> float:
@@ -42,7 +82,13 @@ def aspect(sample: Sample) -> float:
     sample
         The sample.
     """
-    if not sample.image:
-        return 1.0
-    width, height = Image.open(io.BytesIO(sample.image)).size
+    width, height = _size(sample) or (1, 1)
     return round(width / height, 4)
+
+
+def _size(sample: Sample) -> tuple[int, int] | None:
+    try:
+        size = open_image(sample.image).size if sample.image else (0, 0)
+    except DataError:
+        return None
+    return size if 0 < size[0] * size[1] <= LARGE else None

@@ -1,14 +1,16 @@
-"""Images: every mode as upright RGB, damage refused, thumbnails."""
+"""Images: every mode as upright RGB, damage, other formats and too many pixels refused, reduced decoding, thumbnails."""
 
 import io
+import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import nbtoolkit as nbt
-from nbtoolkit.data import read_image, thumbnail
+from nbtoolkit.data import image_size, images, raw_images, read_image, thumbnail
 
+from .bombs import bomb_png, measured
 from .made import encoded, gradient
 
 
@@ -51,3 +53,133 @@ def test_damaged_pictures_are_refused():
 def test_thumbnails_are_small_jpegs():
     picture = Image.open(io.BytesIO(thumbnail(Image.new("RGB", (1000, 500)), 256)))
     assert picture.size == (256, 128) and picture.format == "JPEG"
+
+
+def test_no_format_starts_another_program(tmp_path, monkeypatch):
+    """Pillow hands EPS to Ghostscript; a program of that name on the PATH would leave a file."""
+    gs, trace = tmp_path / "gs", tmp_path / "started"
+    gs.write_text(f"#!/bin/sh\ntouch {trace}\n")
+    gs.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    eps = encoded(Image.new("RGB", (9, 9)), "EPS")
+    (tmp_path / "a.jpg").write_bytes(eps)
+    for cell in (eps, tmp_path / "a.jpg", {"bytes": eps}, {"bytes": None, "path": str(tmp_path / "a.jpg")}):
+        with pytest.raises(nbt.NbtoolkitError, match="The image cannot be read"):
+            read_image(cell)
+        assert image_size(cell) == (0, 0)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("kind", ["PDF", "ICO", "PCX", "SGI", "TGA", "XBM", "DDS"])
+def test_other_formats_are_refused(kind):
+    with pytest.raises(nbt.NbtoolkitError, match="The image cannot be read"):
+        read_image(encoded(Image.new("1" if kind == "XBM" else "RGB", (16, 16)), kind))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000"])
+def test_formats_of_images_are_read(kind):
+    assert read_image(encoded(gradient(), kind)).size == image_size(encoded(gradient(), kind)) == (20, 10)
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    kinds = (("pipe.jpg", "is a named pipe"), ("/dev/zero", "is a device"), ("folder.jpg", "is a folder"))
+    for name, reason in (*kinds, ("loop.jpg", "loop.jpg"), ("a\0.jpg", "null")):
+        with pytest.raises(nbt.NbtoolkitError, match=f"The image cannot be read: .*{reason}"):
+            read_image(tmp_path / name)
+        assert image_size(str(tmp_path / name)) == (0, 0)
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    gradient().save(tmp_path / "a.png")
+    assert read_image("~/a.png").size == image_size("~/a.png") == (20, 10)
+
+
+def test_the_number_of_pixels_is_limited(tmp_path):
+    for side in (9_000, 13_000, 50_000):  # below, between and above the limits at which Pillow warns and refuses
+        path = bomb_png(tmp_path / "a.png", side)
+        for cell in (path, path.read_bytes()):
+            with pytest.raises(nbt.NbtoolkitError, match="expected at most 67,108,864 pixels. Shrink it"):
+                read_image(cell)
+            assert image_size(cell) == (0, 0)
+    with pytest.raises(nbt.NbtoolkitError, match="it has 9000 × 9000 pixels"):
+        read_image(Image.new("1", (9_000, 9_000)))
+
+
+def test_the_largest_images_take_less_than_a_gigabyte(tmp_path):
+    path = bomb_png(tmp_path / "a.png", 8192, 8, 6)  # just within the limit: 256 MB once decoded
+    out, _, _ = measured("out = read_image(sys.argv[1]).size, thumbnail(read_image(sys.argv[1], 512))[:2]", path)
+    assert out == r"((8192, 8192), b'\xff\xd8')"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1"])
+def test_large_images_are_decoded_at_a_fraction(kind, mode, monkeypatch):
+    monkeypatch.setattr(images, "LARGE", 1000)
+    monkeypatch.setattr(images, "_STRIP", 3000)  # several strips per image
+    small = Image.fromarray(np.random.default_rng(0).integers(0, 255, (4, 6, 3), dtype=np.uint8))
+    large = small.resize((400, 240), Image.Resampling.BICUBIC)
+    if kind == "JPEG":
+        mode = {"RGBA": "CMYK", "P": "RGB", "1": "L"}.get(mode, mode)
+    content = encoded(large.convert(mode), kind)
+    full, reduced = read_image(content), read_image(content, 40)
+    assert full.size == (400, 240) and reduced.size == ((200, 120) if kind == "JPEG" else (134, 80))  # JPEG: by 2, 4, 8
+    assert images.fraction((400, 240), 40) == 3 and read_image(content, 200).size == (400, 240)
+    at_once, expected = (np.asarray(i.resize((40, 24), Image.Resampling.BICUBIC), float) for i in (reduced, full))
+    assert np.abs(at_once - expected).mean() < 3
+
+
+def test_a_fraction_keeps_rotation_and_strips_keep_every_pixel(monkeypatch):
+    whole = [np.asarray(read_image(encoded(gradient(m, (37, 53))))) for m in ("RGB", "RGBA", "P", "L", "1")]
+    ramp = encoded(Image.fromarray(np.linspace(0, 65535, 37 * 53).reshape(53, 37).astype(np.uint16)))
+    whole.append(np.asarray(read_image(ramp)))
+    image = gradient(size=(80, 40))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    turned = encoded(image, "JPEG", exif=exif, quality=95)
+    monkeypatch.setattr(images, "LARGE", 1000)
+    monkeypatch.setattr(images, "_STRIP", 100)
+    contents = [encoded(gradient(m, (37, 53))) for m in ("RGB", "RGBA", "P", "L", "1")] + [ramp]
+    for content, expected in zip(contents, whole, strict=True):
+        np.testing.assert_array_equal(np.asarray(read_image(content)), expected)
+    small = read_image(turned, 10)
+    assert small.size == (20, 40)
+    upright = image.rotate(270, expand=True).resize((20, 40), Image.Resampling.BOX)
+    assert np.abs(np.asarray(small, float) - np.asarray(upright, float)).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000"])
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_images_are_read_or_are_one_error(kind):
+    rng, whole = np.random.default_rng(0), encoded(Image.effect_noise((64, 64), 80).convert("RGB"), kind)
+    for k in range(80):
+        damaged = bytearray(whole)
+        damaged[int(rng.integers(min(len(whole), 300) if k % 2 else len(whole)))] ^= 1 << int(rng.integers(8))
+        content = bytes(damaged) if k % 4 else whole[: int(rng.integers(len(whole)))]
+        try:
+            assert read_image(content).mode == "RGB"
+        except nbt.errors.DataError as error:
+            assert str(error).startswith("The image cannot be read")
+        assert len(image_size(content)) == 2
+
+
+def test_numbers_that_are_none_are_black_and_white():
+    for value, expected in ((np.nan, 0), (np.inf, 255), (-np.inf, 0), (-5.0, 0)):
+        image = read_image(encoded(Image.fromarray(np.full((4, 4), value, np.float32)), "TIFF"))
+        assert np.asarray(image).tolist() == [[[expected] * 3] * 4] * 4
+
+
+def test_photographs_are_decoded_as_pillow_does(photos, monkeypatch):
+    raw = raw_images(photos.select(range(30)))["image"]
+    for cell in raw:
+        expected = ImageOps.exif_transpose(Image.open(io.BytesIO(cell["bytes"]))).convert("RGB")
+        np.testing.assert_array_equal(np.asarray(read_image(cell)), np.asarray(expected))
+    monkeypatch.setattr(images, "LARGE", 1000)
+    for cell in raw[:]:
+        full, reduced = read_image(cell), read_image(cell, 40)
+        assert min(reduced.size) >= 80 and reduced.size != full.size
+        full, reduced = (np.asarray(i.resize((40, 40), Image.Resampling.BICUBIC), float) for i in (full, reduced))
+        assert np.abs(full - reduced).mean() < 4  # of 255

@@ -1,5 +1,6 @@
 """Trained sparse autoencoders from files: the forward pass of SAELens by hand, and files that are refused."""
 
+import contextlib
 import json
 import struct
 import subprocess
@@ -171,6 +172,50 @@ def test_damaged_and_missing_files(tmp_path):
         nbt.read_sae(tmp_path / "sae")
     (tmp_path / "sae" / "cfg.json").unlink()
     with pytest.raises(nbt.errors.DataError, match="has no cfg.json beside it"):
+        nbt.read_sae(tmp_path / "sae")
+
+
+KINDS = [None, True, -1, 1e999, "x", [], {}, [1], {"a": 1}]
+
+
+def test_settings_of_any_kind_are_read_or_refused(tmp_path):
+    write(tmp_path / "sae")
+    about = json.loads((tmp_path / "sae" / "cfg.json").read_text())
+    names = [
+        *about,
+        "activation_fn_kwargs",
+        "k",
+        "norm_scaling_factor",
+        "metadata",
+        "hook_name",
+        "activation_fn",
+        "finetuning_scaling_factor",
+    ]
+    for name in names:
+        for value in KINDS:
+            more = {
+                "norm_scaling_factor": {"normalize_activations": "expected_average_only_in"},
+                "k": {"architecture": "topk"},
+            }
+            (tmp_path / "sae" / "cfg.json").write_text(json.dumps(about | more.get(name, {}) | {name: value}))
+            with contextlib.suppress(nbt.NbtoolkitError):
+                nbt.read_sae(tmp_path / "sae")
+    for text in ("[" * 100_000, '{"architecture": "standard", "architecture": "topk"}', "7"):
+        (tmp_path / "sae" / "cfg.json").write_text(text)
+        with pytest.raises(nbt.errors.DataError, match=r"cfg.json' is damaged"):
+            nbt.read_sae(tmp_path / "sae")
+
+
+def test_weights_whose_offsets_overlap_are_refused(tmp_path):
+    write(tmp_path / "sae")
+    file = tmp_path / "sae" / "sae_weights.safetensors"
+    raw = file.read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8 : 8 + length])
+    header["W_dec"]["data_offsets"] = header["W_enc"]["data_offsets"]
+    text = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
+    with pytest.raises(nbt.errors.DataError, match=r"sae_weights.safetensors' is no safetensors file, or damaged"):
         nbt.read_sae(tmp_path / "sae")
 
 

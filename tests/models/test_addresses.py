@@ -88,3 +88,11 @@ def test_offline_is_said_in_a_plain_sentence(monkeypatch):
     monkeypatch.setattr(loading.AutoConfig, "from_pretrained", fail)
     with pytest.raises(nbt.NbtoolkitError, match="The hub is out of reach"):
         nbt.load_model("org/name")
+
+
+def test_folders_may_begin_with_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", str(loading.TOY))
+    assert nbt.load_model("~/captioner").n_layers == 5
+    assert nbt.load_scorer("~/scorer").texts(["a dog"]).shape == (1, 128)
+    with pytest.raises(nbt.NbtoolkitError, match=f"{loading.TOY}/nowhere"):
+        nbt.load_model("~/nowhere")

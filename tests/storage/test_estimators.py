@@ -21,6 +21,10 @@ from nbtoolkit.storage import estimators
 from .test_study_folder import rewrite, same
 
 
+def empty_grounding(cd):
+    return nbt.Grounding([[]] * cd.n_concepts, [[]] * cd.n_concepts)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("method", [nbt.SemiNMF(4, random_state=0), nbt.LargestNorm(4), nbt.RandomDirections(4, random_state=0), PCA(4),
                                     KMeans(4, random_state=0, n_init=1), FastICA(4, random_state=0),
@@ -29,7 +33,7 @@ from .test_study_folder import rewrite, same
 def test_an_opened_dictionary_encodes(study, method, tmp_path):
     reps = study.representations
     cd = nbt.decompose(reps, method, layer=4)
-    one = nbt.Study("dog", {4: cd}, {4: study.grounding(4)}, study.samples, reps, {}, study.source)
+    one = nbt.Study("dog", {4: cd}, {4: empty_grounding(cd)}, study.samples, reps, {}, study.source)
     opened = nbt.open_study(one.save(tmp_path / "x.study")).dictionary(4)
     np.testing.assert_allclose(opened.encode(reps.layer(4)), cd.activations, atol=2e-5)
 
@@ -65,7 +69,7 @@ def test_an_estimator_of_another_package_is_left_out(study, tmp_path):
         """A subclass would be opened as something else than it was."""
 
     cd = nbt.decompose(study.representations, Own(4), layer=4)
-    one = nbt.Study("dog", {4: cd}, {4: study.grounding(4)}, study.samples, study.representations)
+    one = nbt.Study("dog", {4: cd}, {4: empty_grounding(cd)}, study.samples, study.representations)
     opened = nbt.open_study(one.save(tmp_path / "x.study")).dictionary(4)
     assert opened.method == "Own" and opened.encoder is None
     with pytest.raises(nbt.NbtoolkitError, match="stored without its encoder"):
@@ -125,7 +129,7 @@ def test_an_opened_dictionary_decodes(study, method, tmp_path):
     """Also of estimators that are not stored, and in a process without scikit-learn."""
     reps = study.representations
     cd = nbt.decompose(reps, method, layer=4)
-    path = nbt.Study("dog", {4: cd}, {4: study.grounding(4)}, study.samples, reps).save(tmp_path / "x.study")
+    path = nbt.Study("dog", {4: cd}, {4: empty_grounding(cd)}, study.samples, reps).save(tmp_path / "x.study")
     opened = nbt.open_study(path).dictionary(4)
     for name in ("decoder", "offset", "coefficients", "unexplained"):
         np.testing.assert_array_equal(getattr(opened, name), getattr(cd, name))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from .listings import Rows, inside
+from .captions import caption_texts, identifier
+from .listings import ImageFolder, Rows, first_image_exists
 
 
-def read_coco(path: Path, images: Path | None, split: str | None) -> Rows:
+def read_coco(path: Path, content: Any, images: Path | None, split: str | None) -> Rows:
     """Rows of a COCO captions file, by id.
 
     Parameters
     ----------
     path
         The JSON file.
+    content
+        What it holds.
     images
         Folder of the images; the file's own folder where not given.
     split
@@ -28,56 +31,77 @@ def read_coco(path: Path, images: Path | None, split: str | None) -> Rows:
     DataError
         Another content, an unknown split, or an image outside the folder.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        entries = content["images"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{str(path)!r} is not a COCO captions file: expected a JSON object with 'images' ({error})."
-        ) from error
-    root = images or path.parent
-    if "annotations" in content and split is not None:
+    if not isinstance(content, dict) or "images" not in content:
+        raise DataError(f"{str(path)!r} is not a COCO captions file: expected a JSON object with 'images'.")
+    entries, folder = _objects(path, content, "images"), ImageFolder(images or path.parent)
+    if "annotations" not in content:
+        rows = _karpathy(path, entries, folder, split)
+    elif split is None:
+        rows = _official(path, entries, _objects(path, content, "annotations"), folder)
+    else:
         raise DataError(
             f"split={split!r} was given, but {path.name!r} is COCO's own format, one split per file. Leave split out."
         )
-    rows = (
-        _official(path, entries, content["annotations"], root)
-        if "annotations" in content
-        else _karpathy(path, entries, root, split)
-    )
-    first = next(iter(rows.values()), None)
-    if first is not None and not Path(first["image"]).is_file():
-        raise DataError(
-            f"The first image of {path.name!r} is not at {first['image']!r}; name the folder: load_data({str(path)!r}, images='folder')."
-        )
+    first_image_exists(rows, path)
     return rows
 
 
-def _official(path: Path, entries: list[dict[str, Any]], annotations: list[dict[str, Any]], root: Path) -> Rows:
-    rows: Rows = {
-        str(e["id"]): {"image": str(inside(root, e["file_name"], str(path))), "captions": []} for e in entries
-    }
-    for a in annotations:
-        if "caption" not in a or str(a["image_id"]) not in rows:
+def _objects(path: Path, content: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Objects of a list, each after its place."""
+    entries = content[name]
+    if not isinstance(entries, list):
+        raise DataError(f"{str(path)!r} has {name!r} of type {type(entries).__name__}; expected a list of objects.")
+    for k, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise DataError(f"{path}, {name}[{k}] is {str(entry)[:60]!r}; expected an object.")
+    return [(f"{path}, {name}[{k}]", entry) for k, entry in enumerate(entries)]
+
+
+def _official(
+    path: Path,
+    entries: list[tuple[str, Mapping[str, Any]]],
+    annotations: list[tuple[str, Mapping[str, Any]]],
+    folder: ImageFolder,
+) -> Rows:
+    rows: Rows = {}
+    for place, entry in entries:
+        key = _id(entry.get("id"), place, rows)
+        rows[key] = {"image": folder.file(entry.get("file_name"), place), "captions": []}
+    for place, a in annotations:
+        key = identifier(a.get("image_id"), place) or ""
+        if "caption" not in a or key not in rows:
             raise DataError(
-                f"{str(path)!r} has an annotation with the keys {sorted(a)}; expected 'caption' and the 'image_id' of a listed image."
+                f"{place} has the keys {sorted(a)} and the image_id {key!r}; expected 'caption' and the 'image_id' of a listed "
+                f"image. {path.name!r} may be another kind of COCO file, such as that of instances."
             )
-        rows[str(a["image_id"])]["captions"].append(a["caption"])
+        rows[key]["captions"] += caption_texts(a["caption"], place)
     return rows
 
 
-def _karpathy(path: Path, entries: list[dict[str, Any]], root: Path, split: str | None) -> Rows:
-    splits = sorted({e.get("split", "") for e in entries})
+def _karpathy(path: Path, entries: list[tuple[str, Mapping[str, Any]]], folder: ImageFolder, split: str | None) -> Rows:
+    splits = sorted({str(e.get("split", "")) for _, e in entries})
     chosen = set(re.split(r"\s*\+\s*", split)) if split else set(splits)
-    if not chosen <= set(splits) or any("sentences" not in e for e in entries):
+    other = next((sorted(e) for _, e in entries if "sentences" not in e), None)
+    if not chosen <= set(splits) or other is not None:
         raise DataError(
-            f"{str(path)!r} has the splits {splits}, and images with the keys {sorted(entries[0])}; expected 'sentences' or "
-            f"'annotations', and split= among the splits, got {split!r}."
+            f"{str(path)!r} has the splits {splits}, and images with the keys {other or sorted(entries[0][1]) if entries else []}; "
+            f"expected 'sentences' or 'annotations', and split= among the splits, got {split!r}."
         )
     rows: Rows = {}
-    for k, e in enumerate(entries):
-        if e.get("split", "") in chosen:
-            file = inside(root, Path(e.get("filepath", "")) / e["filename"], str(path))
-            key = str(e.get("cocoid", e.get("imgid", k)))
-            rows[key] = {"image": str(file), "captions": [s["raw"] for s in e["sentences"]]}
+    for k, (place, e) in enumerate(entries):
+        if str(e.get("split", "")) in chosen:
+            name, where = e.get("filename"), e.get("filepath") or ""
+            if not isinstance(where, str):
+                raise DataError(f"{place} has the filepath {where!r}; expected a folder's name.")
+            key = _id(e.get("cocoid", e.get("imgid", k)), place, rows)
+            file = folder.file(f"{where}/{name}" if where and isinstance(name, str) else name, place)
+            rows[key] = {"image": file, "captions": caption_texts(e["sentences"], place)}
     return rows
+
+
+def _id(value: Any, place: str, rows: Rows) -> str:
+    key = identifier(value, place)
+    if key is None or key in rows:
+        reason = "no id" if key is None else f"the id {key!r}, which is that of another image"
+        raise DataError(f"{place} has {reason}; expected one id per image.")
+    return key

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from .listings import Rows, image_files
+from .captions import identifier
+from .listings import ImageFolder, Rows, first_image_exists
 
 _ROLES = {"human": "question", "user": "question", "gpt": "response", "assistant": "response"}
 _PLACEHOLDER = re.compile(r"\s*<image>\s*")
@@ -47,7 +48,7 @@ def read_conversations(path: Path, entries: Iterable[Any], images: Path | None) 
     DataError
         An entry is no conversation, or names an image outside the folder; or no entry has an image.
     """
-    root, rows, occurrences = images or path.parent, Rows(), Counter[str]()
+    folder, rows, occurrences = ImageFolder(images or path.parent), Rows(), Counter[str]()
     for number, entry in enumerate(entries):
         place = f"{path}, conversation {number}"
         if not is_conversation(entry):
@@ -55,9 +56,9 @@ def read_conversations(path: Path, entries: Iterable[Any], images: Path | None) 
         names = entry.get("image", entry.get("images"))
         if not names:
             continue
-        files, _ = image_files(root, names, place)
+        files, _ = folder.files(names, place)
         question, response = _first_exchange(entry["conversations"], place)
-        key = name = str(entry.get("id", number))
+        key = name = identifier(entry.get("id"), place) or str(number)
         occurrences[name] += 1
         while key in rows:
             key = f"{name}#{occurrences[name]}"
@@ -67,12 +68,7 @@ def read_conversations(path: Path, entries: Iterable[Any], images: Path | None) 
         raise DataError(
             f"{path} has no conversation about an image; expected entries with 'image' and 'conversations'."
         )
-    first = next(iter(rows.values()))["image"]
-    first = first[0] if isinstance(first, list) else first
-    if not Path(first).is_file():
-        raise DataError(
-            f"The first image of {path.name!r} is not at {first!r}; name the folder: load_data({str(path)!r}, images='folder')."
-        )
+    first_image_exists(rows, path)
     return rows
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import datasets
 
 from ...errors import DataError
+from ...files import regular_file
+from ...strict_json import read_json
 from .coco import read_coco
+from .columns import dataset_of, no_collection
 from .conversations import is_conversation, read_conversations
-from .listings import LISTINGS, SUFFIXES, Rows, has_header, lines, read_listing
+from .lines import records
+from .listings import LISTINGS, SUFFIXES, Rows, has_header, read_records
+from .tables import read_parquet
 
-_HEAD = 1_000  # characters in which a JSON list begins
+MOST_COLUMNS = 1_000  # of a listing
 
 
+@no_collection()
 def open_path(path: Path, names: dict[str, str | None], images: Path | None, split: str | None) -> Any:
     """Open a file or folder as a data set.
 
@@ -48,18 +53,20 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
                 f'{{"file_name": "a.jpg", "captions": ["…"]}} (or {", ".join(LISTINGS[1:])}, or Parquet files).'
             )
         path = listing
+    regular_file(path)
     if path.suffix == ".json":
-        entries = _conversations(path)
-        if entries is None:
-            return _dataset(read_coco(path, images, split))
+        content = read_json(path)
+        if not isinstance(content, list):
+            return _dataset(read_coco(path, content, images, split))
         _no_split(path, split)
-        return _dataset(read_conversations(path, entries, images))
+        return _dataset(_read_list(path, content, images or path.parent, names))
     _no_split(path, split)
     if path.suffix == ".jsonl" and _begins_with_conversation(path):
-        return _dataset(read_conversations(path, (line for _, line in lines(path)), images))
+        return _dataset(read_conversations(path, (line for _, line in records(path)), images))
     if path.suffix in SUFFIXES and (path.suffix != ".txt" or has_header(path)):
-        return _dataset(read_listing(path, images or path.parent, names))
-    return _parquet(path)
+        lines = ((f"{path}, line {number}", line) for number, line in records(path, names["image"]))
+        return _dataset(read_records(lines, str(path), images or path.parent, names))
+    return read_parquet(path)
 
 
 def _no_split(path: Path, split: str | None) -> None:
@@ -69,33 +76,22 @@ def _no_split(path: Path, split: str | None) -> None:
         )
 
 
-def _conversations(path: Path) -> list[Any] | None:
-    """Entries of a JSON file of conversations; None for another one, which the reader of COCO's format refuses."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            if not file.read(_HEAD).lstrip().startswith("["):
-                return None  # COCO's files are objects, and large
-            file.seek(0)
-            content = json.load(file)
-    except ValueError:
-        return None
-    return content if isinstance(content, list) and content and is_conversation(content[0]) else None
+def _read_list(path: Path, content: list[Any], root: Path, names: dict[str, str | None]) -> Rows:
+    """Rows of a JSON list: conversations, or records with an image and captions."""
+    if content and is_conversation(content[0]):
+        return read_conversations(path, content, root)
+    wrong = next((k for k, entry in enumerate(content) if not isinstance(entry, dict)), None)
+    if wrong is not None or not content:
+        what = "is an empty list" if wrong is None else f"is a list whose entry {wrong} is {str(content[wrong])[:60]!r}"
+        raise DataError(
+            f"{str(path)!r} {what}; expected COCO captions (a JSON object with 'images'), or a list of conversations or of records with "
+            "an image and captions."
+        )
+    return read_records(((f"{path}, entry {k}", entry) for k, entry in enumerate(content)), str(path), root, names)
 
 
 def _begins_with_conversation(path: Path) -> bool:
-    return is_conversation(next((line for _, line in lines(path)), None))
-
-
-def _parquet(path: Path) -> Any:
-    if path.suffix != ".parquet":
-        raise DataError(
-            f"{path.name!r} is not a Parquet file; expected a name that ends in .parquet, .jsonl, .csv or .json (COCO captions, "
-            "conversations), or a .txt that begins with 'image,caption'."
-        )
-    try:
-        return datasets.Dataset.from_parquet(str(path))
-    except Exception as error:  # a Parquet reader has many ways to say "this is no Parquet file"
-        raise DataError(f"{str(path)!r} cannot be read as Parquet ({type(error).__name__}: {error}).") from error
+    return is_conversation(next((line for _, line in records(path)), None))
 
 
 def _dataset(rows: Rows) -> Any:
@@ -105,8 +101,16 @@ def _dataset(rows: Rows) -> Any:
         rows = {i: row | {"image": _as_list(row["image"])} for i, row in rows.items()}
     kinds = {"id": text, "image": datasets.List(text) if several else text, "captions": datasets.List(text)}
     others = dict.fromkeys(name for row in rows.values() for name in row if name not in kinds)
-    filled = [{"id": i, **dict.fromkeys(others), **row} for i, row in rows.items()]
-    return datasets.Dataset.from_list(filled, features=datasets.Features(kinds | dict.fromkeys(others, text)))
+    if len(others) > MOST_COLUMNS:
+        raise DataError(
+            f"The listing has {len(others):,} columns, such as {list(others)[:3]}; expected at most {MOST_COLUMNS:,}. Leave the others out."
+        )
+    columns: dict[str, list[Any]] = {
+        "id": list(rows),
+        **{n: [row[n] for row in rows.values()] for n in ("image", "captions")},
+    }
+    columns |= {name: [row.get(name) for row in rows.values()] for name in others}
+    return dataset_of(columns, kinds | dict.fromkeys(others, text))
 
 
 def _as_list(image: Any) -> list[str]:

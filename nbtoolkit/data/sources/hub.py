@@ -10,7 +10,9 @@ import datasets
 import pyarrow as pa
 
 from ...errors import DataError, first_line
+from .columns import lossless
 from .listings import LISTINGS
+from .tables import check_expansion
 
 
 def is_repository(path: Path) -> bool:
@@ -53,6 +55,9 @@ def open_repository(name: str, config: str | None, split: str | None, streaming:
     DataError
         It cannot be reached, or has several splits and none was named.
     """
+    if Path(name).is_dir():
+        for path in sorted(Path(name).rglob("*.parquet")):
+            check_expansion(path)
     try:
         data = (
             datasets.load_from_disk(name)
@@ -100,18 +105,32 @@ def one_split(data: Any, split: str | None, n: int | None) -> Any:
 
 def _take(stream: Any, n: int) -> Any:
     """Copy the first rows of a stream to disk (the cache of ``datasets``), images as they are stored."""
-    features = stream.features
-    if features is None:
-        try:
-            features = stream._resolve_features().features
-        except pa.ArrowInvalid:  # a function made decoded images: they are encoded as they come
-            features = None
-    for column, kind in (features or {}).items():
-        if isinstance(kind, datasets.Image):
-            stream = stream.cast_column(column, datasets.Image(decode=False))
-    rows = stream.take(n)
+    try:
+        stream = stream.with_format(None)
+        features = _features(stream)
+        for column, kind in (features or {}).items():
+            if isinstance(kind, datasets.Image):
+                stream = stream.cast_column(column, datasets.Image(decode=False))
+        rows = stream.take(n)
 
-    def each() -> Iterator[dict[str, Any]]:
-        yield from rows
+        def each() -> Iterator[dict[str, Any]]:
+            for row in rows:
+                yield {name: lossless(cell) for name, cell in row.items()}
 
-    return datasets.Dataset.from_generator(each, features=features)
+        return datasets.Dataset.from_generator(each, features=features)
+    except Exception as error:  # of the network, of Arrow, or of a function that the stream was mapped with
+        reason = error.__cause__ or error
+        raise DataError(
+            f"The stream cannot be read ({type(reason).__name__}: {first_line(reason)}). Take its first rows yourself: "
+            "datasets.Dataset.from_list(list(stream.take(n)))."
+        ) from error
+
+
+def _features(stream: Any) -> Any:
+    """Types of a stream's columns; None where a function made decoded images, which are encoded as they come."""
+    if stream.features is not None:
+        return stream.features
+    try:
+        return stream._resolve_features().features
+    except pa.ArrowInvalid:
+        return None

@@ -47,5 +47,7 @@ def test_coco_captions_in_karpathys_splits(folder):
 @pytest.mark.parametrize("content", ["[]", "{", '{"images": [{"id": 1, "file_name": "../x.jpg"}], "annotations": []}'])
 def test_other_json_is_refused(folder, content):
     (folder / "x.json").write_text(content)
-    with pytest.raises(nbt.NbtoolkitError, match="is not a COCO captions file|does not lie in the folder"):
+    with pytest.raises(
+        nbt.NbtoolkitError, match="is an empty list; expected COCO|is not valid JSON|does not lie in the folder"
+    ):
         nbt.load_data(folder / "x.json")

@@ -1,6 +1,9 @@
 """Data sets of Hugging Face: by id, streamed, out of reach."""
 
 import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import nbtoolkit as nbt
@@ -57,3 +60,18 @@ def test_a_stream_that_a_function_made(repository, tmp_path, monkeypatch):
     stream = datasets.load_dataset(str(repository), split="train", streaming=True)
     data = nbt.load_data(stream.map(lambda row: row | {"more": 1}), n=2)
     assert len(data) == 2 and data[0]["image"].size == (20, 10) and data["captions"][:] == [["train 0"], ["train 1"]]
+
+
+def test_a_folder_of_parquet_may_begin_with_the_home_folder(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert nbt.load_data("~/repo", split="test")["captions"][:] == [["test 0"], ["test 1"]]
+
+
+def test_a_folder_with_a_file_that_becomes_large_is_refused(repository):
+    texts = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, np.int32)), pa.array(["a dog " * 500]))
+    pq.write_table(
+        pa.table({"image": ["a.jpg"] * 100_000, "caption": texts}), repository / "data" / "train-00001.parquet"
+    )
+    with pytest.raises(nbt.errors.DataError, match="train-00001.parquet' has .* expected at most 20 times its size"):
+        nbt.load_data(repository, split="train")
