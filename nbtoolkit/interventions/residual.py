@@ -13,7 +13,8 @@ from torch import Tensor
 from ..errors import MethodError
 from ..models.adapter import Model
 from ..models.anatomy import branches, output_projection
-from ..models.hooks import constant_branch, skip_block, watching, zero_slices
+from ..models.hooks import skip_block, watching, zero_slices
+from ..models.sums import residual_sums
 from ..types import resolve_layer, resolve_layers
 
 PARTS = ("block", "attention", "mlp")
@@ -97,8 +98,7 @@ def ablate(
             elif heads is not None:
                 stack.callback(_ablate_heads(model, block, heads).remove)
             else:
-                for i, branch in enumerate(branches(block, part)):  # the mean is that of all of them together
-                    stack.callback(branch.register_forward_hook(constant_branch(mean if i == 0 else None)).remove)
+                stack.enter_context(residual_sums(block, branches(block, part), _constant(mean)))
         yield
 
 
@@ -238,6 +238,16 @@ def _vector(model: Model, vector: Any) -> Tensor:
             f"The vector has shape {tuple(v.shape)}; expected ({model.d_model},) finite numbers, one per dimension of the stream."
         )
     return v
+
+
+def _constant(mean: Tensor | None) -> Callable[[int, Tensor], Tensor]:
+    """Replace what enters a block's sums by zeros, or by a mean, which is that of all its sums together: once."""
+
+    def visit(order: int, added: Tensor) -> Tensor:
+        zeros = torch.zeros_like(added)
+        return zeros if mean is None or order else zeros + mean.to(added.device, added.dtype)
+
+    return visit
 
 
 def _ablate_heads(model: Model, block: Any, heads: Sequence[int]) -> Any:

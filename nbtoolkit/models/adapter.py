@@ -52,10 +52,10 @@ class Model:
         What is particular to the model's family: its row of :data:`nbtoolkit.models.families.OVERRIDES`.
     encoder_decoder
         Whether the text is decoded from an encoder's states.
-    prompt
-        The default prompt; empty where the chat template takes no question.
-    system
-        The system text.
+    parts_sum
+        Whether attention and MLP sum to what each block adds; None before the load-time checks.
+    prompt, system
+        The default prompt, empty where the chat template takes no question; the system text.
     image_limit
         The most positions that an image may take, and the options of the image processor that keep to it.
     origin
@@ -66,8 +66,7 @@ class Model:
         self.hf, self.processor = hf, processor
         self.name, self.revision = name or type(hf).__name__, revision
         self.origin: tuple[str, dict[str, Any]] | None = None
-        self.image_limit = ImageLimit()
-        self.family = OVERRIDES.get(hf.config.model_type, {})
+        self.image_limit, self.family = ImageLimit(), OVERRIDES.get(hf.config.model_type, {})
         self.prompt = str(self.family.get("prompt", PROMPT))
         _, self.blocks, self.norm, self.head, self.vision = anatomy(hf)
         self.scale, self.softcap = 1.0, 0.0
@@ -84,6 +83,7 @@ class Model:
         self.system = system
         check_system(self)
         self.prompt = self.prompt if takes_question(self) else ""
+        self.parts_sum: bool | None = None
         self._geometries: dict[Any, Geometry] = {}
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
