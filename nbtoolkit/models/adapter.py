@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..types.geometry import Geometry
 from .anatomy import anatomy
+from .copies import PickledByName
 from .decoding import argmax_decoding
 from .devices import device_of, offload_faults
 from .families import OVERRIDES
@@ -25,7 +26,7 @@ from .responses import append
 PROMPT = "Describe the image in one sentence."
 
 
-class Model:
+class Model(PickledByName):
     """A vision-language model in the vocabulary of this package; the Hugging Face module itself is ``hf``, unchanged.
 
     Parameters
@@ -141,15 +142,7 @@ class Model:
         """
         return self.place(self.prepare(images, prompt))
 
-    def encode(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Tensor]:
-        """Alias of :meth:`inputs`: its name in release 0.1.
-
-        Parameters
-        ----------
-        images, prompt
-            As for :meth:`inputs`.
-        """
-        return self.inputs(images, prompt)
+    encode = inputs  # the name of release 0.1
 
     def prepare(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Run the processor only, on the CPU: the part of :meth:`inputs` that needs no device.

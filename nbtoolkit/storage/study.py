@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from ..errors import NbtoolkitError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
+from ..types.copies import CopiedByFields
 from .study_folder import read_study, write_study
 
 
@@ -39,7 +40,7 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(CopiedByFields):
     """Everything about one word in one model: made once with :func:`nbtoolkit.study`, explored anywhere.
 
     Attributes

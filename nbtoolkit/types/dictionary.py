@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import MethodError, NbtoolkitError
+from .copies import CopiedByFields
 from .decoder import CODINGS, FromDecoder, coefficients_of, decode
 from .representations import Array, Source, check_shape, read_only
 from .rows import checked_occurrences
@@ -32,7 +33,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptDictionary:
+class ConceptDictionary(CopiedByFields):
     """A concept dictionary: the concepts, how strongly each sample uses them, and the decoder.
 
     A state is reconstructed as ẑ = coefficients · D + b. Everything that is about parts of a state (reconstruction, words,

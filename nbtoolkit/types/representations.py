@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NbtoolkitError
+from .copies import CopiedByFields
 from .layers import resolve_layer
 from .rows import checked_occurrences
 
@@ -116,7 +117,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Representations:
+class Representations(CopiedByFields):
     """Residual-stream vectors at the token's position, one row per sample and occurrence of the token.
 
     Attributes
