@@ -18,6 +18,8 @@ from .models.hooks import watching
 from .models.several_images import check_n_images
 from .text.tokens import find_token, subtoken_variants, tokenize_response
 from .types import resolve_layer
+from .types.arguments import checked
+from .types.rules import Count
 
 Array = np.ndarray
 BATCH = 16
@@ -209,6 +211,7 @@ class Targets:
         return logits.log_softmax(-1)[range(len(ids)), list(ids)]
 
 
+@checked
 def mentions(
     model: Model,
     images: Sequence[Any],
@@ -216,7 +219,7 @@ def mentions(
     *,
     answers: Sequence[str] | None = None,
     prompt: str | Sequence[str] | None = None,
-    max_new_tokens: int = 40,
+    max_new_tokens: Count = 40,
 ) -> Targets:
     """Let a model describe images, and return the responses that contain a token as targets.
 

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 
 from ..targets import Targets
 from ..types import ConceptDictionary
+from ..types.arguments import checked
 
 Array = np.ndarray
 
@@ -46,6 +47,7 @@ class Contributions:
         return correlations
 
 
+@checked
 def contributions(targets: Targets, cd: ConceptDictionary) -> Contributions:
     """Attribute the token's log-probability to the concepts of a dictionary.
 

@@ -15,6 +15,8 @@ from PIL import Image
 from ..errors import DataError
 from ..toy.names import WORLDS
 from ..toy.world.scenes import scenes
+from ..types.arguments import checked
+from ..types.rules import Number
 from .images import first_image, read_image, read_images
 from .sources.columns import find_column
 from .sources.files import open_path
@@ -25,6 +27,7 @@ _LISTS = (datasets.List, datasets.LargeList)
 _FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 
 
+@checked
 def load_data(
     source: Any,
     *,
@@ -32,7 +35,7 @@ def load_data(
     image: str | None = None,
     captions: str | None = None,
     id: str | None = None,
-    n: int | None = None,
+    n: Number | None = None,
     images: Any = None,
     config: str | None = None,
     streaming: bool = False,

@@ -13,7 +13,9 @@ from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDic
 
 from ..errors import MethodError, NbtoolkitError, first_line
 from ..types import ConceptDictionary, Representations, activations_of
+from ..types.arguments import checked
 from ..types.dictionary import last_step
+from ..types.rules import described
 from .decoder import decoder_of, relative_error, unexplained
 from .largest_norm import LargestNorm
 from .random_directions import RandomDirections
@@ -52,6 +54,7 @@ def list_decompositions() -> dict[str, type]:
     return dict(_METHODS)
 
 
+@checked
 def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> ConceptDictionary:
     """Learn a concept dictionary from the representations of one layer: Z ≈ coefficients · D + b.
 
@@ -156,6 +159,7 @@ def _activations(estimator: Any, Z: Array, name: str, layer: int) -> Array:
     return values.astype(np.float32)
 
 
+@checked
 def named(name: str) -> Any:
     """Unfitted decomposition of a name, with ``random_state=0`` where it has a random state.
 
@@ -195,7 +199,7 @@ def _estimator(method: Any) -> Any:
         return named(method)
     if isinstance(method, type) or not hasattr(method, "get_params") or not hasattr(method, "transform"):
         raise MethodError(
-            f"method is {method!r}; expected a scikit-learn transformer such as nbt.SemiNMF(20) or PCA(20), or its name."
+            f"method is {described(method)}; expected a scikit-learn transformer such as nbt.SemiNMF(20) or PCA(20), or its name."
         )
     return clone(method)
 

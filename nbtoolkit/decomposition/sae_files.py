@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, first_line
+from ..types.arguments import checked
 from .sparse_autoencoder import SparseAutoencoder
 
 Array = np.ndarray
@@ -19,6 +20,7 @@ WEIGHTS, SETTINGS = "sae_weights.safetensors", "cfg.json"
 _TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
+@checked
 def read_sae(path: str | os.PathLike[str]) -> SparseAutoencoder:
     """Read a trained sparse autoencoder; :func:`nbtoolkit.decompose` takes it without fitting.
 

@@ -12,6 +12,7 @@ import torch
 
 from ..errors import StudyError, first_line
 from ..types import Representations, Source
+from ..types.arguments import checked
 
 _FINAL_NORMS = ("norm", "ln_f", "final_layernorm", "final_layer_norm")
 _AFTER_NORM = (
@@ -19,6 +20,7 @@ _AFTER_NORM = (
 )
 
 
+@checked
 def read_xl_vlms(
     path: str | os.PathLike[str], token: str = "", *, model: str = "", n_layers: int | None = None
 ) -> Representations:

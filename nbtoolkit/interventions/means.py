@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from ..data.images import read_images
+from ..errors import DataError
 from ..models.adapter import Model
 from ..models.anatomy import branches
 from ..models.hooks import input_states, output_states
 from ..models.sums import residual_sums
 from ..types import resolve_layers
+from ..types.arguments import checked
 from .residual import PARTS, check_choice
 
 
+@checked
 def mean_contributions(
     model: Model,
     images: Sequence[Any],
@@ -84,6 +87,8 @@ def mean_contributions(
                 stack.callback(block.register_forward_hook(whole(layer), with_kwargs=True).remove)
             else:
                 stack.enter_context(residual_sums(block, branches(block, part), functools.partial(collect, layer)))
+        if prompt is not None and not isinstance(prompt, str) and len(prompt) != len(images):
+            raise DataError(f"There are {len(prompt)} prompts for {len(images)} images; expected one each.")
         questions = [prompt] * len(images) if prompt is None or isinstance(prompt, str) else prompt
         for image, question in zip(images, questions, strict=True):  # one at a time: no padding counts
             model.forward(model.extend(model.inputs([read_images(image)], question), [[]]))

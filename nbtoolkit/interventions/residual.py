@@ -16,11 +16,14 @@ from ..models.anatomy import branches, output_projection
 from ..models.hooks import skip_block, watching, zero_slices
 from ..models.sums import residual_sums
 from ..types import resolve_layer, resolve_layers
+from ..types.arguments import checked, checked_array
+from ..types.rules import Rule
 
 PARTS = ("block", "attention", "mlp")
 HOW = ("skip", "zero", "mean")
 
 
+@checked
 @contextlib.contextmanager
 def ablate(
     model: Model,
@@ -102,6 +105,7 @@ def ablate(
         yield
 
 
+@checked
 @contextlib.contextmanager
 def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None = None) -> Iterator[None]:
     """Replace the residual stream after a layer.
@@ -138,7 +142,7 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
     ...     pass
     """
     index = resolve_layer(layer, model.n_layers)
-    new = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
+    new = states if isinstance(states, torch.Tensor) else torch.tensor(checked_array("states", states, Rule()))
     if new.ndim != 3 or new.shape[-1] != model.d_model or (positions is not None and new.shape[1] != len(positions)):
         raise MethodError(
             f"states has shape {tuple(new.shape)}; expected (n, {'positions' if positions is None else len(positions)}, {model.d_model})."
@@ -168,6 +172,7 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
         yield
 
 
+@checked
 @contextlib.contextmanager
 def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float = 1.0) -> Iterator[None]:
     """Add a vector to the residual stream after layers, at every position and every step.
@@ -232,7 +237,8 @@ def check_choice(value: str, choices: Sequence[str], name: str) -> None:
 
 
 def _vector(model: Model, vector: Any) -> Tensor:
-    v = vector if isinstance(vector, torch.Tensor) else torch.tensor(np.asarray(vector, np.float32))
+    known = isinstance(vector, torch.Tensor)
+    v = vector if known else torch.tensor(checked_array("The vector", vector, Rule()).astype(np.float32))
     if v.shape != (model.d_model,) or not bool(v.isfinite().all()):
         raise MethodError(
             f"The vector has shape {tuple(v.shape)}; expected ({model.d_model},) finite numbers, one per dimension of the stream."

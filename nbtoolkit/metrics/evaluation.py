@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..types import ConceptDictionary, Grounding, Scores
+from ..types.arguments import checked
 from .clip_scores import Embedder, correspondence
 from .heldout import constant_clip_score
 from .known_factors import naming
@@ -15,6 +16,7 @@ from .word_overlap import overlap
 Array = np.ndarray
 
 
+@checked
 def evaluate(
     cd: ConceptDictionary,
     grounding: Grounding,

@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 
 from ..errors import ModelError, first_line
+from ..types.arguments import checked
+from ..types.rules import Count
 from .adapter import Model
 from .decoding import generation_overrides
 from .devices import offload_advice
@@ -80,8 +82,9 @@ def check_adapter(model: Model) -> Report:
     return report
 
 
+@checked
 def check_model(
-    model: Model, images: Sequence[Any] | None = None, prompt: str | None = None, max_new_tokens: int = 8
+    model: Model, images: Sequence[Any] | None = None, prompt: str | None = None, max_new_tokens: Count = 8
 ) -> Report:
     """Check everything that extraction relies on, with the figure behind each check.
 

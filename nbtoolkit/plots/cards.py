@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
-from ..data.images import square
+from ..data.images import read_image, square
 from ..errors import NbtoolkitError
 from ..metrics import match
 from ..storage.study import Study
+from ..types.arguments import checked
+from ..types.layers import resolve_layers
+from ..types.rules import Count
 from .style import COLOURS, check_concepts, new_figure, title
 
 if TYPE_CHECKING:
-    from ..interpretation import Interpretation
+    from ..attribution import Interpretation
 
 
+@checked
 def concept_cards(
     study: Study,
     *,
     layer: int = -1,
     concepts: Sequence[int] | None = None,
-    n_images: int = 5,
-    n_words: int = 5,
-    columns: int = 2,
+    n_images: Count = 5,
+    n_words: Count = 5,
+    columns: Count = 2,
 ) -> Figure:
     """Cards of a dictionary: exemplars and words of each concept (Figures 2, 4, 7, 9, 10 and 13 to 16).
 
@@ -84,13 +86,14 @@ def concept_cards(
     return figure
 
 
+@checked
 def local(
     interpretations: Sequence[Interpretation],
     images: Sequence[Any],
     pictures: Mapping[str, bytes],
     *,
-    n_images: int = 4,
-    n_words: int = 5,
+    n_images: Count = 4,
+    n_words: Count = 5,
 ) -> Figure:
     """Interpretations of samples: image, relative activations of its strongest concepts, and their exemplars and words.
 
@@ -137,7 +140,7 @@ def local(
     for panel, one, image in zip(panels[:, 0], interpretations, images, strict=True):
         grid = panel.add_gridspec(depth, 2 + n_images, width_ratios=[1.6, 1.2] + [0.8] * n_images)
         sample = panel.add_subplot(grid[:, 0])
-        sample.imshow(image if isinstance(image, Image.Image) else Image.open(io.BytesIO(image)))
+        sample.imshow(read_image({"bytes": image} if isinstance(image, bytes) else image))
         title(sample, "\n".join(textwrap.wrap(one.caption, 28)))
         sample.axis("off")
         bars = panel.add_subplot(grid[:, 1])
@@ -158,14 +161,15 @@ def local(
     return figure
 
 
+@checked
 def across_layers(
     study: Study,
     concept: int,
     *,
     layer: int = -1,
     layers: Sequence[int] | None = None,
-    n_images: int = 5,
-    n_words: int = 5,
+    n_images: Count = 5,
+    n_words: Count = 5,
 ) -> Figure:
     """A concept across layers, matched by its activations: exemplars separate early, words fit late (Figure 22).
 
@@ -204,7 +208,12 @@ def across_layers(
     """
     reference = study.dictionary(layer)
     check_concepts([concept], reference.n_concepts)
-    layers = study.layers if layers is None else layers
+    n_layers = study.representations.n_layers
+    layers = (
+        study.layers if layers is None else resolve_layers(layers, n_layers, available=study.layers, ascending=False)
+    )
+    if not layers:
+        raise NbtoolkitError("layers is empty; expected at least one layer of the study.")
     images = {s.id: s.image for s in study.samples}
     figure = new_figure(0.9 * n_images + 0.6, 1.15 * len(layers))
     grid = figure.subplots(len(layers), n_images, squeeze=False)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from ..errors import NbtoolkitError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
+from ..types.arguments import checked
 from ..types.copies import CopiedByFields
 from .study_folder import read_study, write_study
 
@@ -171,6 +172,7 @@ class Study(CopiedByFields):
         return f"Study of {self.token!r} in {self.source.model}: {summary}, layers {self.layers[0]}–{self.layers[-1]}"
 
 
+@checked
 def open_study(path: str | os.PathLike[str]) -> Study:
     """Open a study folder without torch, after checking every file against the manifest.
 

@@ -29,6 +29,7 @@ from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
+from ..types.arguments import checked
 from .baselines import RandomWords
 
 Tokens = Representations | Mapping[str, Representations]
@@ -36,6 +37,7 @@ Row = dict[str, Any]
 _NULLS = 2  # rows of release 0.1 had other random words, and percentile intervals
 
 
+@checked
 def sweep(
     model: Model,
     reps: Tokens,

@@ -10,10 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import MethodError, NbtoolkitError
+from .arguments import checked_array
 from .copies import CopiedByFields
 from .decoder import CODINGS, FromDecoder, coefficients_of, decode
 from .representations import Array, Source, check_shape, read_only
 from .rows import checked_occurrences
+from .rules import Rule
 
 _ERROR: Any = FromDecoder(float("nan"))
 _REST: Any = FromDecoder(None)
@@ -173,10 +175,12 @@ class ConceptDictionary(CopiedByFields):
             raise NbtoolkitError(
                 f"This {self.method} dictionary was stored without its encoder. Decompose the representations again to encode new samples."
             )
-        states = np.atleast_2d(np.asarray(states))
+        states = np.atleast_2d(checked_array("states", states, Rule()))
         check_shape(
             "states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}"
         )
+        if not len(states):
+            return np.zeros((0, self.n_concepts), self.activations.dtype)
         return activations_of(self.encoder, states)
 
     def require_decoder(self, purpose: str) -> Array:
