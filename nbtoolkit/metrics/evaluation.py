@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def evaluate(
     meaning: Mapping[str, tuple[str, str]] | None = None,
     n_words: int = 10,
     random_words: Sequence[Sequence[str]] | None = None,
-    random_state: int = 0,
+    random_state: Any = 0,
 ) -> Scores:
     """Scores of a dictionary: reconstruction, sparsity, overlap, and with a scorer the correspondence of words and exemplars.
 

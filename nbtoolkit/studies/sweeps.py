@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas
-from sklearn.base import clone
 
-from ..data.loading import images_by_id
-from ..decomposition import decompose, named
+from ..data.loading import captioned, images_by_id
+from ..decomposition import decompose
+from ..decomposition.dictionaries import estimator_of
 from ..errors import MethodError
 from ..grounding import ground
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
@@ -118,7 +118,9 @@ def sweep(
     embeddings, test_embeddings = _embeddings(data, scorer), _embeddings(test_data, scorer)
     words = None
     if data is not None:
-        words = vocabulary((data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
+        words = vocabulary(captioned(data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
+    if isinstance(naming, Mapping) and not set(by_token) <= set(naming):
+        raise MethodError(f"naming has rules for {list(naming)}; expected one for each token: {', '.join(by_token)}.")
     rules = naming if isinstance(naming, Mapping) else {t: choose_naming(naming, model, r) for t, r in by_token.items()}
     results: dict[str, tuple[Row, np.ndarray]] = {}
     first: dict[tuple[Any, ...], str] = {}  # key of each setting's first random state
@@ -168,7 +170,7 @@ def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
     MethodError
         Unknown name, a method without a number of concepts, or a number below 1.
     """
-    estimator = named(method) if isinstance(method, str) else clone(method)
+    estimator = estimator_of(method)
     parameters = estimator.get_params()
     size = "n_clusters" if "n_clusters" in parameters else "n_components"
     if not (isinstance(n_concepts, int | np.integer) and n_concepts >= 1):

@@ -63,7 +63,7 @@ def checked(function: F) -> F:
         sizes: Sizes = {}
         for name, value in bound.arguments.items():
             if name == "random_state":
-                _check_random_state(value)
+                _check_random_state(value, optional=hints()[name] is not int)
             elif name not in variadic and name not in LAYERS and value is not signature.parameters[name].default:
                 bound.arguments[name] = _checked(name, value, hints()[name], ANY, sizes)
         return function(*bound.args, **bound.kwargs)
@@ -235,9 +235,11 @@ def _inside(value: Any, rule: Rule) -> bool:
     return bool(rule.least <= value <= rule.most and value > rule.above)
 
 
-def _check_random_state(value: Any) -> None:
-    whole = _fits(value, int) and 0 <= value < 2**32
-    if value is not None and not whole and not isinstance(value, np.random.Generator | np.random.RandomState):
+def _check_random_state(value: Any, optional: bool) -> None:
+    numbers = value if isinstance(value, list | tuple) and value else [value]
+    whole = all(_fits(number, int) and number >= 0 for number in numbers)
+    generators = (np.random.Generator, np.random.RandomState, np.random.SeedSequence)
+    if not whole and not isinstance(value, generators) and (value is not None or not optional):
         raise NbtoolkitError(
             f"random_state is {described(value)}; expected a whole number from 0, a random generator of numpy, or None."
         )
