@@ -32,6 +32,7 @@ from nbtoolkit.reproduction.results import Panel, Reproduction
 from nbtoolkit.storage.study import Sample
 from nbtoolkit.toy.world.second.grammar import Scene
 from nbtoolkit.types.nulls import Null
+from nbtoolkit.types.rules import Rule
 
 NO_RESULTS = {
     "models.anatomy.Anatomy": "the modules of a model",
@@ -169,6 +170,7 @@ MAKERS = {
     "types.nulls.Null": lambda: Null("random", "the mean"),
     "types.representations.Representations": _reps,
     "types.representations.Source": lambda: _reps().source,
+    "types.rules.Rule": lambda: Rule("n d", rows=1),
     "types.score.Score": _score,
     "types.score.Scores": _scores,
 }  # fmt: skip

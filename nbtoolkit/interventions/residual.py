@@ -237,8 +237,8 @@ def check_choice(value: str, choices: Sequence[str], name: str) -> None:
 
 
 def _vector(model: Model, vector: Any) -> Tensor:
-    known = isinstance(vector, torch.Tensor)
-    v = vector if known else torch.tensor(checked_array("The vector", vector, Rule()).astype(np.float32))
+    is_tensor = isinstance(vector, torch.Tensor)
+    v = vector if is_tensor else torch.tensor(checked_array("The vector", vector, Rule()).astype(np.float32))
     if v.shape != (model.d_model,) or not bool(v.isfinite().all()):
         raise MethodError(
             f"The vector has shape {tuple(v.shape)}; expected ({model.d_model},) finite numbers, one per dimension of the stream."

@@ -223,10 +223,10 @@ def _check_sizes(name: str, shape: tuple[int, ...], rule: Rule, sizes: Sizes) ->
     if len(shape) and shape[0] < rule.rows:
         raise MethodError(f"{name} has {shape[0]} {entries}; expected at least {rule.rows}.")
     for axis, size in zip((rule.axes or "").split(), shape, strict=False):
-        known, other = sizes.setdefault(axis, (size, name)) if axis != "_" else (size, name)
-        if size != known:
+        common, other = sizes.setdefault(axis, (size, name)) if axis != "_" else (size, name)
+        if size != common:
             what = f"{size} entries" if len(shape) == 1 else f"shape {shape}"
-            raise MethodError(f"{name} has {what}; expected {axis} = {known} as {other} has.")
+            raise MethodError(f"{name} has {what}; expected {axis} = {common} as {other} has.")
 
 
 def _inside(value: Any, rule: Rule) -> bool:
