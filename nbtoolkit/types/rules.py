@@ -40,9 +40,8 @@ class Rule:
     above: float = -math.inf
 
 
-ANY = Rule(
-    finite=False
-)  # of an annotation without a rule, known by identity: numbers are finite, arrays are not looked at
+# of an annotation without a rule, compared by identity: numbers are finite, and entries of arrays are not looked at
+ANY = Rule(finite=False)
 Count = Annotated[int, Rule(least=1)]
 Number = Annotated[int, Rule(least=0)]
 Values = Annotated[np.ndarray, Rule("n", finite=False)]
