@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
-from ..errors import MethodError, NbtoolkitError
+from ..errors import MethodError, NbtoolkitError, TokenError
 from .rules import ANY, LARGEST, Rule, described, expected
 
 LAYERS = ("layer", "layers")  # resolved in one place, with a sentence of their own
@@ -64,6 +64,8 @@ def checked(function: F) -> F:
         for name, value in bound.arguments.items():
             if name == "random_state":
                 _check_random_state(value, optional=hints()[name] is not int)
+            elif name == "token" and not isinstance(value, str):
+                raise TokenError(f"The token is {described(value)}; expected a word, such as 'dog'.")
             elif name not in variadic and name not in LAYERS and value is not signature.parameters[name].default:
                 bound.arguments[name] = _checked(name, value, hints()[name], ANY, sizes)
         return function(*bound.args, **bound.kwargs)
