@@ -15,6 +15,7 @@ from .text.stop_words import STOP_WORDS
 from .text.tokens import read_piece
 from .text.words import any_length, in_vocabulary, is_word, normalize, only_stop_words, unspaced
 from .types import ConceptDictionary, Grounding, Naming
+from .types.arguments import checked
 
 if TYPE_CHECKING:
     from .models import Model
@@ -103,6 +104,7 @@ def word_filter(filter: str | WordFilter, vocabulary: Collection[str] | None = N
     return rule
 
 
+@checked
 def ground(
     cd: ConceptDictionary,
     model: Model,

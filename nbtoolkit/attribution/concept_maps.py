@@ -11,10 +11,12 @@ from ..errors import ModelError
 from ..models.adapter import Model
 from ..models.generation import states_at
 from ..types import ConceptDictionary, ConceptMap, Geometry
+from ..types.arguments import checked
 
 Array = np.ndarray
 
 
+@checked
 def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, prompt: str | None = None) -> ConceptMap:
     """Map of one concept over an image: its row of the decoder · h at every image position, on the grid of patches.
 
@@ -62,6 +64,7 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     return ConceptMap(states @ direction, geometry)
 
 
+@checked
 def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str | None = None) -> ConceptMap:
     """Maps of all concepts in one pass, (n_concepts, tiles, height, width).
 
@@ -73,6 +76,7 @@ def saliencies(model: Model, image: Any, cd: ConceptDictionary, *, prompt: str |
     return ConceptMap(*patch_scores(model, image, cd, prompt=prompt))
 
 
+@checked
 def patch_scores(
     model: Model, image: Any, cd: ConceptDictionary, *, prompt: str | None = None
 ) -> tuple[Array, Geometry]:

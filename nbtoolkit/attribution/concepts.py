@@ -9,12 +9,14 @@ import numpy as np
 from ..errors import MethodError
 from ..targets import Quantity, Targets
 from ..types import ConceptDictionary
+from ..types.arguments import checked
 from .measures import Contributions
 
 Array = np.ndarray
 N_STEPS = 20  # nodes of the path; the completeness residual is reported
 
 
+@checked
 def contributions(
     targets: Targets,
     cd: ConceptDictionary,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import datasets
 import numpy as np
@@ -16,6 +16,8 @@ from ..extraction import ReadingOptions, extract
 from ..extraction.options import reading_options
 from ..models.adapter import Model
 from ..types import ConceptDictionary, Grounding
+from ..types.arguments import checked
+from ..types.rules import Count, Rule
 
 Array = np.ndarray
 
@@ -71,6 +73,7 @@ class Interpretation:
         return "\n".join([f"{self.sample_id}: {self.caption!r}, {self.unexplained:.0%} unexplained", *lines])
 
 
+@checked
 def interpret(
     model: Model,
     images: Sequence[Any],
@@ -78,7 +81,7 @@ def interpret(
     g: Grounding,
     token: str,
     *,
-    r: int = 3,
+    r: Count = 3,
     ids: Sequence[str] | None = None,
     progress: bool | Callable[[int, int], None] = False,
     options: ReadingOptions | None = None,
@@ -152,8 +155,14 @@ def interpret(
     return [one for i in range(len(names)) for one in by_image.get(i, [None])]
 
 
+@checked
 def interpret_states(
-    cd: ConceptDictionary, g: Grounding, states: Array, ids: Sequence[str], captions: Sequence[str], r: int
+    cd: ConceptDictionary,
+    g: Grounding,
+    states: Annotated[Array, Rule("n d")],
+    ids: Annotated[Sequence[str], Rule("n")],
+    captions: Annotated[Sequence[str], Rule("n")],
+    r: Count,
 ) -> tuple[Interpretation, ...]:
     """Interpret states by their strongest concepts.
 

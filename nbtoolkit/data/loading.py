@@ -16,6 +16,8 @@ from ..errors import DataError
 from ..files import user_path
 from ..toy.names import WORLDS
 from ..toy.world.scenes import scenes
+from ..types.arguments import checked
+from ..types.rules import Number
 from .images import first_image, read_image, read_images
 from .normal_form import LISTS, find_columns, is_images, normal_form
 from .normal_form import no_dataset_bars as no_dataset_bars
@@ -27,6 +29,7 @@ _TOY_SIZE = {"train": 3000, "test": 800, "heldout": 800, "shifted": 800}
 _FILES = (".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt")
 
 
+@checked
 def load_data(
     source: Any,
     *,
@@ -34,7 +37,7 @@ def load_data(
     image: str | None = None,
     captions: str | None = None,
     id: str | None = None,
-    n: int | None = None,
+    n: Number | None = None,
     images: Any = None,
     config: str | None = None,
     streaming: bool = False,

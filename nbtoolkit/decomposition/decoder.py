@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..errors import MethodError, first_line
+from ..types.arguments import checked
 from ..types.decoder import coefficients_of, decode
 from ..types.dictionary import last_step
+from ..types.rules import Rule
 from .base import Dictionary
 
 Array = np.ndarray
@@ -149,7 +151,8 @@ def _none(reason: str) -> Decoder:
     return Decoder(np.zeros((0, 0)), np.zeros(0), missing=reason)
 
 
-def reconstruct(estimator: Any, activations: Array) -> Array:
+@checked
+def reconstruct(estimator: Any, activations: Annotated[Array, Rule("n k")]) -> Array:
     """Reconstruction Ẑ of the samples that have these activations, by the decoder of the method.
 
     Parameters
@@ -181,10 +184,15 @@ def reconstruct(estimator: Any, activations: Array) -> Array:
             f"{type(estimator).__name__} has no decoder ({decoder.missing}); expected one for a reconstruction. "
             "Use a method whose inverse_transform is affine or that has components_."
         )
-    return decoder(np.asarray(activations))
+    if activations.shape[1] != len(decoder.D):
+        raise MethodError(
+            f"activations has {activations.shape[1]} columns; expected {len(decoder.D)}, one per concept of {type(estimator).__name__}."
+        )
+    return decoder(activations)
 
 
-def unexplained(Z: Array, reconstruction: Array) -> Array:
+@checked
+def unexplained(Z: Annotated[Array, Rule("n d")], reconstruction: Annotated[Array, Rule("n d")]) -> Array:
     """Unexplained share ‖z − ẑ‖² / ‖z‖² per row.
 
     Parameters
@@ -195,17 +203,18 @@ def unexplained(Z: Array, reconstruction: Array) -> Array:
     Returns
     -------
     (n_samples,) float32 array
-        At least 0, no unit: 0 is perfect, 1 explains nothing.
+        At least 0, no unit: 0 is perfect, 1 explains nothing; NaN for a row of zeros whose reconstruction is not zero.
 
     Examples
     --------
     >>> unexplained(np.array([[2.0, 0.0]]), np.array([[1.0, 0.0]])).tolist()
     [0.25]
     """
-    return np.array([relative_error(z, r) for z, r in zip(Z, reconstruction, strict=True)], np.float32)
+    return np.array([_relative_error(z, r) for z, r in zip(Z, reconstruction, strict=True)], np.float32)
 
 
-def relative_error(Z: Array, reconstruction: Array) -> float:
+@checked
+def relative_error(Z: Annotated[Array, Rule()], reconstruction: Annotated[Array, Rule()]) -> float:
     """Relative squared error ‖Z − Ẑ‖² / ‖Z‖², at least 0, no unit.
 
     Parameters
@@ -216,12 +225,24 @@ def relative_error(Z: Array, reconstruction: Array) -> float:
     Returns
     -------
     float
-        0 is perfect, 1 explains nothing.
+        0 is perfect, 1 explains nothing; NaN where Z is zero and the reconstruction is not.
+
+    Raises
+    ------
+    MethodError
+        Two shapes.
 
     Examples
     --------
     >>> relative_error(np.eye(2), np.array([[1.0, 0.0], [0.0, 0.0]]))
     0.5
     """
+    if Z.shape != reconstruction.shape:
+        raise MethodError(f"reconstruction has shape {reconstruction.shape}; expected that of Z, {Z.shape}.")
+    return _relative_error(Z, reconstruction)
+
+
+def _relative_error(Z: Array, reconstruction: Array) -> float:
     Z = Z.astype(np.float64)
-    return float(np.square(Z - reconstruction).sum() / max(np.square(Z).sum(), 1e-300))
+    error, size = float(np.square(Z - reconstruction).sum()), float(np.square(Z).sum())
+    return error / size if size > 0 else 0.0 if error == 0 else float("nan")

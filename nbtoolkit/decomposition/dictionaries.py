@@ -13,7 +13,9 @@ from sklearn.decomposition import PCA, DictionaryLearning, FastICA, MiniBatchDic
 
 from ..errors import MethodError, NbtoolkitError, first_line
 from ..types import ConceptDictionary, Representations, activations_of
+from ..types.arguments import checked
 from ..types.dictionary import last_step
+from ..types.rules import LARGEST, described
 from .decoder import decoder_of, relative_error, unexplained
 from .largest_norm import LargestNorm
 from .random_directions import RandomDirections
@@ -52,6 +54,7 @@ def list_decompositions() -> dict[str, type]:
     return dict(_METHODS)
 
 
+@checked
 def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> ConceptDictionary:
     """Learn a concept dictionary from the representations of one layer: Z ≈ coefficients · D + b.
 
@@ -90,7 +93,7 @@ def decompose(reps: Representations, method: Any = None, *, layer: int = -1) -> 
     >>> decompose(reps, "PCA", layer=1).concepts.shape
     (8, 8)
     """
-    estimator = _estimator(method)
+    estimator = estimator_of(method)
     name, index = _name(estimator), reps.resolve(layer)
     Z = reps.layer(index)
     _check(Z, name, last_step(estimator), index, reps)
@@ -156,6 +159,7 @@ def _activations(estimator: Any, Z: Array, name: str, layer: int) -> Array:
     return values.astype(np.float32)
 
 
+@checked
 def named(name: str) -> Any:
     """Unfitted decomposition of a name, with ``random_state=0`` where it has a random state.
 
@@ -187,15 +191,26 @@ def named(name: str) -> Any:
     return method(random_state=0) if "random_state" in method().get_params() else method()
 
 
-def _estimator(method: Any) -> Any:
-    """Clone the method, so that the caller's object stays unfitted."""
+def estimator_of(method: Any) -> Any:
+    """Clone of a method, so that the caller's object stays unfitted.
+
+    Parameters
+    ----------
+    method
+        An unfitted scikit-learn transformer, a name of :func:`list_decompositions`, or None for the default.
+
+    Raises
+    ------
+    MethodError
+        Anything else.
+    """
     if method is None:
         return SemiNMF(random_state=0)
     if isinstance(method, str):
         return named(method)
     if isinstance(method, type) or not hasattr(method, "get_params") or not hasattr(method, "transform"):
         raise MethodError(
-            f"method is {method!r}; expected a scikit-learn transformer such as nbt.SemiNMF(20) or PCA(20), or its name."
+            f"method is {described(method)}; expected a scikit-learn transformer such as nbt.SemiNMF(20) or PCA(20), or its name."
         )
     return clone(method)
 
@@ -203,7 +218,9 @@ def _estimator(method: Any) -> Any:
 def _check(Z: Array, name: str, estimator: Any, layer: int, reps: Representations) -> None:
     """Refuse representations that the method cannot decompose."""
     parameters = estimator.get_params()
-    n_concepts = parameters.get("n_components") or parameters.get("n_clusters")
+    n_concepts = parameters.get("n_components", parameters.get("n_clusters"))
+    if isinstance(n_concepts, int | np.integer) and n_concepts < 1:
+        raise MethodError(f"The number of concepts of {name} is {n_concepts}; expected at least 1.")
     finite = np.isfinite(Z)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -211,6 +228,11 @@ def _check(Z: Array, name: str, estimator: Any, layer: int, reps: Representation
         raise MethodError(
             f"Z at layer {layer} has NaN or infinity in {n} of {len(Z)} samples (first: {first}); expected finite numbers. "
             "Extract again with dtype='float32' (float16 overflows above 65,504)."
+        )
+    if not Z.size or np.abs(Z).max() > LARGEST:
+        fault = f"values up to {np.abs(Z).max():.3g}" if Z.size else f"shape {Z.shape}"
+        raise MethodError(
+            f"Z at layer {layer} has {fault}; expected at least one sample and coordinate, and values of at most {LARGEST:g}."
         )
     if name in ("NMF", "MiniBatchNMF") and (Z < 0).any():
         raise MethodError(

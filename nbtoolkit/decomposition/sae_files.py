@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import DataError, NbtoolkitError, first_line
 from ..strict_json import parse_json, read_json
+from ..types.arguments import checked
 from .sparse_autoencoder import SparseAutoencoder
 
 Array = np.ndarray
@@ -20,6 +21,7 @@ WEIGHTS, SETTINGS = "sae_weights.safetensors", "cfg.json"
 _TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
+@checked
 def read_sae(path: str | os.PathLike[str]) -> SparseAutoencoder:
     """Read a trained sparse autoencoder; :func:`nbtoolkit.decompose` takes it without fitting.
 

@@ -20,6 +20,7 @@ from ..storage.provenance import fingerprint, versions, weights
 from ..text.tokens import subtoken_variants
 from ..text.words import contains, frequent_words, spellings
 from ..types import Representations, Source, resolve_layers
+from ..types.arguments import checked
 from .dask_cluster import read_on_cluster
 from .estimates import announce
 from .options import ReadingOptions, ReadingPlan, reading_options
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SHARD = 256  # candidates per shard: the most that a killed run loses
 
 
+@checked
 def extract(
     model: Model,
     data: Any,

@@ -16,6 +16,7 @@ from ..errors import StudyError, first_line
 from ..files import regular_file, user_path
 from ..strict_json import encodable
 from ..types import Representations, Source
+from ..types.arguments import checked
 
 _WIDEST = 1 << 20  # coordinates of a state
 _EXTRA = 256 << 20  # bytes beyond twice the file's size
@@ -25,6 +26,7 @@ _AFTER_NORM = (
 )
 
 
+@checked
 def read_xl_vlms(
     path: str | os.PathLike[str], token: str = "", *, model: str = "", n_layers: int | None = None
 ) -> Representations:

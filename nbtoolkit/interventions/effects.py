@@ -13,6 +13,8 @@ import numpy as np
 from ..errors import MethodError
 from ..targets import Targets
 from ..types import ConceptDictionary
+from ..types.arguments import checked
+from ..types.rules import Count, described
 from .layers import LayerEffects as LayerEffects
 from .layers import layer_effects as layer_effects
 
@@ -63,12 +65,13 @@ class Effect:
         return f"Effect: {self.change:+.3g} nats; {self.before!r} becomes {self.after!r}; {len(self.vanished)} concepts vanish"
 
 
+@checked
 def effect(
     targets: Targets,
     cd: ConceptDictionary,
     intervention: Callable[[], AbstractContextManager[Any]],
     *,
-    max_new_tokens: int = 40,
+    max_new_tokens: Count = 40,
 ) -> Effect:
     """Generate the response again under an intervention.
 
@@ -100,14 +103,20 @@ def effect(
         raise MethodError(
             f"There are {len(targets)} targets; expected that of one image: mentions(model, [image], token)."
         )
+    context = intervention()
+    if not isinstance(context, AbstractContextManager):
+        raise MethodError(
+            f"intervention gives {described(context)}; expected a with block, as of lambda: ablate(model, 3)."
+        )
     (before,), states = targets.read([cd.layer])
-    with intervention():
+    with context:
         (after,), changed = targets.read([cd.layer])
         (response,) = targets.responses(max_new_tokens)
     activations = cd.encode(np.concatenate([states[:, 0], changed[:, 0]]))
     return Effect(targets.captions[0], response, (float(before), float(after)), activations)
 
 
+@checked
 def word_difference(before: str, after: str) -> list[tuple[str, str]]:
     """Difference of two texts, word by word.
 

@@ -16,7 +16,9 @@ from ..metrics import Score, exceedance
 from ..models.hooks import watching
 from ..targets import Targets
 from ..types import resolve_layers
+from ..types.arguments import checked, checked_array
 from ..types.nulls import OTHER_CONCEPT, RANDOM_DIRECTION, Null
+from ..types.rules import Number, Rule
 from .residual import ablate
 
 Array = np.ndarray
@@ -72,6 +74,7 @@ class LayerEffects:
         return exceedance(float(self.change[:, j].mean()), self.draws[:, :, j].mean(1), two_sided=True)
 
 
+@checked
 def layer_effects(
     targets: Targets,
     layers: str | int | Sequence[int] | None = None,
@@ -80,7 +83,7 @@ def layer_effects(
     how: str = "zero",
     means: Mapping[int, Any] | None = None,
     direction: Any = None,
-    n_random: int = 4,
+    n_random: Number = 4,
     other: Any = None,
     random_state: Any = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -153,7 +156,7 @@ def _directions(other: Any, d_model: int) -> Array:
     """Directions as rows (n, d_model); none where nothing is given."""
     if other is None:
         return np.zeros((0, d_model))
-    vectors = np.atleast_2d(np.asarray(other, np.float64))
+    vectors = np.atleast_2d(checked_array("other", other, Rule(finite=False)).astype(np.float64))
     if vectors.ndim != 2 or vectors.shape[1] != d_model or not np.isfinite(vectors).all():
         raise MethodError(f"other has shape {np.shape(other)}; expected (n_other, {d_model}) finite numbers.")
     if not np.abs(vectors).any(1).all():

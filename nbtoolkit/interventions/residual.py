@@ -13,13 +13,17 @@ from torch import Tensor
 from ..errors import MethodError
 from ..models.adapter import Model
 from ..models.anatomy import branches, output_projection
-from ..models.hooks import constant_branch, skip_block, watching, zero_slices
+from ..models.hooks import skip_block, watching, zero_slices
+from ..models.sums import residual_sums
 from ..types import resolve_layer, resolve_layers
+from ..types.arguments import checked, checked_array
+from ..types.rules import Rule
 
 PARTS = ("block", "attention", "mlp")
 HOW = ("skip", "zero", "mean")
 
 
+@checked
 @contextlib.contextmanager
 def ablate(
     model: Model,
@@ -97,11 +101,11 @@ def ablate(
             elif heads is not None:
                 stack.callback(_ablate_heads(model, block, heads).remove)
             else:
-                for i, branch in enumerate(branches(block, part)):  # the mean is that of all of them together
-                    stack.callback(branch.register_forward_hook(constant_branch(mean if i == 0 else None)).remove)
+                stack.enter_context(residual_sums(block, branches(block, part), _constant(mean)))
         yield
 
 
+@checked
 @contextlib.contextmanager
 def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None = None) -> Iterator[None]:
     """Replace the residual stream after a layer.
@@ -138,7 +142,7 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
     ...     pass
     """
     index = resolve_layer(layer, model.n_layers)
-    new = states if isinstance(states, torch.Tensor) else torch.tensor(np.asarray(states))
+    new = states if isinstance(states, torch.Tensor) else torch.tensor(checked_array("states", states, Rule()))
     if new.ndim != 3 or new.shape[-1] != model.d_model or (positions is not None and new.shape[1] != len(positions)):
         raise MethodError(
             f"states has shape {tuple(new.shape)}; expected (n, {'positions' if positions is None else len(positions)}, {model.d_model})."
@@ -168,6 +172,7 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
         yield
 
 
+@checked
 @contextlib.contextmanager
 def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float = 1.0) -> Iterator[None]:
     """Add a vector to the residual stream after layers, at every position and every step.
@@ -232,12 +237,23 @@ def check_choice(value: str, choices: Sequence[str], name: str) -> None:
 
 
 def _vector(model: Model, vector: Any) -> Tensor:
-    v = vector if isinstance(vector, torch.Tensor) else torch.tensor(np.asarray(vector, np.float32))
+    is_tensor = isinstance(vector, torch.Tensor)
+    v = vector if is_tensor else torch.tensor(checked_array("The vector", vector, Rule()).astype(np.float32))
     if v.shape != (model.d_model,) or not bool(v.isfinite().all()):
         raise MethodError(
             f"The vector has shape {tuple(v.shape)}; expected ({model.d_model},) finite numbers, one per dimension of the stream."
         )
     return v
+
+
+def _constant(mean: Tensor | None) -> Callable[[int, Tensor], Tensor]:
+    """Replace what enters a block's sums by zeros, or by a mean, which is that of all its sums together: once."""
+
+    def visit(order: int, added: Tensor) -> Tensor:
+        zeros = torch.zeros_like(added)
+        return zeros if mean is None or order else zeros + mean.to(added.device, added.dtype)
+
+    return visit
 
 
 def _ablate_heads(model: Model, block: Any, heads: Sequence[int]) -> Any:

@@ -21,7 +21,9 @@ from ..targets.responses import BATCH
 from ..text.stop_words import STOP_WORDS
 from ..text.words import contains, unspaced, vocabulary
 from ..types import ConceptDictionary, Score, resolve_layer
+from ..types.arguments import checked
 from ..types.nulls import RANDOM_DIRECTION
+from ..types.rules import Count, Number
 from .residual import ablate
 
 Array = np.ndarray
@@ -70,6 +72,7 @@ class Selectivity:
         )
 
 
+@checked
 def causal_selectivity(
     model: Model,
     images: Sequence[Any],
@@ -79,10 +82,10 @@ def causal_selectivity(
     layer: int | None = None,
     facts: Facts | None = None,
     prompt: str | None = None,
-    n_images: int | None = 8,
-    n_null: int = 1,
+    n_images: Count | None = 8,
+    n_null: Number = 1,
     random_state: Any = 0,
-    max_new_tokens: int = 40,
+    max_new_tokens: Count = 40,
     progress: bool | Callable[[int, int], None] = False,
 ) -> Selectivity:
     """Ablate each concept, generate the responses again, and compare the facts that they state.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..types import ConceptDictionary, Representations
+from ..types.arguments import checked
 
 Array = np.ndarray
 
 
+@checked
 def difference_of_means(source: Representations, target: Representations, *, layer: int = -1) -> Array:
     """Coarse steering vector, mean(target) − mean(source): (d_model,).
 
@@ -33,6 +35,7 @@ def difference_of_means(source: Representations, target: Representations, *, lay
     return target.layer(layer).mean(0, dtype=np.float64) - source.layer(layer).mean(0, dtype=np.float64)
 
 
+@checked
 def concept_pair(cd: ConceptDictionary, i: int, j: int) -> Array:
     """Fine steering vector from concept i to concept j, u_j − u_i: (d_model,). The authors' code has the opposite sign.
 

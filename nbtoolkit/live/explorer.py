@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..storage.study import Study
+from ..types.arguments import checked
 from ..widgets import Explorer
 
 if TYPE_CHECKING:
     from ..models.adapter import Model
 
 
+@checked
 def explore(
     study: Study, model: Model | None = None, *, data: Any = None, prompt: str | None = None, **state: Any
 ) -> Explorer:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 
+from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
+from ..types.rules import Rule, described
 
 Array = np.ndarray
 TokenEmbedder = Callable[[Sequence[str]], Sequence[tuple[Array, Array]]]  # texts to (embeddings, weights) of each
 
 
+@checked
 def bert_score(
-    candidates: Sequence[str], references: Sequence[Sequence[str]], embed: TokenEmbedder, baseline: float = 0.0
+    candidates: Annotated[Sequence[str], Rule("n")],
+    references: Annotated[Sequence[Sequence[str]], Rule("n")],
+    embed: TokenEmbedder,
+    baseline: Annotated[float, Rule(most=0.99)] = 0.0,
 ) -> Score:
     """BERTScore F1 of each candidate with the best of its references, at most 1, no unit.
 
@@ -45,12 +53,21 @@ def bert_score(
     [1.0]
     """
     unique = list(dict.fromkeys([*candidates, *(r for group in references for r in group)]))
-    tokens = dict(zip(unique, embed(unique), strict=True))
+    tokens = dict(zip(unique, _embedded(embed, unique), strict=True))
     best = [
         max((_f1(tokens[c], tokens[r]) for r in group), default=float("nan"))
         for c, group in zip(candidates, references, strict=True)
     ]
     return Score((np.array(best) - baseline) / (1 - baseline), "bert_score")
+
+
+def _embedded(embed: TokenEmbedder, texts: Sequence[str]) -> Sequence[tuple[Array, Array]]:
+    pairs = embed(texts)
+    if not isinstance(pairs, Sequence) or len(pairs) != len(texts) or any(len(pair) != 2 for pair in pairs):
+        raise MethodError(
+            f"embed gives {described(pairs)} for {len(texts)} texts; expected (embeddings, weights) of each, as of load_text_encoder."
+        )
+    return pairs
 
 
 def _f1(candidate: tuple[Array, Array], reference: tuple[Array, Array]) -> float:

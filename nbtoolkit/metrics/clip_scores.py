@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import Grounding, Score
+from ..types.arguments import checked
 from ..types.nulls import RANDOM_WORDS, SHUFFLED_WORDS
+from ..types.rules import Rule
 
 Array = np.ndarray
 Embedder = Callable[[Sequence[str]], Array]  # from sample ids or texts to unit embeddings (n, d)
 
+
+def embeddings(embed: Embedder, texts: Sequence[str], width: int | None = None) -> Array:
+    """Embeddings of texts or samples, as rows.
+
+    Parameters
+    ----------
+    embed
+        From texts, or sample ids, to unit embeddings (n, d).
+    texts
+        The texts or ids.
+    width
+        d of the embeddings that they are compared with, where it is known.
+
+    Raises
+    ------
+    MethodError
+        The function gives another number of rows, or rows of another width.
+    """
+    rows = embed(texts)
+    E = rows if isinstance(rows, np.ndarray) else np.asarray(rows)
+    if E.ndim != 2 or len(E) != len(texts) or E.dtype.kind not in "fiu" or width not in (None, E.shape[1]):
+        raise MethodError(
+            f"The embeddings of {len(texts)} texts or samples have shape {E.shape}; expected ({len(texts)}, {width or 'd'}) numbers. "
+            "Embed texts and images with one scorer, as nbt.load_scorer gives it."
+        )
+    return E
+
+
 _WEIGHT = 2.5  # Hessel et al. 2021, equation 1
 
 
+@checked
 def word_list(words: Sequence[str]) -> str:
     """Words as they are scored: separated by commas.
 
@@ -42,7 +73,8 @@ def word_list(words: Sequence[str]) -> str:
     return ", ".join(words)
 
 
-def clip_score(cosines: Array) -> Array:
+@checked
+def clip_score(cosines: Annotated[Array, Rule()]) -> Array:
     """CLIPScore = 2.5 · max(cos, 0), 0 to 2.5, no unit.
 
     Parameters
@@ -67,6 +99,7 @@ def clip_score(cosines: Array) -> Array:
     return _WEIGHT * np.maximum(cosines, 0.0)
 
 
+@checked
 def correspondence(
     grounding: Grounding,
     images: Embedder,
@@ -122,9 +155,9 @@ def correspondence(
         own_words = [grounding.words[k] for k in concepts]
         others = _random_lists(own_words, random_words, concepts, rng)
         ids = sorted({i for k in concepts for i in grounding.exemplars[k]})
-        image_embeddings, row = images(ids), {i: r for r, i in enumerate(ids)}
+        image_embeddings, row = embeddings(images, ids), {i: r for r, i in enumerate(ids)}
         for values, lists in ((own, own_words), (random, others)):
-            text_embeddings = texts([word_list(words) for words in lists])
+            text_embeddings = embeddings(texts, [word_list(words) for words in lists], image_embeddings.shape[1])
             for j, k in enumerate(concepts):
                 if not lists[j]:
                     continue

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Score
+from ..types.arguments import checked
 from ..types.nulls import RANDOM_ORDER
+from ..types.rules import Rule, described
 from .nulls import exceedance, random_order
 
 Array = np.ndarray
@@ -46,12 +48,13 @@ class Curve:
         return Score(((self.values[:, 1:] + self.values[:, :-1]) / 2) @ width, "area")
 
 
+@checked
 def c_deletion(
-    states: Array,
-    activations: Array | ConceptDictionary,
-    concepts: Array | None,
+    states: Annotated[Array, Rule("_ _")],
+    activations: Annotated[Array, Rule("_ _")] | ConceptDictionary,
+    concepts: Annotated[Array, Rule("_ _")] | None,
     log_probability: Callable[[Array], Array],
-    order: Array | None = None,
+    order: Annotated[Array, Rule("_ _")] | None = None,
     *,
     n_null: int = 0,
     random_state: Any = 0,
@@ -103,12 +106,13 @@ def c_deletion(
     return _with_null(start, -1.0, coefficients, D, log_probability, order, n_null, random_state)
 
 
+@checked
 def c_insertion(
-    states: Array,
-    activations: Array | ConceptDictionary,
-    concepts: Array | None,
+    states: Annotated[Array, Rule("_ _")],
+    activations: Annotated[Array, Rule("_ _")] | ConceptDictionary,
+    concepts: Annotated[Array, Rule("_ _")] | None,
     log_probability: Callable[[Array], Array],
-    order: Array | None = None,
+    order: Annotated[Array, Rule("_ _")] | None = None,
     *,
     n_null: int = 0,
     random_state: Any = 0,
@@ -207,8 +211,18 @@ def _curve(
     V, U = activations, concepts
     if order is None:
         order = np.argsort(-np.abs(V) * np.linalg.norm(U, axis=1), axis=1, kind="stable")
+    elif order.dtype.kind not in "iu" or not np.array_equal(
+        np.sort(order, 1), np.broadcast_to(np.arange(len(U)), V.shape)
+    ):
+        raise MethodError(
+            f"order is no order of the concepts; expected per sample the numbers 0 … {len(U) - 1}, each once."
+        )
     states, rows = start.copy(), np.arange(len(V))
     values = [log_probability(states)]
+    if np.shape(values[0]) != (len(V),):
+        raise MethodError(
+            f"log_probability gives {described(values[0])}; expected an array of one value per state, ({len(V)},)."
+        )
     for step in range(len(U)):
         k = order[:, step]
         states += sign * V[rows, k, None] * U[k]

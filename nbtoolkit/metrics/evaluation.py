@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..types import ConceptDictionary, Grounding, Scores
+from ..types.arguments import checked
 from .clip_scores import Embedder, correspondence
 from .heldout import constant_clip_score
 from .known_factors import naming
@@ -15,6 +17,7 @@ from .word_overlap import overlap
 Array = np.ndarray
 
 
+@checked
 def evaluate(
     cd: ConceptDictionary,
     grounding: Grounding,
@@ -25,7 +28,7 @@ def evaluate(
     meaning: Mapping[str, tuple[str, str]] | None = None,
     n_words: int = 10,
     random_words: Sequence[Sequence[str]] | None = None,
-    random_state: int = 0,
+    random_state: Any = 0,
 ) -> Scores:
     """Scores of a dictionary: reconstruction, sparsity, overlap, and with a scorer the correspondence of words and exemplars.
 

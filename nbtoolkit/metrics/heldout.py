@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
 from ..types.nulls import CONSTANT_WORD
+from ..types.rules import Count, Rule
 from .bert_scores import TokenEmbedder, bert_score
-from .clip_scores import Embedder, clip_score, word_list
+from .clip_scores import Embedder, clip_score, embeddings, word_list
 
 Array = np.ndarray
 
 
-def of_top_concepts(activations: Array, scores: Array, r: int = 1, name: str = "score") -> Score:
+@checked
+def of_top_concepts(
+    activations: Annotated[Array, Rule("n k")],
+    scores: Annotated[Array, Rule("n k", finite=False)],
+    r: Count = 1,
+    name: str = "score",
+) -> Score:
     """Mean of a score over the r concepts that each sample uses most.
 
     Parameters
@@ -61,14 +70,15 @@ def of_top_concepts(activations: Array, scores: Array, r: int = 1, name: str = "
     return Score(np.where(count > 0, np.nansum(values, 1) / np.maximum(count, 1), np.nan), name)
 
 
+@checked
 def top_words_clip_score(
-    activations: Array,
-    words: Sequence[Sequence[str]],
-    images: Array,
+    activations: Annotated[Array, Rule("n k")],
+    words: Annotated[Sequence[Sequence[str]], Rule("k")],
+    images: Annotated[Array, Rule("n d")],
     texts: Embedder,
     *,
-    r: int = 1,
-    n_words: int = 10,
+    r: Count = 1,
+    n_words: Count = 10,
 ) -> Score:
     """CLIPScore of test images with the words of the concepts that they use most.
 
@@ -104,12 +114,13 @@ def top_words_clip_score(
     scores = np.full((len(images), len(words)), np.nan)
     concepts = [k for k, row in enumerate(words) if len(row)]
     if concepts:
-        text_embeddings = np.asarray(texts([word_list(list(words[k])[:n_words]) for k in concepts]))
-        scores[:, concepts] = clip_score(np.asarray(images) @ text_embeddings.T)
+        text_embeddings = embeddings(texts, [word_list(list(words[k])[:n_words]) for k in concepts], images.shape[1])
+        scores[:, concepts] = clip_score(images @ text_embeddings.T)
     return of_top_concepts(activations, scores, r, "test_clip_score")
 
 
-def constant_clip_score(token: str, images: Array, texts: Embedder) -> Score:
+@checked
+def constant_clip_score(token: str, images: Annotated[Array, Rule("n d")], texts: Embedder) -> Score:
     """CLIPScore of images with the token alone, as a list of one word: a control that every concept's words have to beat.
 
     Parameters
@@ -131,12 +142,15 @@ def constant_clip_score(token: str, images: Array, texts: Embedder) -> Score:
     >>> constant_clip_score("dog", np.eye(2), lambda texts: np.eye(1, 2)).values.tolist()
     [2.5, 0.0]
     """
-    embedding = np.asarray(texts([word_list([token])]))[0]
+    embedding = embeddings(texts, [word_list([token])], images.shape[1])[0]
     name = f"clip_score of {CONSTANT_WORD.name}"
-    return Score(clip_score(np.asarray(images) @ embedding), name, CONSTANT_WORD.preserves)
+    return Score(clip_score(images @ embedding), name, CONSTANT_WORD.preserves)
 
 
-def caption_clip_score(captions: Sequence[Sequence[str]], images: Array, texts: Embedder) -> Score:
+@checked
+def caption_clip_score(
+    captions: Annotated[Sequence[Sequence[str]], Rule("n")], images: Annotated[Array, Rule("n d")], texts: Embedder
+) -> Score:
     """CLIPScore of images with their own captions, the mean over the captions of an image: the upper reference.
 
     Parameters
@@ -163,20 +177,21 @@ def caption_clip_score(captions: Sequence[Sequence[str]], images: Array, texts: 
     2.5
     """
     rows = [i for i, group in enumerate(captions) for _ in group]
-    text_embeddings = np.asarray(texts([caption for group in captions for caption in group]))
-    scores = clip_score(np.einsum("ij,ij->i", np.asarray(images)[rows], text_embeddings))
+    text_embeddings = embeddings(texts, [caption for group in captions for caption in group], images.shape[1])
+    scores = clip_score(np.einsum("ij,ij->i", images[rows], text_embeddings))
     counts = np.bincount(rows, minlength=len(captions))
     means = np.bincount(rows, scores, len(captions)) / np.maximum(1, counts)
     return Score(np.where([len(group) > 0 for group in captions], means, np.nan), "caption_clip_score")
 
 
+@checked
 def top_words_bert_score(
-    activations: Array,
-    words: Sequence[Sequence[str]],
-    references: Sequence[Sequence[str]],
+    activations: Annotated[Array, Rule("n k")],
+    words: Annotated[Sequence[Sequence[str]], Rule("k")],
+    references: Annotated[Sequence[Sequence[str]], Rule("n")],
     embed: TokenEmbedder,
     *,
-    n_words: int = 10,
+    n_words: Count = 10,
 ) -> Score:
     """BERTScore of test captions with the words of the concept that each sample uses most; its best caption counts.
 
@@ -220,6 +235,7 @@ def top_words_bert_score(
     return Score(values, "bert_score")
 
 
+@checked
 def captions_bert_score(references: Sequence[Sequence[str]], embed: TokenEmbedder) -> Score:
     """BERTScore of each sample's first caption with the best of its other captions: the upper reference.
 

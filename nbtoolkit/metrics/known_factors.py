@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
+from ..types.rules import Rule
 
 Array = np.ndarray
 _N_WORDS = 5  # words per concept
 
 
+@checked
 def naming(
-    activations: Array,
-    words: Sequence[Sequence[str]],
-    factors: Sequence[Mapping[str, str]],
+    activations: Annotated[Array, Rule("n k")],
+    words: Annotated[Sequence[Sequence[str]], Rule("k")],
+    factors: Annotated[Sequence[Mapping[str, str]], Rule("n")],
     meaning: Mapping[str, tuple[str, str]],
 ) -> Score:
     """Whether one of a concept's top words names the factor value that its activation separates best.
@@ -47,6 +51,8 @@ def naming(
     """
     strength = np.abs(activations)
     labels = sorted({(f, v) for sample in factors for f, v in sample.items() if v != "none"})
+    if not labels:
+        raise MethodError("factors name no value of any sample; expected a mapping of factor to value per sample.")
     truth = np.array([[sample.get(f) == v for f, v in labels] for sample in factors])  # (n_samples, n_labels)
     separable = (truth.sum(0) >= 1) & (truth.sum(0) < len(truth))
     values = np.full(strength.shape[1], np.nan)
@@ -59,6 +65,7 @@ def naming(
     return Score(values, "naming")
 
 
+@checked
 def specificity(activations: Array, truth: Array, threshold: float = 0.5) -> Score:
     """Specificity of each concept: of the samples with the largest activations, the share that has its property.
 

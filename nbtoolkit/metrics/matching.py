@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Score
+from ..types.arguments import checked
 from ..types.nulls import RANDOM_ACTIVATIONS, RANDOM_MIXTURES, RANDOM_ROWS
 from ..types.rows import common_samples
+from ..types.rules import Rule
 from .nulls import exceedance, exchanged, less_mean, n_draws, null_score, random_rows, rotated
 
 Array = np.ndarray
 MEASURES = ("cosine", "activation")
 
 
-def match(a: Array, b: Array) -> tuple[Array, Array]:
+@checked
+def match(a: Annotated[Array, Rule("n_a d")], b: Annotated[Array, Rule("n_b d")]) -> tuple[Array, Array]:
     """One-to-one matching of the concepts of two dictionaries with the largest sum of cosines (Hungarian).
 
     Parameters
@@ -47,7 +50,8 @@ def match(a: Array, b: Array) -> tuple[Array, Array]:
     return _assign(_cosines(a, b))
 
 
-def matched_cosines(a: Array, b: Array) -> Array:
+@checked
+def matched_cosines(a: Annotated[Array, Rule("n_a d")], b: Annotated[Array, Rule("n_b d")]) -> Array:
     """Cosine of each concept with its partner (see :func:`match`).
 
     Parameters
@@ -126,12 +130,13 @@ class Agreement:
         return exceedance(self.centred_score.mean, self.centred_null.values)
 
 
+@checked
 def compare_dictionaries(
     a: ConceptDictionary,
     b: ConceptDictionary,
     *,
     measure: str = "auto",
-    states: Array | None = None,
+    states: Annotated[Array, Rule("n d")] | None = None,
     random_state: Any = 0,
 ) -> Agreement:
     """Match the concepts of two dictionaries: of two layers, methods, models or random states.

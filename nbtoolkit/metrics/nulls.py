@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
 from ..types.nulls import Null
+from ..types.rules import MaybeNaN, Number, Rule
 
 Array = np.ndarray
 N_DRAWS, N_DRAWS_LARGE = 99, 19  # of a null; of dictionaries with more concepts than LARGE
@@ -17,7 +19,8 @@ LARGE = 100
 BLOCK = 64  # concepts that are rotated among themselves
 
 
-def exceedance(observed: float, null: Array, *, two_sided: bool = False) -> float:
+@checked
+def exceedance(observed: MaybeNaN, null: Array, *, two_sided: bool = False) -> float:
     """Monte Carlo p-value of an observed value against draws of its null: (1 + #{draws ≥ observed}) / (1 + #draws).
 
     Parameters
@@ -53,7 +56,8 @@ def exceedance(observed: float, null: Array, *, two_sided: bool = False) -> floa
     return float((1 + (draws >= observed).sum()) / (1 + len(draws)))
 
 
-def rotated(concepts: Array, random_state: Any = 0) -> Array:
+@checked
+def rotated(concepts: Annotated[Array, Rule("k d")], random_state: Any = 0) -> Array:
     """Random rotation of concepts among each other, about their mean: mean and covariance stay exactly as they are.
 
     Concepts that are independent Gaussian draws have the same distribution before and after. More than 64 concepts are
@@ -100,7 +104,8 @@ def _rotation(n: int, rng: np.random.Generator) -> Array:
     return ones @ ones.T + basis @ (q * np.sign(np.diag(r))) @ basis.T
 
 
-def exchanged(concepts: Array, random_state: Any = 0) -> Array:
+@checked
+def exchanged(concepts: Annotated[Array, Rule("k d")], random_state: Any = 0) -> Array:
     """Exchange the entries of each coordinate at random among the concepts: the values of every coordinate stay.
 
     Beside :func:`rotated` for concepts that are not Gaussian, such as sparse ones. Zero rows (dead concepts) remain zero.
@@ -128,7 +133,8 @@ def exchanged(concepts: Array, random_state: Any = 0) -> Array:
     return result
 
 
-def gaussian_surrogate(states: Array, random_state: Any = 0, n: int | None = None) -> Array:
+@checked
+def gaussian_surrogate(states: Annotated[Array, Rule("n d")], random_state: Any = 0, n: Number | None = None) -> Array:
     """Gaussian states with the mean and covariance of given states, to learn dictionaries without structure from.
 
     Parameters
@@ -162,7 +168,8 @@ def gaussian_surrogate(states: Array, random_state: Any = 0, n: int | None = Non
     return Z.mean(0) + weights @ (Z - Z.mean(0)) / np.sqrt(len(Z) - 1)
 
 
-def random_rows(states: Array, n: int, random_state: Any = 0) -> Array:
+@checked
+def random_rows(states: Annotated[Array, Rule("n d", rows=1)], n: Number, random_state: Any = 0) -> Array:
     """Random states as concepts: a dictionary that has learnt nothing.
 
     Parameters
@@ -188,7 +195,8 @@ def random_rows(states: Array, n: int, random_state: Any = 0) -> Array:
     return Z[rng.choice(len(Z), n, replace=len(Z) < n)]
 
 
-def random_order(activations: Array, random_state: Any = 0) -> Array:
+@checked
+def random_order(activations: Annotated[Array, Rule("n k")], random_state: Any = 0) -> Array:
     """Random order of the concepts that each sample uses; those of activation 0 come last, in the order of the dictionary.
 
     Parameters

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from ..types import Score
+from ..types.arguments import checked
+from ..types.rules import Rule
 
 Array = np.ndarray
 
 
-def explained_variance(states: Array, reconstruction: Array) -> Score:
+@checked
+def explained_variance(
+    states: Annotated[Array, Rule("n d", rows=1)], reconstruction: Annotated[Array, Rule("n d")]
+) -> Score:
     """Explained variance 1 − ‖Z − Ẑ‖² / ‖Z − mean(Z)‖², at most 1, no unit.
 
     Parameters

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
 from ..types.nulls import OTHER_ROWS, RANDOM_MIXTURES, RANDOM_ROWS
+from ..types.rules import Rule
 from .matching import matched_cosines
 from .nulls import exceedance, exchanged, less_mean, n_draws, null_score, random_rows, rotated
 
@@ -56,8 +58,13 @@ class Stability:
         return exceedance(self.centred.mean, self.centred_null.values)
 
 
+@checked
 def stability(
-    dictionaries: Sequence[Array], *, states: Array | None = None, other: Array | None = None, random_state: Any = 0
+    dictionaries: Sequence[Annotated[Array, Rule("_ d", rows=1)]],
+    *,
+    states: Annotated[Array, Rule("n d", rows=1)] | None = None,
+    other: Annotated[Array, Rule("m d")] | None = None,
+    random_state: Any = 0,
 ) -> Stability:
     """Stability over runs: matched cosines of every pair of runs, raw and centred, and their nulls.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Representations
+from ..types.arguments import checked
 from ..types.rows import common_samples
+from ..types.rules import Rule
 from .matching import match
 
 Array = np.ndarray
@@ -52,6 +55,7 @@ class Shift:
         return np.linalg.norm(self.vectors, axis=1)
 
 
+@checked
 def concept_shift(
     before: Representations,
     after: Representations,
@@ -126,7 +130,10 @@ def concept_shift(
     return Shift(vectors, counts, shifted, partners, recovery, distance_gain, consistency)
 
 
-def t_overlap(words: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> Array:
+@checked
+def t_overlap(
+    words: Annotated[Sequence[Sequence[str]], Rule("k")], others: Annotated[Sequence[Sequence[str]], Rule("k")]
+) -> Array:
     """Share of each concept's words that its partner has, too.
 
     Parameters

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
+from ..types.rules import Rule
 
 Array = np.ndarray
 
 
-def active_concepts(activations: Array, threshold: float = 1e-6) -> Score:
+@checked
+def active_concepts(activations: Annotated[Array, Rule("n k")], threshold: float = 1e-6) -> Score:
     """Number of concepts that each sample uses.
 
     Parameters
@@ -34,7 +39,8 @@ def active_concepts(activations: Array, threshold: float = 1e-6) -> Score:
     return Score((threshold * max(float(V.max(initial=0.0)), 1e-300) < V).sum(1), "active_concepts")
 
 
-def hoyer(activations: Array) -> Score:
+@checked
+def hoyer(activations: Annotated[Array, Rule("n k")]) -> Score:
     """Hoyer's sparsity (√K − ‖v‖₁/‖v‖₂) / (√K − 1) of each sample's activations, 0 (all equal) to 1 (one concept).
 
     Parameters

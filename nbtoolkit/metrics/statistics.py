@@ -11,6 +11,8 @@ from scipy import stats
 
 from ..errors import MethodError
 from ..types import Score
+from ..types.arguments import checked
+from ..types.rules import Count, MaybeNaN, Replicates, Values
 
 Array = np.ndarray
 ENOUGH = 0.5  # share of the samples on which a method has to be defined to be compared
@@ -59,13 +61,14 @@ class Comparison:
         return self.t_p if np.isnan(self.permutation_p) else self.permutation_p
 
 
+@checked
 def compare(
     a: Score,
     b: Score,
     *,
     replicates: tuple[Array, Array] | None = None,
     paired: bool | None = None,
-    n_resamples: int = 9999,
+    n_resamples: Count = 9999,
     random_state: Any = 0,
 ) -> Comparison:
     """Test whether two scores differ.
@@ -165,7 +168,8 @@ def _ratio(difference: float, deviation: float) -> float:
     return float(difference / deviation) if deviation > 0 else float("nan")
 
 
-def dictionary_interval(values: Array, replicates: Array, level: float = 0.95) -> tuple[float, float, float]:
+@checked
+def dictionary_interval(values: Values, replicates: Replicates, level: float = 0.95) -> tuple[float, float, float]:
     """Interval of a method's mean score, over test samples and over the dictionaries that it could have learnt.
 
     The variance is that of the mean over samples, plus that of the mean score over replicates: dictionaries learnt with
@@ -215,7 +219,8 @@ def dictionary_interval(values: Array, replicates: Array, level: float = 0.95) -
     return min(lowest, float(x.mean() - half)), max(highest, float(x.mean() + half)), float(p)
 
 
-def holm(p_values: Sequence[float]) -> Array:
+@checked
+def holm(p_values: Sequence[MaybeNaN]) -> Array:
     """Holm's adjusted p-values of a family of tests: the chance of any false rejection stays below the level.
 
     Parameters
@@ -251,6 +256,7 @@ def holm(p_values: Sequence[float]) -> Array:
     return p
 
 
+@checked
 def on_common_samples(scores: Mapping[str, Score]) -> tuple[dict[str, Score], int]:
     """The same scores on the samples where all of them are defined; NaN on the others.
 

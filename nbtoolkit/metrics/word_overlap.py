@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..types import Score
+from ..types.arguments import checked
 
 
+@checked
 def overlap(words: Sequence[Sequence[str]]) -> Score:
     """Overlap of each concept's words with those of the others: 1/(K−1) Σ_{l≠k} |T_l ∩ T_k| / |T_k|.
 

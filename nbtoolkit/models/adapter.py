@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..types.geometry import Geometry
 from .anatomy import anatomy
+from .copies import PickledByName
 from .decoding import argmax_decoding
 from .devices import device_of, offload_faults
 from .families import OVERRIDES
@@ -25,7 +26,7 @@ from .responses import append
 PROMPT = "Describe the image in one sentence."
 
 
-class Model:
+class Model(PickledByName):
     """A vision-language model in the vocabulary of this package; the Hugging Face module itself is ``hf``, unchanged.
 
     Parameters
@@ -52,10 +53,10 @@ class Model:
         What is particular to the model's family: its row of :data:`nbtoolkit.models.families.OVERRIDES`.
     encoder_decoder
         Whether the text is decoded from an encoder's states.
-    prompt
-        The default prompt; empty where the chat template takes no question.
-    system
-        The system text.
+    parts_sum
+        Whether attention and MLP sum to what each block adds; None before the load-time checks.
+    prompt, system
+        The default prompt, empty where the chat template takes no question; the system text.
     image_limit
         The most positions that an image may take, and the options of the image processor that keep to it.
     origin
@@ -66,8 +67,7 @@ class Model:
         self.hf, self.processor = hf, processor
         self.name, self.revision = name or type(hf).__name__, revision
         self.origin: tuple[str, dict[str, Any]] | None = None
-        self.image_limit = ImageLimit()
-        self.family = OVERRIDES.get(hf.config.model_type, {})
+        self.image_limit, self.family = ImageLimit(), OVERRIDES.get(hf.config.model_type, {})
         self.prompt = str(self.family.get("prompt", PROMPT))
         _, self.blocks, self.norm, self.head, self.vision = anatomy(hf)
         self.scale, self.softcap = 1.0, 0.0
@@ -84,6 +84,7 @@ class Model:
         self.system = system
         check_system(self)
         self.prompt = self.prompt if takes_question(self) else ""
+        self.parts_sum: bool | None = None
         self._geometries: dict[Any, Geometry] = {}
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
@@ -141,15 +142,7 @@ class Model:
         """
         return self.place(self.prepare(images, prompt))
 
-    def encode(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Tensor]:
-        """Alias of :meth:`inputs`: its name in release 0.1.
-
-        Parameters
-        ----------
-        images, prompt
-            As for :meth:`inputs`.
-        """
-        return self.inputs(images, prompt)
+    encode = inputs  # the name of release 0.1
 
     def prepare(self, images: Sequence[Any], prompt: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Run the processor only, on the CPU: the part of :meth:`inputs` that needs no device.

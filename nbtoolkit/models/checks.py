@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 
 from ..errors import ModelError, first_line
+from ..types.arguments import checked
+from ..types.rules import Count
 from .adapter import Model
 from .decoding import generation_overrides
 from .devices import offload_advice
@@ -18,6 +20,7 @@ from .hooks import LastPosition, watching
 from .prompts import begin_check, prompt_checks, rendered
 from .reports import Check, Report
 from .responses import until_end, until_placeholder
+from .sums import PartSums
 
 UNREADABLE = (
     ValueError,
@@ -74,13 +77,14 @@ def check_adapter(model: Model) -> Report:
     """
     report = Report(model.name, tuple(_load_checks(model, noise_images(2), None)))
     for check in report.checks:
-        if not check.ok:
+        if not (check.ok or check.note):
             raise ModelError(f"{model.name} was refused: {check.refusal}.")
     return report
 
 
+@checked
 def check_model(
-    model: Model, images: Sequence[Any] | None = None, prompt: str | None = None, max_new_tokens: int = 8
+    model: Model, images: Sequence[Any] | None = None, prompt: str | None = None, max_new_tokens: Count = 8
 ) -> Report:
     """Check everything that extraction relies on, with the figure behind each check.
 
@@ -159,7 +163,8 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
         encoded = model.inputs(images, prompt)
         inputs = model.extend(encoded, [[] for _ in images])
         plain = model.forward(inputs).logits
-        with watching(model.blocks, count):
+        parts = PartSums(model.blocks)
+        with watching(model.blocks, count), parts.reading():
             hooked = model.forward(inputs).logits
     except UNREADABLE as error:
         raise ModelError(
@@ -195,7 +200,8 @@ def _load_checks(model: Model, images: Sequence[Any], prompt: str | None) -> lis
             "two different images give the same logits, so the image does not reach them. Check its processor and prompt",
         )
     )
-    return checks
+    model.parts_sum = parts.check().ok
+    return [*checks, parts.check()]
 
 
 def _unembedding_check(model: Model, gap: float) -> Check:

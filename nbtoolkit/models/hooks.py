@@ -55,23 +55,6 @@ def skip_block(mean: Tensor | None) -> Callable[..., Any]:
     return hook
 
 
-def constant_branch(mean: Tensor | None) -> Callable[..., Any]:
-    """Make a forward hook: a branch returns zeros, or a mean at every position.
-
-    Parameters
-    ----------
-    mean : (d_model,)
-        Mean of what the branch adds to the residual stream, or None.
-    """
-
-    def hook(_module: Any, _args: Any, output: Any) -> Any:
-        states = output_states(output)
-        zeros = states.new_zeros(states.shape)
-        return _replace(output, zeros if mean is None else zeros + mean.to(states.device, states.dtype))
-
-    return hook
-
-
 def zero_slices(n: int, indices: Sequence[int]) -> Callable[..., Any]:
     """Make a forward pre-hook: some of n equal slices of the last dimension are set to zero.
 

@@ -15,6 +15,7 @@ from transformers.utils import logging
 from ..errors import ModelError, first_line
 from ..toy.names import SCENES
 from ..toy.smollm2 import model_folder
+from ..types.arguments import checked
 from .adapter import Model
 from .addresses import at_home, hub_address
 from .advice import check_kind, out_of_reach, to_install, with_own_code
@@ -52,6 +53,7 @@ def resolve(source: Any, part: str) -> Any:
     return TOY / part if source == "toy" else source
 
 
+@checked
 def load_model(
     source: Any,
     *,

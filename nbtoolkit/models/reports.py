@@ -19,12 +19,15 @@ class Check:
         The figure behind it.
     refusal
         The reason to refuse the model if it does not hold; empty for checks that refuse no model.
+    note
+        Whether it only describes the model: a report is ok without it.
     """
 
     what: str
     ok: bool
     detail: str
     refusal: str = ""
+    note: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every check holds."""
-        return all(c.ok for c in self.checks)
+        """Whether every check holds; a note need not."""
+        return all(c.ok or c.note for c in self.checks)
 
     def __repr__(self) -> str:
         width = max(len(c.what) for c in self.checks)
@@ -56,6 +59,9 @@ class Report:
             [
                 self.model,
                 f"  prompt  {self.prompt!r}",
-                *(f"  {'ok ' if c.ok else 'NO '}  {c.what:{width}s}  {c.detail}" for c in self.checks),
+                *(
+                    f"  {'ok ' if c.ok else '-  ' if c.note else 'NO '}  {c.what:{width}s}  {c.detail}"
+                    for c in self.checks
+                ),
             ]
         )

@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer
 
 from ..errors import ModelError, first_line
+from ..types.arguments import checked
 from .addresses import at_home
 from .inference import inference
 from .loading import NO_REMOTE_CODE, load_processor, quiet, resolve
@@ -145,6 +146,7 @@ class Scorer:
         return self.images(images) @ self.texts(texts).T
 
 
+@checked
 def load_scorer(source: Any = "toy") -> Scorer:
     """Load a CLIP model that scores how well words fit images (CLIPScore).
 

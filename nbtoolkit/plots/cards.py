@@ -14,22 +14,26 @@ from ..data.images import read_image, square
 from ..errors import DataError, NbtoolkitError
 from ..metrics import match
 from ..storage.study import Study
+from ..types.arguments import checked
+from ..types.layers import resolve_layers
+from ..types.rules import Count
 from .style import COLOURS, check_concepts, new_figure, title
 
 if TYPE_CHECKING:
-    from ..interpretation import Interpretation
+    from ..attribution import Interpretation
 
 NO_IMAGE = (160, 160, 160)  # grey
 
 
+@checked
 def concept_cards(
     study: Study,
     *,
     layer: int = -1,
     concepts: Sequence[int] | None = None,
-    n_images: int = 5,
-    n_words: int = 5,
-    columns: int = 2,
+    n_images: Count = 5,
+    n_words: Count = 5,
+    columns: Count = 2,
 ) -> Figure:
     """Cards of a dictionary: exemplars and words of each concept (Figures 2, 4, 7, 9, 10 and 13 to 16).
 
@@ -85,13 +89,14 @@ def concept_cards(
     return figure
 
 
+@checked
 def local(
     interpretations: Sequence[Interpretation],
     images: Sequence[Any],
     pictures: Mapping[str, bytes],
     *,
-    n_images: int = 4,
-    n_words: int = 5,
+    n_images: Count = 4,
+    n_words: Count = 5,
 ) -> Figure:
     """Interpretations of samples: image, relative activations of its strongest concepts, and their exemplars and words.
 
@@ -159,14 +164,15 @@ def local(
     return figure
 
 
+@checked
 def across_layers(
     study: Study,
     concept: int,
     *,
     layer: int = -1,
     layers: Sequence[int] | None = None,
-    n_images: int = 5,
-    n_words: int = 5,
+    n_images: Count = 5,
+    n_words: Count = 5,
 ) -> Figure:
     """A concept across layers, matched by its activations: exemplars separate early, words fit late (Figure 22).
 
@@ -205,7 +211,12 @@ def across_layers(
     """
     reference = study.dictionary(layer)
     check_concepts([concept], reference.n_concepts)
-    layers = study.layers if layers is None else layers
+    n_layers = study.representations.n_layers
+    layers = (
+        study.layers if layers is None else resolve_layers(layers, n_layers, available=study.layers, ascending=False)
+    )
+    if not layers:
+        raise NbtoolkitError("layers is empty; expected at least one layer of the study.")
     images = {s.id: s.image for s in study.samples}
     figure = new_figure(0.9 * n_images + 0.6, 1.15 * len(layers))
     grid = figure.subplots(len(layers), n_images, squeeze=False)

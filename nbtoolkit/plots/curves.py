@@ -11,12 +11,14 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import NbtoolkitError
 from ..types import Scores
+from ..types.arguments import checked
 from .style import COLOURS, MARKERS, label, legend, new_figure
 
 if TYPE_CHECKING:
     import pandas
 
 
+@checked
 def correspondence(scores: Mapping[str, Scores], *, name: str = "clip_score") -> Figure:
     """Correspondence of exemplars and words against random words: a point per concept, better above the line (Figure 3).
 
@@ -64,6 +66,7 @@ def correspondence(scores: Mapping[str, Scores], *, name: str = "clip_score") ->
     return figure
 
 
+@checked
 def curves(table: pandas.DataFrame, x: str, y: str, *, by: str = "token", random: str | None = None) -> Figure:
     """Curves of a score over layers, numbers of concepts or methods, one per token (Figures 6, 11 and 12).
 

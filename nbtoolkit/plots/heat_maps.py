@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -15,10 +15,15 @@ from matplotlib.patches import Rectangle
 from ..data.images import read_image
 from ..errors import NbtoolkitError
 from ..types import Geometry
+from ..types.arguments import checked
+from ..types.rules import Rule
 from .style import new_figure, plain
 
 
-def saliency_map(images: Sequence[Any], scores: Sequence[np.ndarray], *, titles: Sequence[str] = ()) -> Figure:
+@checked
+def saliency_map(
+    images: Sequence[Any], scores: Sequence[Annotated[np.ndarray, Rule(finite=False)]], *, titles: Sequence[str] = ()
+) -> Figure:
     """Heat maps of a concept over images: red where it is present, blue for its opposite; one scale for all (Figure 8).
 
     A map lies on the part of the image that the model saw; what its processor cropped is dimmed, and a sentence says so.
@@ -94,6 +99,8 @@ def _placed(scores: Any, size: tuple[int, int]) -> tuple[np.ndarray, Sequence[fl
             f"A map has {len(grid)} tiles, and nothing says where they lie; expected a map of nbtoolkit.saliency, or one of "
             "(height, width). Draw one tile, or nbtoolkit.types.Geometry.map of all."
         )
+    if grid.ndim not in (2, 3):
+        raise NbtoolkitError(f"A map has shape {grid.shape}; expected (height, width), as of nbtoolkit.saliency.")
     return (grid[0] if grid.ndim == 3 else grid), (0, 0, *size), None
 
 

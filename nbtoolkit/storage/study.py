@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 from ..errors import NbtoolkitError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
+from ..types.arguments import checked
+from ..types.copies import CopiedByFields
 from .study_folder import write_study
 from .study_reader import read_study
 
@@ -40,7 +42,7 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(CopiedByFields):
     """Everything about one word in one model: made once with :func:`nbtoolkit.study`, explored anywhere.
 
     Attributes
@@ -172,6 +174,7 @@ class Study:
         return f"Study of {self.token!r} in {self.source.model}: {summary}, layers {self.layers[0]}–{self.layers[-1]}"
 
 
+@checked
 def open_study(path: str | os.PathLike[str]) -> Study:
     """Open a study folder without torch, after checking every file against the manifest.
 

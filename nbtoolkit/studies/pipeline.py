@@ -25,6 +25,7 @@ from ..progress import bar, note
 from ..storage.study import Sample, Study
 from ..text.words import spellings, split_at_token, vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, resolve_layers
+from ..types.arguments import checked
 from .baselines import RandomWords
 
 N_EXEMPLARS = 8
@@ -44,6 +45,7 @@ class _Layers:
     scores: dict[int, Scores]
 
 
+@checked
 def study(
     model: Model,
     data: Any,
@@ -151,6 +153,7 @@ def study(
     return Study(token, by_layer.dictionaries, by_layer.groundings, samples, reps, by_layer.scores, reps.source)
 
 
+@checked
 def extend(
     study: Study,
     model: Model,

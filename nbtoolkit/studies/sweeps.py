@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas
-from sklearn.base import clone
 
-from ..decomposition import decompose, named
+from ..data.loading import captioned
+from ..decomposition import decompose
+from ..decomposition.dictionaries import estimator_of
 from ..errors import MethodError, StudyError
 from ..files import disk_errors
 from ..grounding import WordFilter, ground, word_filter
@@ -29,6 +30,7 @@ from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
+from ..types.arguments import checked
 from .baselines import RandomWords
 from .image_embeddings import ImageEmbeddings as ImageEmbeddings
 from .image_embeddings import embeddings_of
@@ -38,6 +40,7 @@ Row = dict[str, Any]
 _NULLS = 2  # rows of release 0.1 had other random words, and percentile intervals
 
 
+@checked
 def sweep(
     model: Model,
     reps: Tokens,
@@ -121,7 +124,9 @@ def sweep(
     embeddings, test_embeddings = embeddings_of(data, scorer), embeddings_of(test_data, scorer)
     words = None
     if data is not None:
-        words = vocabulary((data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
+        words = vocabulary(captioned(data.data if isinstance(data, ImageEmbeddings) else data)["captions"])
+    if isinstance(naming, Mapping) and not set(by_token) <= set(naming):
+        raise MethodError(f"naming has rules for {list(naming)}; expected one for each token: {', '.join(by_token)}.")
     rules = naming if isinstance(naming, Mapping) else {t: choose_naming(naming, model, r) for t, r in by_token.items()}
     results: dict[str, tuple[Row, np.ndarray]] = {}
     first: dict[tuple[Any, ...], str] = {}  # key of each setting's first random state
@@ -171,7 +176,7 @@ def sized(method: Any, n_concepts: int, random_state: int | None) -> Any:
     MethodError
         Unknown name, a method without a number of concepts, or a number below 1.
     """
-    estimator = named(method) if isinstance(method, str) else clone(method)
+    estimator = estimator_of(method)
     parameters = estimator.get_params()
     size = "n_clusters" if "n_clusters" in parameters else "n_components"
     if not (isinstance(n_concepts, int | np.integer) and n_concepts >= 1):

@@ -12,12 +12,15 @@ from ..models.generation import respond
 from ..models.several_images import check_n_images
 from ..text.tokens import find_spans, subtoken_variants, tokenize_response
 from ..text.words import spellings
+from ..types.arguments import checked
+from ..types.rules import Count
 from .batches import Batch
 from .targets import Targets
 
 BATCH = 16
 
 
+@checked
 def mentions(
     model: Model,
     images: Sequence[Any],
@@ -26,7 +29,7 @@ def mentions(
     variants: str | Sequence[str] = (),
     answers: Sequence[str] | None = None,
     prompt: str | Sequence[str] | None = None,
-    max_new_tokens: int = 40,
+    max_new_tokens: Count = 40,
 ) -> Targets:
     """Let a model describe images, and return the responses that contain a token as targets.
 

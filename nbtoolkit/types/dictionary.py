@@ -10,9 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import MethodError, NbtoolkitError
+from .arguments import checked_array
+from .copies import CopiedByFields
 from .decoder import CODINGS, FromDecoder, coefficients_of, decode
 from .representations import Array, Source, check_shape, read_only
 from .rows import checked_occurrences
+from .rules import Rule
 
 _ERROR: Any = FromDecoder(float("nan"))
 _REST: Any = FromDecoder(None)
@@ -32,7 +35,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptDictionary:
+class ConceptDictionary(CopiedByFields):
     """A concept dictionary: the concepts, how strongly each sample uses them, and the decoder.
 
     A state is reconstructed as ẑ = coefficients · D + b. Everything that is about parts of a state (reconstruction, words,
@@ -179,7 +182,7 @@ class ConceptDictionary:
             raise NbtoolkitError(
                 f"This {self.method} dictionary was stored without its encoder. Decompose the representations again to encode new samples."
             )
-        states = np.atleast_2d(np.asarray(states))
+        states = np.atleast_2d(checked_array("states", states, Rule()))
         check_shape(
             "states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}"
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .copies import CopiedByFields
 from .representations import Array
 
 _WHOLE = 0.98  # of the region that was seen: a tile that covers it shows the whole image
@@ -17,7 +18,7 @@ _CENTRED = 0.02  # of a side: how far the middle may be off
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class Geometry(CopiedByFields):
     """Where each image position of a model lies in the original image, in pixels.
 
     Made by :meth:`nbtoolkit.models.Model.geometry`. The x axis points right, the y axis down, and pixel (i, j) covers

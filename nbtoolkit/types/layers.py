@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import LayerError
+from .rules import described
 
 
 def resolve_layer(
@@ -48,7 +49,7 @@ def resolve_layer(
     """
     index = _index(layer, n_layers, available, first)
     if index is None:
-        message = f"{name} is {layer!r}; expected {_rule(n_layers, available, first)}."
+        message = f"{name} is {described(layer)}; expected {_rule(n_layers, available, first)}."
         raise LayerError(f"{message} {hint}".rstrip())
     return index
 
@@ -92,7 +93,9 @@ def resolve_layers(
     indices = None if items is None else [_index(layer, n_layers, available, first) for layer in items]
     if indices is None or None in indices:
         value = layers if items is None or single else items
-        message = f"{name} is {value!r}; expected 'all', or for each layer {_rule(n_layers, available, first)}."
+        message = (
+            f"{name} is {described(value)}; expected 'all', or for each layer {_rule(n_layers, available, first)}."
+        )
         raise LayerError(f"{message} {hint}".rstrip())
     resolved = [index for index in indices if index is not None]
     return tuple(sorted(set(resolved))) if ascending else tuple(resolved)

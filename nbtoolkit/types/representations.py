@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NbtoolkitError
+from .copies import CopiedByFields
 from .layers import resolve_layer
 from .rows import checked_occurrences
 
@@ -31,7 +32,7 @@ def read_only(array: Any) -> Array:
 
 
 def check_shape(what: str, array: Array, shape: tuple[int | None, ...], meaning: str) -> None:
-    """Refuse an array of another shape.
+    """Refuse an array of another shape, or of other things than real numbers.
 
     Parameters
     ----------
@@ -47,10 +48,12 @@ def check_shape(what: str, array: Array, shape: tuple[int | None, ...], meaning:
     Raises
     ------
     NbtoolkitError
-        The shape differs.
+        The shape differs, or the entries are no real numbers.
     """
     if array.ndim != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=True)):
         raise NbtoolkitError(f"{what} has shape {array.shape}; expected {meaning}.")
+    if array.dtype.kind not in "fiub":
+        raise NbtoolkitError(f"{what} has entries of type {array.dtype}; expected real numbers, {meaning}.")
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Representations:
+class Representations(CopiedByFields):
     """Residual-stream vectors at the token's position, one row per sample and occurrence of the token.
 
     Attributes

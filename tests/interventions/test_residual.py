@@ -1,5 +1,7 @@
 """Ablating, patching and steering on every family of the zoo: identities that hold for any weights."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from PIL import Image
 import nbtoolkit as nbt
 from nbtoolkit import interventions
 from nbtoolkit.interventions import mean_contributions
+from nbtoolkit.models.anatomy import branches
 from nbtoolkit.models.hooks import watching
 
 from ..models.test_zoo import load, pictures
@@ -19,6 +22,9 @@ EYES_ELSEWHERE = {"qwen3-vl": "deepstack adds the picture after the first blocks
                   "florence-2": "encoder-decoder", "blip-2-t5": "encoder-decoder"}  # fmt: skip
 # skipping a block is leaving out its branches, unless the sum of block and branch is normed
 NORMED_SUM = {"git": "a norm after each residual sum", "florence-2": "a norm after each residual sum"}
+# the norms after the sums that a part of such a block enters, in their order
+NORMS = {"git": {"attention": ["attention.output.LayerNorm"], "mlp": ["output.LayerNorm"]},
+         "florence-2": {"attention": ["self_attn_layer_norm", "encoder_attn_layer_norm"], "mlp": ["final_layer_norm"]}}  # fmt: skip
 
 # attention is more than its heads: a bias after them, or a second attention to the encoder
 MORE_THAN_HEADS = ("blip-2", "instructblip", "kosmos-2", "git", "florence-2", "blip-2-t5")
@@ -159,16 +165,94 @@ def test_no_head_is_no_attention_and_one_is_a_part_of_it(family, name):
             torch.testing.assert_close(run(family, inputs), none, atol=1e-6, rtol=0)
 
 
-def test_the_mean_is_added_at_every_position(family, name):
+def through(model, inputs, layer, *names):
+    """Input and output of a block in one pass, and of the modules of these names within it: (in, out) pairs."""
+    pairs, block = [], model.blocks[layer - 1]
+
+    def hook(_module, args, kwargs, out):
+        given = args[0] if args else kwargs["hidden_states"]
+        pairs.append((given[0].clone(), (out[0] if isinstance(out, tuple) else out)[0].clone()))
+
+    handles = [(block.get_submodule(name) if name else block).register_forward_hook(hook, with_kwargs=True)
+               for name in ("", *names)]  # fmt: skip
+    try:
+        run(model, inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return pairs[-1], pairs[:-1]  # the block ends last
+
+
+@contextlib.contextmanager
+def silent(model, layer, part):
+    """The branches of a part return zeros, by hooks of this test."""
+
+    def hook(_module, _args, out):
+        return (0 * out[0], *out[1:]) if isinstance(out, tuple) else 0 * out
+
+    handles = [branch.register_forward_hook(hook) for branch in branches(model.blocks[layer - 1], part)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def entered(model, name, inputs, layer, part, other):
+    """What a part adds, (positions, d_model), without the sums that the package looks for.
+
+    Where the other part adds nothing it is all that the block adds; in blocks that norm each sum, the difference of a
+    norm's input and the output of the norm before it.
+    """
+    if name not in NORMED_SUM:
+        with silent(model, layer, other):
+            (start, end), _ = through(model, inputs, layer)
+        return end - start
+    norms = NORMS[name]["attention"] + NORMS[name]["mlp"]
+    (start, _), pairs = through(model, inputs, layer, *norms)
+    befores = [start, *(out for _, out in pairs)]
+    added = {norm: given - before for norm, (given, _), before in zip(norms, pairs, befores, strict=False)}
+    return sum(added[norm].reshape(start.shape) for norm in NORMS[name][part])
+
+
+@pytest.mark.parametrize(("part", "other"), [("attention", "mlp"), ("mlp", "attention")])
+def test_mean_ablation_adds_the_mean_of_what_entered_the_sum(family, name, part, other):
+    """After norms, gates, masks and factors of its own: on average nothing else is added than before."""
+    (inputs,) = prompts(family)
+    for layer in range(1, family.n_layers + 1):
+        means = mean_contributions(family, pictures(2)[:1], [layer], part=part)
+        if name in NORMED_SUM or part == "attention":
+            before = entered(family, name, inputs, layer, part, other)
+        else:  # the MLP reads what the attention adds, which therefore stays: the block without the attention's own
+            (start, end), _ = through(family, inputs, layer)
+            before = end - start - entered(family, name, inputs, layer, other, part)
+        size = float(before.abs().max())
+        np.testing.assert_allclose(means[layer], before.mean(0), atol=1e-5 * size)
+        with interventions.ablate(family, layer, part=part, how="mean", means=means):
+            after = entered(family, name, inputs, layer, part, other)
+        torch.testing.assert_close(after, torch.from_numpy(means[layer]).expand_as(after), atol=1e-5 * size, rtol=1e-4)
+        with interventions.ablate(family, layer, part=part):
+            nothing = entered(family, name, inputs, layer, part, other)
+        assert float(nothing.abs().max()) <= 1e-5 * size
+
+
+def test_parts_sum_to_the_block_or_the_model_says_that_they_do_not(family, name):
+    means = {
+        part: mean_contributions(family, pictures(2)[:1], [1, 2], part=part) for part in ("block", "attention", "mlp")
+    }
+    for layer in (1, 2):
+        block, parts = means["block"][layer], means["attention"][layer] + means["mlp"][layer]
+        assert np.allclose(block, parts, atol=1e-5 * np.abs(block).max()) is family.parts_sum
+    assert family.parts_sum is (name not in NORMED_SUM)
+
+
+def test_the_mean_of_a_block_is_added_at_every_position(family):
     images = pictures(2)[:1]
     (inputs,) = prompts(family)
-    for part in ("block", "attention", "mlp"):
-        means = mean_contributions(family, images, [1, 2], part=part)
-        with interventions.ablate(family, [1, 2], part=part, how="mean", means=means):
-            if part == "block" and name != "qwen3-vl":  # deepstack adds between the blocks
-                added = stream(family, inputs, 2) - stream(family, inputs, 1)
-                torch.testing.assert_close(added, torch.from_numpy(means[2]).expand_as(added), atol=1e-4, rtol=1e-4)
-            assert bool(run(family, inputs).isfinite().all())
+    means = mean_contributions(family, images, [1, 2])
+    with interventions.ablate(family, [1, 2], how="mean", means=means):
+        (start, end), _ = through(family, inputs, 2)
+    torch.testing.assert_close(end - start, torch.from_numpy(means[2]).expand_as(start), atol=1e-4, rtol=1e-4)
 
 
 def test_the_mean_contribution_is_over_all_positions_of_all_images():
@@ -180,30 +264,6 @@ def test_the_mean_contribution_is_over_all_positions_of_all_images():
     assert len({len(a) for a in added}) > 1
     means = mean_contributions(family, images, [2])
     np.testing.assert_allclose(means[2], np.concatenate(added).mean(0), atol=1e-5)
-
-
-def test_the_mean_of_two_attentions_is_added_once():
-    """Blocks of a decoder that also attends to an encoder: the mean is that of what both attentions add together."""
-    family = load("florence-2")
-    (inputs,) = prompts(family)
-    block = family.blocks[0]
-
-    def attention():
-        outputs = []
-        handles = [part.register_forward_hook(lambda _m, _a, out: outputs.append(out[0]))
-                   for part in (block.self_attn, block.encoder_attn)]  # fmt: skip
-        try:
-            run(family, inputs)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return outputs[0] + outputs[1]
-
-    means = mean_contributions(family, pictures(1), [1], part="attention")
-    expected = attention().mean((0, 1))
-    np.testing.assert_allclose(means[1], expected.numpy(), atol=1e-6)
-    with interventions.ablate(family, 1, part="attention", how="mean", means=means):
-        torch.testing.assert_close(attention(), expected.expand_as(attention()), atol=1e-6, rtol=1e-5)
 
 
 def test_a_direction_is_gone_and_the_rest_is_as_it_was(family):

@@ -198,7 +198,7 @@ def test_nothing_from_the_hub_is_run(tmp_path, monkeypatch):
 
 def test_a_report_prints_as_a_table(model):
     lines = repr(nbt.check_model(model)).splitlines()
-    assert lines[0].startswith("Model 'toy'") and len(lines) == 15
+    assert lines[0].startswith("Model 'toy'") and len(lines) == 16
     assert lines[1] == "  prompt  '<image><s>'" and all(line.startswith("  ok   ") for line in lines[2:])
     assert any("the last layer unembeds to the model's own logits" in line for line in lines)
 

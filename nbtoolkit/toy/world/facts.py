@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ...errors import DataError
+from ...types.arguments import checked
 from . import grammar
 from .second import grammar as second
 
 
+@checked
 def parse(caption: str, world: str = "first") -> dict[str, str]:
     """Parse the factors that a caption states.
 

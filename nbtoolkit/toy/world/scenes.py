@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import DataError
+from ...types.arguments import checked
 from .drawing import render
 from .grammar import FACTORS, Factors, caption, sample_factors
 from .second.grammar import SPLITS as SECOND_SPLITS
@@ -24,6 +25,7 @@ N_CAPTIONS = 4
 _FIRST = 20_000  # scenes without a match, after which there is none
 
 
+@checked
 def scenes(n: int, random_state: int = 0, split: str = "train", world: str = "first") -> datasets.Dataset:
     """Sample captioned scenes of an embedded world.
 

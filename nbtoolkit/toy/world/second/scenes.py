@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ....errors import DataError
+from ....types.arguments import checked
 from ..drawing import SIZE
 from .drawing import GROUND, LUMINARY, PROP, RAIN, SKY, SUBJECT, draw, regions
 from .grammar import SPLITS, Scene, caption, change, sample_scene
@@ -62,6 +63,7 @@ def _scene(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Scene:
     return change(Scene(row["factors"], row["numbers"], row["seed"]), **changes)
 
 
+@checked
 def render(row: Mapping[str, Any], **changes: str | float) -> Image.Image:
     """Draw a scene of the second world again, with some factors changed and everything else equal.
 
@@ -95,6 +97,7 @@ def render(row: Mapping[str, Any], **changes: str | float) -> Image.Image:
     return draw(_scene(row, changes))
 
 
+@checked
 def masks(row: Mapping[str, Any], **changes: str | float) -> dict[str, np.ndarray]:
     """Pixels that show each factor of a scene of the second world.
 
