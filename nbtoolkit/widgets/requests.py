@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,6 +80,7 @@ class StudyRequests:
         return {"ids": list(self._view._study.rows)}, []
 
     def _live(self, name: str) -> Callable[..., Reply]:
+        @functools.wraps(self._session.operations[name])  # its signature declares what a page may send
         def run(job: Job, **question: Any) -> Reply:
             if job.cancel.is_set():  # while it waited for its turn
                 raise Cancelled("Cancelled before it started.")

@@ -15,6 +15,7 @@ import traitlets
 from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
+from ..strict_json import as_json
 from . import payloads
 from .base import View, state_trait
 from .page import still
@@ -90,7 +91,7 @@ class StudyView(View):
             From :func:`nbtoolkit.studies.extend`.
         """
         self._study = study
-        self._meta = self._opening()
+        self._meta = as_json(self._opening())
 
     def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
         """Name a concept.
