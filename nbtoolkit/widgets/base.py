@@ -50,7 +50,7 @@ def state_trait(trait: Any) -> Any:
     trait
         A trait with ``help``.
     """
-    return trait.tag(sync=True, state=True)
+    return trait.tag(sync=True, state=True, to_json=lambda value, _view: encodable(value))
 
 
 class View(anywidget.AnyWidget):

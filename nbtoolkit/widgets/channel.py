@@ -95,7 +95,8 @@ class Channel:
         number = message.get("id")
         if isinstance(number, bool) or not isinstance(number, int) or abs(number) > MAX_ID:
             number = None  # its reply has no addressee
-        if message.get("kind") == "cancel" and (job := self._jobs.get(number)) is not None:
+        job = None if number is None else self._jobs.get(number)
+        if message.get("kind") == "cancel" and job is not None:
             job.cancel.set()
         if message.get("kind") == "request":
             try:

@@ -19,7 +19,7 @@ from ..strict_json import as_json
 from . import payloads
 from .base import View, state_trait
 from .page import still
-from .requests import StudyRequests
+from .requests import StudyRequests, id_of
 
 
 class StudyView(View):
@@ -127,7 +127,7 @@ class StudyView(View):
     @traitlets.validate("sample")
     def _valid_sample(self, proposal: Any) -> str | None:
         try:
-            return None if proposal["value"] is None else self._study.sample(proposal["value"]).id
+            return None if proposal["value"] is None else self._study.sample(id_of(self._study, proposal["value"])).id
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 

@@ -4,7 +4,7 @@
  * stronger half; or the image zoomed to that half. The grid lies on its frame: the part of the image that the model saw.
  */
 
-import { h, signed } from "./dom.js";
+import { h, signed, visible } from "./dom.js";
 import { dim, lay, shade } from "./seen.js";
 
 export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
@@ -123,7 +123,7 @@ export function weightedGrid(maps, activations) {
  * @param {number[]} seen
  */
 export function paintTile(tile, thumb, mode, grid, seen) {
-  tile.title = `${thumb.caption} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
+  tile.title = `${visible(thumb.caption)} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
   const [wide, tall] = thumb.aspect > 1 ? [thumb.aspect, 1] : [1, 1 / thumb.aspect]; // of the image, in tiles
   if (mode === "zoom") {
     if (grid.high > 0) zoomTile(tile, thumb, grid, wide, tall);

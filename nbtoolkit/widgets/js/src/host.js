@@ -2,7 +2,7 @@
 /** The host of a view: one root element, one live region, one error banner; panes are rebuilt when the study changes. */
 
 import { GONE } from "./channel.js";
-import { h, onChange } from "./dom.js";
+import { h, onChange, visible } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
 import { language, translate, translator } from "./words.js";
@@ -69,14 +69,14 @@ class Host {
 
   /** @param {string} text */
   warn(text) {
-    this.trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(this.t, GONE)}` : text;
+    this.trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(this.t, GONE)}` : visible(text);
     this.banner.hidden = false;
   }
 
   /** @param {string} text */
   say(text) {
     if (text.startsWith("Error")) this.warn(text);
-    else this.live.textContent = text;
+    else this.live.textContent = visible(text);
   }
 
   /** Build the panes from what the study holds now; it may gain layers. */
