@@ -3,7 +3,7 @@
 
 import { effectsOf, sentences, sums, table, target } from "./attribution.js";
 import { drawRows } from "./chart.js";
-import { h, percent, signed, visible } from "./dom.js";
+import { h, percent, signed } from "./dom.js";
 import { Pane } from "./pane.js";
 import { saving } from "./saving.js";
 import { COLOURS, strongest } from "./state.js";
@@ -34,7 +34,7 @@ export class ConceptBars extends Pane {
 
   /** @param {string} token */
   clear(token) {
-    this.heading.textContent = this.t`Concepts at “${visible(token)}”, layer ${this.get("layer")}`;
+    this.heading.textContent = this.t`Concepts at “${token}”, layer ${this.get("layer")}`;
     this.list.replaceChildren();
     this.effectsTable.replaceChildren();
     this.attribution = null;

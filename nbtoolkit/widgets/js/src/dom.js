@@ -1,14 +1,11 @@
 // @ts-check
 /** Small helpers around the DOM. Text enters the page through `textContent` only. */
 
-import { translate } from "./words.js";
+import { translate, visible } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = "300px"; // around the visible part: images are fetched before they are scrolled to
 let counter = 0;
-
-/** Text to show: a control character is a replacement mark. @param {string} text */
-export const visible = (text) => text.replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, "\ufffd");
 
 /**
  * Make an element. `on…` properties are listeners, `text` is text, everything else is an attribute.

@@ -4,8 +4,9 @@
  * stronger half; or the image zoomed to that half. The grid lies on its frame: the part of the image that the model saw.
  */
 
-import { h, signed, visible } from "./dom.js";
+import { h, signed } from "./dom.js";
 import { dim, lay, shade } from "./seen.js";
+import { visible } from "./words.js";
 
 export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };

@@ -2,10 +2,10 @@
 /** The host of a view: one root element, one live region, one error banner; panes are rebuilt when the study changes. */
 
 import { GONE } from "./channel.js";
-import { h, onChange, visible } from "./dom.js";
+import { h, onChange } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
-import { language, translate, translator } from "./words.js";
+import { language, translate, translator, visible } from "./words.js";
 
 const REST = 200; // milliseconds that the first paint has for itself
 

@@ -1,8 +1,9 @@
 // @ts-check
 /** The image in a dialog: its response, and the activation and rank of one concept. */
 
-import { h, signed, visible } from "./dom.js";
+import { h, signed } from "./dom.js";
 import { Pane } from "./pane.js";
+import { visible } from "./words.js";
 
 export class ImageDialog extends Pane {
   /** @param {import("./types.js").Context} ctx */

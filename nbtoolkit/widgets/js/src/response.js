@@ -1,7 +1,8 @@
 // @ts-check
 /** The response to an image: plain, with the token marked; or with every token as a button that shows its concepts. */
 
-import { h, visible } from "./dom.js";
+import { h } from "./dom.js";
+import { visible } from "./words.js";
 import { Pane } from "./pane.js";
 
 export class Response extends Pane {
