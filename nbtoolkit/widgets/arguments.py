@@ -79,9 +79,9 @@ def checked(
         raise NbtoolkitError(f"{name} was given no {_listed(missing)}; expected {_listed(parameters)}.")
     hints = _hints(inspect.unwrap(getattr(function, "__func__", function)))
     for argument, value in arguments.items():
-        _check(argument, value, hints.get(argument, Any))
         if max_entries is not None and isinstance(value, list | tuple) and len(value) > max_entries:
             raise NbtoolkitError(f"{argument} has {len(value)} entries; expected at most {max_entries}.")
+        _check(argument, value, hints.get(argument, Any))
     return dict(arguments)
 
 
