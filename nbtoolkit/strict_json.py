@@ -16,6 +16,7 @@ DEPTH = 64  # lists and objects inside each other
 BYTES = 1 << 30
 MARK = "\N{REPLACEMENT CHARACTER}"
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_INVISIBLE = re.compile("[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -122,7 +123,23 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     >>> dump_json({"error": float("nan")})
     '{"error": null}'
     """
-    return json.dumps(encodable(_finite(value)), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json.dumps(as_json(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def as_json(value: Any) -> Any:
+    """Value that JSON can hold: NaN and infinity become None, lone surrogates replacement characters.
+
+    Parameters
+    ----------
+    value
+        As for :func:`dump_json`.
+
+    Examples
+    --------
+    >>> as_json([float("inf"), 1.0])
+    [None, 1.0]
+    """
+    return encodable(_finite(value))
 
 
 def encodable(value: Any) -> Any:
@@ -146,6 +163,22 @@ def encodable(value: Any) -> Any:
         items = [encodable(v) for v in value]
         return tuple(items) if isinstance(value, tuple) else items
     return value
+
+
+def visible(text: str) -> str:
+    """Text to show: lone surrogates and control characters, except tabs and line breaks, become the replacement character.
+
+    Parameters
+    ----------
+    text
+        The text.
+
+    Examples
+    --------
+    >>> ascii(visible("a bell\\a"))
+    "'a bell\\\\ufffd'"
+    """
+    return text if text.isprintable() else _INVISIBLE.sub(MARK, text)
 
 
 def _finite(value: Any) -> Any:

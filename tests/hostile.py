@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 import nbtoolkit as nbt
 
 TEXTS = [
@@ -47,3 +49,22 @@ def poisoned(study):
     labels = {f"{layer}:{j}": TEXTS[j] for layer in study.layers for j in range(4)}
     source = dataclasses.replace(study.source, model=TEXTS[1], token=TEXTS[0])
     return nbt.Study(TEXTS[0], dictionaries, groundings, samples, reps, study.scores, source, labels)
+
+
+def undefined(study):
+    """The study with numbers that JSON does not have: NaN and infinity as scores, and activations near float32's limit."""
+    scores = dict(study.scores)
+    last = study.layers[-1]
+    one = scores[last]
+    values = {**one.values, "clip_score": float("nan"), "overlap": float("inf")}
+    spread = {name: float("nan") for name in one.values}
+    baseline = {name: float("-inf") for name in one.baseline}
+    per_concept = {name: np.full_like(v, np.nan, dtype=float) for name, v in one.per_concept.items()}
+    scores[last] = dataclasses.replace(one, values=values, spread=spread, baseline=baseline, per_concept=per_concept)
+    cd = study.dictionaries[last]
+    activations = np.where(cd.activations > 0, np.float32(3e38), 0).astype(np.float32)
+    dictionaries = {
+        **study.dictionaries,
+        last: nbt.ConceptDictionary(cd.concepts, activations, cd.sample_ids, last, "any"),
+    }
+    return dataclasses.replace(study, scores=scores, dictionaries=dictionaries)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..errors import NbtoolkitError
 from ..types import Scores
 from ..types.arguments import checked
-from .style import COLOURS, MARKERS, label, legend, new_figure
+from .style import COLOURS, MARKERS, label, legend, new_figure, plain
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +58,9 @@ def correspondence(scores: Mapping[str, Scores], *, name: str = "clip_score") ->
                 f"The scores per concept of {token!r} are {sorted(s.per_concept)}; expected {name!r} and {random!r}. Evaluate with a scorer."
             )
         x, y = s.per_concept[random], s.per_concept[name]
-        axes.scatter(x, y, s=14, color=COLOURS[i % 8], marker=MARKERS[i % 8], label=token, alpha=0.85, linewidths=0)
+        axes.scatter(
+            x, y, s=14, color=COLOURS[i % 8], marker=MARKERS[i % 8], label=plain(str(token)), alpha=0.85, linewidths=0
+        )
         low, high = min(low, np.nanmin([x, y])), max(high, np.nanmax([x, y]))
     axes.axline((low, low), slope=1, color="0.5", linestyle="--", linewidth=0.8)
     axes.set(xlabel=f"{label(name)}, random words", ylabel=f"{label(name)}, concept's words")
@@ -110,7 +112,9 @@ def curves(table: pandas.DataFrame, x: str, y: str, *, by: str = "token", random
     for i, (name, part) in enumerate(table.groupby(by, sort=False)):
         scores, color = part.groupby(x)[y], COLOURS[i % 8]
         mean, std = scores.mean(), scores.std().fillna(0.0)
-        axes.plot(mean.index, mean, color=color, marker=MARKERS[i % 8], markersize=3, linewidth=1.2, label=str(name))
+        axes.plot(
+            mean.index, mean, color=color, marker=MARKERS[i % 8], markersize=3, linewidth=1.2, label=plain(str(name))
+        )
         axes.fill_between(mean.index, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
     if random:
         null = table.groupby(x)[random].mean()

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ..errors import NbtoolkitError
+from ..strict_json import visible
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")  # Okabe and Ito
+MAX_TITLE = 400  # characters: matplotlib takes minutes for the captions of some models
 MARKERS = "osD^vPX*"
 _LABELS = {
     "clip_score": "CLIPScore",
@@ -89,12 +91,13 @@ def title(axes: Axes, text: str, color: str = "black") -> None:
     axes
         Axes to write above.
     text
-        The title, read literally.
+        The title, read literally; the first 400 characters.
     color
         A matplotlib colour.
     """
+    short = text if len(text) <= MAX_TITLE else f"{text[:MAX_TITLE]}…"
     artist = axes.text(
-        0, 1.06, plain(text), transform=axes.transAxes, fontsize=7, color=color, va="bottom", clip_on=False
+        0, 1.06, plain(short), transform=axes.transAxes, fontsize=7, color=color, va="bottom", clip_on=False
     )
     artist.set_in_layout(False)
 
@@ -130,11 +133,11 @@ def plain(text: str) -> str:
     Returns
     -------
     str
-        The text with every dollar sign escaped.
+        The text with every dollar sign escaped, and replacement characters for lone surrogates and control characters.
 
     Examples
     --------
     >>> print(plain("costs $5"))
     costs \$5
     """
-    return text.replace("$", r"\$")
+    return visible(text).replace("$", r"\$")

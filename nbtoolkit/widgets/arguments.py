@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import types
@@ -13,7 +14,7 @@ from typing import Any
 from ..errors import NbtoolkitError
 
 MAX_TEXT = 1000  # characters
-MAX_ROWS = 500  # thumbnails of one strip: a JPEG is at most 65,535 pixels wide
+MAX_ENTRIES = 64  # of a list in one request: rows, samples, layers
 EXPECTED = {
     str: "a text",
     int: "an integer",
@@ -23,7 +24,13 @@ EXPECTED = {
 }
 
 
-def checked(name: str, function: Callable[..., Any], arguments: Any, reserved: Collection[str] = ()) -> dict[str, Any]:
+def checked(
+    name: str,
+    function: Callable[..., Any],
+    arguments: Any,
+    reserved: Collection[str] = (),
+    max_entries: int | None = None,
+) -> dict[str, Any]:
     """Validate the arguments of a function against its signature.
 
     Parameters
@@ -37,6 +44,8 @@ def checked(name: str, function: Callable[..., Any], arguments: Any, reserved: C
         Names and values.
     reserved
         Parameters that the caller fills.
+    max_entries
+        Largest number of entries of a list; any where None.
 
     Returns
     -------
@@ -68,8 +77,10 @@ def checked(name: str, function: Callable[..., Any], arguments: Any, reserved: C
     missing = [k for k, p in parameters.items() if p.default is p.empty and k not in arguments]
     if missing:
         raise NbtoolkitError(f"{name} was given no {_listed(missing)}; expected {_listed(parameters)}.")
-    hints = typing.get_type_hints(function)
+    hints = _hints(inspect.unwrap(getattr(function, "__func__", function)))
     for argument, value in arguments.items():
+        if max_entries is not None and isinstance(value, list | tuple) and len(value) > max_entries:
+            raise NbtoolkitError(f"{argument} has {len(value)} entries; expected at most {max_entries}.")
         _check(argument, value, hints.get(argument, Any))
     return dict(arguments)
 
@@ -82,7 +93,7 @@ def rows(name: str, values: Sequence[int], n: int) -> list[int]:
     name
         What a row is called in messages.
     values
-        The rows, at most 500.
+        The rows, at most 64.
     n
         Number of rows that there are.
 
@@ -96,12 +107,18 @@ def rows(name: str, values: Sequence[int], n: int) -> list[int]:
     NbtoolkitError
         Too many of them, or there is no such row.
     """
-    if len(values) > MAX_ROWS:
-        raise NbtoolkitError(f"{name}s has {len(values)} entries; expected at most {MAX_ROWS}.")
+    if len(values) > MAX_ENTRIES:
+        raise NbtoolkitError(f"{name}s has {len(values)} entries; expected at most {MAX_ENTRIES}.")
     for value in values:
         if not 0 <= value < n:
             raise NbtoolkitError(f"{name} is {value}; expected 0 … {n - 1}.")
     return list(values)
+
+
+@functools.lru_cache(256)
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations as types: a flood of requests resolves them once."""
+    return typing.get_type_hints(function)
 
 
 def _check(name: str, value: Any, kind: Any) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from .._names import lazy_names
 from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.files import write_text
-from .channel import Channel, Operations
+from ..strict_json import as_json, encodable
+from .channel import MAX_ERROR, Channel, Operations
 from .page import Snapshot, page
 
 STATIC = Path(__file__).parent / "static"
 MAX_QUERY = 200  # characters of a search
+MAX_STATE = 1_000_000  # characters of the traits that one message sets
+RESTORED_EVERY = 1.0  # seconds between two restorations of a trait in the page: the script has 90 kB
 
 __getattr__ = lazy_names(__name__, {".study_view": ["StudyView"]})[1]  # its place in release 0.1
 
@@ -45,7 +50,7 @@ def state_trait(trait: Any) -> Any:
     trait
         A trait with ``help``.
     """
-    return trait.tag(sync=True, state=True)
+    return trait.tag(sync=True, state=True, to_json=lambda value, _view: encodable(value))
 
 
 class View(anywidget.AnyWidget):
@@ -70,10 +75,13 @@ class View(anywidget.AnyWidget):
     _kind = traitlets.Unicode().tag(sync=True)
     _meta = traitlets.Dict().tag(sync=True)
     kind = ""
+    python_only: Collection[str] = ()  # state traits that no page writes
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
-        super().__init__(_kind=self.kind, _meta=dict(meta), **state)
+        self._raised: Exception | None = None  # by an observer
+        self._restored: dict[str, float] = {}
+        super().__init__(_kind=self.kind, _meta=as_json(dict(meta)), **state)
         self.on_msg(self._channel.receive)
 
     @classmethod
@@ -106,8 +114,67 @@ class View(anywidget.AnyWidget):
         try:
             super().notify_change(change)
         except Exception as error:
-            self.send({"kind": "failure", "text": f"{type(error).__name__}: {error}"})
+            self._raised = error
+            self._tell(error)
             raise
+
+    def _tell(self, error: Exception) -> None:
+        """Show an error in the page."""
+        self.send({"kind": "failure", "text": as_json(f"{type(error).__name__}: {error}"[:MAX_ERROR])})
+
+    def _handle_msg(self, msg: Any) -> None:
+        """Handle a message of the page; a malformed one is dropped without a traceback."""
+        data = msg["content"].get("data")
+        method = data.get("method") if isinstance(data, dict) else None
+        if method == "update":
+            if isinstance(data.get("state"), dict):
+                self.set_state(data["state"])  # buffers fill no trait that a page may write
+        elif method in ("custom", "request_state"):
+            super()._handle_msg(msg)
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Set traits that a page has written; what it may not write, or what does not fit, is restored there.
+
+        Parameters
+        ----------
+        sync_data
+            Names and values of traits.
+        """
+        own = [name for name in sync_data if name in self.keys]
+        refused = [name for name in own if name not in self.state_names() or name in self.python_only]
+        if refused:
+            self._restore(refused, NbtoolkitError(f"{', '.join(refused)} cannot be set by a page."))
+        state = {name: sync_data[name] for name in own if name not in refused}
+        if not state:
+            return
+        try:
+            self._check_state(state)
+            super().set_state(encodable(state))
+        except (traitlets.TraitError, RecursionError) as error:
+            if error is self._raised:
+                raise  # a flaw of an observer
+            self._restore([*state], error)
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse what traitlets would accept: true and false as numbers, NaN, and values of any size."""
+        for name, value in state.items():
+            if isinstance(value, bool) and not isinstance(self.traits()[name], traitlets.Bool):
+                raise traitlets.TraitError(f"{name} is {value}; expected another type.")
+        try:
+            size = len(json.dumps(state, allow_nan=False))
+        except ValueError:
+            raise traitlets.TraitError(f"{', '.join(state)} has a number that is not finite.") from None
+        if size > MAX_STATE:
+            raise traitlets.TraitError(f"{', '.join(state)} has {size:,} characters; expected at most {MAX_STATE:,}.")
+
+    def _restore(self, names: Sequence[str], error: Exception) -> None:
+        """Send the page the values of traits again, and the reason."""
+        now = time.monotonic()
+        due = [name for name in names if now - self._restored.get(name, -RESTORED_EVERY) >= RESTORED_EVERY]
+        self._restored |= dict.fromkeys(due, now)
+        if due:
+            self._tell(error)
+            self.send_state(due)
 
     def close(self) -> None:
         """Close the view, stop its running requests and release its data."""

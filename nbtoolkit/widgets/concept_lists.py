@@ -29,8 +29,9 @@ def energy(cd: ConceptDictionary) -> np.ndarray:
     numpy.ndarray
         (n_concepts,)
     """
-    total, used = np.zeros(cd.n_concepts, np.float32), np.flatnonzero(cd.activations.any(0))
-    total[used] = (np.abs(cd.activations[:, used]) * np.linalg.norm(cd.concepts[used], axis=1)).sum(0)
+    total, used = np.zeros(cd.n_concepts), np.flatnonzero(cd.activations.any(0))
+    norms = np.linalg.norm(cd.concepts[used], axis=1)
+    total[used] = np.abs(cd.activations[:, used]).sum(0, dtype=np.float64) * norms  # float32 overflows
     return total
 
 

@@ -46,6 +46,7 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
     """
 
     kind = "explorer"
+    python_only = ("steps",)
 
     edits = state_trait(
         traitlets.List(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..storage.study import Sample
+from ..strict_json import dump_json, visible
 from .thumbnails import strip
 
 _PAGE = """<!doctype html>
@@ -35,8 +35,8 @@ _PAGE = """<!doctype html>
 def page(title: str, state: dict[str, Any], data: dict[str, Any], static: Path, lang: str = "en") -> str:
     """Put a view's state and data into one HTML page under a policy that allows no network at all.
 
-    Every ``<`` of the data is written as ``\\u003c``, so that no caption can end the script element; the page shows
-    text through ``textContent`` only.
+    NaN and infinity are written as ``null``, lone surrogates as replacement characters. Every ``<`` of the data is
+    written as ``\\u003c``, so that no caption can end the script element; the page shows text through ``textContent`` only.
 
     Parameters
     ----------
@@ -52,16 +52,20 @@ def page(title: str, state: dict[str, Any], data: dict[str, Any], static: Path, 
         Language tag of the page.
     """
     script, style = (static / "standalone.js").read_text("utf-8"), (static / "nbtoolkit.css").read_text("utf-8")
-    payload = json.dumps({"state": state, "data": data}, ensure_ascii=False).replace("<", "\\u003c")
+    payload = dump_json({"state": state, "data": data}).replace("<", "\\u003c")
     policy = f"default-src 'none'; img-src data: blob:; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     return _PAGE.format(
-        title=html.escape(title),
+        title=html.escape(visible(title)),
         lang=html.escape(lang, quote=True),
         style=style,
         script=script,
         data=payload,
         policy=html.escape(policy, quote=True),
     )
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text))
 
 
 def _hash(text: str) -> str:
@@ -102,5 +106,5 @@ def still(head: str, rows: Iterable[tuple[str, str, Sequence[Sample]]], size: in
     for name, text, samples in rows:
         jpeg = base64.b64encode(strip(samples, size, quality)).decode()
         image = f'<br><img alt="" src="data:image/jpeg;base64,{jpeg}">' if samples else ""
-        parts.append(f"<p><b>{html.escape(name)}</b> {html.escape(text)}{image}</p>")
-    return f"<div><p>{html.escape(head)}</p>{''.join(parts)}</div>"
+        parts.append(f"<p><b>{_escaped(name)}</b> {_escaped(text)}{image}</p>")
+    return f"<div><p>{_escaped(head)}</p>{''.join(parts)}</div>"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
+from ..storage.study import Study
+from ..strict_json import MARK, encodable
 from . import arguments, concept_lists, payloads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
@@ -79,9 +82,14 @@ class StudyRequests:
         return {"ids": list(self._view._study.rows)}, []
 
     def _live(self, name: str) -> Callable[..., Reply]:
+        @functools.wraps(self._session.operations[name])  # its signature declares what a page may send
         def run(job: Job, **question: Any) -> Reply:
             if job.cancel.is_set():  # while it waited for its turn
                 raise Cancelled("Cancelled before it started.")
+            if "sample" in question:
+                question["sample"] = id_of(self._view._study, question["sample"])
+            if "samples" in question:
+                question["samples"] = [id_of(self._view._study, sample) for sample in question["samples"]]
             result = self._session.run(name, question, progress=job.progress, cancel=job.cancel)
             if self._session.study is not self._view._study:
                 self._view.adopt(self._session.study)
@@ -120,6 +128,21 @@ class StudyRequests:
                         out[name][f"{layer}:{row}"] = _as_text(result)
                 report(done + 1)
         return out
+
+
+def id_of(study: Study, text: str) -> str:
+    """Id of the sample that a page means: it has replacement characters for the lone surrogates of an id.
+
+    Parameters
+    ----------
+    study
+        The study.
+    text
+        An id as the page has it.
+    """
+    if text in study.rows or MARK not in text:
+        return text
+    return next((id for id in study.rows if encodable(id) == text), text)
 
 
 def _as_text(result: dict[str, Any]) -> dict[str, Any]:

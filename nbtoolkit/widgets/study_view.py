@@ -15,10 +15,11 @@ import traitlets
 from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
+from ..strict_json import as_json
 from . import payloads
 from .base import View, state_trait
 from .page import still
-from .requests import StudyRequests
+from .requests import StudyRequests, id_of
 
 
 class StudyView(View):
@@ -90,7 +91,7 @@ class StudyView(View):
             From :func:`nbtoolkit.studies.extend`.
         """
         self._study = study
-        self._meta = self._opening()
+        self._meta = as_json(self._opening())
 
     def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
         """Name a concept.
@@ -126,7 +127,7 @@ class StudyView(View):
     @traitlets.validate("sample")
     def _valid_sample(self, proposal: Any) -> str | None:
         try:
-            return None if proposal["value"] is None else self._study.sample(proposal["value"]).id
+            return None if proposal["value"] is None else self._study.sample(id_of(self._study, proposal["value"])).id
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 

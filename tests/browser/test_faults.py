@@ -7,7 +7,7 @@ import pytest
 
 import nbtoolkit as nbt
 
-from ..hostile import TEXTS, poisoned
+from ..hostile import TEXTS, poisoned, undefined
 from .conftest import ASK, READY, RUN, write_notebook
 
 pytestmark = pytest.mark.browser
@@ -43,6 +43,28 @@ def is_safe(view):
 
 def test_hostile_texts_in_a_page(open_page, study, tmp_path):
     is_safe(open_page(nbt.explore(poisoned(study)).to_html(tmp_path / "evil.html")))
+
+
+def test_a_page_with_numbers_that_json_does_not_have(open_page, study, tmp_path):
+    view = open_page(nbt.explore(undefined(study), layer=5).to_html(tmp_path / "nan.html"))
+    view.page.wait_for_selector(".nbt-response mark")
+    assert view.page.locator(".nbt-card").count() == 8
+    view.page.locator(".nbt-card").nth(1).click()
+    text = view.page.locator("body").inner_text()
+    assert "NaN" not in text and "∞" not in text and "Infinity" not in text
+    view.clean()
+
+
+def test_control_characters_are_shown_as_replacement_marks(open_page, study, tmp_path):
+    samples = [dataclasses.replace(s, caption="a\a dog\ud800", pieces=("a\a ", "dog", "\ud800")) for s in study.samples]
+    changed = dataclasses.replace(study, samples=samples, labels={"4:0": "bell\a"}, token="dog\x7f")
+    view = open_page(nbt.explore(changed, layer=4, concept=0).to_html(tmp_path / "marks.html"))
+    view.page.wait_for_selector(".nbt-response mark")
+    text = view.page.locator("body").inner_text()
+    assert "a\ufffd dog\ufffd" in text and "bell\ufffd" in text and "dog\ufffd" in text
+    shown = view.page.evaluate("() => document.querySelector('.nbt-root').textContent")
+    assert not any(c in shown for c in "\a\x7f")
+    view.clean()
 
 
 def test_hostile_texts_from_a_study_file_in_the_live_widget(lab, study, tmp_path):

@@ -1,10 +1,13 @@
 """Whatever a page sends, a request gets one reply, and nothing is raised in the kernel."""
 
+import sys
+import threading
 import time
 
 import pytest
 
 import nbtoolkit as nbt
+from nbtoolkit.widgets.channel import QUEUE, Channel, Job, Reply
 
 NAN = float("nan")
 ABLATE = {"op": "ablate", "layers": [1]}
@@ -66,7 +69,7 @@ def test_a_malformed_request_is_answered_with_the_reason(explorer, message, erro
         ("ids", {"x": 1}, "ids has no argument 'x'; expected none"),
         ("thumbs", {"rows": [-1]}, "row is -1; expected 0 … 39"),
         ("thumbs", {"rows": [NAN]}, "An entry of rows is a float; expected an integer"),
-        ("thumbs", {"rows": [0] * 501}, "rows has 501 entries; expected at most 500"),
+        ("thumbs", {"rows": [0] * 65}, "rows has 65 entries; expected at most 64"),
         ("sample", {"row": -1}, "row is -1; expected 0 … 39"),
         ("sample", {"row": 40}, "row is 40; expected 0 … 39"),
         ("sample", {"row": True}, "row is a bool; expected an integer"),
@@ -74,7 +77,7 @@ def test_a_malformed_request_is_answered_with_the_reason(explorer, message, erro
         ("activations", {"layer": NAN}, "layer is a float; expected an integer"),
         ("layer", {"layer": "../4"}, "layer is a str; expected an integer"),
         ("layer", {}, "layer was given no layer"),
-        ("ablate", {"sample": "SAMPLE", "edits": [ABLATE] * 10_000}, "edits is 10000 entries; expected a list of at most 32"),
+        ("ablate", {"sample": "SAMPLE", "edits": [ABLATE] * 10_000}, "edits has 10000 entries; expected at most 64"),
         ("ablate", {"sample": "SAMPLE", "edits": "x" * 10**6}, "edits is a str; expected a list"),
         ("ablate", {"sample": "SAMPLE", "edits": [{**ABLATE, "layers": [NAN]}]}, "layers of edits[0] is [nan]; expected integers of"),
         ("ablate", {"sample": "SAMPLE", "edits": [{"op": "ablate", "layer": 4, "concept": -1}]}, "concept of edits[0] is -1; expected 0 … 7"),
@@ -135,3 +138,208 @@ def test_a_closed_view_says_so(study):
     view.close()
     (reply,) = replies(view, {"kind": "request", "id": 1, "op": "ids"})
     assert reply["error"] == "NbtoolkitError: The view is closed. Run the cell again."
+
+
+class Gate:
+    """A channel whose only slow operation waits until it is released, and what it sends."""
+
+    def __init__(self):
+        self.sent, self.ran, self.entered, self.released = [], [], threading.Event(), threading.Event()
+        self.channel = Channel(lambda content, buffers=None: self.sent.append(content), {}, {"wait": self.wait})
+
+    def wait(self, job: Job, value: int) -> Reply:
+        self.entered.set()
+        self.released.wait(20)
+        self.ran.append(value)
+        return {"value": value}, []
+
+    def request(self, number):
+        message = {"kind": "request", "id": number, "op": "wait", "args": {"value": number}}
+        self.channel.receive(None, message, [])
+
+    def settle(self):
+        self.released.set()
+        end = time.monotonic() + 20
+        while self.channel._jobs and time.monotonic() < end:
+            time.sleep(0.005)
+
+
+def test_of_many_slow_requests_the_newest_are_answered_and_every_other_gets_the_reason():
+    gate = Gate()
+    gate.request(0)
+    assert gate.entered.wait(20)
+    for number in range(1, 10_000):
+        gate.request(number)
+    assert len(gate.channel._waiting) == QUEUE and len(gate.channel._jobs) == QUEUE + 1
+    gate.settle()
+    assert gate.ran == [0, *range(10_000 - QUEUE, 10_000)]
+    assert sorted(reply["id"] for reply in gate.sent) == list(range(10_000))
+    displaced = {reply["error"] for reply in gate.sent if "error" in reply}
+    assert displaced == {"Cancelled: Cancelled: 64 newer requests wait."}
+    gate.channel.close()
+
+
+def test_a_view_closes_while_requests_arrive_run_and_wait():
+    for _ in range(20):
+        gate, start = Gate(), threading.Barrier(3)
+
+        def flood(first, gate=gate, start=start):
+            start.wait()
+            for number in range(first, first + 500):
+                gate.request(number)
+
+        threads = [threading.Thread(target=flood, args=(first,)) for first in (0, 1000)]
+        for thread in threads:
+            thread.start()
+        start.wait()
+        gate.channel.close()  # raises nothing
+        for thread in threads:
+            thread.join()
+        assert not gate.channel._waiting
+        gate.settle()
+        assert not gate.channel._jobs and len(gate.ran) <= 1
+
+
+@pytest.mark.parametrize("name", ["ablate", "layer_effects", "attribution", "explain", "extend", "concept_maps"])
+def test_a_slow_request_that_does_not_fit_is_refused_before_it_waits(explorer, name):
+    sent = []
+    explorer.send = lambda content, buffers=None: sent.append(content)
+    args = {"at": "/etc/passwd", "layers": "x", "samples": 1, "sample": {}}
+    explorer._channel.receive(explorer, {"kind": "request", "id": 8, "op": name, "args": args}, [])
+    assert sent and sent[0]["error"].startswith("NbtoolkitError: ") and not explorer._channel._jobs
+
+
+PATHS = ["/etc/hostname", "mine.jpg", {"path": "mine.jpg"}, {"bytes": "mine.jpg"}, ["mine.jpg"], "file:///etc/hostname"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=str)
+def test_no_message_names_a_file_that_is_opened(explorer, study, path):
+    opened = []
+    spy = Spy(opened)
+    sample = study.samples[0].id
+    with spy:
+        for name in [*explorer._channel._quick, *explorer._channel._slow]:
+            for args in ({"at": 4, "image": path}, {"at": 4, "sample": path}, {"sample": sample, "at": path},
+                         {"rows": path}, {"row": path}, {"layer": path}, {"layers": path}, {"samples": path},
+                         {"samples": [path]}, {"layer": 4, "query": path}, {"layer": 4, "numbers": path}):  # fmt: skip
+                (reply,) = replies(explorer, {"kind": "request", "id": 9, "op": name, "args": args})
+                assert "error" in reply or name == "search"
+        explorer._handle_msg(update(sample=path, _image=path, labels=path))
+    assert opened == [] and explorer._image is None
+
+
+class Spy:
+    """Context that notes every file that Python opens with one of the names of ``PATHS``."""
+
+    active = None
+
+    def __init__(self, opened):
+        self.opened = opened
+
+    def __enter__(self):
+        if not hasattr(Spy, "hooked"):
+            Spy.hooked = True
+            sys.addaudithook(Spy.hook)
+        Spy.active = self
+
+    def __exit__(self, *_):
+        Spy.active = None
+
+    @staticmethod
+    def hook(event, args):
+        if Spy.active is not None and event in ("open", "os.stat") and str(args[0]).endswith(("hostname", "mine.jpg")):
+            Spy.active.opened.append(args[0])
+
+
+def update(**state):
+    """A message in which a page writes traits."""
+    return {"content": {"data": {"method": "update", "state": state}}, "buffers": []}
+
+
+def malformed(n):
+    """Messages as no page of ours sends them: every kind of value at every place."""
+    odd = [None, True, -1, 2**70, NAN, "", "x" * 2000, "\ud800", [], [[[]]], {}, {"a": {}}, [NAN], [-1] * 65]
+    ops = [
+        "thumbs",
+        "sample",
+        "activations",
+        "layer",
+        "concepts",
+        "search",
+        "ids",
+        "ablate",
+        "explain",
+        "extend",
+        "__init__",
+    ]
+    names = ["rows", "row", "layer", "numbers", "query", "at", "sample", "samples", "image", "edits", "session", "x"]
+    for i in range(n):
+        value, other = odd[i % len(odd)], odd[(i // len(odd)) % len(odd)]
+        content = [
+            {"kind": "request", "id": i, "op": ops[i % len(ops)], "args": {names[i % len(names)]: value}},
+            {"kind": "request", "id": value, "op": other, "args": value},
+            {"kind": "request", "id": i, "op": value, "args": other},
+            {"kind": value, "id": other},
+            value,
+        ][i % 5]
+        yield [
+            {"content": {"data": {"method": "custom", "content": content}}, "buffers": []},
+            {"content": {"data": {"method": "update", "state": {"steps": value, "concept": -1 if other is None else other, "_meta": value}}}, "buffers": []},
+            {"content": {"data": {"method": "update", "state": value, "buffer_paths": other}}, "buffers": [b"x"]},
+            {"content": {"data": {"method": value, "state": other}}, "buffers": []},
+            {"content": {"data": value}, "buffers": []},
+        ][(0, 0, 0, 0, 1, 1, 2, 3, 4)[i % 9]]  # fmt: skip
+
+
+def test_10_000_malformed_messages_take_less_than_5_seconds_and_no_traceback(study, model, caplog, capsys):
+    view = nbt.explore(study, model)
+    before = view.state(), view._meta, view._esm, view._css, view._kind
+    sent = []
+    view._send = lambda message, buffers=None: sent.append(message)
+    messages, start = [*malformed(10_000)], time.process_time()
+    for message in messages:
+        view._handle_msg(message)
+    (reply,) = replies(view, {"kind": "request", "id": 2**40, "op": "ids"})
+    assert time.process_time() - start < 5 and len(reply["data"]["ids"]) == 40
+    assert (view.state(), view._meta, view._esm, view._css, view._kind) == before
+    assert not [record for record in caplog.records if record.exc_info] and len(caplog.records) < 10
+    assert capsys.readouterr() == ("", "")
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("pinned", [NAN]), ("_kind", "x"), ("_meta", {}), ("_esm", "alert(1)"), ("_css", "*{}"), ("_image", b"x"), ("steps", [{}]),
+     ("_view_module", "x"),
+     ("step", 99), ("step", -5), ("concept", True), ("overlay", "\ud800"), ("layer", 99), ("layer", "../4"), ("concept", -1), ("sample", "../x"),
+     ("metric", "x"), ("labels", {"4:0": 1}),
+     ("labels", {"4:0": "x" * 10**7}), ("pinned", [1]), ("pinned", ["4:0"] * 10**6), ("tab", "x"), ("edits", [{"op": "x"}])],
+)  # fmt: skip
+def test_a_trait_that_a_page_may_not_write_is_restored(study, caplog, capsys, name, value):
+    view = nbt.explore(study)
+    before, sent = getattr(view, name), []
+    view._send = lambda message, buffers=None: sent.append(message)
+    view._handle_msg(update(**{name: value}))
+    assert getattr(view, name) == before
+    assert any(m["method"] == "update" and name in m["state"] for m in sent), "the page has another value"
+    assert any(
+        m["method"] == "custom" and m["content"]["kind"] == "failure" and name in m["content"]["text"] for m in sent
+    )
+    assert not caplog.records and capsys.readouterr() == ("", "")
+
+
+def test_what_a_page_may_write_arrives(study):
+    view = nbt.explore(study)
+    view._handle_msg(update(layer=2, concept=3, labels={"2:3": "mine"}, pinned=["2:3"]))
+    assert (view.layer, view.concept, view.labels, view.pinned) == (2, 3, {"2:3": "mine"}, ["2:3"])
+    view._handle_msg(update(labels={"2:3": "a \ud800"}, concept=None))  # as a page that was typed in may send it
+    assert (view.labels, view.concept) == ({"2:3": "a \ufffd"}, None)
+
+
+def test_an_observer_that_raises_is_a_traceback_and_a_sentence_in_the_page(study):
+    view, sent = nbt.explore(study), []
+    view.observe(lambda change: 1 / 0, "concept")
+    view.send = lambda content, buffers=None: sent.append(content)
+    with pytest.raises(ZeroDivisionError):
+        view.set_state({"concept": 3})
+    assert sent == [{"kind": "failure", "text": "ZeroDivisionError: division by zero"}]

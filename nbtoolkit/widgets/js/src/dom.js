@@ -1,7 +1,7 @@
 // @ts-check
 /** Small helpers around the DOM. Text enters the page through `textContent` only. */
 
-import { translate } from "./words.js";
+import { translate, visible } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = "300px"; // around the visible part: images are fetched before they are scrolled to
@@ -18,12 +18,12 @@ export function h(tag, props = {}, ...children) {
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else if (name === "text") el.textContent = String(value);
+    else if (name === "text") el.textContent = visible(String(value));
     else if (name === "style") Object.assign(/** @type {any} */ (el).style, value);
-    else el.setAttribute(name, value === true ? "" : String(value));
+    else el.setAttribute(name, value === true ? "" : visible(String(value)));
   }
-  const present = children.filter((c) => c !== null && c !== undefined);
-  el.append(.../** @type {(Node | string)[]} */ (present));
+  const present = /** @type {(Node | string)[]} */ (children.filter((c) => c !== null && c !== undefined));
+  el.append(...present.map((c) => (typeof c === "string" ? visible(c) : c)));
   return el;
 }
 
@@ -111,8 +111,9 @@ async function loadTiles(ctx, row, then) {
     const sample = ctx.meta.samples[Number(tile.dataset.row)];
     const thumb = thumbs.get(Number(tile.dataset.row));
     if (!sample.caption && thumb) {
-      sample.caption = tile.title = thumb.caption;
-      tile.setAttribute("aria-label", thumb.caption);
+      sample.caption = thumb.caption;
+      tile.title = visible(thumb.caption);
+      tile.setAttribute("aria-label", tile.title);
     }
     showThumb(tile, thumb);
     if (thumb) then?.(tile, thumb);

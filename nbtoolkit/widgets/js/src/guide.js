@@ -3,6 +3,7 @@
 
 import { commit, h, onChange } from "./dom.js";
 import { Pane } from "./pane.js";
+import { visible } from "./words.js";
 
 /**
  * Whether every trait has the value of the check, or one of its list of values.
@@ -50,7 +51,7 @@ export class Guide extends Pane {
     const at = this.get("step");
     const step = steps[at];
     this.where.textContent = step ? t`Step ${at + 1} of ${steps.length}` : t`All ${steps.length} steps done`;
-    this.text.textContent = step ? step.say : "";
+    this.text.textContent = step ? visible(step.say) : "";
     this.next.textContent = at === steps.length - 1 ? t`Done` : t`Next`;
     this.next.hidden = !step || Object.keys(step.check).length > 0;
     this.again.hidden = Boolean(step);

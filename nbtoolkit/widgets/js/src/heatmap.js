@@ -6,6 +6,7 @@
 
 import { h, signed } from "./dom.js";
 import { dim, lay, shade } from "./seen.js";
+import { visible } from "./words.js";
 
 export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
@@ -123,7 +124,7 @@ export function weightedGrid(maps, activations) {
  * @param {number[]} seen
  */
 export function paintTile(tile, thumb, mode, grid, seen) {
-  tile.title = `${thumb.caption} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
+  tile.title = `${visible(thumb.caption)} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
   const [wide, tall] = thumb.aspect > 1 ? [thumb.aspect, 1] : [1, 1 / thumb.aspect]; // of the image, in tiles
   if (mode === "zoom") {
     if (grid.high > 0) zoomTile(tile, thumb, grid, wide, tall);

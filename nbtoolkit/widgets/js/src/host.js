@@ -5,7 +5,7 @@ import { GONE } from "./channel.js";
 import { h, onChange } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
-import { language, translate, translator } from "./words.js";
+import { language, translate, translator, visible } from "./words.js";
 
 const REST = 200; // milliseconds that the first paint has for itself
 
@@ -69,14 +69,14 @@ class Host {
 
   /** @param {string} text */
   warn(text) {
-    this.trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(this.t, GONE)}` : text;
+    this.trouble.textContent = text.endsWith(GONE) ? `Error: ${translate(this.t, GONE)}` : visible(text);
     this.banner.hidden = false;
   }
 
   /** @param {string} text */
   say(text) {
     if (text.startsWith("Error")) this.warn(text);
-    else this.live.textContent = text;
+    else this.live.textContent = visible(text);
   }
 
   /** Build the panes from what the study holds now; it may gain layers. */

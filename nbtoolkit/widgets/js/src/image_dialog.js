@@ -3,6 +3,7 @@
 
 import { h, signed } from "./dom.js";
 import { Pane } from "./pane.js";
+import { visible } from "./words.js";
 
 export class ImageDialog extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -28,10 +29,10 @@ export class ImageDialog extends Pane {
       const [{ facts, url }, activations] = await Promise.all([source.sample(row), source.activations(layer)]);
       this.image.hidden = !url;
       if (url) this.image.src = url;
-      this.image.alt = facts.caption;
-      this.response.textContent = facts.caption;
+      this.image.alt = visible(facts.caption);
+      this.response.textContent = this.image.alt;
       const rank = concept === null ? "" : this.rank(activations, row, concept);
-      this.facts.textContent = [facts.id, t`layer ${layer}`, rank].filter(Boolean).join(" · ");
+      this.facts.textContent = [visible(facts.id), t`layer ${layer}`, rank].filter(Boolean).join(" · ");
       if (!this.el.open) this.el.showModal();
     } catch (error) {
       this.ctx.say(String(error));

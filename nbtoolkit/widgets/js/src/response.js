@@ -2,6 +2,7 @@
 /** The response to an image: plain, with the token marked; or with every token as a button that shows its concepts. */
 
 import { h } from "./dom.js";
+import { visible } from "./words.js";
 import { Pane } from "./pane.js";
 
 export class Response extends Pane {
@@ -32,14 +33,14 @@ export class Response extends Pane {
   plain(pieces, position) {
     this.tokens = null;
     const part = (/** @type {string} */ text, /** @type {number} */ i) =>
-      i === position && text ? h("mark", { text }) : text;
+      i === position && text ? h("mark", { text }) : visible(text);
     this.el.replaceChildren(...pieces.map(part));
   }
 
   /** @param {string} text */
   clear(text) {
     this.tokens = null;
-    this.el.textContent = text;
+    this.el.textContent = visible(text);
   }
 
   /** @param {string} text @param {number} i */

@@ -6,6 +6,7 @@ import { Channel } from "./channel.js";
 import { completed, place } from "./state.js";
 
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
+const ROWS = 64; // of one strip
 const RESULTS = 600; // of each live operation
 
 /**
@@ -33,7 +34,7 @@ class Thumbnails {
   async get(rows) {
     // while a strip is on its way, others may be released
     for (let missing; (missing = rows.filter((r) => !this.byRow.has(r))).length; ) {
-      await this.fetch(missing);
+      await this.fetch(missing.slice(0, ROWS));
       this.touch(rows); // before the oldest are chosen
       this.release();
     }

@@ -13,6 +13,9 @@ export function shortKey(text) {
   return (hash >>> 0).toString(36);
 }
 
+/** Text to show: a control character is a replacement mark. @param {string} text */
+export const visible = (text) => text.replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, "\ufffd");
+
 /** Language of the texts for a language tag; with it, browsers select the glyphs. @param {string} locale */
 export const language = (locale) => (locale.toLowerCase().startsWith("zh") ? "zh-Hans" : "en");
 
@@ -28,7 +31,7 @@ export function translator(locale) {
       /\{(\d+)\} (concept|image|step)s/g,
       (all, i, noun) => (values[Number(i)] === 1 ? `{${i}} ${noun}` : all),
     );
-    return text.replace(/\{(\d+)\}/g, (_, i) => String(values[Number(i)]));
+    return text.replace(/\{(\d+)\}/g, (_, i) => visible(String(values[Number(i)])));
   };
 }
 

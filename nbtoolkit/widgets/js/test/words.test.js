@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
 import { CHINESE } from "../src/chinese.js";
-import { isTranslated, language, translate, translator } from "../src/words.js";
+import { isTranslated, language, translate, translator, visible } from "../src/words.js";
 import { GONE, SILENT } from "../src/channel.js";
 import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
@@ -79,4 +79,9 @@ test("a page in Chinese says so, whatever the region", () => {
     "en",
     "en",
   ]);
+});
+
+test("control characters and lone surrogates are shown as replacement marks", () => {
+  assert.equal(visible("a\u0000\u0007\u007f\u0085\ud800b\t\n🍣\u202e"), "a\ufffd\ufffd\ufffd\ufffd\ufffdb\t\n🍣\u202e");
+  assert.equal(translator("en")`Image ${"\u0007"}`, "Image \ufffd");
 });
