@@ -10,12 +10,14 @@ from nbtoolkit.types import nulls
 from .. import simulations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*simulations.NULLS, *simulations.TESTS])
 def test_a_null_is_exceeded_in_about_one_of_twenty_runs_without_effect(name):
     experiment = {**simulations.NULLS, **simulations.TESTS}[name]
     assert 0.01 <= simulations.rate(experiment) <= 0.07
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", simulations.SHAPES)
 def test_intervals_cover(shape):
     assert simulations.coverage(simulations.covers, shape, 10) >= 0.9
