@@ -143,7 +143,10 @@ class _Targets:
     def __init__(self, rng, n=6, positions=3, d=12):
         direction = rng.normal(size=d)
         write = rng.uniform(1, 3, (positions, 1)) * direction / np.linalg.norm(direction)  # in a random direction
-        tensor = lambda x: torch.tensor(x, dtype=torch.float32)  # noqa: E731
+
+        def tensor(x):
+            return torch.tensor(x, dtype=torch.float32)
+
         blocks = torch.nn.ModuleList([_Write(tensor(write)), _Write(tensor(rng.normal(size=(positions, d))))])
         self.model = SimpleNamespace(blocks=blocks, n_layers=2, d_model=d)
         self._states, self._mix = tensor(rng.normal(size=(n, positions, d))), tensor(rng.normal(size=(d, d)) / 3)
@@ -169,7 +172,10 @@ def _curve(rng, f, n=12, k=6):
     """Concepts with effects that are unrelated to their activations; the token's score saturates."""
     V = rng.exponential(size=(n, k)) * (rng.random((n, k)) < 0.6)
     gains = rng.normal(1, 1, (n, k))
-    score = lambda z: -np.log1p(np.exp(-((np.abs(z) > 1e-9) * gains).sum(1)))  # noqa: E731
+
+    def score(z):
+        return -np.log1p(np.exp(-((np.abs(z) > 1e-9) * gains).sum(1)))
+
     return f(V, V, np.eye(k), score, n_null=19, random_state=rng).p
 
 
@@ -191,9 +197,15 @@ def words_without_meaning(rng, k=20, n_exemplars=4, d=24):
     """Words of concepts that are drawn from the vocabulary as the random words are."""
     vocabulary = {f"w{i}": v for i, v in enumerate(_unit(rng.normal(size=(200, d)) + 0.5))}
     images = {f"i{i}": v for i, v in enumerate(_unit(rng.normal(size=(60, d)) + 0.5))}
-    draw = lambda: [rng.choice(list(vocabulary), 5, replace=False).tolist() for _ in range(k)]  # noqa: E731
+
+    def draw():
+        return [rng.choice(list(vocabulary), 5, replace=False).tolist() for _ in range(k)]
+
     exemplars = [rng.choice(list(images), n_exemplars, replace=False).tolist() for _ in range(k)]
-    embed = lambda texts: _unit(np.array([sum(vocabulary[w] for w in t.split(", ")) for t in texts]))  # noqa: E731
+
+    def embed(texts):
+        return _unit(np.array([sum(vocabulary[w] for w in t.split(", ")) for t in texts]))
+
     g, look = nbt.Grounding(draw(), exemplars), lambda ids: np.array([images[i] for i in ids])
     return compare(*correspondence(g, look, embed, random_words=draw()), n_resamples=199).p
 
@@ -201,11 +213,17 @@ def words_without_meaning(rng, k=20, n_exemplars=4, d=24):
 def words_beside_the_token(rng, n=30, d=40):
     """Words that add nothing to the token: as far from it as the token's own text is from what all images share."""
     token, k = np.eye(d)[0], n  # every sample has a concept of its own
-    private = lambda m: np.c_[np.zeros(m), rng.normal(size=(m, d - 1))]  # noqa: E731
+
+    def private(m):
+        return np.c_[np.zeros(m), rng.normal(size=(m, d - 1))]
+
     images = _unit(token + private(n) / np.sqrt(d))
     texts = _unit(token + _unit(private(k + 1)))
     names = {f"c{i}": v for i, v in enumerate(texts[:k])} | {"token": texts[k]}
-    embed = lambda some: np.array([names[t] for t in some])  # noqa: E731
+
+    def embed(some):
+        return np.array([names[t] for t in some])
+
     own = top_words_clip_score(np.eye(n), [[f"c{i}"] for i in range(k)], images, embed)
     return compare(own, constant_clip_score("token", images, embed), n_resamples=199).p
 

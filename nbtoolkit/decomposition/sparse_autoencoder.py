@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def keep_largest(values: Array, k: int) -> Array:
     return result
 
 
-class TrainedEncoder(Dictionary):
+class TrainedEncoder(Dictionary, ABC):
     """Base of sparse autoencoders: activations f((x − centre) W + bias), reconstruction V · components_ + intercept_.
 
     Attributes
@@ -58,9 +59,9 @@ class TrainedEncoder(Dictionary):
     centre_: Array
     threshold_: Array
 
+    @abstractmethod
     def _activate(self, values: Array) -> Array:
         """Activation function of values (n, n_components)."""
-        raise NotImplementedError
 
     def transform(self, X: Any) -> Array:
         """Activations of every row for every concept.

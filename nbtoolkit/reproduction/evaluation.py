@@ -256,7 +256,7 @@ def _evaluate(
         "held_out": held_out(context, train, sizes),
         "causal": causal(context, one, test),
         "dead": {m: int((np.abs(one.dictionaries[m].activations).max(0) <= 0).sum()) for m in METHODS},
-        "lambdas": float(own.encoder.alpha_),  # type: ignore[union-attr]
+        "lambdas": float(own.encoder.alpha_),  # type: ignore[union-attr] # a fresh Semi-NMF has its estimator
     }
 
 

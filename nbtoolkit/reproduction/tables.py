@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -149,11 +151,7 @@ def causal_table(results: Reproduction) -> str:
     results
         Results of the evaluation.
     """
-    rows = [
-        [escape(token), *(_causal(by[m]) if m in by else cell(NOTHING, "n = 0") for m in METHODS)]
-        for token, by in results.causal.items()
-    ]
-    return table(["word", *METHODS], rows)
+    return _by_method(results.causal, _causal)
 
 
 def _causal(result: Selectivity) -> str:
@@ -176,9 +174,14 @@ def stability_table(results: Reproduction) -> str:
     results
         Results of the evaluation.
     """
+    return _by_method(results.stability, _stability)
+
+
+def _by_method(values: Mapping[str, Mapping[str, Any]], show: Callable[[Any], str]) -> str:
+    """A table with a row per word and a column per method; of a method without a value, n = 0."""
     rows = [
-        [escape(token), *(_stability(by[m]) if m in by else cell(NOTHING, "n = 0") for m in METHODS)]
-        for token, by in results.stability.items()
+        [escape(token), *(show(by[m]) if m in by else cell(NOTHING, "n = 0") for m in METHODS)]
+        for token, by in values.items()
     ]
     return table(["word", *METHODS], rows)
 

@@ -49,7 +49,11 @@ def test_the_null_moves_the_state_as_far_as_the_layer_writes_in_a_random_directi
     ]
     for direction in np.random.default_rng(7).normal(size=(4, model.d_model)):
         unit, passes = torch.tensor(direction / np.linalg.norm(direction), dtype=torch.float32), iter(norms)
-        with watching(model.blocks, lambda here, hidden: hidden + next(passes) * unit if here == 3 else None):  # noqa: B023
+
+        def moved(here, hidden, unit=unit, passes=passes):
+            return hidden + next(passes) * unit if here == 3 else None
+
+        with watching(model.blocks, moved):
             changes.append(said.read()[0] - before)
     result = layer_effects(said, [3], random_state=7)
     np.testing.assert_allclose(result.draws[:, :, 0], changes, atol=1e-5)

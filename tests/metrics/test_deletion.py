@@ -41,6 +41,10 @@ def test_concepts_are_deleted_by_the_length_of_their_part_and_the_area_is_the_me
     assert deletion.area.values.tolist() == [(7 + 1) / 2] and insertion.area.values.tolist() == [(5 + 11) / 2]
 
 
+def row_sums(z):
+    return z.sum(1)
+
+
 def test_the_null_orders_the_concepts_that_a_sample_uses():
     """Three of thirty concepts are used: any order of them beats a random order of all, and only the strongest first the null."""
     rng = np.random.default_rng(0)
@@ -49,12 +53,11 @@ def test_the_null_orders_the_concepts_that_a_sample_uses():
         v[rng.choice(30, 3, replace=False)] = [4.0, 2.0, 1.0]
     weakest = np.argsort(np.where(V == 0, 9, V), axis=1, kind="stable")
     for f, sign in ((c_deletion, -1), (c_insertion, 1)):
-        score = lambda z: z.sum(1)  # noqa: E731
-        curve = f(V, V, np.eye(30), score, n_null=19)
+        curve = f(V, V, np.eye(30), row_sums, n_null=19)
         assert curve.p == 0.05 and len(curve.null.values) == 19 and "each sample uses" in curve.null.preserves
-        assert f(V, V, np.eye(30), score, weakest, n_null=19).p == 1
+        assert f(V, V, np.eye(30), row_sums, weakest, n_null=19).p == 1
         everywhere = rng.permuted(np.tile(np.arange(30), (40, 1)), axis=1)
-        gap = sign * (curve.area.mean - f(V, V, np.eye(30), score, everywhere).area.mean)
+        gap = sign * (curve.area.mean - f(V, V, np.eye(30), row_sums, everywhere).area.mean)
         assert gap > 5 * sign * (curve.area.mean - curve.null.mean) > 0
     with pytest.raises(nbt.NbtoolkitError, match="n_null is -1; expected a number of random orders"):
-        c_deletion(V, V, np.eye(30), lambda z: z.sum(1), n_null=-1)
+        c_deletion(V, V, np.eye(30), row_sums, n_null=-1)

@@ -13,13 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from ...decomposition import LargestNorm, RandomDirections, SemiNMF, TopKSAE, named
-from ...decomposition.base import Dictionary
 from ...errors import MethodError
 
 Array = np.ndarray
 
 
-class RawStates(Dictionary):
+class RawStates(LargestNorm):
     """A floor: training rows at random as concepts, without any learning; the activation is 1 / (1 + distance).
 
     Parameters
@@ -39,8 +38,6 @@ class RawStates(Dictionary):
     >>> RawStates(2, random_state=0).fit(np.eye(3)).transform(np.eye(3)).max(0).tolist()
     [1.0, 1.0]
     """
-
-    coding = "one-hot"
 
     def __init__(self, n_components: int = 20, *, random_state: Any = None) -> None:
         self.n_components = n_components
@@ -64,23 +61,6 @@ class RawStates(Dictionary):
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         self.components_ = X[check_random_state(self.random_state).permutation(len(X))[: self.n_components]].copy()
         return self
-
-    def transform(self, X: Any) -> Array:
-        """Activations 1 / (1 + distance).
-
-        Parameters
-        ----------
-        X : (n_samples, n_features)
-            Representations.
-
-        Returns
-        -------
-        (n_samples, n_components) array
-            In (0, 1].
-        """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        values: Array = 1 / (1 + np.linalg.norm(X[:, None].astype(np.float64) - self.components_, axis=2))
-        return values.astype(X.dtype)
 
 
 FLOORS: Mapping[str, Any] = {"random directions": RandomDirections(), "raw states": RawStates()}
