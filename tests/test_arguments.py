@@ -104,6 +104,10 @@ def scene():
     return nbt.toy.scenes(1, world="second")[0]
 
 
+def contributions_of_three():
+    return attribution.Contributions(V, V, V / 2, None, V * 1.5, V.sum(1))
+
+
 def embed(texts):
     return np.eye(D)[[hash(t) % D for t in texts]] if len(texts) else np.zeros((0, D))
 
@@ -153,7 +157,7 @@ VALID = {
                       "n_words": 2, "n_exemplars": 2, "filter": "default", "naming": "paper", "out": None, "progress": False, "engine": None,
                       "cancel": None, "options": None},
     "sweep": lambda: {"model": model(), "reps": {"dog": toy_reps()}, "layers": [3], "methods": ["SemiNMF"], "n_concepts": [2],
-                      "random_states": [0], "test": None, "data": None, "test_data": None, "scorer": None, "naming": "paper", "cache": None,
+                      "random_states": [0], "test": None, "data": None, "test_data": None, "scorer": None, "naming": "paper", "filter": "default", "cache": None,
                       "progress": False},
     "metrics.active_concepts": lambda: {"activations": V, "threshold": 1e-6},
     "metrics.bert_score": lambda: {"candidates": ["a dog"], "references": [["the dog"]], "embed": embed_tokens, "baseline": 0.0},
@@ -204,13 +208,14 @@ VALID = {
     "interventions.patch": lambda: {"model": model(), "layer": 1, "states": np.zeros((1, 1, 128)), "positions": [0]},
     "interventions.steer": lambda: {"model": model(), "layers": [1], "vector": np.ones(128), "scale": 1.0},
     "interventions.word_difference": lambda: {"before": "a dog", "after": "a cat"},
-    "attribution.contributions": lambda: {"targets": one(), "cd": toy_cd()},
+    "attribution.contributions": lambda: {"targets": one(), "cd": toy_cd(), "quantity": "auto", "foil": None, "n_steps": 2},
     "attribution.interpret_states": lambda: {"cd": cd(), "g": grounding(), "states": _matrix(), "ids": IDS, "captions": ["a dog"] * N, "r": 2},
-    "attribution.mentions": lambda: {"model": model(), "images": [image()], "token": "dog", "answers": ["a dog"], "prompt": None,
+    "attribution.mentions": lambda: {"model": model(), "images": [image()], "token": "dog", "variants": (), "answers": ["a dog"], "prompt": None,
                                      "max_new_tokens": 2},
     "attribution.patch_scores": lambda: {"model": model(), "image": image(), "cd": toy_cd(), "prompt": None},
     "attribution.saliencies": lambda: {"model": model(), "image": image(), "cd": toy_cd(), "prompt": None},
     "plots.across_layers": lambda: {"study": study(), "concept": 0, "layer": -1, "layers": None, "n_images": 2, "n_words": 2},
+    "plots.attribution": lambda: {"result": contributions_of_three(), "row": None, "names": ["a", "b", "c"], "n_concepts": 2},
     "plots.concept_cards": lambda: {"study": study(), "layer": -1, "concepts": [0], "n_images": 2, "n_words": 2, "columns": 2},
     "plots.correspondence": lambda: {"scores": {"a": study().scores[1]}, "name": "clip_score"},
     "plots.curves": lambda: {"table": pandas.DataFrame({"token": ["a", "a"], "x": [1, 2], "y": [0.1, 0.2]}), "x": "x", "y": "y", "by": "token",

@@ -28,8 +28,19 @@ from nbtoolkit.models.image_options import ImageLimit
 from nbtoolkit.models.reports import Check
 from nbtoolkit.models.tiles import Layout
 from nbtoolkit.reproduction.claims import Claim
-from nbtoolkit.reproduction.results import Panel, Reproduction
+from nbtoolkit.reproduction import Panel, Reproduction, Settings
+from nbtoolkit.reproduction.encoders import Encoder
+from nbtoolkit.reproduction.sizes import HeldOut
+from nbtoolkit.reproduction.systems import Replicate, Systems
 from nbtoolkit.storage.study import Sample
+from nbtoolkit.targets.quantities import Quantity
+from nbtoolkit.text.tokens import Span
+from nbtoolkit.toy import benchmark
+from nbtoolkit.toy.benchmark.dictionaries import Candidate
+from nbtoolkit.toy.benchmark.maps import Patches
+from nbtoolkit.toy.benchmark.rows import Rows
+from nbtoolkit.toy.benchmark.scores import Truth
+from nbtoolkit.toy.benchmark.truth import Group
 from nbtoolkit.toy.world.second.grammar import Scene
 from nbtoolkit.types.nulls import Null
 from nbtoolkit.types.rules import Rule
@@ -39,6 +50,13 @@ NO_RESULTS = {
     "extraction.image_batches.Batch": "inputs on their way to a model, inside extraction",
     "extraction.reader.Rows": "rows that are being read, inside extraction",
     "extraction.dask_cluster.ShardTask": "a message to a worker; tests/extraction/test_dask_cluster.py pickles it",
+    "parquet.Chunk": "sizes in a file's footer, inside reading",
+    "reproduction.systems.Context": "a model and settings, inside the evaluation",
+    "storage.reading.MappedStates": "states of a folder; a copy is in memory, see test_copies_of_mapped_states_are_in_memory",
+    "targets.batches.Batch": "inputs on their way to a model, inside targets",
+    "toy.benchmark.data.Loader": "reads from a model, inside the benchmark",
+    "toy.benchmark.dictionaries.Reader": "a model and a vocabulary, inside the benchmark",
+    "toy.benchmark.problem.Problem": "one task with its model, inside the benchmark",
     "toy.training.worlds.World": "the functions that make a world",
     "toy.world.pen.Pen": "draws into an open image",
 }
@@ -132,8 +150,21 @@ def _geometry():
     return _targets().model.geometry(nbt.load_data("toy", n=1)["image"][0])
 
 
+def _rows():
+    return Rows(_reps(), ({"animal": "dog"},) * 12)
+
+
+def _group():
+    return Group((("animal", "dog"),), "animal")
+
+
+def _benchmark():
+    table = pandas.DataFrame({"task": ["a"], "method": ["PCA"], "metric": ["recovery"], "value": [0.5]})
+    return benchmark.Results(benchmark.TASKS[:1], table, {("a", "PCA"): "few"}, {"a": (10, 5, 2)})
+
+
 MAKERS = {
-    "attribution.concepts.Contributions": lambda: contributions(_targets(), _toy_dictionary()),
+    "attribution.measures.Contributions": lambda: contributions(_targets(), _toy_dictionary()),
     "attribution.local.Interpretation": _interpretation,
     "attribution.local.Part": _part,
     "decomposition.decoder.Decoder": lambda: decoder_of(_dictionary().encoder, _dictionary().activations, _states()[:, -1]),
@@ -156,11 +187,26 @@ MAKERS = {
     "models.reports.Report": lambda: check_model(_targets().model),
     "models.tiles.Layout": lambda: Layout(*(np.ones((2, 2)) for _ in range(5))),
     "reproduction.claims.Claim": lambda: Claim("better", {"dog": (0.1, 0.0, 0.2)}, 0.1, 0.0, 0.2),
-    "reproduction.results.Panel": _panel,
+    "reproduction.encoders.Encoder": lambda: Encoder(None, "words"),
+    "reproduction.panels.Panel": _panel,
     "reproduction.results.Reproduction": _reproduction,
+    "reproduction.settings.Settings": lambda: Settings("mine", "auto", "paper", "default", 15),
+    "reproduction.sizes.HeldOut": lambda: HeldOut({10: np.full(9, 0.5), 20: np.full(9, np.nan)}, 0.5),
+    "reproduction.systems.Replicate": lambda: Replicate({"PCA": _score()}, {"PCA": 0.1}, {"PCA": np.ones((2, 3))}),
+    "reproduction.systems.Systems": lambda: Systems({"PCA": _dictionary()}, {"PCA": _grounding()}, {"PCA": (np.ones((2, 3)), [["sun"]])}),
     "storage.study.Sample": lambda: _study().samples[0],
     "storage.study.Study": _study,
-    "targets.Targets": _targets,
+    "targets.quantities.Quantity": lambda: Quantity("logit_difference", ("cat",), 0.5, True, ((0, 3),)),
+    "targets.targets.Targets": _targets,
+    "text.tokens.Span": lambda: Span(1, 2, "a ", "dog"),
+    "toy.benchmark.dictionaries.Candidate": lambda: Candidate(np.eye(2), np.ones((3, 2)), np.abs, [["sun"]], {"dog": np.ones(3)}, ("few",)),
+    "toy.benchmark.maps.Patches": lambda: Patches(np.ones((2, 3)), np.ones(2), np.ones((2, 1)), 1),
+    "toy.benchmark.results.Metric": lambda: benchmark.METRICS["naming"],
+    "toy.benchmark.results.Results": _benchmark,
+    "toy.benchmark.rows.Rows": _rows,
+    "toy.benchmark.scores.Truth": lambda: Truth(_rows(), _rows(), 3, [_group()], {"dog": ("animal", "dog")}),
+    "toy.benchmark.tasks.Task": lambda: benchmark.TASKS[0],
+    "toy.benchmark.truth.Group": _group,
     "toy.world.second.grammar.Scene": lambda: Scene({"animal": "dog"}, {"size": 0.5}, 3),
     "types.concept_map.ConceptMap": lambda: types.ConceptMap(np.ones(_geometry().n_positions), _geometry()),
     "types.dictionary.ConceptDictionary": _dictionary,
@@ -234,7 +280,7 @@ def test_results_copy(name, how):
     again = COPIES[how](result)
     assert again is not result
     same(result, again, name)
-    if name != "targets.Targets":
+    if name != "targets.targets.Targets":
         same(result, COPIES[how](again), name)  # and once more
     assert sorted(repr(again)) == sorted(repr(result))  # sets have no order
 
@@ -313,6 +359,15 @@ def test_copies_share_arrays_and_deep_copies_do_not():
     reps = _reps()
     assert np.shares_memory(copy.copy(reps).states, reps.states)
     assert not np.shares_memory(copy.deepcopy(reps).states, reps.states)
+
+
+def test_copies_of_mapped_states_are_in_memory(tmp_path):
+    """They hold the numbers, so a copy outlives the folder."""
+    opened = nbt.open_study(_study().save(tmp_path / "s"))
+    states = opened.representations.states
+    for again in (copy.deepcopy(states), pickle.loads(pickle.dumps(states))):
+        assert getattr(again, "_mmap", None) is None
+        np.testing.assert_array_equal(again, _states())
 
 
 READ = "import pickle, sys; s = pickle.load(open(sys.argv[1], 'rb')); print(s.token, s.dictionary().n_concepts, 'torch' in sys.modules)"
