@@ -22,6 +22,7 @@ from nbtoolkit.attribution.local import Interpretation, Part
 from nbtoolkit.data import thumbnail
 from nbtoolkit.storage.study import Sample
 
+
 @pytest.fixture(autouse=True)
 def _folder_of_its_own(tmp_path, monkeypatch):
     """Relative paths among the bad arguments write here."""
@@ -157,8 +158,8 @@ VALID = {
                       "n_words": 2, "n_exemplars": 2, "filter": "default", "naming": "paper", "out": None, "progress": False, "engine": None,
                       "cancel": None, "options": None},
     "sweep": lambda: {"model": model(), "reps": {"dog": toy_reps()}, "layers": [3], "methods": ["SemiNMF"], "n_concepts": [2],
-                      "random_states": [0], "test": None, "data": None, "test_data": None, "scorer": None, "naming": "paper", "filter": "default", "cache": None,
-                      "progress": False},
+                      "random_states": [0], "test": None, "data": None, "test_data": None, "scorer": None, "naming": "paper",
+                      "filter": "default", "cache": None, "progress": False},
     "metrics.active_concepts": lambda: {"activations": V, "threshold": 1e-6},
     "metrics.bert_score": lambda: {"candidates": ["a dog"], "references": [["the dog"]], "embed": embed_tokens, "baseline": 0.0},
     "metrics.c_deletion": lambda: {"states": _matrix(), "activations": V, "concepts": U, "log_probability": _log_probability, "order": None,

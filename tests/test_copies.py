@@ -27,8 +27,8 @@ from nbtoolkit.models.checks import check_model
 from nbtoolkit.models.image_options import ImageLimit
 from nbtoolkit.models.reports import Check
 from nbtoolkit.models.tiles import Layout
-from nbtoolkit.reproduction.claims import Claim
 from nbtoolkit.reproduction import Panel, Reproduction, Settings
+from nbtoolkit.reproduction.claims import Claim
 from nbtoolkit.reproduction.encoders import Encoder
 from nbtoolkit.reproduction.sizes import HeldOut
 from nbtoolkit.reproduction.systems import Replicate, Systems

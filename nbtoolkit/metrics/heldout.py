@@ -74,7 +74,7 @@ def of_top_concepts(
 def top_words_clip_score(
     activations: Annotated[Array, Rule("n k")],
     words: Annotated[Sequence[Sequence[str]], Rule("k")],
-    images: Annotated[Array, Rule("n d")],
+    images: Annotated[Array, Rule("n d", finite=False)],
     texts: Embedder,
     *,
     r: Count = 1,
@@ -120,7 +120,7 @@ def top_words_clip_score(
 
 
 @checked
-def constant_clip_score(token: str, images: Annotated[Array, Rule("n d")], texts: Embedder) -> Score:
+def constant_clip_score(token: str, images: Annotated[Array, Rule("n d", finite=False)], texts: Embedder) -> Score:
     """CLIPScore of images with the token alone, as a list of one word: a control that every concept's words have to beat.
 
     Parameters
@@ -149,7 +149,9 @@ def constant_clip_score(token: str, images: Annotated[Array, Rule("n d")], texts
 
 @checked
 def caption_clip_score(
-    captions: Annotated[Sequence[Sequence[str]], Rule("n")], images: Annotated[Array, Rule("n d")], texts: Embedder
+    captions: Annotated[Sequence[Sequence[str]], Rule("n")],
+    images: Annotated[Array, Rule("n d", finite=False)],
+    texts: Embedder,
 ) -> Score:
     """CLIPScore of images with their own captions, the mean over the captions of an image: the upper reference.
 

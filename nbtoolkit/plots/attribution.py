@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import NbtoolkitError
+from ..types.arguments import checked
+from ..types.rules import Count, Number
 from .style import COLOURS, legend, new_figure, plain, title
 
 if TYPE_CHECKING:
@@ -21,8 +23,9 @@ MEASURES = {
 }
 
 
+@checked
 def attribution(
-    result: Contributions, *, row: int | None = None, names: Sequence[str] | None = None, n_concepts: int = 8
+    result: Contributions, *, row: Number | None = None, names: Sequence[str] | None = None, n_concepts: Count = 8
 ) -> Figure:
     """Bars of an attribution: the change of the target without each concept, by three measures.
 
@@ -60,8 +63,6 @@ def attribution(
         raise NbtoolkitError(f"row is {row}; expected None or 0 … {n - 1}.")
     if names is not None and len(names) != k:
         raise NbtoolkitError(f"There are {len(names)} names for {k} concepts; expected one each.")
-    if n_concepts < 1:
-        raise NbtoolkitError(f"n_concepts is {n_concepts}; expected a whole number of at least 1.")
     rows = slice(None) if row is None else slice(row, row + 1)
     changes = {m: -result.values(m)[rows].mean(0) for m in MEASURES}
     used = np.flatnonzero(np.any([values != 0 for values in changes.values()], axis=0))

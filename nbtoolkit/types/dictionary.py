@@ -15,7 +15,7 @@ from .copies import CopiedByFields
 from .decoder import CODINGS, FromDecoder, coefficients_of, decode
 from .representations import Array, Source, check_shape, read_only
 from .rows import checked_occurrences
-from .rules import Rule
+from .rules import ANY, Rule
 
 _ERROR: Any = FromDecoder(float("nan"))
 _REST: Any = FromDecoder(None)
@@ -182,7 +182,7 @@ class ConceptDictionary(CopiedByFields):
             raise NbtoolkitError(
                 f"This {self.method} dictionary was stored without its encoder. Decompose the representations again to encode new samples."
             )
-        states = np.atleast_2d(checked_array("states", states, Rule()))
+        states = np.atleast_2d(checked_array("states", states, ANY))
         check_shape(
             "states", states, (None, self.concepts.shape[1]), f"(n, d_model) with d_model = {self.concepts.shape[1]}"
         )
@@ -191,6 +191,7 @@ class ConceptDictionary(CopiedByFields):
             raise MethodError(
                 f"states has NaN or infinity in row {broken[0]}; expected finite numbers. Leave the row out."
             )
+        checked_array("states", states, Rule())
         if not len(states):
             return np.zeros((0, self.n_concepts), self.activations.dtype)
         return activations_of(self.encoder, states)

@@ -51,6 +51,7 @@ MaybeNaN = Annotated[float, Rule(finite=False)]
 
 MADE_BY = {
     "ConceptDictionary": "nbt.decompose",
+    "Contributions": "nbtoolkit.attribution.contributions",
     "Grounding": "nbt.ground",
     "Model": "nbt.load_model",
     "Representations": "nbt.extract",

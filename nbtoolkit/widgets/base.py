@@ -76,6 +76,7 @@ class View(anywidget.AnyWidget):
     _meta = traitlets.Dict().tag(sync=True)
     kind = ""
     python_only: Collection[str] = ()  # state traits that no page writes
+    cleared: Collection[str] = ()  # further traits, which a page may set to None
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
@@ -141,7 +142,7 @@ class View(anywidget.AnyWidget):
             Names and values of traits.
         """
         own = [name for name in sync_data if name in self.keys]
-        refused = [name for name in own if name not in self.state_names() or name in self.python_only]
+        refused = [name for name in own if not self._writable(name, sync_data[name])]
         if refused:
             self._restore(refused, NbtoolkitError(f"{', '.join(refused)} cannot be set by a page."))
         state = {name: sync_data[name] for name in own if name not in refused}
@@ -154,6 +155,9 @@ class View(anywidget.AnyWidget):
             if error is self._raised:
                 raise  # a flaw of an observer
             self._restore([*state], error)
+
+    def _writable(self, name: str, value: Any) -> bool:
+        return (name in self.state_names() and name not in self.python_only) or (name in self.cleared and value is None)
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         """Refuse what traitlets would accept: true and false as numbers, NaN, and values of any size."""

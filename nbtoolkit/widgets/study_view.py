@@ -53,6 +53,7 @@ class StudyView(View):
     )
     pinned = state_trait(traitlets.List(traitlets.Unicode(), help='Concepts at the top of the list: "layer:concept".'))
 
+    cleared = ("_image",)
     _image: Any = traitlets.Bytes(None, allow_none=True, help="An image outside the study, as JPEG.").tag(sync=True)
 
     def __init__(self, study: Study, *, session: Any = None, **state: Any) -> None:

@@ -6,7 +6,7 @@ import torch
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import Contributions, contributions, mentions
-from nbtoolkit.targets import Quantity
+from nbtoolkit.targets import Quantity, Targets
 
 MEASURES = ("integrated_gradients", "ablation", "gradient")
 
@@ -77,9 +77,12 @@ def test_a_linear_model_has_no_remainder(dogs, concepts):
     rng = np.random.default_rng(0)
     weights = rng.normal(size=128).astype(np.float32)
 
-    class Linear:
+    class Linear(Targets):
         token, rows, piece_rows, last_pieces = "dog", dogs.rows, np.arange(len(dogs)), np.arange(len(dogs))
         states = dogs.piece_states(4)
+
+        def __init__(self):  # no model, no responses
+            pass
 
         def __len__(self):
             return len(dogs)
@@ -151,7 +154,7 @@ def test_bad_quantities_and_states_are_refused(dogs, concepts, model, monkeypatc
         ({"quantity": "probability"}, "quantity is 'probability'; expected 'auto', 'log_prob', 'logit', 'logit_difference'"),
         ({"foil": "Dog"}, "foil is 'Dog', which counts as the token; expected another word"),
         ({"foil": "  "}, "foil is '  '; expected a word to compare the token with"),
-        ({"foil": 3}, "foil is 3; expected a word"),
+        ({"foil": 3}, "foil is 3; expected a text or None"),
         ({"foil": "cat", "quantity": "logit"}, "foil is 'cat' with quantity='logit'; expected quantity='logit_difference'"),
         ({"n_steps": 0}, "n_steps is 0; expected a whole number of at least 1"),
         ({"n_steps": True}, "n_steps is True; expected a whole number"),

@@ -117,7 +117,7 @@ def test_numbers_of_layers_that_do_not_fit(tmp_path):
         (True, "expected a whole"),
         (31, "holds layer 32"),
     ):
-        with pytest.raises(nbt.errors.StudyError, match=message):
+        with pytest.raises(nbt.NbtoolkitError, match=message):
             nbt.read_xl_vlms(path, n_layers=n)
 
 

@@ -28,7 +28,7 @@ def test_bars_and_remainder_sum_to_all_concepts():
     for options, message in [
         ({"row": 3}, r"row is 3; expected None or 0 … 2"),
         ({"names": ["a"]}, "1 names for 6 concepts; expected one each"),
-        ({"n_concepts": 0}, "n_concepts is 0; expected a whole number of at least 1"),
+        ({"n_concepts": 0}, "n_concepts is 0; expected a whole number from 1"),
     ]:
         with pytest.raises(nbt.NbtoolkitError, match=message):
             plots.attribution(result, **options)

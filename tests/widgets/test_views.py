@@ -288,6 +288,9 @@ def test_an_image_outside_the_study_by_its_path(study, model, data, tmp_path):
     with pytest.raises(nbt.NbtoolkitError, match=r"missing\.jpg"):
         view.explain(tmp_path / "missing.jpg")
     assert view._image == image
+    view.set_state({"_image": None})  # the page goes on to an image of the study
+    assert view._image is None
+    view.explain(tmp_path / "mine.jpg")
     view.close()
     assert view._image is None
 
