@@ -74,7 +74,7 @@ def word_list(words: Sequence[str]) -> str:
 
 
 @checked
-def clip_score(cosines: Annotated[Array, Rule()]) -> Array:
+def clip_score(cosines: Annotated[Array, Rule(finite=False)]) -> Array:
     """CLIPScore = 2.5 · max(cos, 0), 0 to 2.5, no unit.
 
     Parameters
@@ -85,7 +85,7 @@ def clip_score(cosines: Annotated[Array, Rule()]) -> Array:
     Returns
     -------
     (…) array
-        One CLIPScore per cosine.
+        One CLIPScore per cosine; NaN where that is.
 
     References
     ----------
