@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import functools
 import json
 import os
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from ipywidgets.widgets.widget import JUPYTER_WIDGETS_ECHO
 
 from .._names import lazy_names
 from ..errors import NbtoolkitError
@@ -21,6 +23,7 @@ from ..storage.files import write_text
 from ..strict_json import as_json, encodable
 from .channel import MAX_ERROR, Channel, Operations
 from .page import Snapshot, page
+from .refusals import Later
 
 STATIC = Path(__file__).parent / "static"
 MAX_QUERY = 200  # characters of a search
@@ -53,6 +56,12 @@ def state_trait(trait: Any) -> Any:
     return trait.tag(sync=True, state=True, to_json=lambda value, _view: encodable(value))
 
 
+@functools.cache
+def _state_names(cls: type[View]) -> tuple[str, ...]:
+    """Names of the state traits of a class, collected once: a flood of messages asks for them 10,000 times."""
+    return tuple(sorted(cls.class_trait_names(state=True)))
+
+
 class View(anywidget.AnyWidget):
     """Base class of the views.
 
@@ -81,13 +90,15 @@ class View(anywidget.AnyWidget):
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}
+        self._overdue: set[str] = set()  # traits of which the page has another value
+        self._later = Later(RESTORED_EVERY, self._restore_overdue)
         super().__init__(_kind=self.kind, _meta=as_json(dict(meta)), **state)
         self.on_msg(self._channel.receive)
 
     @classmethod
     def state_names(cls) -> list[str]:
         """Names of the state traits, which are the constructor's options too."""
-        return sorted(cls.class_trait_names(state=True))
+        return list(_state_names(cls))
 
     @classmethod
     def _refuse_unknown(cls, given: Mapping[str, Any], *others: str) -> None:
@@ -156,9 +167,13 @@ class View(anywidget.AnyWidget):
             self._restore([*state], error)
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse what traitlets would accept: true and false as numbers, NaN, and values of any size."""
+        """Refuse what no trait takes, before ipywidgets sends it to other pages; and what traitlets would accept.
+
+        That is true and false as numbers, NaN, and values of any size.
+        """
+        traits = self.traits()
         for name, value in state.items():
-            if isinstance(value, bool) and not isinstance(self.traits()[name], traitlets.Bool):
+            if isinstance(value, bool) and not isinstance(traits[name], traitlets.Bool):
                 raise traitlets.TraitError(f"{name} is {value}; expected another type.")
         try:
             size = len(json.dumps(state, allow_nan=False))
@@ -166,20 +181,38 @@ class View(anywidget.AnyWidget):
             raise traitlets.TraitError(f"{', '.join(state)} has a number that is not finite.") from None
         if size > MAX_STATE:
             raise traitlets.TraitError(f"{', '.join(state)} has {size:,} characters; expected at most {MAX_STATE:,}.")
+        for name, value in encodable(state).items():
+            traits[name]._validate(self, value)
 
     def _restore(self, names: Sequence[str], error: Exception) -> None:
-        """Send the page the values of traits again, and the reason."""
+        """Send the page the values of traits again, and the reason: now, or a second after they were sent last."""
         now = time.monotonic()
         due = [name for name in names if now - self._restored.get(name, -RESTORED_EVERY) >= RESTORED_EVERY]
         self._restored |= dict.fromkeys(due, now)
+        if len(due) < len(names):
+            self._overdue |= {*names} - {*due}
+            self._later.start()
         if due:
             self._tell(error)
+            self._echo(due)
             self.send_state(due)
+
+    def _echo(self, names: Sequence[str]) -> None:
+        """Send the echo that a page expects of what it writes, with the true values: until it comes, the page ignores others."""
+        state = {name: value for name, value in self.get_state(names).items() if name in self.state_names()}
+        if JUPYTER_WIDGETS_ECHO and state:
+            self._send({"method": "echo_update", "state": state, "buffer_paths": []})
+
+    def _restore_overdue(self) -> None:
+        """Send the values of the traits that could not be restored at once."""
+        names, self._overdue = self._overdue, set()
+        self.send_state(sorted(names))
 
     def close(self) -> None:
         """Close the view, stop its running requests and release its data."""
         if hasattr(self, "_channel"):  # a refused view has none
             self._channel.close()
+            self._later.close()
             self._release()
         super().close()
 
