@@ -45,6 +45,11 @@ def asset(name: str) -> str | Path:
     return path if os.getenv("ANYWIDGET_HMR") == "1" else path.read_text("utf-8")
 
 
+def _strict(value: Any, _view: Any) -> Any:
+    """A trait's value as it leaves for the page: NaN and infinity are null."""
+    return as_json(value)
+
+
 def state_trait(trait: Any) -> Any:
     """Mark a trait as state: synced with the page, an option of the constructor, part of :meth:`View.state` and of exported pages.
 
@@ -53,7 +58,7 @@ def state_trait(trait: Any) -> Any:
     trait
         A trait with ``help``.
     """
-    return trait.tag(sync=True, state=True, to_json=lambda value, _view: encodable(value))
+    return trait.tag(sync=True, state=True, to_json=_strict)
 
 
 @functools.cache
@@ -82,7 +87,7 @@ class View(anywidget.AnyWidget):
     _css = asset("nbtoolkit.css")
 
     _kind = traitlets.Unicode().tag(sync=True)
-    _meta = traitlets.Dict().tag(sync=True)
+    _meta = traitlets.Dict().tag(sync=True, to_json=_strict)
     kind = ""
     python_only: Collection[str] = ()  # state traits that no page writes
 

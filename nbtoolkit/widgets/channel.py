@@ -143,7 +143,9 @@ class Channel:
         if name in self._quick:
             self._reply(number, name, partial(self._quick[name], **args))
             return
-        job = Job(lambda done, total: self._send({"kind": "progress", "id": number, "done": done, "total": total}))
+        job = Job(
+            lambda done, total: self._send(as_json({"kind": "progress", "id": number, "done": done, "total": total}))
+        )
         displaced = None
         with self._lock:
             if self._closed:
