@@ -192,7 +192,7 @@ def test_of_many_slow_requests_the_newest_are_answered_and_every_other_gets_the_
 
 
 def test_a_view_closes_while_requests_arrive_run_and_wait():
-    for _ in range(20):
+    for _ in range(30):
         gate, start = Gate(), threading.Barrier(3)
 
         def flood(first, gate=gate, start=start):
@@ -210,6 +210,27 @@ def test_a_view_closes_while_requests_arrive_run_and_wait():
         assert not gate.channel._waiting
         gate.settle()
         assert not gate.channel._jobs and len(gate.ran) <= 1
+
+
+def test_a_view_with_requests_that_wait_is_closed_30_times(study, model):
+    for _ in range(30):
+        view, sample = nbt.explore(study, model), study.samples[0].id
+        entered, released = threading.Event(), threading.Event()
+
+        def waits(job, *, sample, at, entered=entered, released=released):
+            entered.set()
+            released.wait(20)
+            return {}, []
+
+        view._channel._slow["attribution"] = waits
+        for number in range(200):
+            message = {"kind": "request", "id": number, "op": "attribution", "args": {"sample": sample, "at": 4}}
+            view._channel.receive(view, message, [])
+        assert entered.wait(20) and len(view._channel._jobs) == QUEUE + 1
+        view.close()  # raises nothing
+        assert view.comm is None and not view._channel._waiting and not view._meta
+        assert all(job.cancel.is_set() for job in view._channel._jobs.values())
+        released.set()
 
 
 @pytest.mark.parametrize("name", ["ablate", "layer_effects", "attribution", "explain", "extend", "concept_maps"])
@@ -371,7 +392,7 @@ def test_10_000_malformed_messages_take_less_than_5_seconds_and_no_traceback(stu
 @pytest.mark.parametrize(
     ("name", "value"),
     [("pinned", [NAN]), ("_kind", "x"), ("_meta", {}), ("_esm", "alert(1)"), ("_css", "*{}"), ("_image", b"x"), ("steps", [{}]),
-     ("_view_module", "x"),
+     ("_view_module", "x"), ("_model_name", "x"), ("layer", NAN), ("token", -1), ("query", "x" * 201),
      ("step", 99), ("step", -5), ("concept", True), ("overlay", "\ud800"), ("layer", 99), ("layer", "../4"), ("concept", -1), ("sample", "../x"),
      ("metric", "x"), ("labels", {"4:0": 1}),
      ("labels", {"4:0": "x" * 10**7}), ("pinned", [1]), ("pinned", ["4:0"] * 10**6), ("tab", "x"), ("edits", [{"op": "x"}])],
