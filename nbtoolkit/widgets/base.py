@@ -62,7 +62,7 @@ def state_trait(trait: Any) -> Any:
 
 
 @functools.cache
-def _state_names(cls: type[View]) -> tuple[str, ...]:
+def _state_names(cls: Any) -> tuple[str, ...]:
     """Names of the state traits of a class, collected once: a flood of messages asks for them 10,000 times."""
     return tuple(sorted(cls.class_trait_names(state=True)))
 
@@ -103,7 +103,8 @@ class View(anywidget.AnyWidget):
     @classmethod
     def state_names(cls) -> list[str]:
         """Names of the state traits, which are the constructor's options too."""
-        return list(_state_names(cls))
+        klass: Any = cls  # the metaclass of traitlets is typed as not hashable
+        return list(_state_names(klass))
 
     @classmethod
     def _refuse_unknown(cls, given: Mapping[str, Any], *others: str) -> None:
