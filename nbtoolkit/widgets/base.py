@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import functools
 import json
 import os
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from ipywidgets.widgets.widget import JUPYTER_WIDGETS_ECHO
 
 from .._names import lazy_names
 from ..errors import NbtoolkitError
@@ -21,6 +23,7 @@ from ..storage.files import write_text
 from ..strict_json import as_json, encodable
 from .channel import MAX_ERROR, Channel, Operations
 from .page import Snapshot, page
+from .refusals import Later
 
 STATIC = Path(__file__).parent / "static"
 MAX_QUERY = 200  # characters of a search
@@ -42,6 +45,11 @@ def asset(name: str) -> str | Path:
     return path if os.getenv("ANYWIDGET_HMR") == "1" else path.read_text("utf-8")
 
 
+def _strict(value: Any, _view: Any) -> Any:
+    """A trait's value as it leaves for the page: NaN and infinity are null."""
+    return as_json(value)
+
+
 def state_trait(trait: Any) -> Any:
     """Mark a trait as state: synced with the page, an option of the constructor, part of :meth:`View.state` and of exported pages.
 
@@ -50,7 +58,13 @@ def state_trait(trait: Any) -> Any:
     trait
         A trait with ``help``.
     """
-    return trait.tag(sync=True, state=True, to_json=lambda value, _view: encodable(value))
+    return trait.tag(sync=True, state=True, to_json=_strict)
+
+
+@functools.cache
+def _state_names(cls: Any) -> tuple[str, ...]:
+    """Names of the state traits of a class, collected once: a flood of messages asks for them 10,000 times."""
+    return tuple(sorted(cls.class_trait_names(state=True)))
 
 
 class View(anywidget.AnyWidget):
@@ -73,7 +87,7 @@ class View(anywidget.AnyWidget):
     _css = asset("nbtoolkit.css")
 
     _kind = traitlets.Unicode().tag(sync=True)
-    _meta = traitlets.Dict().tag(sync=True)
+    _meta = traitlets.Dict().tag(sync=True, to_json=_strict)
     kind = ""
     python_only: Collection[str] = ()  # state traits that no page writes
     cleared: Collection[str] = ()  # further traits, which a page may set to None
@@ -82,13 +96,16 @@ class View(anywidget.AnyWidget):
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}
+        self._overdue: set[str] = set()  # traits of which the page has another value
+        self._later = Later(RESTORED_EVERY, self._restore_overdue)
         super().__init__(_kind=self.kind, _meta=as_json(dict(meta)), **state)
         self.on_msg(self._channel.receive)
 
     @classmethod
     def state_names(cls) -> list[str]:
         """Names of the state traits, which are the constructor's options too."""
-        return sorted(cls.class_trait_names(state=True))
+        klass: Any = cls  # the metaclass of traitlets is typed as not hashable
+        return list(_state_names(klass))
 
     @classmethod
     def _refuse_unknown(cls, given: Mapping[str, Any], *others: str) -> None:
@@ -160,9 +177,13 @@ class View(anywidget.AnyWidget):
         return (name in self.state_names() and name not in self.python_only) or (name in self.cleared and value is None)
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse what traitlets would accept: true and false as numbers, NaN, and values of any size."""
+        """Refuse what no trait takes, before ipywidgets sends it to other pages; and what traitlets would accept.
+
+        That is true and false as numbers, NaN, and values of any size.
+        """
+        traits = self.traits()
         for name, value in state.items():
-            if isinstance(value, bool) and not isinstance(self.traits()[name], traitlets.Bool):
+            if isinstance(value, bool) and not isinstance(traits[name], traitlets.Bool):
                 raise traitlets.TraitError(f"{name} is {value}; expected another type.")
         try:
             size = len(json.dumps(state, allow_nan=False))
@@ -170,20 +191,38 @@ class View(anywidget.AnyWidget):
             raise traitlets.TraitError(f"{', '.join(state)} has a number that is not finite.") from None
         if size > MAX_STATE:
             raise traitlets.TraitError(f"{', '.join(state)} has {size:,} characters; expected at most {MAX_STATE:,}.")
+        for name, value in encodable(state).items():
+            traits[name]._validate(self, value)
 
     def _restore(self, names: Sequence[str], error: Exception) -> None:
-        """Send the page the values of traits again, and the reason."""
+        """Send the page the values of traits again, and the reason: now, or a second after they were sent last."""
         now = time.monotonic()
         due = [name for name in names if now - self._restored.get(name, -RESTORED_EVERY) >= RESTORED_EVERY]
         self._restored |= dict.fromkeys(due, now)
+        if len(due) < len(names):
+            self._overdue |= {*names} - {*due}
+            self._later.start()
         if due:
             self._tell(error)
+            self._echo(due)
             self.send_state(due)
+
+    def _echo(self, names: Sequence[str]) -> None:
+        """Send the echo that a page expects of what it writes, with the true values: until it comes, the page ignores others."""
+        state = {name: value for name, value in self.get_state(names).items() if name in self.state_names()}
+        if JUPYTER_WIDGETS_ECHO and state:
+            self._send({"method": "echo_update", "state": state, "buffer_paths": []})
+
+    def _restore_overdue(self) -> None:
+        """Send the values of the traits that could not be restored at once."""
+        names, self._overdue = self._overdue, set()
+        self.send_state(sorted(names))
 
     def close(self) -> None:
         """Close the view, stop its running requests and release its data."""
         if hasattr(self, "_channel"):  # a refused view has none
             self._channel.close()
+            self._later.close()
             self._release()
         super().close()
 

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import Cancelled, NbtoolkitError
 from ..strict_json import as_json
 from . import arguments
+from .refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Channel:
     """Replies to the requests ``{"kind": "request", "id", "op", "args"}`` of one widget.
 
     The signature of an operation declares its arguments, and a request that does not fit is refused before anything runs.
-    At most 64 slow requests wait: a newer one displaces the oldest, which is answered with the reason.
+    At most 64 slow requests wait: a newer one displaces the oldest, which is answered with the reason. Of many errors within
+    a second the page gets messages ``{"kind": "replies", "replies": [{"id", "error"}, …]}``.
 
     Parameters
     ----------
@@ -77,11 +79,13 @@ class Channel:
         self._pool = ThreadPoolExecutor(1, "nbtoolkit-view")  # starts a thread with the first slow request
         self._busy = self._closed = False
         self._logged: set[tuple[str, type]] = set()
+        self._refusals = Refusals(send)
 
     def receive(self, _widget: Any, message: dict[str, Any], buffers: Any) -> None:
         """Handle a message of the page: a request, or ``{"kind": "cancel", "id"}``; any other is a sign of life.
 
-        A request gets one reply, whatever it holds; a wrong one gets the reason as its ``error``.
+        A request gets one reply, whatever it holds; a wrong one gets the reason as its ``error``. One without an integer as its
+        id gets none, for its sender could not tell whose it is.
 
         Parameters
         ----------
@@ -92,13 +96,14 @@ class Channel:
         """
         if not isinstance(message, dict):
             return
-        number = message.get("id")
+        number, kind = message.get("id"), message.get("kind")
         if isinstance(number, bool) or not isinstance(number, int) or abs(number) > MAX_ID:
-            number = None  # its reply has no addressee
-        job = None if number is None else self._jobs.get(number)
-        if message.get("kind") == "cancel" and job is not None:
+            log.debug("a message of kind %.80r was dropped: its id is %s", kind, _number(number))
+            return
+        job = self._jobs.get(number)
+        if kind == "cancel" and job is not None:
             job.cancel.set()
-        if message.get("kind") == "request":
+        if kind == "request":
             try:
                 self._start(*self._checked(message, number, buffers))
             except (NbtoolkitError, RecursionError) as error:
@@ -113,13 +118,15 @@ class Channel:
         for job in jobs:
             job.cancel.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        try:
+            self._refusals.close()
+        except Exception as flaw:  # a page that is gone cannot be told
+            log.debug("errors were not sent: %s", flaw)
 
-    def _checked(self, message: dict[str, Any], number: int | None, buffers: Any) -> tuple[int, str, dict[str, Any]]:
+    def _checked(self, message: dict[str, Any], number: int, buffers: Any) -> tuple[int, str, dict[str, Any]]:
         """Number, name and arguments of a request."""
         name, args = message.get("op"), message.get("args", {})
         names = [*self._quick, *self._slow]
-        if number is None:
-            raise NbtoolkitError(f"id of a request is {_number(message.get('id'))}; expected an integer.")
         if self._closed:
             raise NbtoolkitError("The view is closed. Run the cell again.")
         if number in self._jobs:
@@ -136,7 +143,9 @@ class Channel:
         if name in self._quick:
             self._reply(number, name, partial(self._quick[name], **args))
             return
-        job = Job(lambda done, total: self._send({"kind": "progress", "id": number, "done": done, "total": total}))
+        job = Job(
+            lambda done, total: self._send(as_json({"kind": "progress", "id": number, "done": done, "total": total}))
+        )
         displaced = None
         with self._lock:
             if self._closed:
@@ -184,10 +193,10 @@ class Channel:
         else:
             log.error("request %r failed", name, exc_info=error)
 
-    def _fail(self, number: int | None, error: Exception) -> None:
+    def _fail(self, number: int, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"[:MAX_ERROR]
         try:
-            self._send({"kind": "reply", "id": number, "error": as_json(text)})
+            self._refusals.add(number, as_json(text))
         except Exception as flaw:  # a page that is gone cannot be told
             log.debug("the reply %r was not sent: %s", text, flaw)
 

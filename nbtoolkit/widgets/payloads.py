@@ -174,7 +174,7 @@ def _round(value: float | None) -> float | None:
 def activations(
     cd: ConceptDictionary, start: int = 0, max_bytes: int | None = None
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of some rows.
+    """Activations (n_samples, n_concepts) and unexplained shares (n_samples,) of some rows; NaN where a share is undefined.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def activations(
         has only the others, and two arrays follow: their concepts, and their number per row (int32).
     """
     rest = None if cd.decoder is None else cd.unexplained
-    rest = np.zeros(len(cd.sample_ids)) if rest is None else rest
+    rest = np.zeros(len(cd.sample_ids)) if rest is None else np.where(np.isfinite(rest), rest, np.nan)
     about = {"shape": list(cd.activations.shape), "dtype": "float32"}
     used = np.count_nonzero(cd.activations[start:], axis=1)
     sparse = cd.n_concepts > N_LISTED and 4 * used.sum() < used.size * cd.n_concepts

@@ -8,7 +8,8 @@ import pytest
 import nbtoolkit as nbt
 
 from ..hostile import TEXTS, poisoned, undefined
-from .conftest import ASK, READY, RUN, write_notebook
+from .conftest import ASK, READY, RUN, arrives, write_notebook
+from .flood import FLOOD
 
 pytestmark = pytest.mark.browser
 
@@ -199,4 +200,28 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     page.wait_for_timeout(500)
     if views.nth(0).locator(".nbt-card").count():
         views.nth(0).locator(".nbt-card").nth(3).click()
+    live.clean()
+
+
+def test_after_10_000_malformed_messages_the_explorer_answers(lab, study, tmp_path):
+    folder = study.save(tmp_path / "dog.study")
+    write_notebook(tmp_path / "flood.ipynb", [LIVE.format(folder=str(folder)).strip()])
+    live = lab(tmp_path / "flood.ipynb")
+    page = live.page
+    page.evaluate(RUN, 0)
+    page.locator(".nbt-card").first.wait_for(timeout=60_000)
+    model = page.evaluate(ASK, "print(view.model_id)")
+    state = "print(view.state(), view._meta, view._kind, hash(view._esm), hash(view._css))"
+    before = page.evaluate(ASK, state)
+    result = page.evaluate(FLOOD, [model, 10_000, True, 120])
+    assert result["kernel"] is not None and result["ids"] == len(study.samples), "the kernel or the view hangs"
+    assert result["repeated"] == 0 and result["errors"] > 0
+    counts = result["counts"]
+    sent = sum(counts.get(kind, 0) for kind in ("reply", "replies", "failure", "update", "echo_update"))
+    assert sent < 1000, f"the page has messages for the flood, each of which is slow: {counts}"
+    assert page.evaluate(ASK, state) == before
+    page.locator(".nbt-card").nth(2).click()
+    chosen = page.locator('.nbt-card[aria-selected="true"]').get_attribute("data-concept")
+    arrives(page, "print(view.concept)", chosen)
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0, "a traceback in the notebook"
     live.clean()

@@ -7,7 +7,9 @@ import time
 import pytest
 
 import nbtoolkit as nbt
+from nbtoolkit.widgets.base import RESTORED_EVERY
 from nbtoolkit.widgets.channel import QUEUE, Channel, Job, Reply
+from nbtoolkit.widgets.refusals import MAX_TOGETHER, PER_SECOND, Later, Refusals
 
 NAN = float("nan")
 ABLATE = {"op": "ablate", "layers": [1]}
@@ -20,13 +22,19 @@ def explorer(study, model):
     view.close()
 
 
+def single(message):
+    """Messages of one kind: of a message with many errors, each as a reply."""
+    return [{"kind": "reply", **reply} for reply in message["replies"]] if message["kind"] == "replies" else [message]
+
+
 def replies(view, message, buffers=(), n=1):
     """What the view sends for a message: ``n`` replies, and none after them."""
     sent = []
-    view.send = lambda content, buffers=None: sent.append(content)
+    view.send = lambda content, buffers=None: sent.extend(single(content))
     view._channel.receive(view, message, list(buffers))
     end = time.monotonic() + 20
     while len(sent) < n and time.monotonic() < end:
+        view._channel._refusals.flush()
         time.sleep(0.005)
     while view._channel._jobs and time.monotonic() < end:
         time.sleep(0.005)
@@ -35,18 +43,20 @@ def replies(view, message, buffers=(), n=1):
 
 
 @pytest.mark.parametrize(
-    "message", [None, [1], "x", {}, {"kind": ["cancel"], "id": [1]}, {"kind": "cancel", "id": NAN}]
+    "message",
+    [
+        *(None, [1], "x", {}, {"kind": ["cancel"], "id": [1]}, {"kind": "cancel", "id": NAN}),
+        *({"kind": "request", "op": "ids", "id": number} for number in (None, "1", NAN, True, 2**53 + 1, [1])),
+        {"kind": "request"},
+    ],
 )
-def test_what_is_no_request_gets_no_reply(explorer, message):
+def test_what_is_no_request_or_has_no_number_gets_no_reply(explorer, message):
     replies(explorer, message, n=0)
 
 
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        ({}, "id of a request is of type NoneType; expected an integer"),
-        ({"id": "1", "op": "ids"}, "id of a request is of type str; expected an integer"),
-        ({"id": NAN, "op": "ids"}, "id of a request is of type float; expected an integer"),
         (
             {"id": 1},
             "op is of type NoneType; expected one of thumbs, sample, activations, layer, concepts, search, ids, concept_maps",
@@ -59,8 +69,7 @@ def test_what_is_no_request_gets_no_reply(explorer, message):
 )
 def test_a_malformed_request_is_answered_with_the_reason(explorer, message, error):
     (reply,) = replies(explorer, {"kind": "request", **message})
-    assert reply["kind"] == "reply" and error in reply["error"]
-    assert reply["id"] == (1 if message.get("id") == 1 else None)
+    assert reply["kind"] == "reply" and error in reply["error"] and reply["id"] == 1
 
 
 @pytest.mark.parametrize(
@@ -113,8 +122,9 @@ def test_a_running_request_has_its_number_for_itself(explorer, study):
     explorer._channel._jobs[5] = object()
     try:
         sent = []
-        explorer.send = lambda content, buffers=None: sent.append(content)
+        explorer.send = lambda content, buffers=None: sent.extend(single(content))
         explorer._channel.receive(explorer, {"kind": "request", "id": 5, "op": "ids"}, [])
+        explorer._channel._refusals.flush()
     finally:
         del explorer._channel._jobs[5]
     assert "id is 5; expected one that no running request has" in sent[0]["error"]
@@ -126,10 +136,11 @@ def test_a_reply_that_cannot_be_sent_is_replaced_by_the_reason(explorer):
     def send(content, buffers=None):
         if "data" in content:
             raise ValueError("Out of range float values are not JSON compliant")
-        sent.append(content)
+        sent.extend(single(content))
 
     explorer.send = send
     explorer._channel.receive(explorer, {"kind": "request", "id": 6, "op": "ids"}, [])
+    explorer._channel._refusals.flush()
     assert sent == [{"kind": "reply", "id": 6, "error": "ValueError: Out of range float values are not JSON compliant"}]
 
 
@@ -145,7 +156,7 @@ class Gate:
 
     def __init__(self):
         self.sent, self.ran, self.entered, self.released = [], [], threading.Event(), threading.Event()
-        self.channel = Channel(lambda content, buffers=None: self.sent.append(content), {}, {"wait": self.wait})
+        self.channel = Channel(lambda content, buffers=None: self.sent.extend(single(content)), {}, {"wait": self.wait})
 
     def wait(self, job: Job, value: int) -> Reply:
         self.entered.set()
@@ -172,6 +183,7 @@ def test_of_many_slow_requests_the_newest_are_answered_and_every_other_gets_the_
         gate.request(number)
     assert len(gate.channel._waiting) == QUEUE and len(gate.channel._jobs) == QUEUE + 1
     gate.settle()
+    gate.channel._refusals.flush()
     assert gate.ran == [0, *range(10_000 - QUEUE, 10_000)]
     assert sorted(reply["id"] for reply in gate.sent) == list(range(10_000))
     displaced = {reply["error"] for reply in gate.sent if "error" in reply}
@@ -180,7 +192,7 @@ def test_of_many_slow_requests_the_newest_are_answered_and_every_other_gets_the_
 
 
 def test_a_view_closes_while_requests_arrive_run_and_wait():
-    for _ in range(20):
+    for _ in range(30):
         gate, start = Gate(), threading.Barrier(3)
 
         def flood(first, gate=gate, start=start):
@@ -200,13 +212,83 @@ def test_a_view_closes_while_requests_arrive_run_and_wait():
         assert not gate.channel._jobs and len(gate.ran) <= 1
 
 
+def test_a_view_with_requests_that_wait_is_closed_30_times(study, model):
+    for _ in range(30):
+        view, sample = nbt.explore(study, model), study.samples[0].id
+        entered, released = threading.Event(), threading.Event()
+
+        def waits(job, *, sample, at, entered=entered, released=released):
+            entered.set()
+            released.wait(20)
+            return {}, []
+
+        view._channel._slow["attribution"] = waits
+        for number in range(200):
+            message = {"kind": "request", "id": number, "op": "attribution", "args": {"sample": sample, "at": 4}}
+            view._channel.receive(view, message, [])
+        assert entered.wait(20) and len(view._channel._jobs) == QUEUE + 1
+        view.close()  # raises nothing
+        assert view.comm is None and not view._channel._waiting and not view._meta
+        assert all(job.cancel.is_set() for job in view._channel._jobs.values())
+        released.set()
+
+
 @pytest.mark.parametrize("name", ["ablate", "layer_effects", "attribution", "explain", "extend", "concept_maps"])
 def test_a_slow_request_that_does_not_fit_is_refused_before_it_waits(explorer, name):
     sent = []
-    explorer.send = lambda content, buffers=None: sent.append(content)
+    explorer.send = lambda content, buffers=None: sent.extend(single(content))
     args = {"at": "/etc/passwd", "layers": "x", "samples": 1, "sample": {}}
     explorer._channel.receive(explorer, {"kind": "request", "id": 8, "op": name, "args": args}, [])
+    explorer._channel._refusals.flush()
     assert sent and sent[0]["error"].startswith("NbtoolkitError: ") and not explorer._channel._jobs
+
+
+def test_every_request_gets_its_error_and_10_000_errors_are_few_messages(study):
+    view, messages = nbt.explore(study), []
+    view.send = lambda content, buffers=None: messages.append(content)
+    for number in range(10_000):
+        view._channel.receive(view, {"kind": "request", "id": number, "op": "sample", "args": {"row": -1 - number}}, [])
+    view._channel.receive(view, {"kind": "request", "id": 2**40, "op": "ids"}, [])
+    assert messages[-1]["id"] == 2**40 and "data" in messages[-1], "a request that is right waits for nothing"
+    view._channel._refusals.flush()
+    alone = [message for message in messages if message["kind"] == "reply" and "error" in message]
+    assert [message["id"] for message in alone[:PER_SECOND]] == list(range(PER_SECOND)), "a few errors come at once"
+    assert len(messages) < 1000, "a front end drops what exceeds 1,000 messages per second"
+    errors = {reply["id"]: reply["error"] for message in messages for reply in single(message) if "error" in reply}
+    assert errors == {i: f"NbtoolkitError: row is {-1 - i}; expected 0 … 39." for i in range(10_000)}
+    view.close()
+
+
+def test_errors_that_wait_come_by_themselves_and_at_the_latest_as_the_view_closes():
+    messages = []
+    refusals = Refusals(messages.append)
+    for number in range(PER_SECOND + 2):
+        refusals.add(number, "x" * 1000)
+    end = time.monotonic() + 20
+    while messages[-1]["kind"] == "reply" and time.monotonic() < end:
+        time.sleep(0.005)
+    assert messages[PER_SECOND:] == [
+        {"kind": "replies", "replies": [{"id": PER_SECOND + i, "error": "x" * MAX_TOGETHER} for i in (0, 1)]}
+    ]
+    refusals._second, refusals._count = time.monotonic() + 60, PER_SECOND
+    refusals.add(99, "y")
+    refusals.close()
+    assert messages[-1] == {"kind": "replies", "replies": [{"id": 99, "error": "y"}]}
+
+
+def test_a_thread_that_cannot_send_is_silent(caplog, capsys):
+    done = threading.Event()
+
+    def fails():
+        done.set()
+        raise OSError("the page is gone")
+
+    later = Later(0.01, fails)
+    later.start()
+    assert done.wait(20)
+    later.close()
+    later.start()
+    assert later._closed and not caplog.records and capsys.readouterr() == ("", "")
 
 
 PATHS = ["/etc/hostname", "mine.jpg", {"path": "mine.jpg"}, {"bytes": "mine.jpg"}, ["mine.jpg"], "file:///etc/hostname"]
@@ -310,7 +392,7 @@ def test_10_000_malformed_messages_take_less_than_5_seconds_and_no_traceback(stu
 @pytest.mark.parametrize(
     ("name", "value"),
     [("pinned", [NAN]), ("_kind", "x"), ("_meta", {}), ("_esm", "alert(1)"), ("_css", "*{}"), ("_image", b"x"), ("steps", [{}]),
-     ("_view_module", "x"),
+     ("_view_module", "x"), ("_model_name", "x"), ("layer", NAN), ("token", -1), ("query", "x" * 201),
      ("step", 99), ("step", -5), ("concept", True), ("overlay", "\ud800"), ("layer", 99), ("layer", "../4"), ("concept", -1), ("sample", "../x"),
      ("metric", "x"), ("labels", {"4:0": 1}),
      ("labels", {"4:0": "x" * 10**7}), ("pinned", [1]), ("pinned", ["4:0"] * 10**6), ("tab", "x"), ("edits", [{"op": "x"}])],
@@ -326,6 +408,35 @@ def test_a_trait_that_a_page_may_not_write_is_restored(study, caplog, capsys, na
         m["method"] == "custom" and m["content"]["kind"] == "failure" and name in m["content"]["text"] for m in sent
     )
     assert not caplog.records and capsys.readouterr() == ("", "")
+
+
+def test_a_value_that_is_refused_reaches_no_other_page(study):
+    view, sent = nbt.explore(study), []
+    view._send = lambda message, buffers=None: sent.append(message)
+    layer, view._restored = view.layer, {}
+    for value in (99, "../4", True, NAN, None):
+        view._handle_msg(update(layer=value))
+    states = [message["state"] for message in sent if message["method"] in ("update", "echo_update")]
+    assert states and all(state == {"layer": layer} for state in states)
+    assert [message["method"] for message in sent].count("echo_update") == 1, "the echo for which a page waits"
+    view._handle_msg(update(layer=2))
+    assert {"method": "echo_update", "state": {"layer": 2}, "buffer_paths": []} in sent
+    view.close()
+
+
+def test_a_trait_that_is_written_again_within_a_second_is_restored_after_it(study):
+    view, sent = nbt.explore(study), []
+    view._send = lambda message, buffers=None: sent.append(message)
+    view._handle_msg(update(step=99))
+    now = len(sent)
+    for _ in range(100):
+        view._handle_msg(update(step=99))
+    assert len(sent) == now
+    end = time.monotonic() + RESTORED_EVERY + 20
+    while len(sent) == now and time.monotonic() < end:
+        time.sleep(0.01)
+    assert [message["state"] for message in sent[now:]] == [{"step": 0}]
+    view.close()
 
 
 def test_what_a_page_may_write_arrives(study):

@@ -11,7 +11,7 @@ import pytest
 import nbtoolkit as nbt
 from nbtoolkit import plots
 from nbtoolkit.strict_json import visible
-from nbtoolkit.widgets import DictionaryComparison, Explorer
+from nbtoolkit.widgets import DictionaryComparison, Explorer, payloads
 
 from ..hostile import TEXTS, poisoned, undefined
 
@@ -126,3 +126,37 @@ def test_a_reply_holds_no_number_that_is_not_finite():
     channel = Channel(lambda content, buffers=None: sent.append(content), {"ask": lambda: (values, [])}, {})
     channel.receive(None, {"kind": "request", "id": 1, "op": "ask"}, [])
     assert sent == [{"kind": "reply", "id": 1, "data": {"a": None, "b": [None, 1.0], "c": [[None]]}}]
+
+
+def test_shares_that_are_undefined_are_nan_in_bytes_and_null_in_replies(study, model, monkeypatch):
+    cd = study.dictionary(4)
+    rest = np.array(cd.unexplained, np.float64)
+    rest[:3] = np.nan, np.inf, -np.inf
+    _, (values, shares) = payloads.activations(dataclasses.replace(cd, unexplained=rest))
+    shares = np.frombuffer(shares, "<f4")
+    assert (
+        np.isnan(shares[:3]).all() and np.isfinite(shares[3:]).all() and np.isfinite(np.frombuffer(values, "<f4")).all()
+    )
+
+    view, sent = nbt.explore(study, model), []
+    view.send = lambda content, buffers=None: sent.append(content)
+    run = view._session.run
+    monkeypatch.setattr(view._session, "run", lambda *args, **more: run(*args, **more) | {"unexplained": [np.inf]})
+    question = {"sample": study.samples[0].id, "at": 4}
+    message = {"kind": "request", "id": 1, "op": "concepts_per_token", "args": question}
+    view._channel.receive(view, message, [])
+    view._channel._pool.shutdown()
+    (reply,) = [message for message in sent if message["kind"] == "reply"]
+    assert reply["data"]["unexplained"] == [None]
+    strict(json.dumps(sent))
+    view.close()
+
+
+def test_traits_hold_no_number_that_is_not_finite_for_the_page(study):
+    nan, inf = float("nan"), float("inf")
+    view = Explorer(study, steps=[{"say": "Look.", "set": {}, "check": {"token": nan}}])
+    assert view.get_state(["steps"])["steps"][0]["check"] == {"token": None}
+    view._meta = {**view._meta, "metrics": [{"name": "x", "values": [nan, [inf]]}]}
+    view._send = lambda message, buffers=None: strict(json.dumps(message))
+    view.send_state()
+    view.close()

@@ -22,6 +22,7 @@ export class Channel {
   /** @param {any} message @param {DataView[]} [buffers] */
   receive(message, buffers) {
     if (message?.kind === "progress") this.waiting.get(message.id)?.progress?.(message.done, message.total);
+    if (message?.kind === "replies") for (const reply of message.replies) this.receive({ ...reply, kind: "reply" });
     if (message?.kind !== "reply") return;
     const sender = this.take(message.id);
     if (message.error) sender?.reject(new Error(message.error));

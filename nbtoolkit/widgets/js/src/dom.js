@@ -30,21 +30,27 @@ export function h(tag, props = {}, ...children) {
 /** A fresh id: several views of one model may share a page. @param {string} stem */
 export const freshId = (stem) => `nbt-${stem}-${++counter}`;
 
-/** @param {number} value @param {number} [digits] */
+/** A number, or a dash where it is undefined: null in JSON, NaN in bytes. @param {number | null} value @param {number} [digits] */
 export const format = (value, digits = 2) =>
-  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  typeof value !== "number" || !Number.isFinite(value)
+    ? "—"
+    : new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
 /**
  * A number that may be negative, with a real minus sign; never a negative zero.
- * @param {number} value @param {number} [digits] @param {string} [plus]
+ * @param {number | null} value @param {number} [digits] @param {string} [plus]
  */
 export function signed(value, digits = 2, plus = "") {
+  if (value === null) return format(value);
   const text = format(Math.abs(value), digits);
   return `${/[1-9]/.test(text) ? (value < 0 ? "−" : plus) : ""}${text}`;
 }
 
-/** @param {number} share */
-export const percent = (share) => `${format(100 * share, share > 0 && share < 0.1 ? 1 : 0)}%`;
+/** @param {number | null} share */
+export const percent = (share) =>
+  typeof share !== "number" || !Number.isFinite(share)
+    ? format(null)
+    : `${format(100 * share, share > 0 && share < 0.1 ? 1 : 0)}%`;
 
 /**
  * Words in a row with dots between them; a word's own direction ends with it.

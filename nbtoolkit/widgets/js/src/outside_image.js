@@ -62,7 +62,7 @@ export class OutsideImage extends Pane {
       sample.overlay.show(url, result.pieces.join(""));
       sample.response.plain(result.pieces, 1);
       const values = new Float32Array(result.activations);
-      const activations = { nConcepts: values.length, values, rest: new Float32Array([result.unexplained]) };
+      const activations = { nConcepts: values.length, values, rest: new Float32Array([result.unexplained ?? NaN]) };
       sample.bars.paint(this.meta.token, activations, 0, null, "");
     } catch (error) {
       if (mine === sample.turn) sample.response.clear(this.failure(error));

@@ -184,7 +184,7 @@ export class SampleAttribution extends Pane {
       return;
     }
     const values = new Float32Array(tokens.activations[at]);
-    const rest = new Float32Array([tokens.unexplained[at]]);
+    const rest = new Float32Array([tokens.unexplained[at] ?? NaN]);
     this.bars.paint(tokens.pieces[at].trim(), { nConcepts: values.length, values, rest }, 0, null, this.trouble);
   }
 

@@ -54,7 +54,7 @@
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
  * @typedef {{ shape: number[], low: number[], high: number[], frame: number[], seen: number[], bytes: Uint8Array, concepts?: number[], slots?: Map<number, number> }} Maps of all concepts, or of some (`slots`: from a concept to its map): (n_concepts, height, width) between low and high; `frame`: where they lie, `seen`: what the model saw (seen.js)
- * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: number[] }} Tokens concepts per token of a response
+ * @typedef {{ pieces: string[], position: number, activations: number[][], unexplained: (number | null)[] }} Tokens concepts per token of a response
  * @typedef {{ ablation: number, integrated_gradients: number, gradient: number }} PerMeasure
  * @typedef {{ ablation: number | null, integrated_gradients: number | null, gradient: number | null }} Agreements
  *

@@ -77,3 +77,22 @@ test("activations come in parts, and are put together", async () => {
     [2, [1, 2, 3, 4, 5, 6], [...new Float32Array([0.1, 0.2, 0.3])]],
   );
 });
+
+test("many errors in one message reach each its sender", async () => {
+  const model = fakeModel(),
+    source = kernelSource(model);
+  const requests = [source.layer(1), source.layer(2), source.layer(3)];
+  const [first, second, third] = model.sent.map(({ id }) => id);
+  model.say({
+    kind: "replies",
+    replies: [
+      { id: third, error: "no layer 3" },
+      { id: first, error: "no layer 1" },
+      { id: 0, error: "x" },
+    ],
+  });
+  await assert.rejects(requests[0], { message: "no layer 1" });
+  await assert.rejects(requests[2], { message: "no layer 3" });
+  model.say({ kind: "reply", id: second, data: 2 });
+  assert.equal(await requests[1], 2);
+});

@@ -5,6 +5,7 @@ import test from "node:test";
 import { CHINESE } from "../src/chinese.js";
 import { isTranslated, language, translate, translator, visible } from "../src/words.js";
 import { GONE, SILENT } from "../src/channel.js";
+import { format, percent, signed } from "../src/dom.js";
 import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { ABSENT } from "../src/page_source.js";
@@ -84,4 +85,10 @@ test("a page in Chinese says so, whatever the region", () => {
 test("control characters and lone surrogates are shown as replacement marks", () => {
   assert.equal(visible("a\u0000\u0007\u007f\u0085\ud800b\t\n🍣\u202e"), "a\ufffd\ufffd\ufffd\ufffd\ufffdb\t\n🍣\u202e");
   assert.equal(translator("en")`Image ${"\u0007"}`, "Image \ufffd");
+});
+
+test("a number that is undefined is a dash", () => {
+  for (const value of [null, NaN, Infinity, -Infinity])
+    assert.deepEqual([format(value), signed(value), percent(value)], ["—", "—", "—"]);
+  assert.deepEqual([format(1), signed(-1), percent(0), percent(0.05)], ["1.00", "−1.00", "0%", "5.0%"]);
 });
