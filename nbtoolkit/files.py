@@ -14,17 +14,26 @@ from .durable import recover as recover
 from .durable import replacing as replacing
 from .durable import sweep as sweep
 from .durable import sync as sync
-from .errors import DataError, NbtoolkitError
+from .errors import DataError, NbtoolkitError, StudyError
 
 
-def user_path(path: str | os.PathLike[str]) -> Path:
+def user_path(path: str | os.PathLike[str], error: type[NbtoolkitError] = StudyError) -> Path:
     """Path with ``~`` and ``~name`` replaced by the home folder.
 
     Parameters
     ----------
     path
         A path as a user writes it.
+    error
+        Class of the error.
+
+    Raises
+    ------
+    NbtoolkitError
+        Of the given class: the path is an empty text, which would silently mean the working folder.
     """
+    if isinstance(path, str | bytes) and not path:
+        raise error("The path is ''; expected a file or folder. Give its name; '.' is the working folder.")
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises where a user does not exist
 
 

@@ -92,9 +92,9 @@ def load_data(
         size = _TOY_SIZE.get(split, 0) if n is None else n
         return captioned(scenes(size, split=split, world=WORLDS[source]))
     names = {"image": image, "captions": captions, "id": id}
-    folder = None if images is None else user_path(images)
+    folder = None if images is None else user_path(images, DataError)
     if isinstance(source, str | os.PathLike):
-        path = user_path(source)
+        path = user_path(source, DataError)
         if is_repository(path) or (_is_hub_id(source) and not path.exists()):
             source = open_repository(str(path) if path.exists() else str(source), config, split, streaming, n)
         else:

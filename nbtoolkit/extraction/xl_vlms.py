@@ -63,7 +63,7 @@ def read_xl_vlms(
     Traceback (most recent call last):
     nbtoolkit.errors.StudyError: There is no file 'nowhere.pth'.
     """
-    file = user_path(path)
+    file = user_path(path, StudyError)
     if not file.exists():
         raise StudyError(f"There is no file {str(file)!r}.")
     if n_layers is not None and (isinstance(n_layers, bool) or not isinstance(n_layers, int) or n_layers < 1):

@@ -57,5 +57,12 @@ def at_home(source: Any) -> Any:
     ----------
     source
         A folder, a hub id, an address, or a loaded model.
+
+    Raises
+    ------
+    ModelError
+        The source is an empty text.
     """
-    return str(user_path(source)) if isinstance(source, str | Path) and str(source).startswith("~") else source
+    if isinstance(source, str | Path) and (not source or str(source).startswith("~")):
+        return str(user_path(source, ModelError))
+    return source
