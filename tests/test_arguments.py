@@ -22,6 +22,7 @@ from nbtoolkit.attribution.local import Interpretation, Part
 from nbtoolkit.data import thumbnail
 from nbtoolkit.storage.study import Sample
 
+
 @pytest.fixture(autouse=True)
 def _folder_of_its_own(tmp_path, monkeypatch):
     """Relative paths among the bad arguments write here."""
