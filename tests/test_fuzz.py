@@ -47,6 +47,12 @@ def test_a_sample_of_the_attack_holds(name, place):
     tried(ATTACKS[name], ATTACKS[name].sample, 0, place)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", attacks.bombs.BOMBS)
+def test_a_bomb_takes_less_than_a_gigabyte_and_ten_seconds(name, place):
+    tried(ATTACKS[name], 1, 0, place)
+
+
 @pytest.mark.fuzz
 @pytest.mark.skipif(not LONG.isdigit(), reason="long: set NBTOOLKIT_FUZZ to a seed, or run python -m tests.fuzz")
 @pytest.mark.filterwarnings("ignore")
