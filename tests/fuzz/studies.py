@@ -122,8 +122,8 @@ def _putting(folder, name, label, make, before=None, hashed=False):
     """Case in which a file is something else, which ``make`` puts in its place."""
 
     def check():
-        kept = folder.with_name("whole")
-        shutil.copytree(folder, kept, symlinks=True)
+        whole = folder.with_name("whole")
+        shutil.copytree(folder, whole, symlinks=True)
         try:
             make(folder / name)
             if hashed and name != "manifest.json":
@@ -131,7 +131,7 @@ def _putting(folder, name, label, make, before=None, hashed=False):
             return outcome(folder, before)
         finally:
             shutil.rmtree(folder)
-            kept.rename(folder)
+            whole.rename(folder)
 
     return f"{name}: {label}", check
 
