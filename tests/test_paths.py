@@ -3,8 +3,10 @@
 The functions are found by introspection: a new one without a call here fails.
 """
 
+import contextlib
 import importlib
 import inspect
+import json
 import pkgutil
 
 import numpy as np
@@ -119,3 +121,33 @@ def test_paths_of_the_command_line(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["demo", "--out", ""])
     assert "argument --out: The path is ''; expected a file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize(
+    "path",
+    ["x" * 5_000, "x" * 5_000 + ".json", "a/" * 3_000 + "x.parquet", "a\0b"],
+    ids=["name", "json", "folders", "null"],
+)
+def test_a_path_that_no_disk_has_is_one_error(name, path):
+    with contextlib.suppress(nbt.NbtoolkitError):
+        READS[name](path)
+        assert "images" in name  # whose files are looked at when they are read
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_path_with_a_null_byte_is_one_error(name, data):
+    with pytest.raises(nbt.NbtoolkitError, match="has a null byte; expected a file or folder"):
+        CALLS[name]("a\0b", data)
+
+
+def test_names_in_files_that_no_disk_has_are_one_error(tmp_path):
+    name = "x" * 5_000
+    for content in (
+        {"images": [{"id": 1, "file_name": name}], "annotations": [{"image_id": 1, "caption": "a"}]},
+        {"images": [{"filename": name, "cocoid": 1, "split": "t", "sentences": [{"raw": "a"}]}]},
+        [{"image": name, "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "a"}]}],
+    ):
+        (tmp_path / "x.json").write_text(json.dumps(content))
+        with pytest.raises(nbt.errors.DataError, match="The first image of 'x.json' is not at"):
+            nbt.load_data(tmp_path / "x.json")
