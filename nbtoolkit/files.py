@@ -14,18 +14,45 @@ from .durable import recover as recover
 from .durable import replacing as replacing
 from .durable import sweep as sweep
 from .durable import sync as sync
-from .errors import DataError, NbtoolkitError
+from .errors import DataError, NbtoolkitError, StudyError
 
 
-def user_path(path: str | os.PathLike[str]) -> Path:
+def user_path(path: str | os.PathLike[str], error: type[NbtoolkitError] = StudyError) -> Path:
     """Path with ``~`` and ``~name`` replaced by the home folder.
 
     Parameters
     ----------
     path
         A path as a user writes it.
+    error
+        Class of the error.
+
+    Raises
+    ------
+    NbtoolkitError
+        Of the given class: the path is an empty text, which would silently mean the working folder, or has a null byte.
     """
+    if isinstance(path, str | bytes) and not path:
+        raise error("The path is ''; expected a file or folder. Give its name; '.' is the working folder.")
+    if "\0" in os.fsdecode(path):
+        raise error(f"The path {os.fsdecode(path)!r} has a null byte; expected a file or folder.")
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises where a user does not exist
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file or folder; False also where no path can be so long, for which ``Path.exists`` raises.
+
+    Parameters
+    ----------
+    path
+        The path.
+
+    Examples
+    --------
+    >>> exists("x" * 5000), exists(".")
+    (False, True)
+    """
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def regular_file(path: Path, error: type[NbtoolkitError] = DataError, *, inside: Path | None = None) -> Path:

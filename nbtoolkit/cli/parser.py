@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..errors import NbtoolkitError
+from ..files import user_path
 from ..types.naming import RULES
 from . import commands
 from .commands import FOUR, SLOW, TOKENS
@@ -24,13 +26,20 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _path(text: str) -> Path:
+    try:
+        return user_path(text)
+    except NbtoolkitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _demo(group: Any) -> None:
     demo = group.add_parser("demo", help="study a word of the embedded world and open the first notebook")
     demo.add_argument("--token", default="dog", help=f"the word ({TOKENS.replace(',', ', ')})")
     demo.add_argument("--n-concepts", type=int, default=20)
-    demo.add_argument("--out", type=Path, help="study folder (default: TOKEN.study)")
+    demo.add_argument("--out", type=_path, help="study folder (default: TOKEN.study)")
     demo.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the interactive page instead of opening JupyterLab"
+        "--html", type=_path, metavar="FILE", help="write the interactive page instead of opening JupyterLab"
     )
     demo.add_argument("--no-browser", action="store_true", help="print JupyterLab's address and keep serving")
     demo.set_defaults(run=commands.demo)
@@ -45,10 +54,10 @@ def _study(group: Any) -> None:
         "(default: the scenes that an embedded model was trained on)",
     )
     study.add_argument("--split", help="split of the data, such as train")
-    study.add_argument("--images", type=Path, help="folder of the images that a COCO file or a listing names")
+    study.add_argument("--images", type=_path, help="folder of the images that a COCO file or a listing names")
     study.add_argument("--n", type=int, help="use the first N images only")
     study.add_argument("--token", required=True)
-    study.add_argument("--out", type=Path, required=True, help="study folder to write")
+    study.add_argument("--out", type=_path, required=True, help="study folder to write")
     study.add_argument("--n-concepts", type=int, default=20)
     study.add_argument("--method", default="SemiNMF", help="SemiNMF, PCA, KMeans, LargestNorm, …")
     study.add_argument("--layers", default="all", help="all, or layers separated by commas, such as 1,16,-1")
@@ -76,7 +85,7 @@ def _study(group: Any) -> None:
         help="scheduler of a Dask cluster, such as tcp://host:8786; 'local' starts workers here",
     )
     study.add_argument("--device", default="auto")
-    study.add_argument("--html", type=Path, metavar="FILE", help="also write the interactive page")
+    study.add_argument("--html", type=_path, metavar="FILE", help="also write the interactive page")
     study.set_defaults(run=commands.study)
 
 
@@ -125,9 +134,9 @@ def _reproduce(group: Any) -> None:
     _naming(command, None, " (default: that of the settings)")
     some = ", ".join(f"of {model} {quick['n']}" for model, quick in SLOW.items())
     command.add_argument("--n", type=int, help=f"use the first N images of each only (default: all; {some})")
-    command.add_argument("--images", type=Path, help="folder of the images that COCO files name")
+    command.add_argument("--images", type=_path, help="folder of the images that COCO files name")
     command.add_argument(
-        "--out", type=Path, default=Path("reproduction"), help="folder of the report; a stopped run resumes there"
+        "--out", type=_path, default=Path("reproduction"), help="folder of the report; a stopped run resumes there"
     )
     command.set_defaults(run=commands.reproduce)
 
@@ -141,12 +150,14 @@ def _benchmark(group: Any) -> None:
     command.add_argument("--tasks", help="names of tasks separated by semicolons, such as 'second world;n = 20'")
     command.add_argument("--quick", action="store_true", help="two small tasks instead of all (about a minute)")
     command.add_argument(
-        "--out", type=Path, default=Path("benchmark"), help="folder of report, table and cached states"
+        "--out", type=_path, default=Path("benchmark"), help="folder of report, table and cached states"
     )
     command.add_argument(
-        "--html", type=Path, metavar="FILE", help="file of the report (default: benchmark.html in --out)"
+        "--html", type=_path, metavar="FILE", help="file of the report (default: benchmark.html in --out)"
     )
-    command.add_argument("--csv", type=Path, metavar="FILE", help="file of the table (default: benchmark.csv in --out)")
+    command.add_argument(
+        "--csv", type=_path, metavar="FILE", help="file of the table (default: benchmark.csv in --out)"
+    )
     command.add_argument(
         "--replicates", type=int, default=5, help="dictionaries learnt again per method, for intervals"
     )
@@ -166,8 +177,8 @@ def _naming(command: Any, default: str | None = "auto", note: str = "") -> None:
 
 def _export(group: Any) -> None:
     export = group.add_parser("export", help="write a study as one self-contained interactive page")
-    export.add_argument("study", type=Path)
-    export.add_argument("file", type=Path)
+    export.add_argument("study", type=_path)
+    export.add_argument("file", type=_path)
     export.add_argument("--max-mb", type=float, default=20.0, help="budget for images, in MB")
     export.set_defaults(run=commands.export)
 

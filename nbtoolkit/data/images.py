@@ -1,24 +1,21 @@
-"""The one image boundary: formats that are read, a limit of pixels, decoding to upright RGB, sizes without decoding.
+"""The one image boundary: decoding to upright RGB, at a fraction of the size where that suffices; sizes without decoding.
 
-Every image that reaches the package, from a data set, a study, a page or an argument, is opened by :func:`open_image`.
+Every image that reaches the package, from a data set, a study, a page or an argument, is opened by
+:func:`nbtoolkit.data.image_files.open_image`.
 """
 
 from __future__ import annotations
 
-import functools
 import io
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from ..errors import DataError, first_line
-from ..files import regular_file, user_path
+from ..errors import DataError
+from .image_files import open_image, unreadable
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # none starts a program
-MAX_PIXELS = 2**26  # 8192 × 8192; the decoded image takes four bytes per pixel
 LARGE = 2**24  # pixels; only images above may be decoded at a reduced size
 GAP = 2  # a reduced image keeps so many times the side that is needed
 _STRIP = 2**20  # pixels that are converted at once
@@ -32,36 +29,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112  # EXIF
-
-
-def open_image(cell: Any) -> Image.Image:
-    """Open one image without decoding it: one of :data:`FORMATS`, of at most :data:`MAX_PIXELS`, from a regular file.
-
-    Parameters
-    ----------
-    cell
-        As for :func:`read_image`.
-
-    Raises
-    ------
-    DataError
-        The image is missing, has another format or too many pixels, or its path is no regular file.
-    """
-    try:
-        image = cell if isinstance(cell, Image.Image) else Image.open(_source(cell), formats=_formats())
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(first_line(error)) from error
-    except DataError as error:
-        raise DataError(f"The image cannot be read: {error}") from error
-    except UnidentifiedImageError as error:
-        raise DataError(
-            f"The image cannot be read: it is damaged, or of another format than {', '.join(_formats())}. Convert it to PNG."
-        ) from error
-    except Exception as error:  # PIL raises many types for damaged files; extraction.image_batches reports the sample
-        raise _unreadable(error) from error
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(f"it has {image.width} × {image.height} pixels")
-    return image
 
 
 def read_image(cell: Any, side: int | None = None) -> Image.Image:
@@ -103,7 +70,7 @@ def read_image(cell: Any, side: int | None = None) -> Image.Image:
         turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
         return result if turn is None else result.transpose(turn)
     except Exception as error:  # as above
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def read_images(cell: Any, side: int | None = None) -> Any:
@@ -228,24 +195,7 @@ def middle_square(image: Image.Image, size: int | None = None) -> Image.Image:
     return image.crop(box) if size is None else image.resize((size, size), Image.Resampling.LANCZOS, box=box)
 
 
-# --- opening and converting ------------------------------------------------------------------------------
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF, for example, is not in every build of PIL
-
-
-def _source(cell: Any) -> Any:
-    """What PIL opens; of paths only those of regular files, because a pipe would wait for ever."""
-    if isinstance(cell, dict):
-        cell = cell.get("bytes") or cell.get("path")
-    if isinstance(cell, bytes | bytearray | memoryview):
-        return io.BytesIO(cell)
-    if isinstance(cell, str | os.PathLike):
-        return regular_file(user_path(cell))
-    return cell
+# --- converting ------------------------------------------------------------------------------------------
 
 
 def _as_rgb(image: Image.Image, factor: int) -> Image.Image:
@@ -288,11 +238,3 @@ def _brightest(image: Image.Image) -> float:
 def _numbers(image: Image.Image) -> np.ndarray:
     """Values of a strip with one channel, (height, width); NaN is black."""
     return np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=65535.0, neginf=0.0)
-
-
-def _unreadable(error: Exception) -> DataError:
-    return DataError(f"The image cannot be read ({type(error).__name__}: {error}).")
-
-
-def _too_large(reason: str) -> DataError:
-    return DataError(f"The image cannot be read: {reason}; expected at most {MAX_PIXELS:,} pixels. Shrink it.")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from ..errors import DataError
-from ..files import user_path
+from ..files import exists, user_path
 from ..toy.names import WORLDS
 from ..toy.world.scenes import scenes
 from ..types.arguments import checked
@@ -92,11 +92,11 @@ def load_data(
         size = _TOY_SIZE.get(split, 0) if n is None else n
         return captioned(scenes(size, split=split, world=WORLDS[source]))
     names = {"image": image, "captions": captions, "id": id}
-    folder = None if images is None else user_path(images)
+    folder = None if images is None else user_path(images, DataError)
     if isinstance(source, str | os.PathLike):
-        path = user_path(source)
-        if is_repository(path) or (_is_hub_id(source) and not path.exists()):
-            source = open_repository(str(path) if path.exists() else str(source), config, split, streaming, n)
+        path = user_path(source, DataError)
+        if is_repository(path) or (_is_hub_id(source) and not exists(path)):
+            source = open_repository(str(path) if exists(path) else str(source), config, split, streaming, n)
         else:
             source = open_path(path, names, folder, split)
             if path.suffix != ".parquet":

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ..errors import DataError, NbtoolkitError, first_line
+from ..files import exists, user_path
 from ..strict_json import parse_json, read_json
 from ..types.arguments import checked
 from .sparse_autoencoder import SparseAutoencoder
@@ -53,10 +54,10 @@ def read_sae(path: str | os.PathLike[str]) -> SparseAutoencoder:
     Traceback (most recent call last):
     nbtoolkit.errors.DataError: There is no sparse autoencoder at 'nowhere'; expected a folder with cfg.json and sae_weights.safetensors.
     """
-    place = Path(path).expanduser()
-    weights = place if place.is_file() else place / WEIGHTS
+    place = user_path(path, DataError)
+    weights = place if exists(place) and place.is_file() else place / WEIGHTS
     settings = weights.with_name(SETTINGS)
-    if not weights.is_file() or weights.suffix != ".safetensors":
+    if not exists(weights) or not weights.is_file() or weights.suffix != ".safetensors":
         raise DataError(
             f"There is no sparse autoencoder at {str(path)!r}; expected a folder with {SETTINGS} and {WEIGHTS}."
         )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..errors import StudyError, first_line
-from ..files import regular_file, user_path
+from ..files import exists, regular_file, user_path
 from ..strict_json import encodable
 from ..types import Representations, Source
 from ..types.arguments import checked
@@ -63,8 +63,8 @@ def read_xl_vlms(
     Traceback (most recent call last):
     nbtoolkit.errors.StudyError: There is no file 'nowhere.pth'.
     """
-    file = user_path(path)
-    if not file.exists():
+    file = user_path(path, StudyError)
+    if not exists(file):
         raise StudyError(f"There is no file {str(file)!r}.")
     if n_layers is not None and (isinstance(n_layers, bool) or not isinstance(n_layers, int) or n_layers < 1):
         raise StudyError(f"n_layers is {n_layers!r}; expected a whole number of at least 1, or None.")
@@ -136,7 +136,7 @@ def _vector(tensor: Any, module: str, file: Path) -> np.ndarray:
         raise StudyError(
             f"{str(file)!r} holds {shape}, {tensor.dtype}, at {module!r}; expected up to {_WIDEST:,} floating-point numbers."
         )
-    return np.asarray(tensor.float().reshape(-1).numpy(), dtype=np.float32)
+    return np.asarray(tensor.detach().float().reshape(-1).numpy(), dtype=np.float32)
 
 
 def _load(file: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..errors import ModelError
-from ..files import user_path
+from ..files import exists, user_path
 
 _ADDRESS = re.compile(
     r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<id>[\w.-]+/[\w.-]+)"
@@ -38,7 +38,7 @@ def hub_address(source: str, revision: str | None) -> tuple[str, str | None]:
     >>> hub_address("https://huggingface.co/org/name/tree/v1", None)
     ('org/name', 'v1')
     """
-    match = None if Path(source).exists() else _ADDRESS.fullmatch(source) or _ID.fullmatch(source)
+    match = None if exists(source) else _ADDRESS.fullmatch(source) or _ID.fullmatch(source)
     if match is None:
         return source, revision
     name, own = match["id"], match["revision"]
@@ -57,5 +57,12 @@ def at_home(source: Any) -> Any:
     ----------
     source
         A folder, a hub id, an address, or a loaded model.
+
+    Raises
+    ------
+    ModelError
+        The source is an empty text.
     """
-    return str(user_path(source)) if isinstance(source, str | Path) and str(source).startswith("~") else source
+    if isinstance(source, str | Path) and (not source or str(source).startswith("~")):
+        return str(user_path(source, ModelError))
+    return source

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMu
 from transformers.utils import logging
 
 from ..errors import ModelError, first_line
+from ..files import exists
 from ..toy.names import SCENES
 from ..toy.smollm2 import model_folder
 from ..types.arguments import checked
@@ -147,7 +148,7 @@ def load_model(
         name = getattr(hf.config, "_name_or_path", "") or type(hf).__name__
     model = Model(hf, processor, name=name, revision=getattr(hf.config, "_commit_hash", None) or "", system=system)
     if isinstance(source, str | Path):
-        where = str(Path(source).resolve()) if Path(source).exists() and name not in SCENES else name
+        where = str(Path(source).resolve()) if exists(source) and name not in SCENES else name
         model.origin = where, {"device": str(device), "dtype": dtype, "system": system} | settings
     if max_image_tokens is not None:
         model = limited(model, max_image_tokens)
@@ -161,7 +162,7 @@ def load_model(
 def _from_pretrained(
     source: Any, name: str, processor: Any, device: str, dtype: Any, settings: dict[str, Any]
 ) -> tuple[Any, Any]:
-    if isinstance(source, Path) and not source.exists():
+    if isinstance(source, Path) and not exists(source):
         raise ModelError(
             f"There is no folder {str(source)!r}; expected a Hugging Face model folder, a hub id, or 'toy'."
         )
@@ -221,9 +222,7 @@ def _adapted(
         )
     try:
         processor = processor or (load_processor(source, **version) if has_processor(source, **version) else None)
-        hf, processor = _from_pretrained(
-            Path(base) if Path(base).exists() else base, base, processor, device, dtype, own
-        )
+        hf, processor = _from_pretrained(Path(base) if exists(base) else base, base, processor, device, dtype, own)
     except ModelError as error:
         raise ModelError(f"The base model of the adapter {name!r} cannot be loaded: {error}") from error
     return with_adapter(hf, source, adapter, **version), processor

@@ -9,6 +9,7 @@ from typing import Any
 from transformers.utils import cached_file
 
 from ..errors import ModelError, first_line
+from ..files import exists
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _QUIET = {
@@ -134,7 +135,7 @@ def _kind(config: Any) -> str:
 
 
 def _file(source: Any, name: str, version: dict[str, str]) -> str | None:
-    if Path(source).is_dir():
+    if exists(source) and Path(source).is_dir():
         path = Path(source) / name
         return str(path) if path.is_file() else None
     try:

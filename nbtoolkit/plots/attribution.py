@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ..errors import NbtoolkitError
 from ..types.arguments import checked
 from ..types.rules import Count, Number
-from .style import COLOURS, legend, new_figure, plain, title
+from .style import COLOURS, legend, new_figure, plain, short, title
 
 if TYPE_CHECKING:
     from ..attribution import Contributions
@@ -78,7 +78,7 @@ def attribution(
         values.append(-result.remainder(measure)[rows].mean())
         axes.barh(np.arange(len(values)) + 0.27 * (j - 1), values, 0.25, color=COLOURS[j], label=text)
     axes.barh(len(labels) - 1, -result.leave_all_out[rows].mean(), 0.4, color="#888888")
-    axes.set_yticks(range(len(labels)), [plain(text) for text in labels], fontsize=7)
+    axes.set_yticks(range(len(labels)), [short(text) for text in labels], fontsize=7)
     axes.axvline(0, color="black", linewidth=0.6)
     axes.invert_yaxis()
     axes.tick_params(axis="x", labelsize=7)

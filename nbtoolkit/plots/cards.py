@@ -17,7 +17,7 @@ from ..storage.study import Study
 from ..types.arguments import checked
 from ..types.layers import resolve_layers
 from ..types.rules import Count
-from .style import COLOURS, check_concepts, new_figure, title
+from .style import COLOURS, MAX_TITLE, check_concepts, new_figure, title
 
 if TYPE_CHECKING:
     from ..attribution import Interpretation
@@ -144,7 +144,7 @@ def local(
         grid = panel.add_gridspec(depth, 2 + n_images, width_ratios=[1.6, 1.2] + [0.8] * n_images)
         sample = panel.add_subplot(grid[:, 0])
         sample.imshow(read_image(image))
-        title(sample, "\n".join(textwrap.wrap(one.caption, 28)))
+        title(sample, "\n".join(textwrap.wrap(one.caption[: MAX_TITLE + 1], 28)))
         sample.axis("off")
         bars = panel.add_subplot(grid[:, 1])
         heights = [p.relative for p in one.parts]

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..errors import NbtoolkitError
 from ..types import Scores
 from ..types.arguments import checked
-from .style import COLOURS, MARKERS, label, legend, new_figure, plain
+from .style import COLOURS, MARKERS, label, legend, new_figure, short
 
 if TYPE_CHECKING:
     import pandas
@@ -59,7 +59,14 @@ def correspondence(scores: Mapping[str, Scores], *, name: str = "clip_score") ->
             )
         x, y = s.per_concept[random], s.per_concept[name]
         axes.scatter(
-            x, y, s=14, color=COLOURS[i % 8], marker=MARKERS[i % 8], label=plain(str(token)), alpha=0.85, linewidths=0
+            x,
+            y,
+            s=14,
+            color=COLOURS[i % 8],
+            marker=MARKERS[i % 8],
+            label=short(str(token)),
+            alpha=0.85,
+            linewidths=0,
         )
         low, high = min(low, np.nanmin([x, y])), max(high, np.nanmax([x, y]))
     axes.axline((low, low), slope=1, color="0.5", linestyle="--", linewidth=0.8)
@@ -113,7 +120,13 @@ def curves(table: pandas.DataFrame, x: str, y: str, *, by: str = "token", random
         scores, color = part.groupby(x)[y], COLOURS[i % 8]
         mean, std = scores.mean(), scores.std().fillna(0.0)
         axes.plot(
-            mean.index, mean, color=color, marker=MARKERS[i % 8], markersize=3, linewidth=1.2, label=plain(str(name))
+            mean.index,
+            mean,
+            color=color,
+            marker=MARKERS[i % 8],
+            markersize=3,
+            linewidth=1.2,
+            label=short(str(name)),
         )
         axes.fill_between(mean.index, mean - std, mean + std, color=color, alpha=0.2, linewidth=0)
     if random:

@@ -14,6 +14,7 @@ from ..strict_json import visible
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")  # Okabe and Ito
 MAX_TITLE = 400  # characters: matplotlib takes minutes for the captions of some models
+MAX_LABEL = 40  # characters of a tick or an entry of a legend: longer ones leave no room for the axes
 MARKERS = "osD^vPX*"
 _LABELS = {
     "clip_score": "CLIPScore",
@@ -44,7 +45,7 @@ def label(name: str) -> str:
     >>> label("clip_score"), label("explained_variance")
     ('CLIPScore', 'explained variance')
     """
-    return _LABELS.get(name, name.replace("_", " "))
+    return _LABELS.get(name, short(name.replace("_", " ")))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -95,9 +96,8 @@ def title(axes: Axes, text: str, color: str = "black") -> None:
     color
         A matplotlib colour.
     """
-    short = text if len(text) <= MAX_TITLE else f"{text[:MAX_TITLE]}…"
     artist = axes.text(
-        0, 1.06, plain(short), transform=axes.transAxes, fontsize=7, color=color, va="bottom", clip_on=False
+        0, 1.06, plain(text), transform=axes.transAxes, fontsize=7, color=color, va="bottom", clip_on=False
     )
     artist.set_in_layout(False)
 
@@ -122,13 +122,15 @@ def check_concepts(concepts: Sequence[int] | range, n: int) -> None:
         raise NbtoolkitError(f"concepts is {list(concepts)}; expected at least one, between 0 and {n - 1}.")
 
 
-def plain(text: str) -> str:
-    r"""Text that matplotlib reads literally, not as a formula.
+def plain(text: str, most: int = MAX_TITLE) -> str:
+    r"""Text that matplotlib reads literally, not as a formula, and lays out in no time.
 
     Parameters
     ----------
     text
         A caption or words.
+    most
+        Number of characters after which it is cut.
 
     Returns
     -------
@@ -137,7 +139,24 @@ def plain(text: str) -> str:
 
     Examples
     --------
-    >>> print(plain("costs $5"))
-    costs \$5
+    >>> print(plain("costs $5"), plain("a dog on a bench", 5))
+    costs \$5 a dog…
     """
-    return visible(text).replace("$", r"\$")
+    cut = text if len(text) <= most else f"{text[:most]}…"
+    return visible(cut).replace("$", r"\$")
+
+
+def short(text: str) -> str:
+    """Text of a tick, of an axis or of an entry of a legend: one line of at most 40 characters.
+
+    Parameters
+    ----------
+    text
+        A name.
+
+    Examples
+    --------
+    >>> print(short("a dog\\non  a bench"))
+    a dog on a bench
+    """
+    return plain(" ".join(text[: 10 * MAX_LABEL].split()), MAX_LABEL)

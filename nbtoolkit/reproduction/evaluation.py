@@ -14,6 +14,7 @@ import pandas
 from ..data.loading import captioned
 from ..errors import DataError, NbtoolkitError
 from ..extraction import extract
+from ..files import user_path
 from ..metrics import (
     Comparison,
     Score,
@@ -138,6 +139,7 @@ def reproduce(
     )
     by_token: dict[str, dict[str, Any]] = {}
     states: dict[str, list[Representations]] = {}
+    cache = None if cache is None else user_path(cache)
     left_out: dict[str, str] = {}
     rules: dict[str, Naming] = {}
     for token in dict.fromkeys(tokens):

@@ -18,7 +18,8 @@ from ..data.loading import captioned
 from ..decomposition import decompose
 from ..decomposition.dictionaries import estimator_of
 from ..errors import MethodError, StudyError
-from ..files import disk_errors
+from ..extraction.shard_rows import checked as with_checksum
+from ..files import disk_errors, user_path
 from ..grounding import WordFilter, ground, word_filter
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
 from ..metrics.heldout import top_words_clip_score
@@ -28,6 +29,7 @@ from ..naming import choose_naming
 from ..progress import bar
 from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
+from ..strict_json import as_json, read_json
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
 from ..types.arguments import checked
@@ -121,6 +123,7 @@ def sweep(
         for layer in _layers(layers, own)
         for rest in itertools.product(methods, n_concepts, random_states)
     ]
+    folder = None if cache is None else user_path(cache)
     embeddings, test_embeddings = embeddings_of(data, scorer), embeddings_of(test_data, scorer)
     words = None
     if data is not None:
@@ -138,7 +141,7 @@ def sweep(
             run = _Run(model, *states, layer, estimator, embeddings, test_embeddings, words, rule, word_filter(filter))
             key = run.key()
             if key not in results:
-                results[key] = _completed(cache, key, run.result)
+                results[key] = _completed(folder, key, run.result)
             setting = {"token": token, "layer": layer, "method": type(estimator).__name__, "n_concepts": k}
             row, concepts = results[key]
             reference = first.setdefault(tuple(setting.values()), key)
@@ -255,18 +258,19 @@ class _Run:
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _completed(
-    cache: str | os.PathLike[str] | None, key: str, compute: Callable[[], tuple[Row, np.ndarray]]
-) -> tuple[Row, np.ndarray]:
-    """Row and concepts of a cache, or computed and written there."""
-    path = None if cache is None else Path(cache) / f"{key}.json"
+def _completed(folder: Path | None, key: str, compute: Callable[[], tuple[Row, np.ndarray]]) -> tuple[Row, np.ndarray]:
+    """Row and concepts of a cache, or computed and written there: a damaged file is computed and written again."""
+    path = None if folder is None else folder / f"{key}.json"
     try:
-        content = json.loads(path.read_text("utf-8")) if path else {}
+        content = read_json(path, StudyError, inside=folder) if path else {}
+        if "check" in content and content != with_checksum(content):
+            raise StudyError("The row of the sweep is damaged.")
         row = {name: float("nan") if value is None else value for name, value in content["row"].items()}
         return row, np.array(content["concepts"], np.float32)
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         row, concepts = compute()
     if path:
         with disk_errors("The row of the sweep", path, StudyError, "Make room, or choose another folder with cache=."):
-            write_json(path, {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()})
+            content = {"row": plain(row), "concepts": np.asarray(concepts, np.float64).round(7).tolist()}
+            write_json(path, with_checksum(as_json(content)))
     return row, concepts

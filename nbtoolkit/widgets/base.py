@@ -187,8 +187,8 @@ class View(anywidget.AnyWidget):
                 raise traitlets.TraitError(f"{name} is {value}; expected another type.")
         try:
             size = len(json.dumps(state, allow_nan=False))
-        except ValueError:
-            raise traitlets.TraitError(f"{', '.join(state)} has a number that is not finite.") from None
+        except (ValueError, TypeError):  # TypeError: bytes, as some hosts put them into messages
+            raise traitlets.TraitError(f"{', '.join(state)} has what is no JSON, such as NaN or bytes.") from None
         if size > MAX_STATE:
             raise traitlets.TraitError(f"{', '.join(state)} has {size:,} characters; expected at most {MAX_STATE:,}.")
         for name, value in encodable(state).items():

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from ..data.images import LARGE, middle_square, open_image, read_image, thumbnail
+from ..data.image_files import open_image
+from ..data.images import LARGE, middle_square, read_image, thumbnail
 from ..errors import DataError
 from ..storage.study import Sample
 

@@ -24,6 +24,13 @@ def bomb_png(path, side, depth=1, colour=0):
 
 
 def measured(program, *arguments):
+    """As :func:`measure`, within the limits."""
+    out, memory, seconds = measure(program, *arguments)
+    assert memory < LIMIT_MB and seconds < LIMIT_S, (out[:300], memory, seconds)
+    return out, memory, seconds
+
+
+def measure(program, *arguments):
     """Run a program; give its last line of output, its peak memory in MB and its CPU seconds (imports aside)."""
     frame = f"""
 import json, pathlib, resource, sys, time
@@ -48,6 +55,4 @@ print(json.dumps([str(out), peak / 1024, time.process_time() - start]))
         [sys.executable, "-W", "ignore", "-c", frame, *map(str, arguments)], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    out, memory, seconds = json.loads(done.stdout.splitlines()[-1])
-    assert memory < LIMIT_MB and seconds < LIMIT_S, (out[:300], memory, seconds)
-    return out, memory, seconds
+    return tuple(json.loads(done.stdout.splitlines()[-1]))

@@ -7,23 +7,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.errors import StudyError
-from nbtoolkit.extraction.reader import Rows
 from nbtoolkit.extraction.shard_rows import checked
 from nbtoolkit.extraction.shards import ShardStore
 
-FINGERPRINT = {"model": "toy", "token": "dog", "layers": [0, 1], "n": 40, "words": ["dog", "dogs"]}
-
-
-def rows(k, n=3):
-    ids = [f"s{k}-{i}" for i in range(n)]
-    states = np.full((n, 2, 4), k, np.float32)
-    return Rows(states, ids, ["a dog"] * n, [1] * n, {f"s{k}-x": "the token is not in the response 'a cat'"}, dict.fromkeys(ids, "00ff"))  # fmt: skip
+from ..fuzz.shards import FINGERPRINT, opened, rows
 
 
 @pytest.fixture
@@ -32,41 +24,6 @@ def folder(tmp_path):
     with store.lock():
         store.gather([store.save(k, rows(k), 4) for k in range(3)])
     return store.folder
-
-
-def opened(folder, fingerprint=FINGERPRINT):
-    return ShardStore(folder, fingerprint, [0, 1])
-
-
-def flips(file):
-    raw = file.read_bytes()
-    for i in range(len(raw)):
-        for bit in range(8):
-            file.write_bytes(raw[:i] + bytes([raw[i] ^ (1 << bit)]) + raw[i + 1 :])
-            yield
-    file.write_bytes(raw)
-
-
-def test_every_single_bit_of_a_row_is_noticed(folder):
-    """A row is given back as it was written, or its shard is made again."""
-    store = opened(folder)
-    before, tried = store.row(1), 0
-    for _ in flips(folder / "shard-00001.json"):
-        assert store.row(1) in (None, before)
-        tried += store.row(1) is None
-    assert tried > 4000 and store.row(1) == before
-
-
-def test_every_single_bit_of_the_description_costs_the_description_only(folder, monkeypatch):
-    monkeypatch.setattr("nbtoolkit.durable._sync", lambda path: None)  # thousands of times
-    before = [opened(folder).row(k) for k in range(3)]
-    record = folder / "extraction.json"
-    whole = record.read_bytes()
-    for _ in flips(record):
-        store = opened(folder)
-        assert store.row(1) == before[1]
-        assert record.read_bytes() == whole  # written again
-    assert [opened(folder).row(k) for k in range(3)] == before
 
 
 @pytest.mark.parametrize("damage", ["removed", "emptied", "a pipe", "a list", "deep"])

@@ -117,8 +117,8 @@ def test_numbers_of_layers_that_do_not_fit(tmp_path):
         (True, "expected a whole"),
         (31, "holds layer 32"),
     ):
-        with pytest.raises(nbt.NbtoolkitError, match=message):
-            nbt.read_xl_vlms(path, n_layers=n)
+        with pytest.raises(nbt.errors.MethodError if n is True else nbt.errors.StudyError, match=message):
+            nbt.read_xl_vlms(path, n_layers=n)  # the kind of an argument is checked before the file
 
 
 def test_damaged_files_bombs_and_pipes_are_one_error(tmp_path):
@@ -141,3 +141,8 @@ def test_damaged_files_bombs_and_pipes_are_one_error(tmp_path):
     os.mkfifo(path)
     with pytest.raises(nbt.errors.StudyError, match="named pipe"):
         nbt.read_xl_vlms(path)
+
+
+def test_states_that_were_stored_with_their_gradient_are_read(tmp_path):
+    path = saved(tmp_path, states(**{BLOCKS[0]: torch.ones(1, 1, 8, requires_grad=True)}))
+    assert (nbt.read_xl_vlms(path, "dog").layer(31)[2] == 1).all()

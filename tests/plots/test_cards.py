@@ -1,7 +1,9 @@
 """Figures: their contents and refusals, and that none opens a window."""
 
+import dataclasses
 import io
 import sys
+import time
 
 import matplotlib
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 import nbtoolkit as nbt
 from nbtoolkit import plots
 from nbtoolkit.attribution import Interpretation, Part
+from nbtoolkit.plots.style import MAX_TITLE
 from nbtoolkit.storage.example import noise_study
 
 
@@ -116,3 +119,35 @@ def test_figures_open_no_window():
 
         assert plt.get_fignums() == []
     assert matplotlib.rcParams["figure.max_open_warning"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["W" * 100_000, "a dog " * 17_000, "\n" * 100_000, "$a-b" * 25_000],
+    ids=["a word", "words", "lines", "formulas"],
+)
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied")  # 40 times W are wider than the axes
+def test_the_longest_texts_are_cut_before_they_are_laid_out(text):
+    """Layout takes a minute per 100,000 characters."""
+    start = time.process_time()
+    one = Interpretation("a", text, (Part(0, 2.0, 1.0, (text, "W" * 10_000), ()),), 0.2)
+    study = noise_study()
+    groundings = {
+        k: nbt.Grounding([["W" * 10_000, text] for _ in g.words], g.exemplars) for k, g in study.groundings.items()
+    }
+    study = dataclasses.replace(study, groundings=groundings)
+    image = Image.new("RGB", (8, 8))
+    frame = pandas.DataFrame({text: [1, 2] * 2, "method": [text, text, "b", "b"], "clip_score": [0.1, 0.2, 0.3, 0.4]})
+    values = {"clip_score": np.array([0.1, 0.3]), "clip_score_random": np.array([0.1, 0.3])}
+    figures = [
+        plots.local([one], [image], {}),
+        plots.concept_cards(study),
+        plots.across_layers(study, 0),
+        plots.curves(frame, text, "clip_score", by="method"),
+        plots.saliency_map([image], [np.eye(2)], titles=[text]),
+        plots.correspondence({text: nbt.Scores(per_concept=values)}),
+    ]
+    for figure in figures:
+        pixels(figure)
+        assert max(map(len, texts(figure))) <= 2 * MAX_TITLE + 1
+    assert time.process_time() - start < 10

@@ -1,10 +1,12 @@
 """Baselines and sweeps: always as many words as asked, nothing computed twice, the same numbers as by hand."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
+from pandas.testing import assert_frame_equal
 from sklearn.decomposition import PCA, SparseCoder
 
 import nbtoolkit as nbt
@@ -157,3 +159,26 @@ def test_settings_that_a_method_cannot_take(model, reps):
         from sklearn.decomposition import NMF
 
         nbt.sweep(model, reps, methods=[NMF()], n_concepts=[3], progress=False)
+
+
+def test_a_damaged_row_of_a_cache_is_computed_again(model, reps, tmp_path):
+    """One flipped bit in a number is a number, so only the checksum tells; rows of earlier releases have none."""
+    settings = {"layers": [3], "methods": ["LargestNorm"], "n_concepts": [3], "cache": tmp_path, "progress": False}
+    table = nbt.sweep(model, reps, **settings)
+    (file,) = tmp_path.glob("*.json")
+    whole = file.read_text()
+    row = json.loads(whole)
+    changes = [
+        json.dumps(row | {"row": {**row["row"], "reconstruction_error": 0.123}}),
+        json.dumps(row | {"concepts": {}}),
+        json.dumps([row]),
+        "[" * 10_000,
+        "",
+    ]
+    for text in changes:
+        file.write_text(text)
+        assert_frame_equal(nbt.sweep(model, reps, **settings), table)
+        assert file.read_text() == whole
+    del row["check"]
+    file.write_text(json.dumps(row | {"row": {**row["row"], "reconstruction_error": 0.123}}))
+    assert nbt.sweep(model, reps, **settings)["reconstruction_error"][0] == 0.123

@@ -391,7 +391,8 @@ def test_10_000_malformed_messages_take_less_than_5_seconds_and_no_traceback(stu
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("pinned", [NAN]), ("_kind", "x"), ("_meta", {}), ("_esm", "alert(1)"), ("_css", "*{}"), ("_image", b"x"), ("steps", [{}]),
+    [("pinned", [NAN]), ("pinned", b"x"), ("labels", {"4:0": b"x"}), ("_kind", "x"), ("_meta", {}),
+     ("_esm", "alert(1)"), ("_css", "*{}"), ("_image", b"x"), ("steps", [{}]),
      ("_view_module", "x"), ("_model_name", "x"), ("layer", NAN), ("token", -1), ("query", "x" * 201),
      ("step", 99), ("step", -5), ("concept", True), ("overlay", "\ud800"), ("layer", 99), ("layer", "../4"), ("concept", -1), ("sample", "../x"),
      ("metric", "x"), ("labels", {"4:0": 1}),

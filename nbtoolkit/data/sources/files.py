@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 
 from ...errors import DataError
-from ...files import regular_file
+from ...files import exists, regular_file
 from ...strict_json import read_json
 from .coco import read_coco
 from .columns import dataset_of, no_collection
@@ -41,7 +41,7 @@ def open_path(path: Path, names: dict[str, str | None], images: Path | None, spl
     DataError
         It does not exist, or cannot be read as that.
     """
-    if not path.exists():
+    if not exists(path):
         raise DataError(
             f"There is no file or folder {str(path)!r}. Give 'toy', a Parquet file, COCO captions, or a folder with captions.jsonl."
         )

@@ -10,6 +10,7 @@ import datasets
 import pyarrow as pa
 
 from ...errors import DataError, first_line
+from ...files import exists
 from .columns import lossless
 from .listings import LISTINGS
 from .tables import check_expansion
@@ -24,7 +25,7 @@ def is_repository(path: Path) -> bool:
         The folder.
     """
     listings = [name for name in LISTINGS if not name.endswith(".txt")]  # a text beside Parquet files may be anything
-    if not path.is_dir() or any((path / name).is_file() for name in listings):
+    if not exists(path) or not path.is_dir() or any((path / name).is_file() for name in listings):
         return False
     return _is_saved(path) or any(path.rglob("*.parquet"))
 
@@ -55,7 +56,7 @@ def open_repository(name: str, config: str | None, split: str | None, streaming:
     DataError
         It cannot be reached, or has several splits and none was named.
     """
-    if Path(name).is_dir():
+    if exists(name) and Path(name).is_dir():
         for path in sorted(Path(name).rglob("*.parquet")):
             check_expansion(path)
     try:

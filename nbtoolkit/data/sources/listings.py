@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ...files import regular_file
+from ...files import exists, regular_file
 from .captions import caption_texts, identifier
 from .columns import find_column
 
@@ -164,7 +164,7 @@ def first_image_exists(rows: Rows, path: Path) -> None:
     """
     first = next(iter(rows.values()), {"image": None})["image"]
     first = first[0] if isinstance(first, list) else first
-    if first is not None and not Path(first).is_file():
+    if first is not None and not (exists(first) and Path(first).is_file()):
         raise DataError(
             f"The first image of {path.name!r} is not at {first!r}; name the folder: load_data({str(path)!r}, images='folder')."
         )

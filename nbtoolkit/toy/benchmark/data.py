@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ...extraction import extract
+from ...files import user_path
 from ...models.adapter import Model
 from ...types import Representations
 from ..world.scenes import scenes_with
@@ -180,7 +181,7 @@ class Loader:
         out = (
             None
             if self.cache is None
-            else Path(self.cache) / re.sub(r"[^\w.-]", "-", f"{Path(self.model.name).name}-{name}")
+            else user_path(self.cache) / re.sub(r"[^\w.-]", "-", f"{Path(self.model.name).name}-{name}")
         )
         return extract(self.model, data, token, out=out, progress=False)
 

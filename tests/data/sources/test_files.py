@@ -8,19 +8,8 @@ import pytest
 
 import nbtoolkit as nbt
 
-from ..mutations import mutations
-
-TURNS = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A dog."}]
-CONTENTS = {
-    "coco": {"info": {"year": 2014}, "images": [{"id": 9, "file_name": "a.jpg"}, {"id": 7, "file_name": "b.jpg"}],
-             "annotations": [{"id": 1, "image_id": 7, "caption": "a cat"}, {"id": 2, "image_id": 9, "caption": "a dog"}]},
-    "karpathy": {"dataset": "coco", "images": [
-        {"filepath": ".", "filename": "a.jpg", "cocoid": 1, "split": "train", "sentences": [{"raw": "a dog", "tokens": ["a"]}]},
-        {"filename": "b.jpg", "cocoid": 40, "split": "test", "sentences": [{"raw": "a cat"}, {"raw": "the cat"}]}]},
-    "records": [{"image": "a.jpg", "caption": ["a dog", "one dog"]}, {"image": "b.jpg", "caption": "a cat", "image_id": "b"}],
-    "llava": [{"id": "7", "image": "a.jpg", "conversations": TURNS},
-              {"id": 8, "image": ["b.jpg", "c.jpg"], "conversations": TURNS}],
-}  # fmt: skip
+from ...fuzz.data import CONTENTS
+from ...fuzz.mutate import mutations
 
 
 @pytest.mark.parametrize("name", list(CONTENTS))
