@@ -137,7 +137,7 @@ def _cases(name, rng, n, place):
     yield name, check
 
 
-MEASURED = {}  # name to MB of the whole process and CPU seconds
+MEASURED = {}  # name to MB and CPU seconds, both beyond the imports
 for _name in BOMBS:
     ATTACKS[_name] = Attack(_name, functools.partial(_cases, _name), 0, 1, 3, 120)
 _ = nbt
