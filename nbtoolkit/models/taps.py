@@ -1,0 +1,260 @@
+"""Taps: attention probabilities of chosen positions, read or cut while the model computes its attention as it always does.
+
+The tap stands in front of the attention function that the model's configuration names (``"sdpa"``, ``"eager"`` …), under
+the same name, so that masks are made as ever. It returns what that function returns; the probabilities of the positions
+are computed beside it, and only the rows that are cut are replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from ..errors import ModelError
+from .adapter import Model
+
+_CROSS = ("cross", "encoder_attn", "encdec")  # in names of attentions whose keys are no positions of the stream
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Attention that is knocked out: no target position reads from a source position.
+
+    Attributes
+    ----------
+    layer
+        The block, counted from 1 as the layer that it writes.
+    targets, sources
+        Positions of the residual stream.
+    heads
+        The heads, counted from 0; all where None.
+    """
+
+    layer: int
+    targets: tuple[int, ...]
+    sources: tuple[int, ...]
+    heads: tuple[int, ...] | None = None
+
+
+@dataclass
+class Attention:
+    """What a tap has read.
+
+    Attributes
+    ----------
+    rows
+        Layer to probabilities (n, n_heads, n_rows, n_positions), float32, on the model's device.
+    values
+        Layer to the values (n, n_heads, n_positions, d_head), where they were asked for.
+    residual
+        Layer to the largest difference of rows · values and the heads' outputs, relative to the largest entry of these.
+    cut
+        Layers whose attention was cut.
+    """
+
+    rows: dict[int, Tensor] = field(default_factory=dict)
+    values: dict[int, Tensor] = field(default_factory=dict)
+    residual: dict[int, float] = field(default_factory=dict)
+    cut: set[int] = field(default_factory=set)
+
+
+def self_attentions(model: Model) -> dict[int, int]:
+    """Identity of each self-attention module of the decoder to its layer, counted from 1.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    return {
+        id(module): layer
+        for layer, block in enumerate(model.blocks, 1)
+        for name, module in block.named_modules()
+        if not any(part in name.lower() for part in _CROSS)
+    }
+
+
+@contextlib.contextmanager
+def tap(
+    model: Model,
+    rows: Sequence[int] | None = (),
+    *,
+    layers: Sequence[int] | None = None,
+    values: bool = False,
+    cuts: Sequence[Cut] = (),
+) -> Iterator[Attention]:
+    """Read the attention of positions, and cut attention, in every forward pass within the block.
+
+    Parameters
+    ----------
+    model
+        The model; its logits are bit-identical where nothing is cut.
+    rows
+        Positions whose probabilities are read, negative ones from the end; all of them where None.
+    layers
+        Layers whose attention is read, 1 … n_layers; all where None.
+    values
+        Keep the values too.
+    cuts
+        Attention to knock out.
+
+    Raises
+    ------
+    ModelError
+        From inside the pass: probabilities that do not rebuild the heads' outputs.
+    """
+    reading, modules, result = _Reading(rows, layers, values, cuts), self_attentions(model), Attention()
+    name = _implementation(model)
+    before = ALL_ATTENTION_FUNCTIONS.get(name)
+
+    def listen(
+        module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        function = before or sys.modules[type(module).__module__].eager_attention_forward
+        output = function(module, query, key, value, attention_mask, *args, **kwargs)
+        layer = modules.get(id(module))
+        if layer is None:
+            return output
+        return reading.visit(result, layer, module, (query, key, value, attention_mask), kwargs, output)
+
+    own = ALL_ATTENTION_FUNCTIONS._local_mapping.get(name)
+    ALL_ATTENTION_FUNCTIONS[name] = listen
+    try:
+        yield result
+    finally:
+        if own is None:
+            del ALL_ATTENTION_FUNCTIONS[name]
+        else:
+            ALL_ATTENTION_FUNCTIONS[name] = own
+
+
+def require_layers(attention: Attention, model: Model, layers: Sequence[int] = ()) -> None:
+    """Refuse a model whose attention the tap did not hear.
+
+    Parameters
+    ----------
+    attention
+        Of :func:`tap`, after a pass.
+    model
+        The model.
+    layers
+        Layers that are needed; any where empty.
+
+    Raises
+    ------
+    ModelError
+        It has no attention of its positions there, or computes it in another way.
+    """
+    heard = attention.rows.keys() | attention.cut
+    missing = [layer for layer in layers if layer not in heard]
+    if not heard or missing:
+        where = f"at layers {missing}" if missing and heard else "at any layer"
+        raise ModelError(
+            f"{model.name} has no attention between positions of its residual stream {where} (linear or cross-attention, or a function "
+            "of its own); expected self-attention. Load it with attn_implementation='eager' or 'sdpa', or choose other layers."
+        )
+
+
+class _Reading:
+    def __init__(
+        self, rows: Sequence[int] | None, layers: Sequence[int] | None, values: bool, cuts: Sequence[Cut]
+    ) -> None:
+        self.rows, self.layers, self.values = rows, layers, values
+        self.cuts: dict[int, list[Cut]] = {}
+        for cut in cuts:
+            self.cuts.setdefault(cut.layer, []).append(cut)
+
+    def visit(self, result: Attention, layer: int, module: Any, tensors: Any, kwargs: Any, output: Any) -> Any:
+        """Read one call of an attention function, and give its output back, cut where it is to be."""
+        query, key, value, mask = tensors
+        n, n_heads, n_queries, _ = query.shape
+        value = _repeated(value, n_heads)
+        scores = _Scores(module, query, _repeated(key, n_heads), mask, kwargs)
+        heads: Tensor = output[0]  # (n, queries, n_heads, d_head)
+        if (self.layers is None or layer in self.layers) and (self.rows is None or len(self.rows)):
+            rows = torch.arange(n_queries) if self.rows is None else torch.tensor([r % n_queries for r in self.rows])
+            probabilities = scores.at(rows).softmax(-1, dtype=torch.float32)
+            result.rows[layer] = probabilities.detach()
+            if self.values:
+                result.values[layer] = value.detach()
+            own = heads[:, rows.to(heads.device)].transpose(1, 2).float()
+            gap = (probabilities @ value.float() - own).abs().max() / own.abs().max().clamp_min(1e-30)
+            result.residual[layer] = float(gap)
+        if layer not in self.cuts:
+            return output
+        result.cut.add(layer)
+        heads = heads.clone()
+        for rows, blocked in self._blocked(layer, n_heads, n_queries, key.shape[2], query.device):
+            kept = scores.at(rows).masked_fill(blocked, float("-inf")).softmax(-1, dtype=torch.float32)
+            new = (kept.nan_to_num(0).to(value.dtype) @ value).transpose(1, 2)
+            touched = blocked.any(-1)[0].transpose(0, 1)[None, :, :, None]  # (1, rows, heads, 1)
+            heads[:, rows] = torch.where(touched, new, heads[:, rows])
+        return (heads, *output[1:])
+
+    def _blocked(
+        self, layer: int, n_heads: int, n_queries: int, n_keys: int, device: Any
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows with cuts, and which of their keys no head may read: (1, n_heads, n_rows, n_keys)."""
+        first = n_keys - n_queries  # positions that a cache has
+        blocked = torch.zeros(1, n_heads, n_queries, n_keys, dtype=torch.bool, device=device)
+        for cut in self.cuts[layer]:
+            targets = [t - first for t in cut.targets if first <= t < n_keys]
+            sources = [s for s in cut.sources if s < n_keys]
+            heads = list(range(n_heads)) if cut.heads is None else list(cut.heads)
+            if targets and sources:
+                blocked[:, torch.tensor(heads)[:, None, None], torch.tensor(targets)[:, None], torch.tensor(sources)] = True
+        rows = blocked.any(-1).any(1)[0].nonzero()[:, 0]
+        if len(rows):
+            yield rows, blocked[:, :, rows]
+
+
+class _Scores:
+    """Attention scores of one call, of some rows at a time."""
+
+    def __init__(self, module: Any, query: Tensor, key: Tensor, mask: Any, kwargs: Any) -> None:
+        self.query, self.key, self.mask = query, key, mask
+        self.bias, self.softcap = kwargs.get("position_bias"), kwargs.get("softcap")
+        scaling = kwargs.get("scaling")
+        self.scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        causal = kwargs.get("is_causal")
+        self.causal = getattr(module, "is_causal", True) if causal is None else causal
+
+    def at(self, rows: Tensor) -> Tensor:
+        """Scores (n, n_heads, n_rows, n_keys) of some queries, masked."""
+        rows = rows.to(self.query.device)
+        n_queries, n_keys = self.query.shape[2], self.key.shape[2]
+        scores = self.query[:, :, rows] @ self.key.transpose(2, 3) * self.scaling
+        if self.bias is not None:
+            scores = scores + self.bias[:, :, rows]
+        if self.softcap:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        if self.mask is None:
+            if self.causal and n_queries > 1:
+                later = torch.arange(n_keys, device=rows.device) > (rows + n_keys - n_queries)[:, None]
+                scores = scores.masked_fill(later, float("-inf"))
+            return scores
+        mask = self.mask[..., :n_keys]
+        mask = mask[:, :, rows] if mask.shape[2] > 1 else mask
+        return scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+
+
+def _repeated(states: Tensor, n_heads: int) -> Tensor:
+    """Keys or values of every head, where several heads share one."""
+    return states if states.shape[1] == n_heads else states.repeat_interleave(n_heads // states.shape[1], 1)
+
+
+def _implementation(model: Model) -> str:
+    """Name of the attention function of the decoder's blocks."""
+    for block in model.blocks:
+        for module in block.modules():
+            name = getattr(getattr(module, "config", None), "_attn_implementation", None)
+            if name:
+                return str(name)
+    return str(model.hf.config.get_text_config(decoder=True)._attn_implementation)
