@@ -46,3 +46,7 @@ def first_line(error: BaseException) -> str:
         Any exception.
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+class MeasurementError(NbtoolkitError):
+    """A measurement whose check fails, so that its numbers are not given."""
