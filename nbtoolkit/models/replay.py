@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import LayerError, ModelError
 from .adapter import Model
 from .hooks import input_states, output_states, watching
-from .inference import inference
+from .inference import evaluating, fitting_threads, inference
 
 CACHES = ("cache", "past_key_values", "past_key_value", "layer_past")  # a replay is no step of a generation
 TOLERANCE = 64  # roundings that two ways to the same states may differ by, relative to the largest entry
@@ -68,7 +68,9 @@ def record(model: Model, inputs: Mapping[str, Any]) -> Recording:
 
     def enter(_block: Any, args: Any, kwargs: Any) -> None:
         before.append(input_states(args, kwargs).detach())
-        calls.append((tuple(args[1:]), {k: _argument(k, v, len(before[-1])) for k, v in kwargs.items() if k != "hidden_states"}))
+        calls.append(
+            (tuple(args[1:]), {k: _argument(k, v, len(before[-1])) for k, v in kwargs.items() if k != "hidden_states"})
+        )
 
     handles = [block.register_forward_pre_hook(enter, with_kwargs=True) for block in model.blocks]
     handles += [
@@ -76,7 +78,8 @@ def record(model: Model, inputs: Mapping[str, Any]) -> Recording:
         for block in model.blocks
     ]
     try:
-        with inference(model.hf):
+        # tensors of inference mode could not be differentiated through
+        with evaluating(model.hf), fitting_threads(model.hf), torch.inference_mode(False), torch.no_grad():
             model.hf(**inputs, **model._last_logits, use_cache=False)
     finally:
         for handle in handles:

@@ -209,7 +209,9 @@ class _Reading:
             sources = [s for s in cut.sources if s < n_keys]
             heads = list(range(n_heads)) if cut.heads is None else list(cut.heads)
             if targets and sources:
-                blocked[:, torch.tensor(heads)[:, None, None], torch.tensor(targets)[:, None], torch.tensor(sources)] = True
+                blocked[
+                    :, torch.tensor(heads)[:, None, None], torch.tensor(targets)[:, None], torch.tensor(sources)
+                ] = True
         rows = blocked.any(-1).any(1)[0].nonzero()[:, 0]
         if len(rows):
             yield rows, blocked[:, :, rows]

@@ -62,7 +62,9 @@ def save(measurement: Measurement, path: str | os.PathLike[str]) -> Path:
     target = user_path(path)
     target = target if target.suffix else target.with_suffix(SUFFIX)
     tensors: dict[str, np.ndarray] = {"image": np.frombuffer(measurement.image, np.uint8)}
-    given = {"values": measurement.values, "null": measurement.null} | {f"details.{k}": v for k, v in measurement.details.items()}
+    given = {"values": measurement.values, "null": measurement.null} | {
+        f"details.{k}": v for k, v in measurement.details.items()
+    }
     arrays = {name: _dump(name, array, tensors) for name, array in given.items() if array is not None}
     content = {
         "format": FORMAT,

@@ -191,7 +191,10 @@ class Target:
                 f"states has shape {tuple(tensor.shape)}; expected (n, {own.shape[1]}, {own.shape[2]}), edited copies of target.residual."
             )
         parts = [
-            self.measure(replay(self.model, self.recording, index, part.to(own.device, own.dtype), gradient=gradient), gradient=gradient)
+            self.measure(
+                replay(self.model, self.recording, index, part.to(own.device, own.dtype), gradient=gradient),
+                gradient=gradient,
+            )
             for part in tensor.split(REPLAYED)
         ]
         result = torch.cat(parts)
@@ -326,7 +329,9 @@ def target(
     words = spellings(word, ())
     variants = subtoken_variants(model.tokenizer, words)
     prompt = model.inputs([picture], question)
-    ids = respond(model, prompt, max_new_tokens)[0] if response is None else tokenize_response(model.tokenizer, response)
+    ids = (
+        respond(model, prompt, max_new_tokens)[0] if response is None else tokenize_response(model.tokenizer, response)
+    )
     spans = find_spans(ids, variants, model.tokenizer.decode)
     text = model.decode(ids).strip()
     if occurrence >= len(spans):
@@ -341,4 +346,3 @@ def target(
     measured = many.quantity(quantity, foil)
     shown = model.prompt if question is None else question
     return Target(model, picture, word, foil or "", shown, text, measured, span, prompt, tuple(ids))
-
