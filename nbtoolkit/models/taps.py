@@ -174,7 +174,7 @@ class _Reading:
     def visit(self, result: Attention, layer: int, module: Any, tensors: Any, kwargs: Any, output: Any) -> Any:
         """Read one call of an attention function, and give its output back, cut where it is to be."""
         query, key, value, mask = tensors
-        n, n_heads, n_queries, _ = query.shape
+        n_heads, n_queries = query.shape[1:3]
         value = _repeated(value, n_heads)
         scores = _Scores(module, query, _repeated(key, n_heads), mask, kwargs)
         heads: Tensor = output[0]  # (n, queries, n_heads, d_head)

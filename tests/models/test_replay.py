@@ -50,12 +50,12 @@ def test_a_replay_has_the_gradient_of_the_model(family):
     inputs = a_pass(family)
     recording = record(family, inputs)
     gradients = []
-    for whole in (False, True):
+    for last_of in (
+        lambda s: replay(family, recording, 1, s, gradient=True),
+        lambda s: edited(family, inputs, 1, s, True),
+    ):
         states = recording.stream[1].clone().requires_grad_()
-        if whole:
-            last = edited(family, inputs, 1, states, gradient=True)
-        else:
-            last = replay(family, recording, 1, states, gradient=True)
+        last = last_of(states)
         direction = torch.randn(last.shape, generator=torch.Generator().manual_seed(0))
         gradients.append(torch.autograd.grad((last * direction).sum(), states)[0])
     assert gradients[0].abs().max() > 0
