@@ -7,7 +7,7 @@ in the replay too, which is exact where it does not depend on the states: :func:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,14 @@ def record(model: Model, inputs: Mapping[str, Any]) -> Recording:
 
 
 def replay(
-    model: Model, recording: Recording, layer: int, states: Tensor, *, until: int | None = None, gradient: bool = False
+    model: Model,
+    recording: Recording,
+    layer: int,
+    states: Tensor,
+    *,
+    until: int | None = None,
+    visit: Callable[[int, Tensor], Tensor] | None = None,
+    gradient: bool = False,
 ) -> Tensor:
     """States of the last layer when states replace the recorded ones after a layer, batched.
 
@@ -114,6 +121,8 @@ def replay(
         Edited states of the layer.
     until
         Layer whose states to return; the last where None.
+    visit
+        Function of every later layer and its states, which gives the states that the next block gets.
     gradient
         Record gradients.
 
@@ -129,6 +138,7 @@ def replay(
             args, kwargs = recording.calls[i]
             own = ({k: _expanded(v, n) for k, v in kwargs.items()}, tuple(_expanded(a, n) for a in args))
             states = output_states(model.blocks[i](states, *own[1], **own[0]))
+            states = states if visit is None else visit(i + 1, states)
     return states
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..data.images import read_image
+from ..data.images import read_image, thumbnail
 from ..errors import MethodError, ModelError, NothingFoundError
 from ..models.adapter import Model
 from ..models.generation import respond
@@ -157,7 +157,27 @@ class Target:
         """First layer from which :meth:`replay` equals the model, measured at the first call."""
         return replay_from(self.model, self.inputs, self.recording)
 
-    def replay(self, layer: int, states: Any, *, gradient: bool = False) -> Any:
+    @property
+    def first_layer(self) -> int:
+        """First layer after which the model adds nothing between its blocks, so that states of another image can follow."""
+        return max(self.recording.between, default=-1) + 1
+
+    def again(self, image: Any = None, question: str | None = None) -> Target:
+        """The same word in the same response, to another image or question: the other half of a pair.
+
+        Parameters
+        ----------
+        image
+            Another image; the same where None.
+        question
+            Another question; the same where None.
+        """
+        picture = self.image if image is None else read_image(image)
+        shown = self.question if question is None else question
+        prompt = self.model.inputs([picture], shown or None)
+        return replace(self, image=picture, question=shown, _prompt=prompt)
+
+    def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False) -> Any:
         """Measure the word when states replace those of the pass after a layer.
 
         Parameters
@@ -166,6 +186,8 @@ class Target:
             The layer, at least :attr:`replayed_from`; negative ones count from the last.
         states : (n, n_positions, d_model)
             Edited copies of the layer's states, an array or a tensor.
+        visit
+            As for :func:`nbtoolkit.models.replay.replay`.
         gradient
             Record gradients; the result is a tensor then.
 
@@ -190,15 +212,31 @@ class Target:
             raise MethodError(
                 f"states has shape {tuple(tensor.shape)}; expected (n, {own.shape[1]}, {own.shape[2]}), edited copies of target.residual."
             )
+        options = {"visit": visit, "gradient": gradient}
         parts = [
             self.measure(
-                replay(self.model, self.recording, index, part.to(own.device, own.dtype), gradient=gradient),
-                gradient=gradient,
+                replay(self.model, self.recording, index, part.to(own.device, own.dtype), **options), gradient=gradient
             )
             for part in tensor.split(REPLAYED)
         ]
         result = torch.cat(parts)
         return result if gradient else result.cpu().numpy()
+
+    def replay_both(self, layer: int, states: Any) -> tuple[Array, Array]:
+        """As :meth:`replay`, with the probability of the word beside the quantity.
+
+        Parameters
+        ----------
+        layer, states
+            As for :meth:`replay`.
+        """
+        index = resolve_layer(layer, self.model.n_layers)
+        own = self.recording.stream[index]
+        last = replay(self.model, self.recording, index, torch.as_tensor(states).to(own.device, own.dtype))
+        logits = self.model.unembed(last[:, list(self.positions)])
+        pieces = list(range(len(self.piece_ids)))
+        probability = logits.log_softmax(-1)[:, pieces, list(self.piece_ids)].sum(-1).exp()
+        return self.quantity_of(logits).cpu().numpy(), probability.cpu().numpy()
 
     def measure(self, states: Tensor, *, gradient: bool = False) -> Tensor:
         """The quantity from states of the last layer.
@@ -251,6 +289,26 @@ class Target:
         """Probability of the word after the response before it, 0 to 1, no unit."""
         logits = self.model.unembed(self.recording.stream[-1][:, list(self.positions)])[0].log_softmax(-1)
         return float(logits[range(len(self.piece_ids)), list(self.piece_ids)].sum().exp())
+
+    @cached_property
+    def thumbnail(self) -> bytes:
+        """The image as a JPEG of at most 512 pixels a side."""
+        return thumbnail(self.image, 512)
+
+    def require_image(self) -> tuple[int, int]:
+        """Span of the image.
+
+        Raises
+        ------
+        ModelError
+            It has no position in the decoder.
+        """
+        if self.image_span is None:
+            raise ModelError(
+                f"The image has no positions in the decoder of {self.model.name} (cross-attention, or an encoder); expected a model that puts "
+                "image tokens among the text tokens."
+            )
+        return self.image_span
 
     @property
     def provenance(self) -> dict[str, Any]:

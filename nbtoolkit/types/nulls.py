@@ -49,3 +49,12 @@ SHUFFLED_WORDS = Null(
     "words of the dictionary", "the number of words, the vocabulary of the dictionary and the exemplars"
 )
 CONSTANT_WORD = Null("token alone", "the word that all samples share, as a list of one word, and the exemplars")
+OTHER_SOURCES = Null(
+    "other sources", "the number of sources that are cut, the targets and the layers; the sources are others"
+)
+PLACEBO_IMAGE = Null(
+    "placebo image", "the model, the question, the response and the positions; the image is an unrelated one"
+)
+EMPTY_IMAGE = Null(
+    "another empty image", "the model, the question, the response and the positions; neither image shows anything"
+)

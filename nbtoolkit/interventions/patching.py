@@ -1,0 +1,226 @@
+"""Activation patching: states of a clean pass in a corrupt one, layer by layer and by groups of positions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray
+from torch import Tensor
+
+from ..errors import MethodError, ModelError
+from ..models.anatomy import branches, output_projection
+from ..models.replay import replay
+from ..models.sums import residual_sums
+from ..targets.roles import other_image
+from ..targets.target import Target
+from ..types import resolve_layers
+from ..types.arguments import checked
+from ..types.measurement import Identity, Measurement
+from ..types.nulls import PLACEBO_IMAGE
+from .knockout import positions
+
+PARTS = ("stream", "attention", "mlp", "heads")
+TOLERANCE = 1e-4
+SMALLEST = 1e-3  # difference of clean and corrupt, in the unit of the quantity, below which a share of it means nothing
+
+
+@checked
+def activation_patching(
+    t: Target,
+    other: Target,
+    *,
+    part: str = "stream",
+    groups: Mapping[str, Any] | Sequence[str] | None = None,
+    layers: str | int | Sequence[int] = "all",
+    placebo: Target | None = None,
+) -> Measurement:
+    """How much of the word comes back in a corrupt pass when states of the clean pass are put in.
+
+    Parameters
+    ----------
+    t
+        The clean target.
+    other
+        The corrupt one: ``t.again(image=…)`` or ``t.again(question=…)``, with as many positions.
+    part
+        ``"stream"``: the state after a layer; ``"attention"``, ``"mlp"``: what a branch of the layer adds to the stream;
+        ``"heads"``: one head at a time, on an axis of its own.
+    groups
+        Roles (``"image"``, ``"question"``, ``"response"``, ``"system"``, ``"last"``), or a mapping of names to positions. Every
+        role that has positions, and ``"last"``, where None.
+    layers
+        Layers: 0 … n_layers of the stream, 1 … n_layers of the other parts. Where a model adds the image again between
+        blocks, those after that.
+    placebo
+        An unrelated pass whose states are put in instead, for the null; ``t.again(image=noise)`` where None.
+
+    Returns
+    -------
+    Measurement
+        ``layer, group`` (``layer, group, head``) -> (m(patched) - m(corrupt)) / (m(clean) - m(corrupt)), no unit: 1 is the
+        clean pass, 0 the corrupt one.
+
+    Raises
+    ------
+    MethodError
+        The passes have different lengths or words, or the same quantity.
+    ModelError
+        The parts of the model's blocks cannot be told apart.
+
+    References
+    ----------
+    Meng et al., "Locating and editing factual associations in GPT", NeurIPS 2022; Golovanevsky et al. 2024, arXiv 2406.16320,
+    for pairs of images.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> data = nbt.load_data("toy", n=2)
+    >>> t = nbt.target(nbt.load_model("toy"), data[0]["image"], "a", foil="the")
+    >>> activation_patching(t, t.again(data[1]["image"])).values.dims
+    ('layer', 'group')
+    """
+    if part not in PARTS:
+        raise MethodError(f"part is {part!r}; expected one of {', '.join(map(repr, PARTS))}.")
+    _check_pair(t, other)
+    model = t.model
+    first = max(t.first_layer, other.first_layer, 0 if part == "stream" else 1)
+    chosen = [layer for layer in resolve_layers(layers, model.n_layers) if layer >= first]
+    named = _groups(t, groups)
+    n_heads = model.n_heads if part == "heads" else 1
+    scale = t.value - other.value
+    floor = placebo or t.again(other_image(other_image(t.image)))
+    _check_pair(floor, other)
+
+    def recovery(source: Target, layer: int, where: Sequence[int], head: int | None) -> float:
+        return (_patched(source, other, part, layer, where, head) - other.value) / scale
+
+    def table(source: Target) -> np.ndarray:
+        rows = [
+            [
+                [recovery(source, layer, where, h if part == "heads" else None) for h in range(n_heads)]
+                for where in named.values()
+            ]
+            for layer in chosen
+        ]
+        return np.array(rows) if part == "heads" else np.array(rows)[..., 0]
+
+    everywhere = tuple(range(t.n_positions))
+    middle = max(first, model.n_layers // 2)
+    gap = abs(_patched(t, other, "stream", middle, everywhere, None) - t.value)
+    gap = max(gap, abs(_patched(other, other, part, max(middle, 1), everywhere, None) - other.value))
+    dims = ("layer", "group", "head") if part == "heads" else ("layer", "group")
+    axes = {"layer": chosen, "group": list(named)} | ({"head": list(range(n_heads))} if part == "heads" else {})
+    return Measurement(
+        xarray.DataArray(table(t), axes, dims, "activation_patching"),
+        "no unit",
+        Identity(
+            "all positions give the clean pass, and a pass patched with itself is unchanged",
+            gap,
+            TOLERANCE * max(1.0, abs(scale)),
+        ),
+        xarray.DataArray(table(floor), axes, dims, "null"),
+        PLACEBO_IMAGE,
+        provenance=t.provenance
+        | {
+            "part": part,
+            "corrupt": other.provenance,
+            "clean": t.value,
+            "corrupt value": other.value,
+            "unit": t.quantity.unit,
+        },
+        image=t.thumbnail,
+        note=f"The model adds the image again between its first blocks; layers from {first} on are patched."
+        if first > 1
+        else "",
+    )
+
+
+def _check_pair(t: Target, other: Target) -> None:
+    if t.model is not other.model or t.piece_ids != other.piece_ids or t.quantity.parting != other.quantity.parting:
+        raise MethodError(
+            "The targets have different models or words; expected t and t.again(image=…) or t.again(question=…)."
+        )
+    if t.n_positions != other.n_positions:
+        raise MethodError(
+            f"The passes have {t.n_positions} and {other.n_positions} positions; expected as many. Take an image of the same size, or a "
+            "question of as many sub-tokens."
+        )
+    if abs(t.value - other.value) < SMALLEST:
+        raise MethodError(
+            f"{t.quantity} is {t.value:.4f} in one pass and {other.value:.4f} in the other; expected values that differ. Take a pair that "
+            "changes the word."
+        )
+
+
+def _groups(t: Target, groups: Any) -> dict[str, tuple[int, ...]]:
+    if groups is None:
+        groups = [role for role in ("image", "question", "system", "response") if t.at(role)] + ["last"]
+    if isinstance(groups, Mapping):
+        return {str(name): positions(t, which, f"groups[{name!r}]") for name, which in groups.items()}
+    return {str(role): positions(t, role, "groups") for role in groups}
+
+
+def _patched(source: Target, other: Target, part: str, layer: int, where: Sequence[int], head: int | None) -> float:
+    """The quantity of the corrupt pass with a part of the source's."""
+    at = list(where)
+    if part == "stream":
+        states = other.recording.stream[layer].clone()
+        states[:, at] = source.recording.stream[layer][:, at]
+        return float(other.replay(layer, states)[0])
+    block = other.model.blocks[layer - 1]
+    with contextlib.ExitStack() as stack:
+        if part == "heads":
+            values = _heads(source, layer)
+            stack.enter_context(_with_heads(block, other.model.n_heads, values, at, head))
+        else:
+            sums = _sums(source, layer, part)
+
+            def visit(order: int, added: Tensor) -> Tensor:
+                new = added.clone()
+                new[:, at] = sums[order][:, at]
+                return new
+
+            stack.enter_context(residual_sums(block, branches(block, part), visit))
+        return float(other.replay(layer - 1, other.recording.stream[layer - 1])[0])
+
+
+def _sums(t: Target, layer: int, part: str) -> list[Tensor]:
+    """What a branch adds to the stream in a target's own pass."""
+    block, added = t.model.blocks[layer - 1], []
+    with residual_sums(block, branches(block, part), lambda _order, tensor: added.append(tensor.detach())):
+        replay(t.model, t.recording, layer - 1, t.recording.stream[layer - 1], until=layer)
+    if not added:
+        raise ModelError(f"Block {layer} of {t.model.name} adds no {part} to the stream. Use part='stream'.")
+    return added
+
+
+def _heads(t: Target, layer: int) -> Tensor:
+    """Input of the output projection in a target's own pass: the heads side by side."""
+    inputs: list[Tensor] = []
+    projection = output_projection(t.model.blocks[layer - 1], t.model.n_heads)
+    handle = projection.register_forward_pre_hook(lambda _module, args: inputs.append(args[0].detach()))
+    try:
+        replay(t.model, t.recording, layer - 1, t.recording.stream[layer - 1], until=layer)
+    finally:
+        handle.remove()
+    return inputs[0]
+
+
+@contextlib.contextmanager
+def _with_heads(block: Any, n_heads: int, values: Tensor, at: list[int], head: int | None) -> Iterator[None]:
+    def hook(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        x = args[0].clone().unflatten(-1, (n_heads, -1))
+        new = values.unflatten(-1, (n_heads, -1))
+        which = slice(None) if head is None else head
+        x[:, at, which] = new[:, at, which]
+        return (x.flatten(-2), *args[1:])
+
+    handle = output_projection(block, n_heads).register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
