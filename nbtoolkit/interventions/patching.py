@@ -180,9 +180,9 @@ def _patched(source: Target, other: Target, part: str, layer: int, where: Sequen
             sums = _sums(source, layer, part)
 
             def visit(order: int, added: Tensor) -> Tensor:
-                new = added.clone()
-                new[:, at] = sums[order][:, at]
-                return new
+                new = added.reshape(-1, other.n_positions, other.model.d_model).clone()  # some blocks flatten the batch
+                new[:, at] = sums[order].reshape(new.shape)[:, at]
+                return new.reshape(added.shape)
 
             stack.enter_context(residual_sums(block, branches(block, part), visit))
         return float(other.replay(layer - 1, other.recording.stream[layer - 1])[0])

@@ -1,0 +1,58 @@
+"""Activation patching: clean states everywhere are the clean pass; what cannot matter changes nothing; in every family."""
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.interventions import activation_patching
+
+from ..zoo import FAMILIES
+from .pairs import pair
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_stream_of_a_clean_pass_brings_the_word_back(name):
+    t, other = pair(name)
+    if abs(t.value - other.value) < 1e-2:
+        pytest.skip(f"{name}: the two images give the same word")
+    m = activation_patching(t, other)
+    layers = m.values.layer.values.tolist()
+    assert layers[0] == t.first_layer and layers[-1] == t.model.n_layers
+    if t.first_layer == 0:
+        assert float(m.values.sel(layer=0, group="image")) == pytest.approx(1, abs=1e-3)
+        assert float(m.values.sel(layer=0, group="last")) == pytest.approx(0, abs=1e-3)
+    last = m.values.sel(layer=t.model.n_layers)
+    assert float(last.sel(group="last")) == pytest.approx(1, abs=1e-3)
+    assert float(last.sel(group="image")) == pytest.approx(0, abs=1e-3)
+    # patched with itself, and everything
+    everywhere = activation_patching(t, other, groups={"all": range(t.n_positions)}, placebo=t)
+    np.testing.assert_allclose(everywhere.values, 1, atol=2e-3)
+    np.testing.assert_allclose(everywhere.null, everywhere.values)
+
+
+@pytest.mark.parametrize("part", ["attention", "mlp", "heads"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_parts_are_patched_where_they_enter_the_stream(name, part):
+    """After the last layer only the last position is read; all heads together are the attention, where no norm follows."""
+    t, other = pair(name)
+    if abs(t.value - other.value) < 1e-2:
+        pytest.skip(f"{name}: the two images give the same word")
+    n = t.model.n_layers
+    try:
+        m = activation_patching(t, other, part=part, layers=[n], groups=["image", "last"])
+    except nbt.errors.ModelError as error:
+        pytest.skip(f"{name}: {error}")
+    np.testing.assert_allclose(m.values.sel(group="image"), 0, atol=1e-3)
+    assert np.isfinite(m.values).all() and np.isfinite(m.null).all()
+
+
+def test_pairs_that_do_not_fit_are_refused():
+    t, other = pair("llava")
+    with pytest.raises(nbt.errors.MethodError, match="expected values that differ"):
+        activation_patching(t, t.again(t.image))
+    with pytest.raises(nbt.errors.MethodError, match="positions; expected as many"):
+        activation_patching(t, t.again(question="What is this ?"))
+    with pytest.raises(nbt.errors.MethodError, match="part is 'neurons'; expected one of 'stream'"):
+        activation_patching(t, other, part="neurons")
+    with pytest.raises(nbt.errors.MethodError, match="have different models or words"):
+        activation_patching(t, nbt.target(t.model, t.image, "red", response="a red dog sits"))

@@ -1,0 +1,40 @@
+"""Effects of the image: total = direct + indirect, and the sign flips when the two images change places; in every family."""
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.interventions import path_effects
+from nbtoolkit.interventions.path_effects import baseline_image
+
+from ..zoo import FAMILIES
+from .pairs import pair
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_effects_add_up(name):
+    t, _ = pair(name)
+    if t.first_layer > 1:
+        pytest.skip(f"{name} adds the image again between its blocks")
+    through = t.at("question") or t.at("system")
+    m = path_effects(t, through=through)
+    total, direct, indirect = (m.values.sel(effect=e) for e in ("total", "direct", "indirect"))
+    np.testing.assert_allclose(total, direct + indirect, atol=1e-6)
+    for baseline in m.values.baseline.values:
+        base = t.again(baseline_image(t.image, str(baseline)))
+        assert float(total.sel(baseline=baseline)) == pytest.approx(t.value - base.value, abs=1e-5)
+    # all positions but the image and the last one held: what remains is what the last position reads of the image itself
+    everyone = [p for p in range(t.n_positions) if p not in t.at("image")]
+    held = path_effects(t, baselines=["grey"], through=everyone)
+    assert float(held.values.sel(effect="direct")[0]) == pytest.approx(0, abs=1e-4)
+
+
+def test_what_cannot_be_is_refused():
+    t, _ = pair("llava")
+    with pytest.raises(
+        nbt.errors.MethodError, match=r"baselines is \['red'\]; expected names among 'blank', 'grey', 'noise'"
+    ):
+        path_effects(t, baselines=["red"])
+    toy = nbt.target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "a")
+    with pytest.raises(nbt.errors.MethodError, match="through is 'question', which no position is"):
+        path_effects(toy)
