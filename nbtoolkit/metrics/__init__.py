@@ -32,6 +32,7 @@ _SUBMODULES = {
     "exceedance": "nulls",
     "exchanged": "nulls",
     "explained_variance": "reconstruction",
+    "faithfulness": "faithful_maps",
     "gaussian_surrogate": "nulls",
     "holm": "statistics",
     "hoyer": "sparsity",

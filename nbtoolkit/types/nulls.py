@@ -58,3 +58,4 @@ PLACEBO_IMAGE = Null(
 EMPTY_IMAGE = Null(
     "another empty image", "the model, the question, the response and the positions; neither image shows anything"
 )
+RANDOM_PATCHES = Null("random order", "the patches, their number at every step and the baseline; their order is random")

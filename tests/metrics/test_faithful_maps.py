@@ -1,0 +1,85 @@
+"""Faithfulness of maps: a planted order is extreme, the reversed one is the other extreme, random ones lie between."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray
+
+import nbtoolkit as nbt
+from nbtoolkit.types.measurement import Identity
+
+SIDE, N = 4, 16
+
+
+class Additive:
+    """A target whose quantity is a weighted sum of the first coordinate of its patches' states; two text positions follow."""
+
+    word = "dog"
+    provenance = {"image": "x", "word": "dog"}  # noqa: RUF012 - never changed
+    quantity = SimpleNamespace(unit="nats")
+    image = SimpleNamespace(size=(40, 40))
+
+    def __init__(self, weights):
+        rng = np.random.default_rng(0)
+        self.weights = np.concatenate([weights, [0.3, 0.1]])
+        self.states = rng.normal(size=(N + 2, 3))
+        self.states[:N, 0] = 1 + (np.arange(N) % 2)  # their mean is 1.5
+        self.value = float(self.weights @ self.states[:, 0])
+
+    def residual(self, layer):
+        assert layer == 0
+        return self.states
+
+    def replay(self, layer, states):
+        return states[:, :, 0] @ self.weights
+
+
+def a_map(values, name="planted"):
+    rows, columns = np.divmod(np.arange(N), SIDE)
+    coords = {"position": ("patch", np.arange(N))} | {
+        k: ("patch", v * 10.0) for k, v in (("x0", columns), ("y0", rows), ("x1", columns + 1), ("y1", rows + 1))
+    }
+    array = xarray.DataArray(np.asarray(values, float), coords, "patch", name)
+    return nbt.Measurement(array, "nats", Identity("planted", 0, 0), provenance={"image": "x", "word": "dog"})
+
+
+def test_the_planted_order_is_extreme():
+    t = Additive(np.random.default_rng(1).normal(size=N) + 0.5)
+    truth = t.weights[:N] * (t.states[:N, 0] - t.states[:N, 0].mean())  # what each patch adds over the mean patch
+    results = {sign: nbt.metrics.faithfulness(a_map(sign * truth), t, n_random=50) for sign in (1, -1)}
+    best, worst = (results[s].details["auc"] for s in (1, -1))
+    null = results[1].details["null_auc"]
+    sign = np.sign(t.value - float(results[1].values.sel(curve="deletion")[-1]))
+    assert (sign * (null.sel(curve="deletion") - best.sel(curve="deletion")) > 0).all()
+    assert (sign * (best.sel(curve="insertion") - null.sel(curve="insertion")) > 0).all()
+    assert (sign * (worst.sel(curve="deletion") - null.sel(curve="deletion")) > 0).all()
+    assert float(null.sel(curve="insertion").mean()) == pytest.approx(0.5, abs=0.1 + 3 * float(null.std()))
+    curve = results[1].values
+    assert float(curve.sel(curve="deletion")[0]) == pytest.approx(t.value) == float(curve.sel(curve="insertion")[-1])
+
+
+def test_pointing_and_overlap_with_a_mask():
+    t, mask = Additive(np.ones(N)), np.zeros((40, 40), bool)
+    mask[10:20, 20:40] = True  # patches 6 and 7
+    right = np.zeros(N)
+    right[[6, 7]] = 2, 1
+    hit = nbt.metrics.faithfulness(a_map(right), t, mask=mask, n_random=2).details
+    assert float(hit["pointing"]) == 1 and float(hit["iou"]) == 1
+    miss = nbt.metrics.faithfulness(a_map(np.roll(right, 1)), t, mask=mask, n_random=2).details
+    assert float(miss["pointing"]) == 1 and float(miss["iou"]) == pytest.approx(1 / 3)
+    assert float(nbt.metrics.faithfulness(a_map(np.roll(right, 8)), t, mask=mask, n_random=2).details["pointing"]) == 0
+
+
+def test_maps_that_do_not_fit_are_refused():
+    t, m = Additive(np.ones(N)), a_map(np.arange(N))
+    for other, message in (
+        (dataclasses.replace(m, values=m.values.expand_dims(head=2)), "expected 'patch' alone"),
+        (dataclasses.replace(m, provenance={"image": "y", "word": "dog"}), "is of another image or word"),
+        (dataclasses.replace(m, values=m.values * np.nan), "has NaN or infinity"),
+    ):
+        with pytest.raises(nbt.errors.MethodError, match=message):
+            nbt.metrics.faithfulness(other, t)
+    with pytest.raises(nbt.errors.MethodError, match=r"mask has shape \(3, 3\); expected \(40, 40\)"):
+        nbt.metrics.faithfulness(m, t, mask=np.ones((3, 3), bool))
