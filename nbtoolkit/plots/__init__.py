@@ -7,5 +7,15 @@ from .attribution import attribution
 from .cards import across_layers, concept_cards, local
 from .curves import correspondence, curves
 from .heat_maps import saliency_map
+from .measurements import measurement
 
-__all__ = ["across_layers", "attribution", "concept_cards", "correspondence", "curves", "local", "saliency_map"]
+__all__ = [
+    "across_layers",
+    "attribution",
+    "concept_cards",
+    "correspondence",
+    "curves",
+    "local",
+    "measurement",
+    "saliency_map",
+]

@@ -318,6 +318,7 @@ class Target:
             "model": self.model.name,
             "revision": self.model.revision,
             "image": pixels,
+            "size": [*self.image.size],
             "question": self.question,
             "response": self.response,
             "word": self.word,
