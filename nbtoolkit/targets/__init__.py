@@ -1,7 +1,22 @@
-"""Targets: responses that contain a token, teacher-forced up to it; read, continued from a layer, differentiated."""
+"""Targets: responses that contain a token, teacher-forced up to it; read, continued from a layer, differentiated.
+
+``nbtoolkit.targets(model, data, word)`` makes them: the package is callable.
+"""
+
+import sys
+from types import ModuleType
 
 from .quantities import QUANTITIES, SATURATED, Quantity
 from .responses import mentions
+from .target import Target, target
+from .target import targets as _targets
 from .targets import Targets
 
-__all__ = ["QUANTITIES", "SATURATED", "Quantity", "Targets", "mentions"]
+__all__ = ["QUANTITIES", "SATURATED", "Quantity", "Target", "Targets", "mentions", "target"]
+
+
+class _Callable(ModuleType):
+    __call__ = staticmethod(_targets)
+
+
+sys.modules[__name__].__class__ = _Callable

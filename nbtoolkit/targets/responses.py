@@ -77,6 +77,7 @@ def mentions(
     captions: list[str] = []
     batches: list[Batch] = []
     responses: list[list[int]] = []
+    own_questions: list[str | None] = []
     for start in range(0, len(images), size):
         part = [read_images(i) for i in images[start : start + size]]
         questions = prompt if prompt is None or isinstance(prompt, str) else list(prompt[start : start + size])
@@ -91,13 +92,15 @@ def mentions(
             own = inputs if len(hits) == len(part) else _inputs(model, part, questions, hits)
             batches.append(Batch(own, [responses[j] for j in hits], [spans[j][0] for j in hits], len(rows)))
             rows += [start + j for j in hits]
+            own_questions += [questions[j] if isinstance(questions, list) else questions for j in hits]
             captions += [model.decode(responses[j]).strip() for j in hits]
     if not rows:
         example = f" The last is {model.decode(responses[-1]).strip()!r}." if len(images) else ""
         raise NothingFoundError(
             f"{token!r} is in none of {len(images)} responses.{example} Choose images whose response contains it."
         )
-    return Targets(model, token, tuple(rows), tuple(captions), words, tuple(batches))
+    its_images = tuple(images[row] for row in rows)
+    return Targets(model, token, tuple(rows), tuple(captions), words, tuple(batches), its_images, tuple(own_questions))
 
 
 def _inputs(model: Model, images: list[Any], prompt: str | list[str] | None, rows: Sequence[int]) -> dict[str, Any]:

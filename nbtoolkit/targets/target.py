@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.images import read_image, thumbnail
+from ..data.loading import captioned
 from ..errors import MethodError, ModelError, NothingFoundError
 from ..models.adapter import Model
 from ..models.generation import respond
@@ -25,6 +27,7 @@ from ..types.geometry import Geometry
 from ..types.rules import Count, Number
 from .batches import Batch
 from .quantities import Quantity
+from .responses import mentions
 from .roles import Token, image_span, other_image, tokens_of
 from .targets import Targets
 
@@ -399,9 +402,89 @@ def target(
             f"{word!r} is {times} in the response {text!r}; expected occurrence {occurrence}. Choose a word of the response, or give "
             "response='…' with it."
         )
-    span = spans[occurrence]
-    batch = Batch(prompt, [ids], [span], 0)
-    many = Targets(model, word, (0,), (text,), words, (batch,))
-    measured = many.quantity(quantity, foil)
+    batch = Batch(prompt, [ids], [spans[occurrence]], 0)
+    one = Targets(model, word, (0,), (text,), words, (batch,), (picture,), (question,))
+    return one_of(one, 0, quantity=quantity, foil=foil)
+
+
+@checked
+def targets(
+    model: Model,
+    data: Any,
+    word: str,
+    *,
+    variants: str | Sequence[str] = (),
+    question: str | Sequence[str] | None = None,
+    responses: Sequence[str] | None = None,
+    max_new_tokens: Count = 40,
+) -> Targets:
+    """The word in the responses of a model to many images; ``targets(…)[i]`` is one :class:`Target`.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Captioned images, or what :func:`nbtoolkit.load_data` takes; or a list of images.
+    word
+        The word.
+    variants
+        Further words that count: ``"plural"``, or a list.
+    question
+        Question of all images, or one per image; the model's default prompt where None.
+    responses
+        Responses to read, one per image; the model's own where None.
+    max_new_tokens
+        Longest response of the model, in sub-tokens.
+
+    Returns
+    -------
+    Targets
+        Of the images whose response contains the word; ``rows`` says which.
+
+    Raises
+    ------
+    NothingFoundError
+        No response contains the word.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> many = nbt.targets(nbt.load_model("toy"), nbt.load_data("toy", n=40), "dog")
+    >>> len(many), many[0].word
+    (5, 'dog')
+    """
+    listed = isinstance(data, list | tuple) and not (data and hasattr(data[0], "keys"))
+    images = data if listed else captioned(data)["image"]
+    return mentions(
+        model, images, word, variants=variants, answers=responses, prompt=question, max_new_tokens=max_new_tokens
+    )
+
+
+def one_of(many: Targets, index: int, *, quantity: str = "auto", foil: str | None = None) -> Target:
+    """One of several targets; ``many[index]`` is this, with the default quantity.
+
+    Parameters
+    ----------
+    many
+        The targets.
+    index
+        Which one, from 0; negative ones count from the last.
+    quantity, foil
+        As for :func:`target`.
+
+    Raises
+    ------
+    MethodError
+        There is no such target.
+    """
+    if not -len(many) <= index < len(many):
+        raise MethodError(f"index is {index}; expected {-len(many)} … {len(many) - 1}.")
+    image, question, ids, span = many.image(index % len(many))
+    model, picture = many.model, read_image(image)
+    prompt = model.inputs([picture], question)
+    text = model.decode(ids).strip()
+    alone = Targets(model, many.token, (0,), (text,), many.spellings, (Batch(prompt, [ids], [span], 0),))
     shown = model.prompt if question is None else question
-    return Target(model, picture, word, foil or "", shown, text, measured, span, prompt, tuple(ids))
+    measured = alone.quantity(quantity, foil)
+    return Target(model, picture, many.token, foil or "", shown, text, measured, span, prompt, tuple(ids))

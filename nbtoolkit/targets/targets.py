@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from ..errors import MethodError
 from ..models.adapter import Model
 from ..models.generation import respond, teacher_forced
+from ..text.tokens import Span
 from ..types import resolve_layer
 from .batches import LOG_PROB, Batch, continue_from, score, word_states
 from .foils import competitors, partings
@@ -44,9 +46,32 @@ class Targets:
     captions: tuple[str, ...]
     spellings: tuple[str, ...]
     _batches: tuple[Batch, ...]
+    _images: tuple[Any, ...] = ()
+    _questions: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        """One target: :func:`nbtoolkit.targets.target.one_of`."""
+        from .target import one_of  # above this module
+
+        return one_of(self, index)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def image(self, index: int) -> tuple[Any, str | None, list[int], Span]:
+        """Image, question, ids of the response and place of the word of one target.
+
+        Parameters
+        ----------
+        index
+            The target, from 0.
+        """
+        batch = next(b for b in reversed(self._batches) if b.start <= index)
+        j = index - batch.start
+        return self._images[index], self._questions[index], batch.responses[j], batch.spans[j]
 
     def __repr__(self) -> str:
         return f"Targets: {self.token!r} in {len(self)} responses of {self.model.name}"

@@ -89,3 +89,15 @@ def test_the_gradient_of_the_quantity_passes_through_a_replay():
     step = np.random.default_rng(0).normal(size=states.shape).astype(np.float32)
     up, down = t.replay(2, np.concatenate([states.detach().numpy() + s * 1e-2 * step for s in (1, -1)]))
     assert (up - down) / 2e-2 == pytest.approx(float((gradient.numpy() * step).sum()), rel=0.02, abs=1e-3)
+
+
+def test_many_targets_are_one_by_one_what_they_are_together():
+    model, data = nbt.load_model("toy"), nbt.load_data("toy", n=40)
+    many = nbt.targets(model, data, "dog")
+    assert len(many) == 5 and nbt.targets(model, list(data["image"]), "dog").rows == many.rows
+    log_probabilities = many.read()[0]
+    for i, t in enumerate(many):
+        assert t.response == many.captions[i] and np.log(t.probability) == pytest.approx(log_probabilities[i], abs=1e-3)
+    assert many[-1].response == many.captions[-1]
+    with pytest.raises(nbt.errors.MethodError, match="index is 5; expected -5 … 4"):
+        many[5]
