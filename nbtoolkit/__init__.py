@@ -30,7 +30,8 @@ __all__, __getattr__, __dir__ = lazy_names(
         "metrics": ["compare", "evaluate"],
         "studies": ["study", "sweep"],
         "attribution": ["interpret", "saliency"],
-        "targets.target": ["Target", "target"],
+        "targets.making": ["target"],
+        "targets.target": ["Target"],
         "types.measurement": ["Measurement"],
         "live": ["explore"],
     },
@@ -110,8 +111,8 @@ if TYPE_CHECKING:
     from .studies import baselines as baselines
     from .studies import study as study
     from .studies import sweep as sweep
+    from .targets.making import target as target
     from .targets.target import Target as Target
-    from .targets.target import target as target
     from .types import ConceptDictionary as ConceptDictionary
     from .types import Grounding as Grounding
     from .types import Representations as Representations

@@ -104,8 +104,8 @@ def baseline_image(image: Image.Image, name: str, *, other: bool = False) -> Ima
         return Image.fromarray(pixels.astype(np.uint8))
     if other:
         return Image.new("RGB", image.size, "black" if name == "blank" else (128, 128, 128))
-    mean = tuple(round(v) for v in np.asarray(image.convert("RGB")).reshape(-1, 3).mean(0))
-    return Image.new("RGB", image.size, "white" if name == "blank" else mean)  # type: ignore[arg-type] - three numbers
+    mean: Any = tuple(round(v) for v in np.asarray(image.convert("RGB")).reshape(-1, 3).mean(0))
+    return Image.new("RGB", image.size, "white" if name == "blank" else mean)
 
 
 def _effects(t: Target, base: Target, held: list[int]) -> list[float]:

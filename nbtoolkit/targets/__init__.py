@@ -6,10 +6,11 @@
 import sys
 from types import ModuleType
 
+from .making import target
+from .making import targets as _targets
 from .quantities import QUANTITIES, SATURATED, Quantity
 from .responses import mentions
-from .target import Target, target
-from .target import targets as _targets
+from .target import Target
 from .targets import Targets
 
 __all__ = ["QUANTITIES", "SATURATED", "Quantity", "Target", "Targets", "mentions", "target"]

@@ -53,8 +53,8 @@ class Targets:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Any:
-        """One target: :func:`nbtoolkit.targets.target.one_of`."""
-        from .target import one_of  # above this module
+        """One target: :func:`nbtoolkit.targets.making.one_of`."""
+        from .making import one_of  # above this module
 
         return one_of(self, index)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from nbtoolkit.targets import target
 from nbtoolkit.targets.roles import other_image
-from nbtoolkit.targets.target import target
 
 from ..models.test_zoo import load, pictures
 

@@ -8,8 +8,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 import nbtoolkit as nbt
 from nbtoolkit.models.inference import inference
 from nbtoolkit.models.taps import Cut, require_layers, tap
+from nbtoolkit.targets import target
 from nbtoolkit.targets.roles import other_image
-from nbtoolkit.targets.target import target
 
 from .test_replay import a_pass
 from .test_zoo import FAMILIES, load, pictures

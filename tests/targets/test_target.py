@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import nbtoolkit as nbt
+from nbtoolkit.targets import target
 from nbtoolkit.targets.roles import other_image
-from nbtoolkit.targets.target import target
 
 from ..models.test_zoo import family as family
 from ..models.test_zoo import pictures

@@ -1,0 +1,162 @@
+"""One teacher-forced pass: its positions with roles, its states, and where its image lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from ..data.images import thumbnail
+from ..errors import MethodError, ModelError
+from ..models.adapter import Model
+from ..models.replay import Recording, record, replay_from
+from ..text.tokens import Span
+from ..types import resolve_layer
+from ..types.geometry import Geometry
+from .roles import ROLES, Token, image_span, other_image, tokens_of
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A prompt with an image, and a response up to the last piece of a word, which the last position predicts.
+
+    Attributes
+    ----------
+    model
+        The model.
+    image
+        The image, upright and in RGB.
+    question
+        The question or instruction.
+    response
+        The complete response.
+    span
+        Pieces of the word in the response.
+    """
+
+    model: Model
+    image: Image.Image
+    question: str
+    response: str
+    span: Span
+    _prompt: dict[str, Any] = field(repr=False)
+    _ids: tuple[int, ...] = field(repr=False)
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """Inputs of the pass: the prompt, and the response before the word's last piece."""
+        return self.model.extend(self._prompt, [list(self._ids[: self.span.last])])
+
+    @cached_property
+    def recording(self) -> Recording:
+        """The pass: its residual stream, and what every block was called with."""
+        return record(self.model, self.inputs)
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """All positions of the residual stream, with their roles."""
+        ids = self.inputs["decoder_input_ids" if self.model.encoder_decoder else "input_ids"][0].tolist()
+        n_response = self.span.last
+        return tokens_of(self.model, ids, self.n_positions, n_response, self.image_span, self.question)
+
+    @cached_property
+    def image_span(self) -> tuple[int, int] | None:
+        """First and last position of the image, measured; None where it has none in the decoder (cross-attention)."""
+        other = self.model.inputs([other_image(self.image)], self.question or None)
+        span = image_span(self.model, self.inputs, self.model.extend(other, [list(self._ids[: self.span.last])]))
+        if span is None:
+            return None
+        marked = self._image_ids()  # the last end of a row is the same for every image
+        return min(span[0], *marked), max(span[1], *marked)
+
+    @property
+    def n_positions(self) -> int:
+        """Number of positions of the pass."""
+        return self.recording.n_positions
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Positions that predict the pieces of the word; the last one predicts its last piece."""
+        n = self.span.last - self.span.first + 1
+        return tuple(range(self.n_positions - n, self.n_positions))
+
+    def at(self, role: str) -> tuple[int, ...]:
+        """Positions of a role.
+
+        Parameters
+        ----------
+        role
+            ``"system"``, ``"image"``, ``"question"``, ``"response"``, or ``"last"``, the one that predicts the word.
+
+        Raises
+        ------
+        MethodError
+            An unknown role.
+        """
+        if role == "last":
+            return (self.n_positions - 1,)
+        if role not in ROLES:
+            raise MethodError(f"role is {role!r}; expected 'system', 'image', 'question', 'response' or 'last'.")
+        return tuple(token.position for token in self.tokens if token.role == role)
+
+    @cached_property
+    def patches(self) -> tuple[tuple[int, ...], Geometry]:
+        """Positions of the image's patches and marks, in the order of the geometry, and where each lies in the image.
+
+        Raises
+        ------
+        ModelError
+            The model has no image positions, or they are no patches.
+        """
+        return self._image_ids(), self.model.geometry(self.image)
+
+    def _image_ids(self) -> tuple[int, ...]:
+        """Positions whose ids are the image's."""
+        return tuple(self.model.image_mask(self._prompt)[0].nonzero()[:, 0].tolist())
+
+    def residual(self, layer: int) -> Array:
+        """States of a layer, (n_positions, d_model), float32.
+
+        Parameters
+        ----------
+        layer
+            The layer; negative ones count from the last.
+        """
+        states: Tensor = self.recording.stream[resolve_layer(layer, self.model.n_layers)][0]
+        return np.asarray(states.float().cpu().numpy())
+
+    @cached_property
+    def replayed_from(self) -> int:
+        """First layer from which :meth:`replay` equals the model, measured at the first call."""
+        return replay_from(self.model, self.inputs, self.recording)
+
+    @property
+    def first_layer(self) -> int:
+        """First layer after which the model adds nothing between its blocks, so that states of another image can follow."""
+        return max(self.recording.between, default=-1) + 1
+
+    @cached_property
+    def thumbnail(self) -> bytes:
+        """The image as a JPEG of at most 512 pixels a side."""
+        return thumbnail(self.image, 512)
+
+    def require_image(self) -> tuple[int, int]:
+        """Span of the image.
+
+        Raises
+        ------
+        ModelError
+            It has no position in the decoder.
+        """
+        if self.image_span is None:
+            raise ModelError(
+                f"The image has no positions in the decoder of {self.model.name} (cross-attention, or an encoder); expected a model that puts "
+                "image tokens among the text tokens."
+            )
+        return self.image_span
