@@ -99,7 +99,8 @@ def attention_knockout(
     rng = np.random.default_rng(random_state)
     size = min(len(read), len(pool))
     draws = [
-        [effect(rng.choice(pool, size, replace=False).tolist(), m)[0] for m in middles] for _ in range(n_null if size else 0)
+        [effect(rng.choice(pool, size, replace=False).tolist(), m)[0] for m in middles]
+        for _ in range(n_null if size else 0)
     ]
     axis = {"layer": list(middles)}
     return Measurement(

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray
 
 from ..errors import MeasurementError
+from ..strict_json import encodable
 from .copies import CopiedByFields
 from .nulls import Null
 
@@ -121,7 +123,13 @@ class Measurement(CopiedByFields):
         columns = {"value": self.values} | {
             name: array for name, array in self.details.items() if set(array.dims) == set(self.values.dims)
         }
-        frame: pandas.DataFrame = xarray.Dataset({k: v.rename(k) for k, v in columns.items()}).to_dataframe()
+        table = xarray.Dataset({k: v.rename(k) for k, v in columns.items()})
+        texts = {k: (v.dims, _encodable(v.values)) for k, v in table.variables.items() if v.dtype.kind in "OU"}
+        frame: pandas.DataFrame = (
+            table.assign({k: v for k, v in texts.items() if k in table.data_vars})
+            .assign_coords({k: v for k, v in texts.items() if k in table.coords})
+            .to_dataframe()
+        )
         return frame.reset_index()
 
     def plot(self, **options: Any) -> Any:
@@ -161,3 +169,8 @@ class Measurement(CopiedByFields):
     def __repr__(self) -> str:
         axes = ", ".join(f"{name}: {size}" for name, size in self.values.sizes.items())
         return f"Measurement {self.name} ({axes}) in {self.unit}; {self.check}"
+
+
+def _encodable(texts: np.ndarray) -> np.ndarray:
+    """Texts that pandas can hold: lone surrogates become replacement characters."""
+    return np.array([encodable(str(text)) for text in texts.ravel()], object).reshape(texts.shape)

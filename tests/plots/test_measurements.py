@@ -1,0 +1,72 @@
+"""Figures of measurements are chosen by their axes, and show the null."""
+
+import io
+
+import numpy as np
+import pytest
+import xarray
+from PIL import Image
+
+import nbtoolkit as nbt
+from nbtoolkit import plots
+from nbtoolkit.types.measurement import Identity, Measurement
+
+
+def a_measurement(shape, dims, null=False, **options):
+    rng = np.random.default_rng(0)
+    values = xarray.DataArray(
+        rng.normal(size=shape), {d: list(range(n)) for d, n in zip(dims, shape, strict=True)}, dims, "example"
+    )
+    draws = xarray.DataArray(rng.normal(size=(5, *shape)), dims=("draw", *dims)) if null else None
+    return Measurement(
+        values, "nats", Identity("planted", 0, 1), draws, provenance={"word": "$dog$", "model": "toy"}, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims", "expected"),
+    [((6,), ("layer",), "lines"), ((6, 3), ("layer", "group"), "lines"), ((2, 9), ("curve", "fraction"), "lines"), ((6, 8), ("layer", "head"), "image"),
+     ((6, 40), ("layer", "position"), "image"), ((30,), ("neuron",), "bars"), ((1,), ("layer",), "bars")],
+)  # fmt: skip
+@pytest.mark.parametrize("null", [False, True])
+def test_the_axes_choose_the_figure(shape, dims, expected, null):
+    figure = a_measurement(shape, dims, null).plot()
+    axes = figure.axes[0]
+    kinds = {"lines": len(axes.lines) > 1, "image": bool(axes.images), "bars": bool(axes.patches)}
+    assert [kind for kind in ("image", "bars", "lines") if kinds[kind]][0] == expected
+    figure.savefig(io.BytesIO())
+    texts = [t.get_text() for t in axes.texts]
+    assert any(r"“\$dog\$”" in t for t in texts)
+    if null and expected != "image":
+        assert "null" in [t.get_text() for t in axes.get_legend().get_texts()]
+
+
+def test_an_overlay_lies_on_the_patches():
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10), "white").save(buffer, "JPEG")
+    m = a_measurement((2,), ("patch",), image=buffer.getvalue())
+    coords = {
+        "x0": ("patch", [0, 20.0]),
+        "y0": ("patch", [0, 0.0]),
+        "x1": ("patch", [20, 40.0]),
+        "y1": ("patch", [20, 20.0]),
+    }
+    m = Measurement(m.values.assign_coords(coords), "nats", m.check, image=m.image, provenance={"size": [40, 20]})
+    figure = m.plot()
+    assert sorted(p.get_bbox().bounds for p in figure.axes[1].patches) == [(0, 0, 20, 20), (20, 0, 20, 20)]
+    figure.savefig(io.BytesIO())
+    with pytest.raises(nbt.NbtoolkitError, match="has no image or no places"):
+        a_measurement((2,), ("patch",)).plot()
+
+
+def test_more_than_two_axes_need_a_choice():
+    m = a_measurement((3, 4, 5), ("layer", "group", "head"))
+    with pytest.raises(nbt.NbtoolkitError, match="expected at most two. Choose an entry of the others: select="):
+        m.plot()
+    assert plots.measurement(m, select={"group": 2}).axes[0].images
+    for select, message in (
+        ({"word": 1}, "select has the axis 'word'; the measurement has layer"),
+        ({"group": 9}, "select has group=9"),
+    ):
+        with pytest.raises(nbt.NbtoolkitError, match=message):
+            m.plot(select=select)
