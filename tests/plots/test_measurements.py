@@ -33,7 +33,7 @@ def test_the_axes_choose_the_figure(shape, dims, expected, null):
     figure = a_measurement(shape, dims, null).plot()
     axes = figure.axes[0]
     kinds = {"lines": len(axes.lines) > 1, "image": bool(axes.images), "bars": bool(axes.patches)}
-    assert [kind for kind in ("image", "bars", "lines") if kinds[kind]][0] == expected
+    assert next(kind for kind in ("image", "bars", "lines") if kinds[kind]) == expected
     figure.savefig(io.BytesIO())
     texts = [t.get_text() for t in axes.texts]
     assert any(r"“\$dog\$”" in t for t in texts)
