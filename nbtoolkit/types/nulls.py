@@ -49,3 +49,11 @@ SHUFFLED_WORDS = Null(
     "words of the dictionary", "the number of words, the vocabulary of the dictionary and the exemplars"
 )
 CONSTANT_WORD = Null("token alone", "the word that all samples share, as a list of one word, and the exemplars")
+OTHER_IMAGE = Null(
+    "image without content",
+    "the model, the question, the response, and the size of the image: its negative mixed with noise",
+)
+UNIFORM_ATTENTION = Null("uniform attention", "the positions that each head can read")
+RANDOM_PIECES = Null(
+    "random sub-tokens", "the parts, the frozen norms and the kind of the quantity; the words are random"
+)
