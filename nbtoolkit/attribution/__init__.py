@@ -1,4 +1,4 @@
-"""Attribution: of a token's log-probability to concepts, of a state to concepts, and of a concept to image patches."""
+"""Attribution: of a word to image patches, tokens, layers, heads, neurons and concepts, and of concepts to image patches."""
 
 from ..targets import Targets, mentions
 from .attention import attention_to_image
@@ -7,6 +7,7 @@ from .concepts import contributions
 from .gradients import gradient_x_input
 from .integrated import integrated_gradients
 from .local import Interpretation, Part, interpret, interpret_states
+from .logits import direct_logit_attribution
 from .measures import Contributions
 from .occlusion import occlusion
 
@@ -19,6 +20,7 @@ __all__ = [
     "Targets",
     "attention_to_image",
     "contributions",
+    "direct_logit_attribution",
     "gradient_x_input",
     "integrated_gradients",
     "interpret",

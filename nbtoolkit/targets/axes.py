@@ -86,7 +86,7 @@ def patch_coordinates(target: Target, positions: Sequence[int]) -> dict[str, tup
     >>> from nbtoolkit.targets.target import target
     >>> t = target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "a", response="a dog")
     >>> {name: values[1][0].item() for name, values in patch_coordinates(t, t.at("image")).items() if name[0] in "xy"}
-    {'x0': 0.0, 'y0': 0.0, 'x1': 8.0, 'y1': 8.0}
+    {'x0': 0.0, 'y0': 0.0, 'x1': 16.0, 'y1': 16.0}
     """
     places, geometry = boxes_of(target)
     n = len(positions)
