@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.devices import device_of
 from ..models.inference import inference
 from ..targets.axes import rounding
 from ..targets.target import Target
@@ -68,8 +69,8 @@ def read_directions(target: Target, n_draws: int, random_state: int) -> Directio
     unembedded, biases = _unembedding(head, kind, words, foils)
     states = target.recording.stream[-1][0, rows]
     with inference(model.hf):
-        normed = model.norm(states.to(head.weight.dtype))
-        logits = head(normed).float() * model.scale
+        normed = model.norm(states.to(device_of(model.norm, states.device), head.weight.dtype))
+        logits = head(normed.to(device_of(head))).float() * model.scale
     capped = model.softcap * torch.tanh(logits / model.softcap) if model.softcap else logits
     pulled, constants = torch.empty_like(unembedded), biases.sum(1) * model.scale
     for i in range(len(rows)):
