@@ -30,8 +30,8 @@ def patch_positions(target: Target) -> list[int]:
         The target.
     """
     places, geometry = boxes_of(target)
-    shown = [] if geometry is None else [p for p, i in places.items() if geometry.boxes[i, 0] == geometry.boxes[i, 0]]
-    return shown or list(target.at("image"))
+    inside = [] if geometry is None else [p for p, i in places.items() if geometry.boxes[i, 0] == geometry.boxes[i, 0]]
+    return inside or list(target.at("image"))
 
 
 def baseline_states(target: Target, layer: int, baseline: str = "mean", data: Sequence[Any] | None = None) -> Tensor:

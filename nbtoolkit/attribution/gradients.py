@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data.images import thumbnail
 from ..errors import ModelError
-from ..targets.axes import by_position, placebo
+from ..targets.axes import by_position, placebo, rounding
 from ..targets.target import REPLAYED, Target
 from ..types import resolve_layer
 from ..types.arguments import checked
@@ -17,9 +17,10 @@ from ..types.nulls import OTHER_IMAGE
 from .baselines import check_path_baseline, moves, notes
 
 Array = np.ndarray
-STEPS = (0.08, 0.04, 0.02, 0.01, 0.005)  # of the path, for the difference quotients that check the gradient
+STEPS = (0.32, 0.16, 0.08, 0.04, 0.02, 0.01, 0.005)  # of the path, for the difference quotients that check the gradient
 CHECK = "sums over image and text equal the derivative towards the baseline, relative to the sum of the scores' sizes"
 TOLERANCE = 0.05  # of the sum of the scores' sizes: what difference quotients in float32 can tell
+COARSE = 5  # in formats of fewer digits, this many times what two ways to one number may differ by
 
 
 @checked
@@ -65,7 +66,7 @@ def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") 
     return Measurement(
         values,
         target.quantity.unit,
-        Identity(CHECK, missed, TOLERANCE),
+        Identity(CHECK, missed, max(TOLERANCE, COARSE * rounding(target))),
         null=other,
         null_kind=OTHER_IMAGE,
         details=details,

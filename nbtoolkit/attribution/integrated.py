@@ -100,8 +100,8 @@ def integrated_gradients(
             "later layer or baseline='blur', or a larger tolerance."
         )
     values, details = by_position(target, _total(paths), "integrated_gradients")
-    shown = next(iter(paths))  # the path of the values: the image's where it has positions
-    null = _paths(placebo(target), layer, baseline, paths[shown].n_nodes, math.inf, only=shown)
+    drawn = next(iter(paths))  # the path of the values: the image's where it has positions
+    null = _paths(placebo(target), layer, baseline, paths[drawn].n_nodes, math.inf, only=drawn)
     settings = {"layer": layer, "baseline": baseline, "n_nodes": {name: path.n_nodes for name, path in paths.items()}}
     gaps = {name: path.gap for name, path in paths.items()}
     printed = ", ".join(f"{path.gap:.2g} ({name}, {path.n_nodes} nodes)" for name, path in paths.items())
