@@ -15,7 +15,7 @@ from ..data.images import thumbnail
 from ..errors import MethodError
 from ..models.replay import replay
 from ..models.taps import Attention, require_layers, tap
-from ..targets.axes import patch_coordinates, placebo, require_image, rounding
+from ..targets.axes import on_fitting_threads, patch_coordinates, placebo, require_image, rounding
 from ..targets.roles import ROLES
 from ..targets.target import Target
 from ..types.arguments import checked
@@ -27,6 +27,7 @@ NULLS = ("image", "uniform")
 
 
 @checked
+@on_fitting_threads
 def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
     """Attention of every head to every image position, where the word is predicted: layer × head × patch.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data.images import thumbnail
 from ..errors import ModelError
-from ..targets.axes import by_position, placebo, rounding
+from ..targets.axes import by_position, on_fitting_threads, placebo, rounding
 from ..targets.target import REPLAYED, Target
 from ..types import resolve_layer
 from ..types.arguments import checked
@@ -24,6 +24,7 @@ COARSE = 5  # in formats of fewer digits, this many times what two ways to one n
 
 
 @checked
+@on_fitting_threads
 def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") -> Measurement:
     """Gradient × input: (state − baseline) · gradient at every patch, and at every text token.
 

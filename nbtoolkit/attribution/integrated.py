@@ -10,7 +10,7 @@ import torch
 
 from ..data.images import thumbnail
 from ..errors import MeasurementError
-from ..targets.axes import by_position, placebo
+from ..targets.axes import by_position, on_fitting_threads, placebo
 from ..targets.target import REPLAYED, Target
 from ..types import resolve_layer
 from ..types.arguments import checked
@@ -36,6 +36,7 @@ class _Path(NamedTuple):
 
 
 @checked
+@on_fitting_threads
 def integrated_gradients(
     target: Target,
     *,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..data.images import thumbnail
 from ..errors import LayerError, MethodError
-from ..targets.axes import patch_coordinates, require_image, rounding
+from ..targets.axes import on_fitting_threads, patch_coordinates, require_image, rounding
 from ..targets.target import Target
 from ..types import resolve_layer
 from ..types.arguments import checked
@@ -36,6 +36,7 @@ GROUPS = ("system", "question", "response")
 
 
 @checked
+@on_fitting_threads
 def direct_logit_attribution(
     target: Target,
     unit: str = "layer",

@@ -13,6 +13,7 @@ from ..data.images import thumbnail
 from ..errors import MethodError, ModelError
 from ..targets.axes import (
     boxes_of,
+    on_fitting_threads,
     patch_coordinates,
     placebo,
     position_coordinates,
@@ -34,6 +35,7 @@ NULLS = ("image", "none")
 
 
 @checked
+@on_fitting_threads
 def occlusion(
     target: Target,
     *,

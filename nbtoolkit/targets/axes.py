@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import xarray
@@ -12,12 +13,30 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ModelError
+from ..models.inference import fitting_threads
 from ..types.geometry import Geometry
 from .roles import other_image
 from .target import Target
 
 Array = np.ndarray
-TEXT = ("system", "question", "response")  # the roles that are not the image's
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def on_fitting_threads(instrument: F) -> F:
+    """Run an instrument on a fitting number of threads: also the copies and sums between the passes of a small model.
+
+    Parameters
+    ----------
+    instrument
+        Function whose first argument is a target.
+    """
+
+    @functools.wraps(instrument)
+    def run(target: Target, *args: Any, **kwargs: Any) -> Any:
+        with fitting_threads(target.model.hf):
+            return instrument(target, *args, **kwargs)
+
+    return cast("F", run)
 
 
 def require_image(target: Target, what: str) -> tuple[int, ...]:

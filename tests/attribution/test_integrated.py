@@ -13,6 +13,10 @@ from .zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
 @pytest.mark.parametrize(("name", "how"), EVERY)
 def test_scores_are_complete_in_every_family(name, how):
     t = zoo_target(name, how)
+    if name == "llama4":  # the choice of an expert jumps along the path, which no quadrature follows
+        with pytest.raises(nbt.errors.MeasurementError, match="with 256 nodes, the scores' sum misses"):
+            integrated_gradients(t)
+        return
     result = integrated_gradients(t)
     assert result.check.residual <= 0.01 and "Completeness gap in nats: " in result.note
     if name in NO_POSITIONS:

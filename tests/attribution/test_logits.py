@@ -25,14 +25,20 @@ def total(result):
     return float(result.values.sum() + result.details["constant"].sum())
 
 
-def check_units(t):
-    """All identities of one target."""
+def check_units(t, experts=False):
+    """All identities of one target; neurons are none of a mixture of experts."""
     layers = direct_logit_attribution(t)
     assert layers.check.residual < GREEN
     size = float(abs(layers.values).sum())
     assert float(layers.values.sum()) == pytest.approx(layers.provenance["before_softcap"], abs=GREEN * size)
     attention, mlp = (layers.values.sel(part=part).dropna("layer") for part in ("attention", "mlp"))
-    heads, neurons = direct_logit_attribution(t, "head"), direct_logit_attribution(t, "neuron")
+    heads, every = direct_logit_attribution(t, "head"), None
+    if experts:
+        with pytest.raises(nbt.NbtoolkitError, match=r"The MLP of layer 2 .* A mixture of experts has none"):
+            direct_logit_attribution(t, "neuron")
+        every = [1, 3]  # every other layer has neurons
+    neurons = direct_logit_attribution(t, "neuron", layers=every)
+    mlp = mlp if every is None else mlp.sel(layer=every)
     for units, whole, axis in ((heads, attention, "head"), (neurons, mlp, "neuron")):
         assert units.check.residual < GREEN and units.values.dims == ("layer", axis)
         sums = units.values.sum(axis) + units.details["constant"]
@@ -51,7 +57,7 @@ def test_parts_sum_in_every_family(name, how, quantity):
         ):
             direct_logit_attribution(t)
         return
-    layers, heads, size = check_units(t)
+    layers, heads, size = check_units(t, name == "llama4")
     assert ("deepstack" in layers.values.part) == (name == "qwen3-vl")
     if quantity == "logit_difference":
         assert float(layers.values.sum()) == pytest.approx(t.value, abs=1e-5) and layers.unit == "nats"

@@ -159,3 +159,9 @@ def test_blocks_need_a_grid():
         nbt.NbtoolkitError, match="unit is 'block', and the image positions of .* are no grid of patches"
     ):
         occlusion(zoo_target("blip-2"), unit="block")
+
+
+def test_numbers_that_overflow_are_not_given():
+    t = zoo_target("llava")
+    with pytest.raises(nbt.errors.MeasurementError, match="occlusion is not given, because its check fails: .*nan"):
+        occlusion(additive(t, np.full(t.n_positions, np.inf)), null="none")
