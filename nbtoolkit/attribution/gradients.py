@@ -44,7 +44,8 @@ def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") 
     -------
     Measurement
         Over the axis ``patch``, in the unit of the target's quantity; ``details["text"]`` has the text tokens. Where the image
-        has no positions in the decoder, the values are those of the text. The check compares the sum with a difference
+        has no positions in the decoder, the values are those of the text. A state of length zero, which norms cannot be
+        differentiated at, keeps its place and has 0. The check compares the sum with a difference
         quotient along the same direction, relative to the sum of the sizes of all scores.
 
     References

@@ -69,7 +69,8 @@ def integrated_gradients(
     -------
     Measurement
         Over the axis ``patch``, in the unit of the target's quantity; ``details["text"]`` has the text tokens. Where the image
-        has no positions in the decoder, the values are those of the text. The check is the completeness gap; the provenance
+        has no positions in the decoder, the values are those of the text. A state of length zero, which norms cannot be
+        differentiated at, keeps its place and has 0. The check is the completeness gap; the provenance
         has it per path in the unit of the quantity, and the number of nodes.
 
     Raises

@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
 import nbtoolkit as nbt
-from nbtoolkit.targets.axes import by_position, patch_coordinates, placebo, position_coordinates, rounding, with_image
+from nbtoolkit.targets.axes import (
+    by_position,
+    on_fitting_threads,
+    patch_coordinates,
+    placebo,
+    position_coordinates,
+    rounding,
+    with_image,
+)
 
 from ..attribution.zoo_targets import zoo_target
 from ..models.test_zoo import pictures
@@ -59,6 +68,16 @@ def test_another_image_of_another_length_is_refused():
     t = zoo_target("pixtral")
     with pytest.raises(nbt.NbtoolkitError, match="Two images of one size take .* positions in .*; expected as many"):
         with_image(t, pictures()[0].resize((64, 64)))
+
+
+def test_an_instrument_of_a_small_model_runs_on_one_thread():
+    before, counts = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        on_fitting_threads(lambda target: counts.append(torch.get_num_threads()))(zoo_target("llava"))
+        assert counts == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_rounding_follows_the_format():
