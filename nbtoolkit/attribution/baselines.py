@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..data.images import read_image
 from ..errors import DataError, MethodError
 from ..models.adapter import Model
-from ..models.replay import record
+from ..models.replay import Recording, record
 from ..targets.axes import boxes_of, text_positions, with_image
 from ..targets.target import Target
 
@@ -54,18 +54,40 @@ def baseline_states(target: Target, layer: int, baseline: str = "mean", data: Se
     MethodError
         An unknown baseline, or one that lacks its data.
     """
-    own = target.recording.stream[layer][0]
+    return _replaced(target, lambda recording: recording.stream[layer][0], baseline, data)
+
+
+def baseline_between(
+    target: Target, layer: int, baseline: str = "mean", data: Sequence[Any] | None = None
+) -> dict[int, Tensor]:
+    """What a model adds between its blocks, with the baseline in place of the image: layer to (n_positions, d_model).
+
+    Parameters
+    ----------
+    target, layer, baseline, data
+        As for :func:`baseline_states`; of the layers from this one on.
+    """
+
+    def at(later: int) -> Callable[[Recording], Tensor]:
+        return lambda recording: recording.between[later][0]
+
+    return {i: _replaced(target, at(i), baseline, data) for i in target.recording.between if i >= layer}
+
+
+def _replaced(target: Target, states_of: Callable[[Recording], Tensor], baseline: str, data: Any) -> Tensor:
+    """States of a recording with the baselines in place of its image and its text."""
+    check_baseline(baseline, data)
+    own = states_of(target.recording)
     states, image, text = own.clone(), list(target.at("image")), list(text_positions(target))
     states[text] = own[text].float().mean(0).to(own.dtype)
-    check_baseline(baseline, data)
     if not image:
         return states
     if baseline == "blur":
         radius = max(target.image.size) / BLUR
         blurred = with_image(target, target.image.filter(ImageFilter.GaussianBlur(radius)))
-        states[image] = blurred.recording.stream[layer][0][image]
+        states[image] = states_of(blurred.recording)[image]
     elif baseline == "dataset":
-        states[image] = _dataset_mean(target, layer, data or ()).to(own.device, own.dtype)
+        states[image] = _dataset_mean(target, states_of, data).to(own.device, own.dtype)
     else:
         states[image] = own[patch_positions(target)].float().mean(0).to(own.dtype)
     return states
@@ -158,16 +180,16 @@ def check_path_baseline(baseline: str) -> None:
         raise MethodError(f"baseline is {baseline!r}; expected 'mean' or 'blur'.")
 
 
-def _dataset_mean(target: Target, layer: int, data: Any) -> Tensor:
+def _dataset_mean(target: Target, states_of: Callable[[Recording], Tensor], data: Any) -> Tensor:
     """Mean state of the patches of all images, each with the question of the target, (d_model,)."""
     images = data["image"] if hasattr(data, "column_names") else data
     if not len(images):
         raise DataError("data has no images; expected at least one for the mean over a data set.")
-    sums = [_patch_mean(target.model, target.question, layer, image) for image in images]
+    sums = [_patch_mean(target.model, target.question, states_of, image) for image in images]
     return torch.stack(sums).mean(0)
 
 
-def _patch_mean(model: Model, question: str, layer: int, image: Any) -> Tensor:
+def _patch_mean(model: Model, question: str, states_of: Callable[[Recording], Tensor], image: Any) -> Tensor:
     prompt = model.inputs([read_image(image)], question or None)
-    states = record(model, model.extend(prompt, [[]])).stream[layer][0]
-    return states[: len(model.image_mask(prompt)[0])][model.image_mask(prompt)[0]].float().mean(0)
+    mask = model.image_mask(prompt)[0]
+    return states_of(record(model, model.extend(prompt, [[]])))[: len(mask)][mask].float().mean(0)

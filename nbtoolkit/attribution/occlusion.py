@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..data.images import thumbnail
 from ..errors import MethodError, ModelError
+from ..models.replay import replay
 from ..targets.axes import (
     boxes_of,
     on_fitting_threads,
@@ -27,7 +29,7 @@ from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_IMAGE
 from ..types.rules import Count
-from .baselines import baseline_states, check_baseline, notes
+from .baselines import baseline_between, baseline_states, check_baseline
 
 Array = np.ndarray
 UNITS = ("patch", "block", "token")
@@ -50,7 +52,8 @@ def occlusion(
     """Change of the word's log p, or logit difference, when a patch, a block of patches or a token is occluded.
 
     The states of the unit's positions after a layer are replaced, and the pass goes on from there; the vision tower is not
-    run again. A positive value supports the word.
+    run again. Where a model adds the image again between its blocks (deepstack), that is replaced too. A positive value
+    supports the word.
 
     Parameters
     ----------
@@ -104,14 +107,12 @@ def occlusion(
     layer = resolve_layer(layer, target.model.n_layers)
     units, coords = _units(target, unit, int(size))
     axis = "position" if unit == "token" else "patch"
-    scores, missed = _scores(target, layer, units, baseline_states(target, layer, baseline, data), keep_only)
+    scores, missed = _scores(target, layer, units, _ends(target, layer, baseline, data), keep_only)
     values = xarray.DataArray(scores, dims=axis, coords=coords, name="occlusion")
     floor = None
     if null == "image":
         other = placebo(target)
-        floor = values.copy(
-            data=_scores(other, layer, units, baseline_states(other, layer, baseline, data), keep_only)[0]
-        )
+        floor = values.copy(data=_scores(other, layer, units, _ends(other, layer, baseline, data), keep_only)[0])
     settings = {
         "unit": unit,
         "size": int(size),
@@ -131,7 +132,11 @@ def occlusion(
         details={"unit": _numbers(target, units)},
         provenance=target.provenance | {"settings": settings, "value": target.value},
         image=thumbnail(target.image),
-        note=notes(target, layer, "Each unit alone, added to the occlusion of all." if keep_only else ""),
+        note=" ".join(
+            s
+            for s in ("Each unit alone, added to the occlusion of all." if keep_only else "", target.quantity.note)
+            if s
+        ),
     )
 
 
@@ -183,26 +188,49 @@ def _shown(boxes: Array) -> Array:
     return inside if len(inside) else np.full((1, 4), np.nan)
 
 
+class _Ends(NamedTuple):
+    """What replaces the states of occluded positions, and what a model adds there between its blocks."""
+
+    states: Tensor
+    between: dict[int, Tensor]
+
+
+def _ends(target: Target, layer: int, baseline: str, data: Any) -> _Ends:
+    return _Ends(
+        baseline_states(target, layer, baseline, data),
+        baseline_between(target, layer, baseline, data),
+    )
+
+
 def _scores(
-    target: Target, layer: int, units: Sequence[tuple[int, ...]], baseline: Tensor, keep_only: bool
+    target: Target, layer: int, units: Sequence[tuple[int, ...]], ends: _Ends, keep_only: bool
 ) -> tuple[Array, float]:
     """Score of each unit, and by how much a pass without an edit differs from the target's value."""
     every = tuple(p for u in units for p in u)
     edits = [(), every, *(tuple(set(every) - set(u)) for u in units)] if keep_only else [(), *units]
-    own = target.recording.stream[layer][0]
-    results = np.concatenate([target.replay(layer, states) for states in _edited(own, baseline, edits)])
+    parts = [edits[start : start + REPLAYED] for start in range(0, len(edits), REPLAYED)]
+    results = np.concatenate([_values(target, layer, part, ends) for part in parts])
     missed = abs(float(results[0]) - target.value)
     return (results[2:] - results[1] if keep_only else results[0] - results[1:]), missed
 
 
-def _edited(own: Tensor, baseline: Tensor, edits: Sequence[tuple[int, ...]]) -> Iterator[Tensor]:
-    """Copies of the states with the positions of each edit replaced, a batch at a time."""
-    for start in range(0, len(edits), REPLAYED):
-        part = edits[start : start + REPLAYED]
-        states = own.repeat(len(part), 1, 1)
-        for row, positions in enumerate(part):
-            states[row, list(positions)] = baseline[list(positions)]
-        yield states
+def _values(target: Target, layer: int, edits: Sequence[tuple[int, ...]], ends: _Ends) -> Array:
+    """The quantity of copies of the pass, each with the positions of one edit occluded."""
+    recording = target.recording
+    states = _edited(recording.stream[layer][0], ends.states, edits)
+    if not ends.between:
+        return np.asarray(target.replay(layer, states))
+    between = {i: _edited(recording.between[i][0], base, edits) for i, base in ends.between.items()}
+    last = replay(target.model, replace(recording, between=between), layer, states)
+    return np.asarray(target.measure(last).float().cpu().numpy())
+
+
+def _edited(own: Tensor, base: Tensor, edits: Sequence[tuple[int, ...]]) -> Tensor:
+    """Copies of states with the positions of each edit replaced, (n_edits, n_positions, d_model)."""
+    states = own.repeat(len(edits), 1, 1)
+    for row, positions in enumerate(edits):
+        states[row, list(positions)] = base[list(positions)]
+    return states
 
 
 def _numbers(target: Target, units: Sequence[tuple[int, ...]]) -> xarray.DataArray:

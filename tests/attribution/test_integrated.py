@@ -67,3 +67,8 @@ def test_a_later_layer():
 def test_bad_input_is_one_clear_error(options, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):
         integrated_gradients(zoo_target("llava"), **options)
+
+
+def test_a_model_that_adds_the_image_again_says_where():
+    assert "adds the image again after layers 1, 2" in integrated_gradients(zoo_target("qwen3-vl")).note
+    assert "again" not in integrated_gradients(zoo_target("qwen3-vl"), layer=3).note
