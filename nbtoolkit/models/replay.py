@@ -134,10 +134,10 @@ def replay(
     with inference(model.hf, gradient=gradient):
         for i in range(layer, model.n_layers if until is None else until):
             if i in recording.between:
-                states = states + recording.between[i]
+                states = states + _expanded(recording.between[i], n, gradient)
             args, kwargs = recording.calls[i]
-            own = ({k: _expanded(v, n) for k, v in kwargs.items()}, tuple(_expanded(a, n) for a in args))
-            states = output_states(model.blocks[i](states, *own[1], **own[0]))
+            own = {k: _expanded(v, n, gradient) for k, v in kwargs.items()}
+            states = output_states(model.blocks[i](states, *(_expanded(a, n, gradient) for a in args), **own))
             states = states if visit is None else visit(i + 1, states)
     return states
 
@@ -217,12 +217,13 @@ def _argument(name: str, value: Any, n: int) -> Any:
     return value.reshape(n, -1, value.shape[-1]) if name == "cross_attention_states" and value is not None else value
 
 
-def _expanded(value: Any, n: int) -> Any:
-    """An argument of one row for n rows, where a model does not broadcast it itself."""
-    if isinstance(value, Tensor) and value.ndim >= 3 and len(value) == 1 and n > 1:
-        return value.expand(n, *value.shape[1:])
+def _expanded(value: Any, n: int, gradient: bool = False) -> Any:
+    """An argument of one row for n rows, where a model does not broadcast it itself; a copy that autograd may keep."""
+    if isinstance(value, Tensor):
+        value = value.clone() if gradient and value.is_inference() else value
+        return value.expand(n, *value.shape[1:]) if value.ndim >= 3 and len(value) == 1 and n > 1 else value
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return type(value)(_expanded(v, n) for v in value)
+        return type(value)(_expanded(v, n, gradient) for v in value)
     return value
 
 

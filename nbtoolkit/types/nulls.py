@@ -59,3 +59,11 @@ EMPTY_IMAGE = Null(
     "another empty image", "the model, the question, the response and the positions; neither image shows anything"
 )
 RANDOM_PATCHES = Null("random order", "the patches, their number at every step and the baseline; their order is random")
+OTHER_IMAGE = Null(
+    "image without content",
+    "the model, the question, the response, and the size of the image: its negative mixed with noise",
+)
+UNIFORM_ATTENTION = Null("uniform attention", "the positions that each head can read")
+RANDOM_PIECES = Null(
+    "random sub-tokens", "the parts, the frozen norms and the kind of the quantity; the words are random"
+)

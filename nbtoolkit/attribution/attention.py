@@ -1,0 +1,123 @@
+"""Attention to the image: how much each head, where it predicts the word, reads from each image position.
+
+What a head reads is no proof that the word depends on it: see :func:`nbtoolkit.attribution.occlusion` for that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray
+
+from ..data.images import thumbnail
+from ..errors import MethodError
+from ..models.replay import replay
+from ..models.taps import Attention, require_layers, tap
+from ..targets.axes import on_fitting_threads, patch_coordinates, placebo, require_image, rounding
+from ..targets.roles import ROLES
+from ..targets.target import Target
+from ..types.arguments import checked
+from ..types.measurement import Identity, Measurement
+from ..types.nulls import OTHER_IMAGE, UNIFORM_ATTENTION
+
+Array = np.ndarray
+NULLS = ("image", "uniform")
+
+
+@checked
+@on_fitting_threads
+def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
+    """Attention of every head to every image position, where the word is predicted: layer × head × patch.
+
+    Only the rows of the positions that predict the word are computed; a word of several pieces has the mean of its rows.
+
+    Parameters
+    ----------
+    target
+        The target.
+    null
+        ``"image"``: the same heads' attention for an image of the same size without its content, one pass more.
+        ``"uniform"``: equal attention to every position that the head can read.
+
+    Returns
+    -------
+    Measurement
+        Attention probabilities (layer, head, patch), 0 to 1, no unit. Layers without attention between positions (linear
+        or cross-attention) are absent. ``details["share"]`` has each head's attention to the system's, the image's, the
+        question's and the response's positions (layer, head, group), which sum to 1.
+
+    Raises
+    ------
+    ModelError
+        The model has no image positions, or its attention cannot be heard.
+
+    References
+    ----------
+    Ben Melech Stan et al. 2024 (LVLM-Interpret, arXiv 2404.03118). Jain and Wallace 2019 (Attention is not Explanation)
+    and Serrano and Smith 2019 on what such maps do not show.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> from nbtoolkit.targets import target
+    >>> t = target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "cars", response="two cars")
+    >>> dict(attention_to_image(t).values.sizes)
+    {'layer': 5, 'head': 4, 'patch': 64}
+    """
+    if null not in NULLS:
+        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, NULLS))}.")
+    positions = require_image(target, "Attention to the image")
+    attention = _listen(target)
+    layers = sorted(attention.rows)
+    rows = _rows(attention, layers)  # (layers, heads, positions)
+    coords = {"layer": layers, "head": range(rows.shape[1])} | patch_coordinates(target, positions)
+    if null == "image":
+        other, kind = _rows(_listen(placebo(target)), layers), OTHER_IMAGE
+    else:
+        other, kind = _uniform(attention, layers), UNIFORM_ATTENTION
+    arrays = [
+        xarray.DataArray(
+            values[..., list(positions)], dims=("layer", "head", "patch"), coords=coords, name="attention_to_image"
+        )
+        for values in (rows, other)
+    ]
+    missed = max(max(attention.residual.values()), float(np.abs(rows.sum(-1) - 1).max()))
+    return Measurement(
+        arrays[0],
+        "no unit",
+        Identity("rows sum to 1, and rows · values equal the heads' outputs", missed, rounding(target)),
+        null=arrays[1],
+        null_kind=kind,
+        details={"share": _shares(target, rows, layers)},
+        provenance=target.provenance | {"settings": {"null": null}},
+        image=thumbnail(target.image),
+        note="Attention shows what a head reads, and is no proof that the word depends on it. Compare with occlusion.",
+    )
+
+
+def _listen(target: Target) -> Attention:
+    """Rows of the positions that predict the word, read while the blocks are called again: no pass of the vision tower."""
+    recording, model = target.recording, target.model
+    with tap(model, target.positions) as attention:
+        replay(model, recording, 0, recording.stream[0])
+    require_layers(attention, model)
+    return attention
+
+
+def _rows(attention: Attention, layers: list[int]) -> Array:
+    """Mean over the pieces of the word, (n_layers, n_heads, n_positions)."""
+    return np.asarray(torch.stack([attention.rows[layer][0].mean(1) for layer in layers]).cpu().numpy())
+
+
+def _uniform(attention: Attention, layers: list[int]) -> Array:
+    """Equal attention to every position that each row can read, mean over the pieces."""
+    readable = [(attention.rows[layer][0] > 0).float() for layer in layers]
+    return np.asarray(torch.stack([(r / r.sum(-1, keepdim=True)).mean(1) for r in readable]).cpu().numpy())
+
+
+def _shares(target: Target, rows: Array, layers: list[int]) -> xarray.DataArray:
+    groups = [rows[..., list(target.at(role))].sum(-1) for role in ROLES]
+    coords: dict[str, Any] = {"layer": layers, "head": range(rows.shape[1]), "group": list(ROLES)}
+    return xarray.DataArray(np.stack(groups, -1), dims=("layer", "head", "group"), coords=coords, name="share")

@@ -1,0 +1,58 @@
+"""Targets of the zoo: one word in one response, for every family and both attention functions."""
+
+import functools
+from dataclasses import fields
+
+import numpy as np
+import torch
+
+import nbtoolkit as nbt
+from nbtoolkit.targets import Target, target
+
+from ..models.test_zoo import load, pictures
+from ..zoo import FAMILIES, build
+
+EVERY = [(name, how) for name in FAMILIES for how in ("sdpa", "eager")]
+NO_POSITIONS = ("blip-2-t5", "mllama", "florence-2")  # the image is no part of the residual stream
+RESPONSE = "a red dog sits"
+
+
+@functools.cache
+def zoo_model(name, how="sdpa"):
+    model = load(name)  # skips with the reason where it cannot be loaded
+    if how == "sdpa":
+        return model
+    hf, processor = build(name)
+    hf.set_attn_implementation(how)
+    return nbt.load_model(hf, processor=processor)
+
+
+def zoo_target(name, how="sdpa", image=None, **quantity):
+    quantity = quantity or {"foil": "cat"}
+    return target(zoo_model(name, how), image or pictures()[0], "dog", response=RESPONSE, **quantity)
+
+
+class Additive(Target):
+    """A target whose quantity is a sum over positions, with one coefficient each."""
+
+    coefficients = np.zeros(0)
+    replayed_from = 0
+
+    @property
+    def value(self):
+        return float(self.replay(0, self.recording.stream[0])[0])
+
+    def replay(self, layer, states, *, gradient=False):
+        states = torch.as_tensor(states)
+        sums = (states.double().sum(-1) * torch.as_tensor(self.coefficients)).sum(-1)
+        return sums if gradient else sums.numpy()
+
+
+def additive(t, coefficients):
+    kind = type("AdditiveTarget", (Additive,), {"coefficients": np.asarray(coefficients, float)})
+    return kind(**{f.name: getattr(t, f.name) for f in fields(t)})
+
+
+def sums_of(t, layer=0):
+    """Sum over the entries of each state."""
+    return t.residual(layer).astype(float).sum(-1)
