@@ -147,9 +147,13 @@ class ContextualBank(CopiedByFields):
         """
         for layer in layers:
             if layer not in self.layers:
-                raise LayerError(f"layer is {layer}; expected one of the bank: {[*self.layers]}. Make one with this layer.")
+                raise LayerError(
+                    f"layer is {layer}; expected one of the bank: {[*self.layers]}. Make one with this layer."
+                )
         if not np.isfinite(states).all():
-            raise MethodError("states has numbers that are not finite; expected finite ones. Load the model in float32.")
+            raise MethodError(
+                "states has numbers that are not finite; expected finite ones. Load the model in float32."
+            )
         n = len(self)
         if k > n * len(layers):
             raise MethodError(f"k is {k}; expected at most {n * len(layers)}, the number of states in the bank.")
@@ -201,7 +205,12 @@ class ContextualBank(CopiedByFields):
             The file; ``.bank`` is appended to a name without a suffix. It may exist.
         """
         about = {"format": 1, "kind": "contextual bank", "model": self.model, "revision": self.revision}
-        about |= {"d_model": self.states.shape[2], "layers": self.layers, "words": self.words, "sentences": self.sentences}
+        about |= {
+            "d_model": self.states.shape[2],
+            "layers": self.layers,
+            "words": self.words,
+            "sentences": self.sentences,
+        }
         return save_described(path, SUFFIX, {"states": self.states, "sentence_index": self.sentence_of}, about)
 
     @staticmethod
@@ -221,12 +230,16 @@ class ContextualBank(CopiedByFields):
         about, tensors, place = read_described(path, "a contextual bank", _CONTENT)
         layers, n = about["layers"], len(about["words"])
         if not layers or sorted(set(layers)) != list(layers) or not n:
-            raise StudyError(f"{place} has the layers {layers} and {n} words; expected ascending layers and a word. Copy it again.")
+            raise StudyError(
+                f"{place} has the layers {layers} and {n} words; expected ascending layers and a word. Copy it again."
+            )
         shapes = {"states": (len(layers), n, about["d_model"]), "sentence_index": (n,)}
         check_tensors(tensors, shapes, place)
         places = tensors["sentence_index"]
         if places.min() < 0 or places.max() >= len(about["sentences"]):
-            raise StudyError(f"{place} has sentences up to {int(places.max())}; expected 0 to {len(about['sentences']) - 1}.")
+            raise StudyError(
+                f"{place} has sentences up to {int(places.max())}; expected 0 to {len(about['sentences']) - 1}."
+            )
         if not np.allclose(np.linalg.norm(tensors["states"], axis=-1), 1, atol=1e-3):
             raise StudyError(f"{place} has states of other lengths than 1; expected normalised ones. Copy it again.")
         words, sentences = about["words"], about["sentences"]

@@ -102,9 +102,11 @@ def logit_lens(
         chosen = resolve_layers(layers, model.n_layers)
     else:
         tuned.require(model)
-        chosen = resolve_layers(layers, model.n_layers, available=[*tuned.layers_, model.n_layers], hint="Fit it for them.")
+        chosen = resolve_layers(
+            layers, model.n_layers, available=[*tuned.layers_, model.n_layers], hint="Fit it for them."
+        )
     at, watched = resolve_positions(t, positions), watch(t, words)
-    top = min(top, int(model.head.weight.shape[0]))
+    top = min(top, n_vocabulary(model))
     reading = _Lens(model, watched, top, tuned)
     by_layer = [reading.of(layer, t.recording.stream[layer][0, list(at)]) for layer in chosen]
     arrays = {name: np.stack([part[name] for part in by_layer]) for name in by_layer[0]}
@@ -126,10 +128,27 @@ def logit_lens(
         PLACEBO_IMAGE,
         _details(model, arrays, axes, word_axes, watched) | _whole_word(t, chosen, reading),
         t.provenance
-        | {"words": [*watched.words], "tuned": tuned is not None, "dtype": str(model.hf.dtype), "positions": _named(positions)},
+        | {
+            "words": [*watched.words],
+            "tuned": tuned is not None,
+            "dtype": str(model.hf.dtype),
+            "positions": _named(positions),
+        },
         image=t.thumbnail,
         note=" ".join(filter(None, [_note(t, at), watched.note])),
     )
+
+
+def n_vocabulary(model: Model) -> int:
+    """Number of sub-tokens of the unembedding.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    weight: Any = model.head.weight
+    return int(weight.shape[0])
 
 
 def chunk_size(n_vocabulary: int, budget: int = BUDGET) -> int:
@@ -168,7 +187,7 @@ class _Lens:
 
     def of(self, layer: int, states: Tensor, only: str = "") -> dict[str, np.ndarray]:
         """What the states of a layer read as: name to an array, (n, …)."""
-        size = chunk_size(self.model.head.weight.shape[0])
+        size = chunk_size(n_vocabulary(self.model))
         parts = []
         with inference(self.model.hf):
             for part in states.split(size):
@@ -212,14 +231,14 @@ def _details(
     names = np.array([texts[i] for i in arrays["top"].ravel().tolist()], object).reshape(arrays["top"].shape)
     top_axes = axes | {"rank": range(1, names.shape[-1] + 1)}
     by_word = {"word": word_axes["word"]}
-    tables = {
+    tables: dict[str, tuple[np.ndarray, Any, str]] = {
         "probability": (np.exp(arrays["log_p"]), word_axes, "word"),
         "word_rank": (arrays["rank"], word_axes, "word"),
         "other_spelling": (arrays["other"], word_axes, "word"),
         "top_words": (names, top_axes, "rank"),
         "top_probability": (arrays["top_p"], top_axes, "rank"),
-        "entropy": (arrays["entropy"], axes, None),
-        "vocabulary_mean": (arrays["mean"], axes, None),
+        "entropy": (arrays["entropy"], axes, ""),
+        "vocabulary_mean": (arrays["mean"], axes, ""),
     }
     result = {
         name: xarray.DataArray(values, coords, ("layer", "position", *([last] if last else [])), name)

@@ -72,10 +72,8 @@ def sample_states(
     each = -(-n_positions // len(rows))
     for k in range(len(rows)):
         inputs = model.inputs([read_image(rows[k]["image"])])
-        if captions == "generated":
-            ids = respond(model, inputs, max_new_tokens)[0]
-        else:
-            ids = tokenize_response(model.tokenizer, rows[k]["captions"][0])
+        generated = captions == "generated"
+        ids = respond(model, inputs, max_new_tokens)[0] if generated else _first_caption(model, rows[k])
         at: list[int] = []
 
         def keep(layer: int, states: Tensor, at: list[int] = at) -> None:
@@ -89,6 +87,14 @@ def sample_states(
             model.forward(model.extend(inputs, [ids]))
         numbers += [k] * len(at)
     return States({layer: torch.cat(part) for layer, part in parts.items()}, np.array(numbers))
+
+
+def _first_caption(model: Model, row: Any) -> list[int]:
+    if not row["captions"]:
+        raise MethodError(
+            f"The image {row['id']!r} has no caption; expected one. Use captions='generated', or leave it out."
+        )
+    return tokenize_response(model.tokenizer, row["captions"][0])
 
 
 def fit_layer(

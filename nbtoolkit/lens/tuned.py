@@ -140,7 +140,11 @@ class TunedLens:
             self.layers, last, available=range(last), hint="The last layer is the model's output itself."
         )
         rng = np.random.default_rng(self.random_state)
-        options = {"captions": captions, "n_positions": self.n_positions, "max_new_tokens": max_new_tokens}
+        options: dict[str, Any] = {
+            "captions": captions,
+            "n_positions": self.n_positions,
+            "max_new_tokens": max_new_tokens,
+        }
         states = sample_states(model, data, layers, rng=rng, **options)
         n_images = int(states.images.max()) + 1
         first = n_images - max(1, int(self.held_out * n_images))
@@ -165,10 +169,10 @@ class TunedLens:
 
     def _divergence(self, model: Model, states: dict[int, Any], translated: bool, zero: bool = False) -> np.ndarray:
         """Mean divergence of each layer's states from the last one's, in nats."""
-        from .logits import chunk_size
+        from .logits import chunk_size, n_vocabulary
         from .training import divergence
 
-        size, last = chunk_size(int(model.head.weight.shape[0])), states[model.n_layers]
+        size, last = chunk_size(n_vocabulary(model)), states[model.n_layers]
         means = []
         for layer in self.layers_:
             own = self.translate(layer, states[layer], zero=zero) if translated else states[layer]
@@ -214,7 +218,9 @@ class TunedLens:
         if layer == self.n_layers_:
             return states
         if layer not in self.layers_:
-            raise LayerError(f"layer is {layer}; expected one of the tuned lens: {[*self.layers_]}. Fit it for the layer.")
+            raise LayerError(
+                f"layer is {layer}; expected one of the tuned lens: {[*self.layers_]}. Fit it for the layer."
+            )
         k = self.layers_.index(layer)
         weight, bias = (m[k] * (0 if zero else 1) for m in (self.weight_, self.bias_))
         if isinstance(states, np.ndarray):
@@ -246,7 +252,9 @@ class TunedLens:
 
     def _require_fit(self) -> None:
         if not hasattr(self, "weight_"):
-            raise MethodError("The tuned lens is not fitted; expected one that is. Call fit(model, data), or TunedLens.open.")
+            raise MethodError(
+                "The tuned lens is not fitted; expected one that is. Call fit(model, data), or TunedLens.open."
+            )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the lens as one safetensors file, whole or not at all.
@@ -290,8 +298,15 @@ class TunedLens:
         about, tensors, place = read_described(path, "a tuned lens", _CONTENT)
         layers, d = about["layers"], about["d_model"]
         if not layers or sorted(set(layers)) != list(layers) or layers[-1] >= about["n_layers"]:
-            raise StudyError(f"{place} has the layers {layers}; expected ascending ones below {about['n_layers']}. Copy it again.")
-        shapes = {"weight": (len(layers), d, d), "bias": (len(layers), d), "divergences": (2, len(layers)), "residual": (1,)}
+            raise StudyError(
+                f"{place} has the layers {layers}; expected ascending ones below {about['n_layers']}. Copy it again."
+            )
+        shapes = {
+            "weight": (len(layers), d, d),
+            "bias": (len(layers), d),
+            "divergences": (2, len(layers)),
+            "residual": (1,),
+        }
         check_tensors(tensors, shapes, place)
         lens = TunedLens(list(layers))
         lens.model_, lens.revision_ = about["model"], about["revision"]

@@ -116,7 +116,9 @@ def check_tensors(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[
         kind = np.int64 if name.endswith("_index") else np.float32
         own = None if array is None else (array.dtype, array.shape)
         if own != (np.dtype(kind), shape) or not np.isfinite(tensors[name]).all():
-            raise StudyError(f"{place} has {name} {own}; expected finite {np.dtype(kind)} of shape {shape}. Copy it again.")
+            raise StudyError(
+                f"{place} has {name} {own}; expected finite {np.dtype(kind)} of shape {shape}. Copy it again."
+            )
 
 
 def _digest(tensors: Mapping[str, np.ndarray]) -> str:

@@ -37,7 +37,9 @@ def test_neighbours_of_every_family(name, how):
         states = t.residual(-1)[list(t.at(role))]
         by_hand = -np.sort(-(states / np.linalg.norm(states, axis=-1, keepdims=True)) @ keys.T, axis=-1)[:, :3]
         np.testing.assert_allclose(m.values.sel(layer=t.model.n_layers), by_hand, atol=1e-5)
-        np.testing.assert_allclose(m.null, contextual(t.again(other_image(t.image)), bank, positions=role, k=3).values, atol=1e-4)
+        np.testing.assert_allclose(
+            m.null, contextual(t.again(other_image(t.image)), bank, positions=role, k=3).values, atol=1e-4
+        )
         assert abs(m.null - m.values).max() > 1e-4
         # the word of a caption at its own position, in a pass of its own, is in the bank
         own = nbt.target(t.model, pictures()[0], "sits", response="a red dog sits")
@@ -55,8 +57,10 @@ def test_a_planted_state_finds_itself(t, bank):
     planted = dataclasses.replace(t)
     planted.__dict__["recording"] = dataclasses.replace(t.recording, stream=tuple(stream))
     m = contextual(planted, bank, k=2)
-    found = m.details["word"].sel(layer=4, position=place, rank=1).item()
-    assert found == bank.words[row] and m.details["sentence"].sel(layer=4, position=place, rank=1).item() == bank.sentence(row)
+    word = m.details["word"].sel(layer=4, position=place, rank=1).item()
+    assert word == bank.words[row] and m.details["sentence"].sel(
+        layer=4, position=place, rank=1
+    ).item() == bank.sentence(row)
     assert m.values.sel(layer=4, position=place, rank=1).item() == pytest.approx(1, abs=1e-5)
     across = contextual(planted, bank, layers=[4], k=2, across_layers=True)
     assert across.details["bank_layer"].sel(position=place, rank=1).item() == 4

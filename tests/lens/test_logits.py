@@ -56,7 +56,9 @@ def test_a_state_that_is_a_row_of_the_unembedding_ranks_its_word_first(name):
         model, recording, layer = t.model, t.recording, t.model.n_layers // 2
         weight = model.head.weight.detach().float()
         with torch.no_grad():
-            gain = model.norm(torch.eye(model.d_model) * 100).diagonal().float()  # of every coordinate, in the final norm
+            gain = (
+                model.norm(torch.eye(model.d_model) * 100).diagonal().float()
+            )  # of every coordinate, in the final norm
             word = int(weight.norm(dim=-1).argmax())
             state = weight[word] / gain
         stream = list(recording.stream)

@@ -16,8 +16,12 @@ from .targets import family_target
 
 def captioned_images(n=6):
     texts = ["a red dog sits", "a cat on grass", "two birds fly", "the bus is red", "a dog on grass", "a red bird"]
-    rows = {"id": [str(k) for k in range(n)], "image": pictures(n), "captions": [[c] for c in texts[:n]]}
-    kinds = {"id": datasets.Value("string"), "image": datasets.Image(), "captions": datasets.List(datasets.Value("string"))}
+    rows = {"id": [str(k) for k in range(n)], "image": pictures(n), "captions": [[texts[k % 6]] for k in range(n)]}
+    kinds = {
+        "id": datasets.Value("string"),
+        "image": datasets.Image(),
+        "captions": datasets.List(datasets.Value("string")),
+    }
     return datasets.Dataset.from_dict(rows, features=datasets.Features(kinds))
 
 
@@ -30,9 +34,10 @@ def lens(model):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_it_is_closer_to_the_output_on_images_that_are_held_out(name, how):
     with family_target(name, how) as t:
-        few = t.model.encoder_decoder  # five positions per image, none of them the image's: smaller steps
-        settings = {"n_epochs": 20, "learning_rate": 0.02} if few else {"n_epochs": 6}
-        lens = TunedLens(n_positions=240, **settings).fit(t.model, captioned_images(), captions="given")
+        few = t.model.encoder_decoder  # the decoder has the text's few positions only: more images and steps
+        settings = {"n_epochs": 20, "batch_size": 8} if few else {"n_epochs": 6}
+        data = captioned_images(24 if few else 6)
+        lens = TunedLens(n_positions=240, **settings).fit(t.model, data, captions="given")
         m = lens.held_out_
         assert lens.layers_ == tuple(range(t.model.n_layers)) and m.check.residual <= 1e-5
         assert (m.values < m.null).all(), (m.values.values, m.null.values)
@@ -101,6 +106,8 @@ def test_what_cannot_be_fitted_or_read_is_refused(model, data, lens):
         TunedLens().fit(model, data.select([0]))
     with pytest.raises(nbt.errors.MethodError, match="captions is 'mine'; expected 'generated' or 'given'"):
         TunedLens().fit(model, data, captions="mine")
+    with pytest.raises(nbt.errors.MethodError, match="The image '0' has no caption"):
+        TunedLens().fit(model, captioned_images(2).map(lambda _: {"captions": []}), captions="given")
     with pytest.raises(nbt.errors.MethodError, match="not fitted"):
         logit_lens(t, tuned=TunedLens())
     other = nbt.target(load("llava"), pictures()[0], "dog", response="a red dog sits")
