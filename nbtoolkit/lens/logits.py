@@ -229,7 +229,7 @@ def _details(
 ) -> dict[str, xarray.DataArray]:
     texts = {i: read_piece(model.tokenizer, i)[0] for i in np.unique(arrays["top"]).tolist()}
     names = np.array([texts[i] for i in arrays["top"].ravel().tolist()], object).reshape(arrays["top"].shape)
-    top_axes = axes | {"rank": range(1, names.shape[-1] + 1)}
+    top_axes = axes | {"rank": range(1, arrays["top"].shape[-1] + 1)}
     by_word = {"word": word_axes["word"]}
     tables: dict[str, tuple[np.ndarray, Any, str]] = {
         "probability": (np.exp(arrays["log_p"]), word_axes, "word"),
@@ -240,8 +240,9 @@ def _details(
         "entropy": (arrays["entropy"], axes, ""),
         "vocabulary_mean": (arrays["mean"], axes, ""),
     }
+    dims = ("layer", "position")
     result = {
-        name: xarray.DataArray(values, coords, ("layer", "position", *([last] if last else [])), name)
+        name: xarray.DataArray(values, coords, (*dims, last) if last else dims, name)
         for name, (values, coords, last) in tables.items()
     }
     pieces = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..models.generation import respond
 from ..models.hooks import watching
 from ..models.inference import inference
 from ..text.tokens import tokenize_response
+from .logits import chunk_size, n_vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,3 +158,28 @@ def divergence(model: Model, states: Tensor, last: Tensor, *, gradient: bool = F
         lens = model.unembed(states, gradient=gradient).log_softmax(-1)
         result: Tensor = (target.exp() * (target - lens.to(target.device))).sum(-1)
     return result.to(states.device)
+
+
+def mean_divergences(
+    model: Model, states: Mapping[int, Tensor], layers: Sequence[int], translate: Callable[[int, Tensor], Tensor] | None
+) -> np.ndarray:
+    """Mean divergence of each layer's lens from the last layer's distribution, (n_layers,), in nats.
+
+    Parameters
+    ----------
+    model
+        The model.
+    states
+        Layer to its states, (n, d_model), the last layer's among them.
+    layers
+        The layers.
+    translate
+        Function of a layer and its states; none where None.
+    """
+    size, last = chunk_size(n_vocabulary(model)), states[model.n_layers]
+    means = []
+    for layer in layers:
+        own = states[layer] if translate is None else translate(layer, states[layer])
+        parts = zip(own.split(size), last.split(size), strict=True)
+        means.append(np.concatenate([divergence(model, a, b).numpy() for a, b in parts]).mean())
+    return np.array(means, np.float32)

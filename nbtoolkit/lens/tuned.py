@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import xarray
 
 from ..errors import LayerError, MethodError, StudyError
 from ..storage.described import check_tensors, read_described, save_described
 from ..storage.schema import fields, list_of, one_of, text, whole
 from ..types import resolve_layers
 from ..types.arguments import checked
+from ..types.measurement import Identity, Measurement
 from ..types.nulls import Null
 from ..types.rules import Count, Number, Rule
 
 if TYPE_CHECKING:
     from ..models.adapter import Model
-    from ..types.measurement import Measurement
 
 SUFFIX = ".lens"
 LOGIT_LENS = Null("logit lens", "the positions, the layers and the output; the states are not translated")
@@ -131,7 +132,7 @@ class TunedLens:
         LayerError
             A layer that the model does not have, or its last.
         """
-        from .training import fit_layer, sample_states
+        from .training import fit_layer, mean_divergences, sample_states
 
         if captions not in ("generated", "given"):
             raise MethodError(f"captions is {captions!r}; expected 'generated' or 'given'.")
@@ -149,11 +150,7 @@ class TunedLens:
         n_images = int(states.images.max()) + 1
         first = n_images - max(1, int(self.held_out * n_images))
         train, test = np.flatnonzero(states.images < first), np.flatnonzero(states.images >= first)
-        settings: dict[str, Any] = {
-            "n_epochs": self.n_epochs,
-            "learning_rate": self.learning_rate,
-            "batch_size": self.batch_size,
-        }
+        settings: dict[str, Any] = {k: getattr(self, k) for k in ("n_epochs", "learning_rate", "batch_size")}
         maps = [
             fit_layer(model, states.layers[k][train], states.layers[last][train], rng=rng, **settings) for k in layers
         ]
@@ -162,31 +159,16 @@ class TunedLens:
         self.weight_, self.bias_ = (np.stack([m[i] for m in maps]).astype(np.float32) for i in (0, 1))
         self._counts = (first, n_images - first)
         tests = {layer: values[test] for layer, values in states.layers.items()}
-        self._divergences = np.array([self._divergence(model, tests, lens) for lens in (True, False)], np.float32)
-        untrained = self._divergence(model, tests, True, zero=True)
-        self._residual = float(np.abs(untrained - self._divergences[1]).max())
+        tuned, untrained, plain = (
+            mean_divergences(model, tests, layers, way)
+            for way in (self.translate, lambda k, states: self.translate(k, states, zero=True), None)
+        )
+        self._divergences, self._residual = np.stack([tuned, plain]), float(np.abs(untrained - plain).max())
         return self
-
-    def _divergence(self, model: Model, states: dict[int, Any], translated: bool, zero: bool = False) -> np.ndarray:
-        """Mean divergence of each layer's states from the last one's, in nats."""
-        from .logits import chunk_size, n_vocabulary
-        from .training import divergence
-
-        size, last = chunk_size(n_vocabulary(model)), states[model.n_layers]
-        means = []
-        for layer in self.layers_:
-            own = self.translate(layer, states[layer], zero=zero) if translated else states[layer]
-            parts = zip(own.split(size), last.split(size), strict=True)
-            means.append(np.concatenate([divergence(model, a, b).numpy() for a, b in parts]).mean())
-        return np.array(means, np.float32)
 
     @property
     def held_out_(self) -> Measurement:
         """Divergence from the model's output on held-out images, per layer, in nats; the null is the logit lens."""
-        import xarray
-
-        from ..types.measurement import Identity, Measurement
-
         self._require_fit()
         axes = {"layer": list(self.layers_)}
         values, null = (
@@ -266,17 +248,9 @@ class TunedLens:
         """
         self._require_fit()
         n_fitted, n_held_out = self._counts
-        content = {
-            "format": 1,
-            "kind": "tuned lens",
-            "model": self.model_,
-            "revision": self.revision_,
-            "n_layers": self.n_layers_,
-            "d_model": self.d_model_,
-            "layers": self.layers_,
-            "n_fitted": n_fitted,
-            "n_held_out": n_held_out,
-        }
+        content = {"format": 1, "kind": "tuned lens", "model": self.model_, "revision": self.revision_}
+        content |= {"n_layers": self.n_layers_, "d_model": self.d_model_, "layers": self.layers_}
+        content |= {"n_fitted": n_fitted, "n_held_out": n_held_out}
         residual = np.array([self._residual], np.float32)
         tensors = {"weight": self.weight_, "bias": self.bias_, "divergences": self._divergences, "residual": residual}
         return save_described(path, SUFFIX, tensors, content)
