@@ -48,6 +48,7 @@ __all__, __getattr__, __dir__ = lazy_names(
             "interventions",
         ),
         *(
+            "lens",
             "live",
             "metrics",
             "models",
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from . import extraction as extraction
     from . import interventions as interventions
+    from . import lens as lens
     from . import live as live
     from . import metrics as metrics
     from . import models as models

@@ -35,11 +35,14 @@ class Recording:
         Arguments of each block besides the states, and keyword arguments.
     between
         Layer to what the model adds to its states before the next block is called, (n, positions, d_model).
+    logits : (n, n_vocabulary)
+        The model's own logits at the last position.
     """
 
     stream: tuple[Tensor, ...]
     calls: tuple[tuple[tuple[Any, ...], Mapping[str, Any]], ...]
     between: Mapping[int, Tensor]
+    logits: Tensor
 
     @property
     def n_positions(self) -> int:
@@ -80,7 +83,7 @@ def record(model: Model, inputs: Mapping[str, Any]) -> Recording:
     try:
         # tensors of inference mode could not be differentiated through
         with evaluating(model.hf), fitting_threads(model.hf), torch.inference_mode(False), torch.no_grad():
-            model.hf(**inputs, **model._last_logits, use_cache=False)
+            logits = model.hf(**inputs, **model._last_logits, use_cache=False).logits[:, -1].detach().clone()
     finally:
         for handle in handles:
             handle.remove()
@@ -94,7 +97,7 @@ def record(model: Model, inputs: Mapping[str, Any]) -> Recording:
         for layer in range(1, model.n_layers)
         if not torch.equal(before[layer], after[layer - 1])
     }
-    return Recording((before[0], *after), tuple(calls), between)
+    return Recording((before[0], *after), tuple(calls), between, logits)
 
 
 def replay(
@@ -248,4 +251,5 @@ def rows(recording: Recording, indices: Sequence[int]) -> Recording:
     n = len(recording.stream[0])
     calls = tuple((part(args, n), {k: part(v, n) for k, v in kwargs.items()}) for args, kwargs in recording.calls)
     between = {layer: part(states, n) for layer, states in recording.between.items()}
-    return Recording(tuple(part(states, n) for states in recording.stream), calls, between)
+    stream = tuple(part(states, n) for states in recording.stream)
+    return Recording(stream, calls, between, recording.logits[list(indices)])

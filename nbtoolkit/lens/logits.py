@@ -1,0 +1,282 @@
+"""The logit lens: what a state would be as the last layer's, as log-probabilities of words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray
+from torch import Tensor
+
+from ..errors import MeasurementError
+from ..models.adapter import Model
+from ..models.inference import inference
+from ..targets.target import Target
+from ..text.tokens import read_piece
+from ..types import resolve_layers
+from ..types.arguments import checked
+from ..types.measurement import Identity, Measurement
+from ..types.nulls import PLACEBO_IMAGE
+from ..types.rules import Count
+from .positions import coordinates, placebo_target, resolve_positions, visit_layers
+from .words import Watched, watch
+
+if TYPE_CHECKING:
+    from .tuned import TunedLens
+
+BUDGET = 160_000_000  # bytes of logits and of what is computed from them, at a time
+COPIES = 4  # arrays of the size of a chunk's logits that are in memory together, measured
+UNDER_READS = (
+    "The logit lens under-reads image tokens: 72 % of them are interpretable by their nearest contextual states, 23 % by the logit "
+    "lens (LatentLens, arXiv 2602.00462)."
+)
+
+
+@checked
+def logit_lens(
+    t: Target,
+    *,
+    words: Sequence[str] = (),
+    positions: Any = None,
+    layers: Any = "all",
+    top: Count = 5,
+    tuned: TunedLens | None = None,
+    placebo: Any = None,
+) -> Measurement:
+    """Log-probability of words at every layer and position, as if the state were the last layer's.
+
+    The state gets the model's final norm, unembedding, scale and soft cap. Of a word of several sub-tokens, the first is read.
+
+    Parameters
+    ----------
+    t
+        The target; its word and its foil are read first.
+    words
+        Further words to read.
+    positions
+        A role (``"system"``, ``"image"``, ``"question"``, ``"response"``, ``"last"``), a list of positions, or all where None.
+    layers
+        Layers: 0 … n_layers; negative ones count from the last.
+    top
+        Number of most probable sub-tokens to name.
+    tuned
+        A fitted :class:`nbtoolkit.lens.TunedLens`, which translates the states first.
+    placebo
+        Image of the null, resized to the target's; where None, the negative of the target's, mixed with noise.
+
+    Returns
+    -------
+    Measurement
+        ``layer, position, word`` -> log-probability in nats. The null is the same with the placebo. Details: ``probability``
+        and ``word_rank`` (1 is the most probable sub-token), ``other_spelling`` (log-probability of the word without the space in
+        front that it has in the response, or with one; NaN where the tokenizer does not tell them apart), ``top_words`` and
+        ``top_probability`` on an axis ``rank``, ``entropy`` in nats, ``vocabulary_mean`` (mean log-probability of all sub-tokens,
+        in nats), ``whole_word`` (log-probability of all pieces of the target, where they are predicted, per layer), and ``piece``,
+        ``other_piece`` and ``n_pieces`` of each word.
+
+    Raises
+    ------
+    MeasurementError
+        The last layer's lens differs from the model's own logits, or a layer's states overflow the number format.
+    LayerError
+        A layer that the model, or the tuned lens, does not have.
+    TokenError
+        The tokenizer cannot spell a word.
+
+    References
+    ----------
+    nostalgebraist, "Interpreting GPT: the logit lens", 2020; on image tokens Neo et al. 2024, arXiv 2410.07149.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> t = nbt.target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "a", foil="the")
+    >>> logit_lens(t, words=["dog"], positions="last").values.sizes
+    Frozen({'layer': 6, 'position': 1, 'word': 3})
+    """
+    model = t.model
+    if tuned is None:
+        chosen = resolve_layers(layers, model.n_layers)
+    else:
+        tuned.require(model)
+        chosen = resolve_layers(
+            layers, model.n_layers, available=[*tuned.layers_, model.n_layers], hint="Fit it for them."
+        )
+    at, watched = resolve_positions(t, positions), watch(t, words)
+    top = min(top, n_vocabulary(model))
+    reading = _Lens(model, watched, top, tuned)
+    by_layer = [reading.of(layer, t.recording.stream[layer][0, list(at)]) for layer in chosen]
+    arrays = {name: np.stack([part[name] for part in by_layer]) for name in by_layer[0]}
+    null: dict[int, np.ndarray] = {}
+
+    def visit(layer: int, states: Tensor) -> None:
+        if layer in chosen:
+            null[layer] = reading.of(layer, states[list(at)], only="log_p")["log_p"]
+
+    visit_layers(placebo_target(t, placebo), visit, t.n_positions)
+    axes = {"layer": list(chosen)} | coordinates(t, at)
+    word_axes = axes | {"word": [*watched.words]}
+    dims = ("layer", "position", "word")
+    return Measurement(
+        xarray.DataArray(arrays["log_p"], word_axes, dims, "logit_lens"),
+        "nats",
+        _check(t),
+        xarray.DataArray(np.stack([null[layer] for layer in chosen]), word_axes, dims, "null"),
+        PLACEBO_IMAGE,
+        _details(model, arrays, axes, word_axes, watched) | _whole_word(t, chosen, reading),
+        t.provenance
+        | {
+            "words": [*watched.words],
+            "tuned": tuned is not None,
+            "dtype": str(model.hf.dtype),
+            "positions": _named(positions),
+        },
+        image=t.thumbnail,
+        note=" ".join(filter(None, [_note(t, at), watched.note])),
+    )
+
+
+def n_vocabulary(model: Model) -> int:
+    """Number of sub-tokens of the unembedding.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    weight: Any = model.head.weight
+    return int(weight.shape[0])
+
+
+def chunk_size(n_vocabulary: int, budget: int = BUDGET) -> int:
+    """Number of states whose logits, and what is computed from them, fit a budget.
+
+    Parameters
+    ----------
+    n_vocabulary
+        Number of sub-tokens.
+    budget
+        In bytes.
+
+    Examples
+    --------
+    >>> chunk_size(32_000), chunk_size(10**9)
+    (312, 1)
+    """
+    return max(1, budget // (COPIES * 4 * n_vocabulary))
+
+
+@dataclass(frozen=True)
+class _Lens:
+    """Reads states of a layer, a chunk of positions at a time."""
+
+    model: Model
+    watched: Watched
+    top: int
+    tuned: Any
+
+    def logits(self, layer: int, states: Tensor) -> Tensor:
+        """Logits (n, n_vocabulary) of states (n, d_model)."""
+        if self.tuned is not None:
+            states = self.tuned.translate(layer, states)
+        logits: Tensor = self.model.unembed(states)
+        return logits
+
+    def of(self, layer: int, states: Tensor, only: str = "") -> dict[str, np.ndarray]:
+        """What the states of a layer read as: name to an array, (n, …)."""
+        size = chunk_size(n_vocabulary(self.model))
+        parts = []
+        with inference(self.model.hf):
+            for part in states.split(size):
+                logits = self.logits(layer, part)
+                if not bool(torch.isfinite(logits.sum(-1)).all()):
+                    raise MeasurementError(
+                        f"The lens at layer {layer} has logits that are no finite numbers: the states overflow {self.model.hf.dtype}. "
+                        "Load the model in float32 or bfloat16."
+                    )
+                parts.append({k: v.cpu().numpy() for k, v in self._read(logits, only).items()})
+                del logits  # before the next chunk's
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _read(self, logits: Tensor, only: str) -> dict[str, Tensor]:
+        log_z = logits.logsumexp(-1, keepdim=True)
+        own = logits[:, list(self.watched.ids)]
+        result = {"log_p": own - log_z}
+        if only:
+            return result
+        others = logits[:, [i if i >= 0 else 0 for i in self.watched.other_ids]] - log_z
+        missing = torch.tensor([i < 0 for i in self.watched.other_ids], device=others.device)
+        best = logits.topk(self.top, -1)
+        share = (logits - log_z).exp_()
+        entropy = log_z[:, 0] - share.mul_(logits).sum(-1)
+        del share
+        rank = torch.stack([torch.count_nonzero(logits > own[:, [j]], -1) + 1 for j in range(own.shape[1])], -1)
+        return result | {
+            "other": others.masked_fill(missing, torch.nan),
+            "rank": rank,
+            "top": best.indices,
+            "top_p": (best.values - log_z).exp(),
+            "entropy": entropy,
+            "mean": logits.mean(-1) - log_z[:, 0],
+        }
+
+
+def _details(
+    model: Model, arrays: Mapping[str, np.ndarray], axes: Any, word_axes: Any, watched: Watched
+) -> dict[str, xarray.DataArray]:
+    texts = {i: read_piece(model.tokenizer, i)[0] for i in np.unique(arrays["top"]).tolist()}
+    names = np.array([texts[i] for i in arrays["top"].ravel().tolist()], object).reshape(arrays["top"].shape)
+    top_axes = axes | {"rank": range(1, arrays["top"].shape[-1] + 1)}
+    by_word = {"word": word_axes["word"]}
+    tables: dict[str, tuple[np.ndarray, Any, str]] = {
+        "probability": (np.exp(arrays["log_p"]), word_axes, "word"),
+        "word_rank": (arrays["rank"], word_axes, "word"),
+        "other_spelling": (arrays["other"], word_axes, "word"),
+        "top_words": (names, top_axes, "rank"),
+        "top_probability": (arrays["top_p"], top_axes, "rank"),
+        "entropy": (arrays["entropy"], axes, ""),
+        "vocabulary_mean": (arrays["mean"], axes, ""),
+    }
+    dims = ("layer", "position")
+    result = {
+        name: xarray.DataArray(values, coords, (*dims, last) if last else dims, name)
+        for name, (values, coords, last) in tables.items()
+    }
+    pieces = {
+        "piece": np.array(watched.pieces, object),
+        "other_piece": np.array(watched.other_pieces, object),
+        "n_pieces": np.array(watched.n_pieces),
+    }
+    return result | {name: xarray.DataArray(values, by_word, "word", name) for name, values in pieces.items()}
+
+
+def _whole_word(t: Target, layers: Sequence[int], reading: _Lens) -> dict[str, xarray.DataArray]:
+    """Log-probability of all pieces of the target, each where it is predicted."""
+    pieces = list(range(len(t.piece_ids)))
+    values = []
+    for layer in layers:
+        with inference(t.model.hf):
+            logits = reading.logits(layer, t.recording.stream[layer][0, list(t.positions)])
+            values.append(float(logits.log_softmax(-1)[pieces, list(t.piece_ids)].sum()))
+    return {"whole_word": xarray.DataArray(np.array(values), {"layer": list(layers)}, "layer", "whole_word")}
+
+
+def _check(t: Target) -> Identity:
+    """The last layer's lens against the model's own logits, at the last position."""
+    own = t.recording.logits[0].float()
+    lens = t.model.unembed(t.recording.stream[-1][0, -1:])[0].to(own.device)
+    gap = float((lens - own).abs().max() / own.abs().max().clamp_min(1e-30))
+    tolerance = 1e-4 if t.model.hf.dtype == torch.float32 else 3e-2  # as when the model is loaded
+    return Identity("the last layer's lens equals the model's own logits (relative to the largest)", gap, tolerance)
+
+
+def _named(positions: Any) -> Any:
+    return positions if positions is None or isinstance(positions, str) else "given"
+
+
+def _note(t: Target, at: Sequence[int]) -> str:
+    span = t.image_span
+    return UNDER_READS if span is not None and any(span[0] <= p <= span[1] for p in at) else ""

@@ -1,0 +1,129 @@
+"""Positions that a lens reads, with their texts, roles and patches; and the placebo image at the same positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..data.images import read_image
+from ..errors import MethodError, ModelError
+from ..models.hooks import watching
+from ..targets.roles import other_image
+from ..targets.target import Target
+from ..types.rules import described
+
+
+def resolve_positions(t: Target, positions: Any) -> tuple[int, ...]:
+    """Positions of a role, those given, or all, in ascending order.
+
+    Parameters
+    ----------
+    t
+        The target.
+    positions
+        None, a role of :meth:`nbtoolkit.targets.target.Target.at`, or whole numbers; negative ones count from the end.
+
+    Raises
+    ------
+    ModelError
+        The image has no position in the decoder.
+    MethodError
+        There is none, or one that the pass does not have.
+    """
+    n = t.n_positions
+    if positions is None:
+        return tuple(range(n))
+    if isinstance(positions, str):
+        if positions == "image":
+            t.require_image()
+        result = t.at(positions)
+    else:
+        items = list(positions) if np.iterable(positions) else [positions]
+        if any(isinstance(p, bool) or not isinstance(p, int | np.integer) or not -n <= p < n for p in items):
+            raise MethodError(
+                f"positions is {described(positions)}; expected a role or whole numbers from {-n} to {n - 1}, the positions of "
+                "target.tokens."
+            )
+        result = tuple(sorted({int(p) % n for p in items}))
+    if not result:
+        raise MethodError(
+            f"positions is {positions!r}, which no position is; expected at least one. The roles are those of target.tokens."
+        )
+    return result
+
+
+def coordinates(t: Target, positions: tuple[int, ...]) -> dict[str, Any]:
+    """Coordinates of the axis ``position``: text, role, and per patch its box in pixels, tile, row and column.
+
+    Parameters
+    ----------
+    t
+        The target.
+    positions
+        The positions.
+    """
+    tokens = t.tokens
+    boxes, cells = np.full((t.n_positions, 4), np.nan), np.full((t.n_positions, 3), -1)
+    try:
+        places, geometry = t.patches
+        if len(places) == geometry.n_positions:
+            boxes[list(places)] = geometry.boxes
+            cells[list(places)] = np.column_stack([geometry.tiles, geometry.cells])
+    except ModelError:  # positions of the image that are no patches
+        pass
+    at = list(positions)
+    columns = dict(zip(("x0", "y0", "x1", "y1"), boxes[at].T, strict=True))
+    columns |= dict(zip(("tile", "row", "column"), cells[at].T, strict=True))
+    columns |= {name: np.array([getattr(tokens[p], name) for p in at], object) for name in ("text", "role")}
+    return {"position": at} | {name: ("position", values) for name, values in columns.items()}
+
+
+def placebo_target(t: Target, placebo: Any) -> Target:
+    """The same pass with an unrelated image of the same size.
+
+    Parameters
+    ----------
+    t
+        The target.
+    placebo
+        An image, which is resized to the target's; None stands for the negative of the target's, mixed with noise.
+
+    Raises
+    ------
+    MethodError
+        It takes another number of positions.
+    """
+    image = other_image(t.image) if placebo is None else read_image(placebo).resize(t.image.size)
+    return t.again(image)
+
+
+def visit_layers(t: Target, visit: Callable[[int, Tensor], None], n_positions: int) -> None:
+    """Call a function at every layer of one pass of a target, without a copy of its residual stream.
+
+    Parameters
+    ----------
+    t
+        The target.
+    visit
+        Function of a layer and its states (positions, d_model).
+    n_positions
+        Number of positions that the pass must have.
+
+    Raises
+    ------
+    MethodError
+        It has another number.
+    """
+
+    def reading(layer: int, states: Tensor) -> None:
+        if states.shape[1] != n_positions:
+            raise MethodError(
+                f"The placebo takes {states.shape[1]} positions, the image {n_positions}; expected as many. Choose another image."
+            )
+        visit(layer, states[0])
+
+    with watching(t.model.blocks, reading):
+        t.model.forward(t.inputs)
