@@ -55,6 +55,7 @@ MADE_BY = {
     "Grounding": "nbt.ground",
     "Model": "nbt.load_model",
     "Representations": "nbt.extract",
+    "Results": "nbtoolkit.toy.benchmark.run",
     "Score": "a function of nbtoolkit.metrics",
     "Scorer": "nbt.load_scorer",
     "Scores": "nbt.evaluate",
