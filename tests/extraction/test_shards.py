@@ -53,6 +53,7 @@ def extract(model, data, folder):
     return reps, seen
 
 
+@pytest.mark.slow
 def test_kill_9_then_resume_gives_the_same_bytes(model, data, undisturbed, tmp_path):
     """Killed in the middle of the third shard."""
     done = run(tmp_path, """
