@@ -57,7 +57,7 @@ def reproduce(
     model: Model,
     data: Any,
     test_data: Any,
-    tokens: Annotated[Sequence[str], Rule(rows=1)],
+    tokens: Sequence[str],
     scorer: Scorer,
     *,
     settings: str | Settings = "nbtoolkit",
@@ -128,6 +128,8 @@ def reproduce(
     """
     variant, layer = settings_of(settings), resolve_layer(layer, model.n_layers)
     curve = resolve_layers(layers, model.n_layers, first=1)
+    if not tokens:
+        raise NbtoolkitError("No token could be evaluated: there are none. Give words such as ['dog'].")
     data, test_data = _checked(data, "data"), _checked(test_data, "test_data")
     say = progress or (lambda _: None)
     images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)

@@ -165,7 +165,7 @@ def test_layers_and_settings_that_do_not_exist(model, scorer, world):
         reproduce(model, *world, ["dog"], scorer, settings="ours")
     with pytest.raises(nbt.NbtoolkitError, match=r"layers is \[1, 9\]; expected 'all'"):
         reproduce(model, *world, ["dog"], scorer, layers=[1, 9])
-    with pytest.raises(nbt.NbtoolkitError, match="tokens has 0 entries; expected at least 1"):
+    with pytest.raises(nbt.NbtoolkitError, match="No token could be evaluated: there are none"):
         reproduce(model, *world, [], scorer)
 
 
