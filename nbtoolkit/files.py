@@ -1,4 +1,4 @@
-"""Files and folders: regular ones only, written whole or not at all and durably, with their checksums."""
+"""Paths as users write them, regular files, errors of the disk, and checksums."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .durable import new_folder as new_folder
-from .durable import recover as recover
-from .durable import replacing as replacing
-from .durable import sweep as sweep
-from .durable import sync as sync
 from .errors import DataError, NbtoolkitError, StudyError
 
 
@@ -52,7 +47,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
     >>> exists("x" * 5000), exists(".")
     (False, True)
     """
-    return os.path.exists(path)  # noqa: PTH110
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for a path that is too long
 
 
 def regular_file(path: Path, error: type[NbtoolkitError] = DataError, *, inside: Path | None = None) -> Path:
@@ -65,7 +60,7 @@ def regular_file(path: Path, error: type[NbtoolkitError] = DataError, *, inside:
     error
         Class of the error.
     inside
-        Folder that the file must be in once links are followed; in any where None.
+        Folder that the file must be in once links are followed; any folder where None.
 
     Raises
     ------

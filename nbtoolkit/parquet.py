@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -55,7 +56,7 @@ def open_parquet(
     """
     size = regular_file(path, error, inside=inside).stat().st_size
     try:
-        whole, longest = _uncompressed(path, size)
+        whole, longest = _uncompressed(path)
         file = pq.ParquetFile(path, page_checksum_verification=True)
         longest = max(longest, file.metadata.num_rows)
     except Exception as flaw:  # Arrow raises ArrowInvalid, OSError, NotImplementedError, KeyError …
@@ -112,19 +113,12 @@ def column_chunks(path: Path) -> list[list[Chunk]]:
     return groups
 
 
-def _uncompressed(path: Path, size: int) -> tuple[int, int]:
+def _uncompressed(path: Path) -> tuple[int, int]:
     """Uncompressed bytes of all columns, and values of the longest, by the footer (``parquet.thrift``: FileMetaData)."""
-    footer = _footer(path, size)
-    sums: dict[int, int] = {}
-    whole = 0
-    with path.open("rb") as file:
-        for group in footer.get(4, ()):
-            for k, column in enumerate(group.get(1, ())):
-                about = column.get(3, {})
-                pages, values = _pages(file, about)
-                whole += max(pages, about.get(6, 0))
-                sums[k] = sums.get(k, 0) + max(values, about.get(5, 0))
-    return whole, max(sums.values(), default=0)
+    groups = column_chunks(path)
+    columns = itertools.zip_longest(*groups, fillvalue=Chunk((), 0, 0))
+    longest = max((sum(chunk.n_values for chunk in column) for column in columns), default=0)
+    return sum(chunk.uncompressed for group in groups for chunk in group), longest
 
 
 def _pages(file: BinaryIO, about: dict[int, Any]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -140,6 +141,25 @@ def as_json(value: Any) -> Any:
     [None, 1.0]
     """
     return encodable(_finite(value))
+
+
+def with_checksum(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with its own checksum, the entry ``check``.
+
+    Parameters
+    ----------
+    value
+        The object, with or without a checksum.
+
+    Examples
+    --------
+    >>> row = with_checksum({"shard": 1})
+    >>> row == with_checksum(row), row == with_checksum(row | {"shard": 0})
+    (True, False)
+    """
+    content = {k: v for k, v in value.items() if k != "check"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return {**content, "check": digest}
 
 
 def encodable(value: Any) -> Any:

@@ -121,7 +121,9 @@ def test_import_contracts_are_kept():
     run(shutil.which("lint-imports", path=str(Path(sys.executable).parent)) or "lint-imports", cwd=ROOT)
 
 
-@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
+@pytest.mark.parametrize(
+    "command", ["ruff check .", "ruff format --check .", pytest.param("mypy", marks=pytest.mark.slow)]
+)
 def test_ruff_and_mypy_have_nothing_to_say(command):
     """Newer releases have new rules, and mypy reads the types of all packages: their findings are listed, not failures."""
     tool, *_ = command.split()

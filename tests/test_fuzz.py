@@ -2,6 +2,8 @@
 
 import logging
 import os
+import tempfile
+from pathlib import Path
 
 import datasets
 import pytest
@@ -27,12 +29,11 @@ def _quiet(model):
 
 
 @pytest.fixture
-def place(tmp_path_factory, monkeypatch):
-    place = tmp_path_factory.mktemp("fuzz")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", place.with_name(f"{place.name}-cache"))
-    for folder in (place, *place.parents[:2]):
-        folder.chmod(0o755)  # other users look at a read-only disk
-    return place
+def place(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:  # pytest's folders are closed to other users
+        Path(folder).chmod(0o755)  # who look at a read-only disk
+        yield Path(folder)
 
 
 def tried(one, n, seed, place):
@@ -41,6 +42,7 @@ def tried(one, n, seed, place):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name, one in ATTACKS.items() if one.sample])
 def test_a_sample_of_the_attack_holds(name, place):

@@ -149,6 +149,7 @@ def real():
     return nbt.load_model(model, processor=processor)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Massive coordinates")  # a real stream has them
 @pytest.mark.parametrize(("token", "most", "least"), [("man", 20, 80), ("people", 20, 30), ("street", 40, 40)])
 def test_concepts_of_a_real_language_model_are_named(real, photos, token, most, least):

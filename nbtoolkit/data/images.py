@@ -18,6 +18,7 @@ from .image_files import open_image, unreadable
 
 LARGE = 2**24  # pixels; only images above may be decoded at a reduced size
 GAP = 2  # a reduced image keeps so many times the side that is needed
+NO_IMAGE = (160, 160, 160)  # grey, in place of an image that is missing or damaged
 _STRIP = 2**20  # pixels that are converted at once
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -197,8 +197,7 @@ def _ids(data: Any, column: str | None) -> list[str]:
 
 def _check_images(data: Any, columns: Mapping[str, Any], ids: Sequence[str], first: Mapping[str, int]) -> None:
     """Refuse an id that stands for several images."""
-    raw = data.select_columns([columns["image"]])
-    contents = [hashlib.sha256(repr(_content(cell)).encode()).digest() for cell in _cells(raw, columns["image"])]
+    contents = [hashlib.sha256(repr(_content(cell)).encode()).digest() for cell in _cells(data, columns["image"])]
     for k, i in enumerate(ids):
         if contents[k] != contents[first[i]]:
             raise DataError(

@@ -17,6 +17,7 @@ from ..models.generation import greedy, teacher_forced
 from ..models.hooks import LastPosition
 from ..models.memory import SHARE, PeakMemory, available_memory, tensor_bytes, weight_bytes
 from ..progress import note
+from ..types.arguments import checked
 from .image_batches import REFUSALS, decoding_side
 from .options import ReadingOptions, reading_options
 from .reader import AUTO
@@ -79,6 +80,7 @@ class Estimate:
         return f"{line}; {self.advice}" if self.advice else line
 
 
+@checked
 def estimate(model: Model, data: Any, *, options: ReadingOptions | None = None, **reading: Any) -> Estimate:
     """Measure on a few images of the data what reading all of them will take, for this model on this machine.
 

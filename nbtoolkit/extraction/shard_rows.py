@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import StudyError, first_line
 from ..storage.schema import fields, map_of, matching, text, whole
-from ..strict_json import read_json
+from ..strict_json import read_json, with_checksum
 from .probe import difference
 
 COLUMNS = {"id": "text", "caption": "text", "position": "whole"}
@@ -20,25 +18,6 @@ ROW = fields(
     {"shard": whole(), "rows": whole(), "skipped": map_of(text), "sha256": fields(dict.fromkeys(PARTS, _sha256))},
     {"images": map_of(text), "extraction": _sha256, "check": _sha256},  # release 0.2 in development had none of them
 )
-
-
-def checked(value: Mapping[str, Any]) -> dict[str, Any]:
-    """An object with its own checksum, the entry ``check``.
-
-    Parameters
-    ----------
-    value
-        The object.
-
-    Examples
-    --------
-    >>> row = checked({"shard": 1})
-    >>> row == checked(row), row == checked(row | {"shard": 0})
-    (True, False)
-    """
-    content = {k: v for k, v in value.items() if k != "check"}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return {**content, "check": digest}
 
 
 def is_of(path: Path, extraction: str) -> bool:
@@ -57,7 +36,7 @@ def is_of(path: Path, extraction: str) -> bool:
         return True
     if not isinstance(row, dict) or "sha256" not in row:
         return True
-    return bool(row == checked(row) and row.get("extraction") == extraction)
+    return bool(row == with_checksum(row) and row.get("extraction") == extraction)
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:

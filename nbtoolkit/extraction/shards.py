@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from ..durable import sweep
 from ..errors import StudyError
-from ..files import disk_errors, regular_file, sha256, sweep, user_path
+from ..files import disk_errors, regular_file, sha256, user_path
 from ..storage.files import plain, write_json, write_stacked, write_table
 from ..storage.provenance import image_digests
 from ..storage.reading import map_stacked, read_table
-from ..strict_json import encodable, read_json
-from .shard_rows import COLUMNS, PARTS, ROW, checked, compare, is_of
+from ..strict_json import encodable, read_json, with_checksum
+from .shard_rows import COLUMNS, PARTS, ROW, compare, is_of
 
 _RECORD = "extraction.json"
 
@@ -52,12 +53,12 @@ class ShardStore:
         self.folder, self.layers = user_path(folder), tuple(layers)
         self.fingerprint: dict[str, Any] = plain(dict(fingerprint))
         self._writable = True
-        record = checked(self.fingerprint)
+        record = with_checksum(self.fingerprint)
         with self._writing("the description of the extraction"):
             self.folder.mkdir(parents=True, exist_ok=True)
         stored = self._record()
         self._unchecked = stored is not None and "check" not in stored  # by release 0.2 in development
-        self._key = (record if stored is None else checked(stored))["check"]
+        self._key = (record if stored is None else with_checksum(stored))["check"]
         if stored is not None:
             compare({k: v for k, v in stored.items() if k != "check"}, self.fingerprint, self.folder)
             return
@@ -73,7 +74,7 @@ class ShardStore:
             return None
         if not isinstance(stored, dict):
             return None
-        return stored if stored == checked(stored) or stored.keys() == self.fingerprint.keys() else None
+        return stored if stored == with_checksum(stored) or stored.keys() == self.fingerprint.keys() else None
 
     def _refuse_shards_of_others(self) -> None:
         """Without a description, shards must be of this extraction: their rows name it."""
@@ -131,7 +132,7 @@ class ShardStore:
         try:
             path = self._file(index, "json")
             row: dict[str, Any] = ROW(read_json(path, StudyError, inside=self.folder), path.name)
-            own = row == checked(row) and row.get("extraction") == self._key
+            own = row == with_checksum(row) and row.get("extraction") == self._key
             own = own or (self._unchecked and row.keys() == {"shard", "rows", "skipped", "sha256"})
             files = {s: regular_file(self._file(index, s), StudyError, inside=self.folder) for s in PARTS}
             if own and row["shard"] == index and all(sha256(files[s]) == row["sha256"][s] for s in PARTS):
@@ -206,7 +207,7 @@ class ShardStore:
                 "sha256": {suffix: sha256(self._file(index, suffix)) for suffix in PARTS},
                 "extraction": self._key,
             }
-            row = checked(encodable(about))
+            row = with_checksum(encodable(about))
             write_json(self._file(index, "json"), row)
         return row
 

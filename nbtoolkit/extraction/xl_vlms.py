@@ -66,7 +66,7 @@ def read_xl_vlms(
     file = user_path(path, StudyError)
     if not exists(file):
         raise StudyError(f"There is no file {str(file)!r}.")
-    if n_layers is not None and (isinstance(n_layers, bool) or not isinstance(n_layers, int) or n_layers < 1):
+    if n_layers is not None and n_layers < 1:
         raise StudyError(f"n_layers is {n_layers!r}; expected a whole number of at least 1, or None.")
     content = _load(file)
     rows = content["hidden_states"]

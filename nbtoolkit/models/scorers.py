@@ -251,6 +251,7 @@ class TextEncoder:
         )
 
 
+@checked
 def load_text_encoder(source: Any, *, layer: int | None = None) -> TextEncoder:
     """Load a text encoder for :func:`nbtoolkit.metrics.bert_score`.
 

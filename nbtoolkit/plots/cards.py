@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..data.images import read_image, square
+from ..data.images import NO_IMAGE, read_image, square
 from ..errors import DataError, NbtoolkitError
 from ..metrics import match
 from ..storage.study import Study
@@ -21,8 +21,6 @@ from .style import COLOURS, MAX_TITLE, check_concepts, new_figure, title
 
 if TYPE_CHECKING:
     from ..attribution import Interpretation
-
-NO_IMAGE = (160, 160, 160)  # grey
 
 
 @checked

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas
@@ -35,6 +35,8 @@ from ..studies.image_embeddings import ImageEmbeddings
 from ..studies.sweeps import sweep
 from ..text.words import vocabulary
 from ..types import Naming, Representations, resolve_layer, resolve_layers
+from ..types.arguments import checked
+from ..types.rules import Count, Number, Rule
 from .causes import causal
 from .encoders import choose_encoder
 from .panels import panel
@@ -50,6 +52,7 @@ CENTRED = {"paper": "centred", "norm": "norm-centred", "centred": "centred", "no
 N_ABLATIONS = 10  # concepts per method, for the causal column
 
 
+@checked
 def reproduce(
     model: Model,
     data: Any,
@@ -58,13 +61,13 @@ def reproduce(
     scorer: Scorer,
     *,
     settings: str | Settings = "nbtoolkit",
-    n_concepts: int = 20,
+    n_concepts: Count = 20,
     layer: int = -1,
     layers: str | int | Sequence[int] = "all",
-    sizes: Sequence[int] = SIZES,
+    sizes: Annotated[Sequence[Count], Rule(rows=1)] = SIZES,
     random_state: int = 0,
-    n_replicates: int = N_REPLICATES,
-    n_ablations: int = N_ABLATIONS,
+    n_replicates: Number = N_REPLICATES,
+    n_ablations: Number = N_ABLATIONS,
     encoder: Any = "auto",
     naming: str | Naming | None = None,
     cache: str | os.PathLike[str] | None = None,
@@ -126,9 +129,7 @@ def reproduce(
     variant, layer = settings_of(settings), resolve_layer(layer, model.n_layers)
     curve = resolve_layers(layers, model.n_layers, first=1)
     if not tokens:
-        raise NbtoolkitError(
-            "No token could be evaluated: there are none. Give the words of interest, such as ['dog']."
-        )
+        raise NbtoolkitError("No token could be evaluated: there are none. Give words such as ['dog'].")
     data, test_data = _checked(data, "data"), _checked(test_data, "test_data")
     say = progress or (lambda _: None)
     images = ImageEmbeddings(data, scorer), ImageEmbeddings(test_data, scorer)

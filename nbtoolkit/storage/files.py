@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from ..durable import new_folder as new_folder  # its place in release 0.1, as for sha256
+from ..durable import replacing, sweep
 from ..errors import StudyError
-from ..files import disk_errors, replacing, sweep, user_path
-from ..files import new_folder as new_folder  # its place in release 0.1, as for sha256
+from ..files import disk_errors, user_path
 from ..files import sha256 as sha256
 from ..strict_json import dump_json, encodable
 from .reading import map_stacked as map_stacked

@@ -101,32 +101,11 @@ def _comparing(name: str) -> Any:
 
 
 _READING = (
-    "astype",
-    "copy",
-    "tobytes",
-    "tolist",
-    "flatten",
-    "ravel",
-    "take",
-    "dot",
-    "item",
-    "argmax",
-    "argmin",
-    "argsort",
+    *("astype", "copy", "tobytes", "tolist", "flatten", "ravel", "take", "dot", "item", "argmax", "argmin", "argsort"),
+    *("nonzero", "repeat", "compress", "choose", "searchsorted", "tofile", "byteswap"),
+    *("__reduce__", "__copy__", "__deepcopy__"),
 )
-for _name in (
-    *_READING,
-    "nonzero",
-    "repeat",
-    "compress",
-    "choose",
-    "searchsorted",
-    "tofile",
-    "byteswap",
-    "__reduce__",
-    "__copy__",
-    "__deepcopy__",
-):
+for _name in _READING:
     setattr(MappedStates, _name, _comparing(_name))
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ..durable import recover
 from ..errors import NbtoolkitError, StudyError, first_line
-from ..files import recover, regular_file, sha256, user_path
+from ..files import regular_file, sha256, user_path
 from ..strict_json import read_json
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source
 from .decoders import decoder_of_arrays

@@ -18,7 +18,6 @@ from ..data.loading import captioned
 from ..decomposition import decompose
 from ..decomposition.dictionaries import estimator_of
 from ..errors import MethodError, StudyError
-from ..extraction.shard_rows import checked as with_checksum
 from ..files import disk_errors, user_path
 from ..grounding import WordFilter, ground, word_filter
 from ..metrics import active_concepts, evaluate, explained_variance, matched_cosines
@@ -29,7 +28,7 @@ from ..naming import choose_naming
 from ..progress import bar
 from ..storage.estimators import public_name
 from ..storage.files import plain, write_json
-from ..strict_json import as_json, read_json
+from ..strict_json import as_json, read_json, with_checksum
 from ..text.words import vocabulary
 from ..types import ConceptDictionary, Grounding, Naming, Representations, resolve_layers
 from ..types.arguments import checked

@@ -20,8 +20,9 @@ from typing import Any
 from filelock import FileLock
 from safetensors.numpy import save_file
 
+from ..durable import new_folder
 from ..errors import ModelError
-from ..files import new_folder, sha256
+from ..files import sha256
 
 WEIGHTS = Path(__file__).parent / "weights" / "smollm2"  # tower, projector and the small files
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -56,6 +56,7 @@ MADE_BY = {
     "Measurement": "an instrument, such as nbtoolkit.attribution.occlusion",
     "Model": "nbt.load_model",
     "Representations": "nbt.extract",
+    "Results": "nbtoolkit.toy.benchmark.run",
     "Score": "a function of nbtoolkit.metrics",
     "Scorer": "nbt.load_scorer",
     "Scores": "nbt.evaluate",

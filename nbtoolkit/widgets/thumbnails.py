@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from PIL import Image
 
 from ..data.image_files import open_image
-from ..data.images import LARGE, middle_square, read_image, thumbnail
+from ..data.images import LARGE, NO_IMAGE, middle_square, read_image, thumbnail
 from ..errors import DataError
 from ..storage.study import Sample
 
 TILE = 112  # pixels: side of a thumbnail in a strip
 LARGEST = 1024  # pixels: longest side of an image that a page gets
-NO_IMAGE = (160, 160, 160)  # grey, for a sample without an image
 
 
 def strip(samples: Sequence[Sample], size: int = TILE, quality: int = 82) -> bytes:

@@ -203,6 +203,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     live.clean()
 
 
+@pytest.mark.slow
 def test_after_10_000_malformed_messages_the_explorer_answers(lab, study, tmp_path):
     folder = study.save(tmp_path / "dog.study")
     write_notebook(tmp_path / "flood.ipynb", [LIVE.format(folder=str(folder)).strip()])

@@ -11,7 +11,7 @@ from PIL import Image
 import nbtoolkit as nbt
 from nbtoolkit.widgets import ConceptGallery, DictionaryComparison, LayerSlider, SampleAttribution
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # a page has no parts of other releases
 
 
 @pytest.fixture(scope="module")

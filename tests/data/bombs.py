@@ -1,4 +1,4 @@
-"""Small files that become large when they are read, and the memory of a process of one's own that reads them."""
+"""Small files that become large when they are read, and the memory of a separate process that reads them."""
 
 import json
 import struct

@@ -68,6 +68,7 @@ def test_the_number_of_pixels_is_limited(tmp_path):
         read_image(Image.new("1", (9_000, 9_000)))
 
 
+@pytest.mark.slow
 def test_the_largest_images_take_less_than_a_gigabyte(tmp_path):
     path = bomb_png(tmp_path / "a.png", 8192, 8, 6)  # just within the limit: 256 MB once decoded
     out, _, _ = measured("out = read_image(sys.argv[1]).size, thumbnail(read_image(sys.argv[1], 512))[:2]", path)

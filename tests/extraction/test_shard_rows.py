@@ -12,8 +12,8 @@ from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit.errors import StudyError
-from nbtoolkit.extraction.shard_rows import checked
 from nbtoolkit.extraction.shards import ShardStore
+from nbtoolkit.strict_json import with_checksum
 
 from ..fuzz.shards import FINGERPRINT, opened, rows
 
@@ -60,7 +60,7 @@ def test_rows_of_another_shard_or_extraction_are_not_taken(folder, tmp_path):
 ])  # fmt: skip
 def test_a_row_that_somebody_wrote_with_a_checksum_is_of_the_right_kind(folder, change):
     file = folder / "shard-00001.json"
-    file.write_text(json.dumps(checked(json.loads(file.read_text()) | change)))
+    file.write_text(json.dumps(with_checksum(json.loads(file.read_text()) | change)))
     row = opened(folder).row(1)
     if row is not None:
         with pytest.raises(StudyError, match=r"shard-00001.parquet' has 3 rows; expected 2"):

@@ -53,6 +53,7 @@ def extract(model, data, folder):
     return reps, seen
 
 
+@pytest.mark.slow
 def test_kill_9_then_resume_gives_the_same_bytes(model, data, undisturbed, tmp_path):
     """Killed in the middle of the third shard."""
     done = run(tmp_path, """
@@ -241,60 +242,3 @@ def test_shards_of_release_0_2_in_development_are_not_made_again(model, data, un
     reps, seen = extract(model, data, tmp_path)
     assert all(done % SHARD == 0 or done == seen[-1] for done in seen)
     assert np.array_equal(reps.states, nbt.extract(model, data, "dog", out=undisturbed, progress=False).states)
-
-
-KILLS = """
-import os, random, signal, sys, time
-from pathlib import Path
-import torch
-torch.set_num_threads(1)  # threads do not survive a fork
-import nbtoolkit as nbt, nbtoolkit.extraction.representations
-nbtoolkit.extraction.representations.SHARD = 8
-model, data = nbt.load_model("toy"), nbt.load_data("toy", n=400)
-folder, n = Path(sys.argv[1]), int(sys.argv[2])
-rng = random.Random(0)
-
-def extract(out):
-    nbt.extract(model, data, "dog", out=out, batch_size=4, progress=False)
-
-def child(out):
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            extract(out)
-            code = 0
-        finally:
-            os._exit(code)
-    return pid
-
-def contents(out):
-    return {p.name: p.read_bytes() for p in sorted(out.iterdir()) if p.name != ".lock"}
-
-start = time.monotonic()
-assert os.waitpid(child(folder / "whole"), 0)[1] == 0
-whole, seconds = contents(folder / "whole"), time.monotonic() - start
-killed = 0
-for k in range(n):
-    out = folder / f"{k}"
-    pid = child(out)
-    time.sleep(seconds * rng.random())
-    os.kill(pid, signal.SIGKILL)
-    killed += os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    assert os.waitpid(child(out), 0)[1] == 0, k
-    assert contents(out) == whole, (k, sorted(contents(out).keys() ^ whole.keys()))
-print(killed, "killed; all resumed to the same bytes")
-"""
-
-
-def kills(folder, n):
-    command = [sys.executable, "-c", KILLS, str(folder), str(n)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0 and "all resumed to the same bytes" in done.stdout, done.stdout + done.stderr
-    assert int(done.stdout.split()[0]) > 0.7 * n
-
-
-@pytest.mark.slow
-def test_twenty_runs_killed_at_random_moments_resume_to_the_same_bytes(tmp_path):
-    """And leave nothing: what is in the folder afterwards is what an undisturbed run has in it."""
-    kills(tmp_path, 20)

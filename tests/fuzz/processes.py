@@ -152,7 +152,7 @@ def _resuming(place, seconds, how, expected):
     return "same bytes, 0 left"
 
 
-@attack("kill -9 of extract(out=): the next run gives the same bytes, 0 left", 3, 20, 2, seconds=60)
+@attack("kill -9 of extract(out=): the next run gives the same bytes, 0 left", 8, 20, 2, seconds=60)
 def kills_of_extract(rng, n, place):
     duration = _reference(place)[2]
     for _ in range(n):

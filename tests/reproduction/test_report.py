@@ -16,6 +16,7 @@ def files(evaluation, tmp_path_factory):
     return write_report(evaluation, tmp_path_factory.mktemp("report"), title="<script>alert(1)</script> & more")
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_and_runs_nothing(evaluation, files):
     r, text = evaluation, files[0].read_text()
     assert "<script" not in text and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in text

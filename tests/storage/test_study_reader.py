@@ -9,7 +9,7 @@ import nbtoolkit as nbt
 
 from ..fuzz import studies
 from ..fuzz.mutate import MORE, VALUES
-from ..fuzz.studies import FILES, HEADERS, header, outcome, rehash
+from ..fuzz.studies import ATTRIBUTES, FILES, HEADERS, header, outcome, rehash
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +45,7 @@ def test_a_link_within_the_folder_is_a_file_of_it(folder, name):
     assert outcome(folder) == "opened"
 
 
-@pytest.mark.parametrize(
-    "attribute",
-    [
-        "transform",
-        "components_",
-        "mean_",
-        "_n_features_out",
-        "__class__",
-        "n_components_",
-        "no name",
-        "whiten",
-        "n_jobs",
-    ],
-)
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
 def test_an_encoder_of_other_values_is_refused_on_use(folder, attribute):
     about = json.loads((folder / "study.json").read_text())
     for layer, value in (("1", "x"), ("2", 10**9)):

@@ -67,6 +67,7 @@ def values(results, task, method):
     return rows.set_index("metric").value
 
 
+@pytest.mark.slow
 def test_one_line_scores_a_new_method_beside_floors_and_ceilings(results):
     rows = results.table[(results.table.task == "second <world>") & (results.table.method == "mine")].set_index(
         "metric"

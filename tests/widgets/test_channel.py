@@ -226,7 +226,7 @@ def test_a_view_with_requests_that_wait_is_closed_30_times(study, model):
         for number in range(200):
             message = {"kind": "request", "id": number, "op": "attribution", "args": {"sample": sample, "at": 4}}
             view._channel.receive(view, message, [])
-        assert entered.wait(20) and len(view._channel._jobs) == QUEUE + 1
+        assert entered.wait(20) and len(view._channel._jobs) in (QUEUE, QUEUE + 1)  # one runs, or is about to
         view.close()  # raises nothing
         assert view.comm is None and not view._channel._waiting and not view._meta
         assert all(job.cancel.is_set() for job in view._channel._jobs.values())

@@ -13,6 +13,7 @@ import pandas
 from ...errors import DataError
 from ...html_report import page, table
 from ...storage.files import write_text
+from ...types.arguments import checked
 from .results import METRICS, Results
 
 _BLOCKS = {  # scores that stand in one table
@@ -37,6 +38,7 @@ summary { cursor: pointer; padding: .3rem 0; } td.text { text-align: left; white
 """
 
 
+@checked
 def write_report(
     results: Results, *, html: str | os.PathLike[str] | None = None, csv: str | os.PathLike[str] | None = None
 ) -> tuple[Path | None, Path | None]:
@@ -171,6 +173,7 @@ def _overview(results: Results, metric: str) -> str:
     )
 
 
+@checked
 def unsolved(results: Results) -> pandas.DataFrame:
     """Tasks and scores where no method gets half of the way from the best floor to the best ceiling.
 

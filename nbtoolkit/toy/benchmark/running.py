@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...errors import MethodError
 from ...models import load_model
+from ...types.arguments import checked
+from ...types.rules import Number
 from .candidates import choose_methods
 from .data import Loader
 from .problem import Problem
@@ -17,12 +18,13 @@ from .tasks import TASKS, Task, check_tasks, quick_tasks
 N_REPLICATES = 5
 
 
+@checked
 def run(
     methods: Mapping[str, Any] | Sequence[Any] | None = None,
     *,
     tasks: Sequence[Task] | None = None,
     quick: bool = False,
-    n_replicates: int = N_REPLICATES,
+    n_replicates: Number = N_REPLICATES,
     random_state: int = 0,
     cache: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -67,8 +69,6 @@ def run(
     >>> results.table.method.unique().tolist()
     ['mine', 'random directions', 'raw states', 'constant word', 'supervised']
     """
-    if n_replicates < 0:
-        raise MethodError(f"n_replicates is {n_replicates}; expected 0 or more.")
     selection = choose_methods(methods)
     rows: list[dict[str, Any]] = []
     notes: dict[tuple[str, str], str] = {}

@@ -131,6 +131,7 @@ def test_small_files_that_become_large_are_refused(tmp_path, name):
             check_expansion(tmp_path / "x.parquet")
 
 
+@pytest.mark.slow
 def test_repeated_captions_take_less_than_a_gigabyte(tmp_path):
     """3 GB are refused; 120 MB, which are within the limit, are read."""
     for n, expected in ((1_000_000, "DataError"), (40_000, "40000")):
