@@ -12,8 +12,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save as to_bytes
 
+from ..durable import replacing, sweep
 from ..errors import StudyError
-from ..files import disk_errors, regular_file, replacing, sweep, user_path
+from ..files import disk_errors, regular_file, user_path
 from ..strict_json import dump_json, parse_json
 from .files import plain
 from .reading import read_tensors

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,16 +10,12 @@ from typing import Any
 
 import numpy as np
 import xarray
-from safetensors import safe_open
-from safetensors.numpy import save as to_bytes
 
 from ..errors import StudyError
-from ..files import disk_errors, regular_file, replacing, sweep, user_path
-from ..strict_json import dump_json, parse_json
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import Null
+from .described import read_described, save_described
 from .files import plain
-from .reading import read_tensors
 from .schema import anything, fields, list_of, map_of, number, one_of, optional, text
 from .study_json import tagged, untagged
 
@@ -39,7 +33,6 @@ _CONTENT = fields(
         "arrays": map_of(_ARRAY),
         "provenance": map_of(anything),
         "note": text,
-        "tensors": text,
     }
 )
 
@@ -59,32 +52,21 @@ def save(measurement: Measurement, path: str | os.PathLike[str]) -> Path:
     StudyError
         The disk is full or read-only, or the path is a folder; what was there stays.
     """
-    target = user_path(path)
-    target = target if target.suffix else target.with_suffix(SUFFIX)
     tensors: dict[str, np.ndarray] = {"image": np.frombuffer(measurement.image, np.uint8)}
     given = {"values": measurement.values, "null": measurement.null} | {
         f"details.{k}": v for k, v in measurement.details.items()
     }
-    arrays = {name: _dump(name, array, tensors) for name, array in given.items() if array is not None}
     content = {
         "format": FORMAT,
         "name": measurement.name,
         "unit": measurement.unit,
         "check": asdict(measurement.check),
         "null_kind": None if measurement.null_kind is None else asdict(measurement.null_kind),
-        "arrays": arrays,
-        "provenance": plain(measurement.provenance),
+        "arrays": {name: _dump(name, array, tensors) for name, array in given.items() if array is not None},
+        "provenance": measurement.provenance,
         "note": measurement.note,
-        "tensors": _digest(tensors),
     }
-    body = dump_json(tagged(content))
-    header = {"nbtoolkit": body, "sha256": hashlib.sha256(body.encode()).hexdigest()}
-    with disk_errors("The measurement", target, StudyError, "What was there stays. Make room, or choose another path."):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sweep(target.parent, [target.name])
-        with replacing(target) as temporary:
-            temporary.write_bytes(to_bytes(tensors, header))
-    return target
+    return save_described(path, SUFFIX, tensors, tagged(plain(content)))
 
 
 def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:
@@ -102,20 +84,7 @@ def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:
     StudyError
         The file is missing, damaged, or no measurement; or it is of another model.
     """
-    file = user_path(path)
-    regular_file(file, StudyError)
-    tensors = read_tensors(file)
-    with safe_open(file, "np") as opened:
-        header = opened.metadata() or {}
-    body = header.get("nbtoolkit")
-    if body is None:
-        raise StudyError(f"{str(file)!r} is no measurement; expected a file of Measurement.save.")
-    if hashlib.sha256(body.encode()).hexdigest() != header.get("sha256"):
-        raise StudyError(f"{str(file)!r} was altered: the SHA-256 of its description is another one. Copy it again.")
-    place = f"The measurement {str(file)!r}"
-    content = _CONTENT(untagged(parse_json(body, place, StudyError)), place)
-    if content["tensors"] != _digest(tensors):
-        raise StudyError(f"{str(file)!r} was altered: the SHA-256 of its numbers is another one. Copy it again.")
+    content, tensors, place = read_described(path, "a measurement", lambda raw, where: _CONTENT(untagged(raw), where))
     named = content["provenance"].get("model")
     if model is not None and named != model.name:
         raise StudyError(f"{place} is of the model {named!r}; expected {model.name!r}. Measure again with this model.")
@@ -173,11 +142,3 @@ def _load(name: str, about: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
 def _values(label: str, texts: list[str] | None, tensors: Mapping[str, np.ndarray], shape: list[int]) -> np.ndarray:
     values = tensors[label] if texts is None else np.array(texts, object)
     return values.reshape(shape)
-
-
-def _digest(tensors: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(json.dumps([name, str(tensors[name].dtype), list(tensors[name].shape)]).encode())
-        digest.update(tensors[name].tobytes())
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ from nbtoolkit.models.taps import tap
 from nbtoolkit.targets import target
 from nbtoolkit.types.measurement import Measurement
 
-from .zoo_targets import EVERY, NO_POSITIONS, zoo_target
+from ..zoo_targets import EVERY, NO_POSITIONS, zoo_target
 
 
 @pytest.mark.parametrize(("name", "how"), EVERY)

@@ -5,7 +5,7 @@ import pytest
 
 from nbtoolkit.attribution.baselines import baseline_states, moves, patch_positions
 
-from .zoo_targets import zoo_target
+from ..zoo_targets import zoo_target
 
 
 def test_the_mean_is_of_patches_and_not_of_the_marks_between_them():

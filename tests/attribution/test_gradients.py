@@ -6,7 +6,7 @@ import pytest
 import nbtoolkit as nbt
 from nbtoolkit.attribution import gradient_x_input
 
-from .zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
+from ..zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
 
 
 @pytest.mark.parametrize(("name", "how"), EVERY)

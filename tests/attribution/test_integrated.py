@@ -7,7 +7,7 @@ import nbtoolkit as nbt
 from nbtoolkit.attribution import integrated_gradients
 from nbtoolkit.attribution.baselines import moves
 
-from .zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
+from ..zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
 
 
 @pytest.mark.parametrize(("name", "how"), EVERY)

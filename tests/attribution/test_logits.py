@@ -14,7 +14,7 @@ from nbtoolkit.types.measurement import Measurement
 from ..models.test_zoo import pictures
 from ..zoo import Zoo, awaken, build
 from ..zoo.recipes import _llava
-from .zoo_targets import EVERY, NO_POSITIONS, RESPONSE, zoo_target
+from ..zoo_targets import EVERY, NO_POSITIONS, RESPONSE, zoo_target
 
 POST_NORM = ("git", "florence-2")
 MIXED = ("kosmos-2",)  # a layer norm over all heads stands before the output projection

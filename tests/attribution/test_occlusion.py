@@ -15,7 +15,7 @@ from nbtoolkit.types.measurement import Measurement
 
 from ..models.test_zoo import pictures
 from ..zoo import FAMILIES
-from .zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
+from ..zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
 
 
 @pytest.mark.parametrize(("name", "how"), EVERY)

@@ -9,35 +9,30 @@ from nbtoolkit.models.inference import inference
 from nbtoolkit.models.replay import record
 from nbtoolkit.models.taps import Cut, tap
 
-from ..zoo import FAMILIES
-from .pairs import pair, restore
+from ..zoo_targets import EVERY, pair
 
 
-@pytest.mark.parametrize("how", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "how"), EVERY)
 def test_a_knockout_equals_a_whole_pass_with_the_cut(name, how):
     if name == "git":
         pytest.skip("GIT has an attention function of its own, and is refused: see below")
     t, other = pair(name, how)
-    try:
-        m = attention_knockout(t, "image", "last", n_null=2)
-        assert m.check.residual == 0 and m.null.sizes["draw"] == 2
-        for k, layer in enumerate(m.values.layer.values):
-            cut = Cut(int(layer), t.at("last"), t.at("image"))
-            with tap(t.model, cuts=[cut]), inference(t.model.hf):
-                whole = t.measure(record(t.model, t.inputs).stream[-1])
-            assert m.values.values[k] == pytest.approx(float(whole[0]) - t.value, abs=2e-5)
-        assert np.abs(m.values).max() > 0
-        # the whole image cut at every layer: two images give equal answers
-        everyone = [p for p in range(t.n_positions) if p not in t.at("image")]
-        n = t.model.n_layers
-        blind = [
-            x.value + float(attention_knockout(x, "image", everyone, window=n, layers=[n // 2], n_null=0).values[0])
-            for x in (t, other)
-        ]
-        assert blind[0] == pytest.approx(blind[1], abs=1e-5) and abs(t.value - other.value) > 1e-3
-    finally:
-        restore(t)
+    m = attention_knockout(t, "image", "last", n_null=2)
+    assert m.check.residual == 0 and m.null.sizes["draw"] == 2
+    for k, layer in enumerate(m.values.layer.values):
+        cut = Cut(int(layer), t.at("last"), t.at("image"))
+        with tap(t.model, cuts=[cut]), inference(t.model.hf):
+            whole = t.measure(record(t.model, t.inputs).stream[-1])
+        assert m.values.values[k] == pytest.approx(float(whole[0]) - t.value, abs=2e-5)
+    assert np.abs(m.values).max() > 0
+    # the whole image cut at every layer: two images give equal answers
+    everyone = [p for p in range(t.n_positions) if p not in t.at("image")]
+    n = t.model.n_layers
+    blind = [
+        x.value + float(attention_knockout(x, "image", everyone, window=n, layers=[n // 2], n_null=0).values[0])
+        for x in (t, other)
+    ]
+    assert blind[0] == pytest.approx(blind[1], abs=1e-5) and abs(t.value - other.value) > 1e-3
 
 
 def test_what_cannot_be_cut_is_refused():

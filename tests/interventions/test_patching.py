@@ -6,13 +6,12 @@ import pytest
 import nbtoolkit as nbt
 from nbtoolkit.interventions import activation_patching
 
-from ..zoo import FAMILIES
-from .pairs import pair
+from ..zoo_targets import EVERY, pair
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_stream_of_a_clean_pass_brings_the_word_back(name):
-    t, other = pair(name)
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_the_stream_of_a_clean_pass_brings_the_word_back(name, how):
+    t, other = pair(name, how)
     if abs(t.value - other.value) < 1e-2:
         pytest.skip(f"{name}: the two images give the same word")
     m = activation_patching(t, other)
@@ -31,10 +30,10 @@ def test_the_stream_of_a_clean_pass_brings_the_word_back(name):
 
 
 @pytest.mark.parametrize("part", ["attention", "mlp", "heads"])
-@pytest.mark.parametrize("name", FAMILIES)
-def test_parts_are_patched_where_they_enter_the_stream(name, part):
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_parts_are_patched_where_they_enter_the_stream(name, how, part):
     """After the last layer only the last position is read; all heads together are the attention, where no norm follows."""
-    t, other = pair(name)
+    t, other = pair(name, how)
     if abs(t.value - other.value) < 1e-2:
         pytest.skip(f"{name}: the two images give the same word")
     n = t.model.n_layers

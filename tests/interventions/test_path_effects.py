@@ -7,13 +7,12 @@ import nbtoolkit as nbt
 from nbtoolkit.interventions import path_effects
 from nbtoolkit.interventions.path_effects import baseline_image
 
-from ..zoo import FAMILIES
-from .pairs import pair
+from ..zoo_targets import EVERY, pair
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_effects_add_up(name):
-    t, _ = pair(name)
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_the_effects_add_up(name, how):
+    t, _ = pair(name, how)
     if t.first_layer > 1:
         pytest.skip(f"{name} adds the image again between its blocks")
     through = t.at("question") or t.at("system")

@@ -10,8 +10,7 @@ from nbtoolkit.lens import ContextualBank, contextual
 from nbtoolkit.targets.roles import other_image
 
 from ..models.test_zoo import load, pictures
-from ..zoo import FAMILIES
-from .targets import family_target
+from ..zoo_targets import EVERY, zoo_target
 from .test_tuned import captioned_images
 
 
@@ -25,27 +24,26 @@ def t(model, data):
     return nbt.target(model, data[3]["image"], "on", foil="in")
 
 
-@pytest.mark.parametrize("how", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "how"), EVERY)
 def test_neighbours_of_every_family(name, how):
-    with family_target(name, how) as t:
-        bank = ContextualBank.of(t.model, captioned_images(), layers=[1, -1])
-        role = "image" if t.image_span else "response"
-        m = contextual(t, bank, positions=role, k=3)
-        assert m.values.dims == ("layer", "position", "rank") and m.check.residual <= 1e-5
-        keys = bank.states[1]
-        states = t.residual(-1)[list(t.at(role))]
-        by_hand = -np.sort(-(states / np.linalg.norm(states, axis=-1, keepdims=True)) @ keys.T, axis=-1)[:, :3]
-        np.testing.assert_allclose(m.values.sel(layer=t.model.n_layers), by_hand, atol=1e-5)
-        np.testing.assert_allclose(
-            m.null, contextual(t.again(other_image(t.image)), bank, positions=role, k=3).values, atol=1e-4
-        )
-        assert abs(m.null - m.values).max() > 1e-4
-        # the word of a caption at its own position, in a pass of its own, is in the bank
-        own = nbt.target(t.model, pictures()[0], "sits", response="a red dog sits")
-        words = contextual(own, bank, positions=[-1], k=1).details["word"].values.ravel()
-        assert words.tolist() == ["dog", "dog"]
-        assert contextual(own, bank, positions=[-1], k=1).values.min() > 1 - 1e-4
+    t = zoo_target(name, how)
+    bank = ContextualBank.of(t.model, captioned_images(), layers=[1, -1])
+    role = "image" if t.image_span else "response"
+    m = contextual(t, bank, positions=role, k=3)
+    assert m.values.dims == ("layer", "position", "rank") and m.check.residual <= 1e-5
+    keys = bank.states[1]
+    states = t.residual(-1)[list(t.at(role))]
+    by_hand = -np.sort(-(states / np.linalg.norm(states, axis=-1, keepdims=True)) @ keys.T, axis=-1)[:, :3]
+    np.testing.assert_allclose(m.values.sel(layer=t.model.n_layers), by_hand, atol=1e-5)
+    np.testing.assert_allclose(
+        m.null, contextual(t.again(other_image(t.image)), bank, positions=role, k=3).values, atol=1e-4
+    )
+    assert abs(m.null - m.values).max() > 1e-4
+    # the word of a caption at its own position, in a pass of its own, is in the bank
+    own = nbt.target(t.model, pictures()[0], "sits", response="a red dog sits")
+    words = contextual(own, bank, positions=[-1], k=1).details["word"].values.ravel()
+    assert words.tolist() == ["dog", "dog"]
+    assert contextual(own, bank, positions=[-1], k=1).values.min() > 1 - 1e-4
 
 
 def test_a_planted_state_finds_itself(t, bank):

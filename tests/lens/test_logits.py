@@ -16,7 +16,7 @@ from nbtoolkit.text.tokens import read_piece
 
 from ..models.test_zoo import load, pictures
 from ..zoo import FAMILIES
-from .targets import family_target
+from ..zoo_targets import EVERY, zoo_target
 
 
 @pytest.fixture(scope="module")
@@ -24,50 +24,47 @@ def t(model, data):
     return nbt.target(model, data[3]["image"], "on", foil="in")
 
 
-@pytest.mark.parametrize("how", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "how"), EVERY)
 def test_the_last_layer_is_the_model_at_every_position(name, how):
-    with family_target(name, how) as t:
-        model = t.model
-        m = nbt.lens.logit_lens(t, words=["grass"], top=3)
-        assert m.values.dims == ("layer", "position", "word") and m.values.sizes["layer"] == model.n_layers + 1
-        assert m.check.residual <= 1e-4
-        with inference(model.hf):
-            own = model.hf(**t.inputs).logits[0].float().log_softmax(-1)  # at all positions
-        assert len(own) == t.n_positions == m.values.sizes["position"]
-        scale = float(own.abs().max())
-        last = m.values.sel(layer=model.n_layers)
-        ids = [model.tokenizer.convert_tokens_to_ids(piece.strip()) for piece in m.details["piece"].values]
-        np.testing.assert_allclose(last, own[:, ids].numpy(), atol=1e-4 * scale)
-        top = m.details["top_probability"].sel(layer=model.n_layers)
-        np.testing.assert_allclose(top, own.exp().topk(3).values.numpy(), atol=1e-4)
-        entropy = -(own.exp() * own).sum(-1)
-        np.testing.assert_allclose(m.details["entropy"].sel(layer=model.n_layers), entropy.numpy(), atol=1e-3 * scale)
-        assert float(m.details["whole_word"][-1]) == pytest.approx(np.log(t.probability), abs=1e-4)
-        # the null is the same of another image: it agrees where the image does not reach, and only there
-        other = nbt.lens.logit_lens(t.again(other_image(t.image)), words=["grass"], top=3)
-        np.testing.assert_allclose(m.null, other.values, atol=1e-4 * scale)
-        assert abs(m.null - m.values).max() > 1e-3
+    t = zoo_target(name, how)
+    model = t.model
+    m = nbt.lens.logit_lens(t, words=["grass"], top=3)
+    assert m.values.dims == ("layer", "position", "word") and m.values.sizes["layer"] == model.n_layers + 1
+    assert m.check.residual <= 1e-4
+    with inference(model.hf):
+        own = model.hf(**t.inputs).logits[0].float().log_softmax(-1)  # at all positions
+    assert len(own) == t.n_positions == m.values.sizes["position"]
+    scale = float(own.abs().max())
+    last = m.values.sel(layer=model.n_layers)
+    ids = [model.tokenizer.convert_tokens_to_ids(piece.strip()) for piece in m.details["piece"].values]
+    np.testing.assert_allclose(last, own[:, ids].numpy(), atol=1e-4 * scale)
+    top = m.details["top_probability"].sel(layer=model.n_layers)
+    np.testing.assert_allclose(top, own.exp().topk(3).values.numpy(), atol=1e-4)
+    entropy = -(own.exp() * own).sum(-1)
+    np.testing.assert_allclose(m.details["entropy"].sel(layer=model.n_layers), entropy.numpy(), atol=1e-3 * scale)
+    assert float(m.details["whole_word"][-1]) == pytest.approx(np.log(t.probability), abs=1e-4)
+    # the null is the same of another image: it agrees where the image does not reach, and only there
+    other = nbt.lens.logit_lens(t.again(other_image(t.image)), words=["grass"], top=3)
+    np.testing.assert_allclose(m.null, other.values, atol=1e-4 * scale)
+    assert abs(m.null - m.values).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_state_that_is_a_row_of_the_unembedding_ranks_its_word_first(name):
-    with family_target(name, "sdpa") as t:
-        model, recording, layer = t.model, t.recording, t.model.n_layers // 2
-        weight = model.head.weight.detach().float()
-        with torch.no_grad():
-            gain = (
-                model.norm(torch.eye(model.d_model) * 100).diagonal().float()
-            )  # of every coordinate, in the final norm
-            word = int(weight.norm(dim=-1).argmax())
-            state = weight[word] / gain
-        stream = list(recording.stream)
-        stream[layer] = stream[layer].clone()
-        stream[layer][0, -1] = state * 50 / state.norm()
-        planted = dataclasses.replace(t)
-        planted.__dict__["recording"] = dataclasses.replace(recording, stream=tuple(stream))
-        m = nbt.lens.logit_lens(planted, positions="last", layers=[layer], top=1)
-        assert m.details["top_words"].item() == read_piece(model.tokenizer, word)[0]
+    t = zoo_target(name)
+    model, recording, layer = t.model, t.recording, t.model.n_layers // 2
+    weight = model.head.weight.detach().float()
+    with torch.no_grad():
+        gain = model.norm(torch.eye(model.d_model) * 100).diagonal().float()  # of every coordinate, in the final norm
+        word = int(weight.norm(dim=-1).argmax())
+        state = weight[word] / gain
+    stream = list(recording.stream)
+    stream[layer] = stream[layer].clone()
+    stream[layer][0, -1] = state * 50 / state.norm()
+    planted = dataclasses.replace(t)
+    planted.__dict__["recording"] = dataclasses.replace(recording, stream=tuple(stream))
+    m = nbt.lens.logit_lens(planted, positions="last", layers=[layer], top=1)
+    assert m.details["top_words"].item() == read_piece(model.tokenizer, word)[0]
 
 
 def test_axes_have_texts_roles_and_boxes(t):

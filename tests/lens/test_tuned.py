@@ -10,8 +10,7 @@ from nbtoolkit.lens import TunedLens, logit_lens
 from nbtoolkit.lens.training import divergence
 
 from ..models.test_zoo import load, pictures
-from ..zoo import FAMILIES
-from .targets import family_target
+from ..zoo_targets import EVERY, zoo_target
 
 
 def captioned_images(n=6):
@@ -30,21 +29,20 @@ def lens(model):
     return TunedLens([1, 3], n_positions=600).fit(model, nbt.load_data("toy", n=20), captions="given")
 
 
-@pytest.mark.parametrize("how", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "how"), EVERY)
 def test_it_is_closer_to_the_output_on_images_that_are_held_out(name, how):
-    with family_target(name, how) as t:
-        few = t.model.encoder_decoder  # the decoder has the text's few positions only: more images and steps
-        settings = {"n_epochs": 20, "batch_size": 8} if few else {"n_epochs": 6}
-        data = captioned_images(24 if few else 6)
-        lens = TunedLens(n_positions=240, **settings).fit(t.model, data, captions="given")
-        m = lens.held_out_
-        assert lens.layers_ == tuple(range(t.model.n_layers)) and m.check.residual <= 1e-5
-        assert (m.values < m.null).all(), (m.values.values, m.null.values)
-        reading = logit_lens(t, tuned=lens, positions="last")  # the last layer is still the model
-        plain = logit_lens(t, positions="last")
-        np.testing.assert_array_equal(reading.values[-1], plain.values[-1])
-        assert abs(reading.values - plain.values)[:-1].max() > 1e-3
+    t = zoo_target(name, how)
+    few = t.model.encoder_decoder  # the decoder has the text's few positions only: more images and steps
+    settings = {"n_epochs": 20, "batch_size": 8} if few else {"n_epochs": 6}
+    data = captioned_images(24 if few else 6)
+    lens = TunedLens(n_positions=240, **settings).fit(t.model, data, captions="given")
+    m = lens.held_out_
+    assert lens.layers_ == tuple(range(t.model.n_layers)) and m.check.residual <= 1e-5
+    assert (m.values < m.null).all(), (m.values.values, m.null.values)
+    reading = logit_lens(t, tuned=lens, positions="last")  # the last layer is still the model
+    plain = logit_lens(t, positions="last")
+    np.testing.assert_array_equal(reading.values[-1], plain.values[-1])
+    assert abs(reading.values - plain.values)[:-1].max() > 1e-3
 
 
 def test_before_training_it_is_the_logit_lens(model, data):

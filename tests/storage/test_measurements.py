@@ -44,7 +44,7 @@ def test_files_of_others_are_refused(tmp_path):
     with pytest.raises(nbt.errors.StudyError, match="is of the model 'toy'; expected 'other'"):
         read(path, model=type("M", (), {"name": "other"}))
     save_file(load_file(path), tmp_path / "two")
-    with pytest.raises(nbt.errors.StudyError, match="is no measurement; expected a file of Measurement.save"):
+    with pytest.raises(nbt.errors.StudyError, match="is not a measurement; expected a file that its save"):
         read(tmp_path / "two")
     for missing in (tmp_path / "none", tmp_path):
         with pytest.raises(nbt.errors.StudyError, match="expected a"):

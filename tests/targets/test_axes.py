@@ -15,8 +15,8 @@ from nbtoolkit.targets.axes import (
     with_image,
 )
 
-from ..attribution.zoo_targets import zoo_target
 from ..models.test_zoo import pictures
+from ..zoo_targets import zoo_target
 
 
 @pytest.mark.parametrize("name", ["llava", "pixtral", "idefics3", "molmo2"])

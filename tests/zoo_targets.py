@@ -4,13 +4,15 @@ import functools
 from dataclasses import fields
 
 import numpy as np
+import pytest
 import torch
 
 import nbtoolkit as nbt
 from nbtoolkit.targets import Target, target
+from nbtoolkit.targets.roles import other_image
 
-from ..models.test_zoo import load, pictures
-from ..zoo import FAMILIES, build
+from .models.test_zoo import load, pictures
+from .zoo import FAMILIES, build
 
 EVERY = [(name, how) for name in FAMILIES for how in ("sdpa", "eager")]
 NO_POSITIONS = ("blip-2-t5", "mllama", "florence-2")  # the image is no part of the residual stream
@@ -20,7 +22,7 @@ RESPONSE = "a red dog sits"
 @functools.cache
 def zoo_model(name, how="sdpa"):
     model = load(name)  # skips with the reason where it cannot be loaded
-    if how == "sdpa":
+    if how == "sdpa" or name == "git":  # whose attention is its own
         return model
     hf, processor = build(name)
     hf.set_attn_implementation(how)
@@ -30,6 +32,14 @@ def zoo_model(name, how="sdpa"):
 def zoo_target(name, how="sdpa", image=None, **quantity):
     quantity = quantity or {"foil": "cat"}
     return target(zoo_model(name, how), image or pictures()[0], "dog", response=RESPONSE, **quantity)
+
+
+def pair(name, how="sdpa"):
+    """Two targets that differ in the image only; skips where a family has no image positions."""
+    t = zoo_target(name, how)
+    if t.image_span is None:
+        pytest.skip(f"{name} has no image positions in its decoder")
+    return t, t.again(other_image(t.image))
 
 
 class Additive(Target):
