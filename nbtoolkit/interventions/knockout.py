@@ -137,18 +137,18 @@ def positions(t: Target, which: Any, name: str) -> tuple[int, ...]:
         There is none, or one that the pass does not have.
     """
     if isinstance(which, str):
-        found = t.at(which)
-        if which == "image" and not found:
+        result = t.at(which)
+        if which == "image" and not result:
             t.require_image()
     else:
-        found = tuple(int(p) for p in which)
-        if any(not 0 <= p < t.n_positions for p in found):
-            raise MethodError(f"{name} has {[*found]}; expected positions from 0 to {t.n_positions - 1}.")
-    if not found:
+        result = tuple(int(p) for p in which)
+        if any(not 0 <= p < t.n_positions for p in result):
+            raise MethodError(f"{name} has {[*result]}; expected positions from 0 to {t.n_positions - 1}.")
+    if not result:
         raise MethodError(
             f"{name} is {which!r}, which no position is; expected at least one. The roles are those of target.tokens."
         )
-    return found
+    return result
 
 
 def _note(n: int, size: int, n_null: int) -> str:

@@ -192,8 +192,8 @@ class _Reading:
         result.cut.add(layer)
         heads = heads.clone()
         for rows, blocked in self._blocked(layer, n_heads, n_queries, key.shape[2], query.device):
-            kept = scores.at(rows).masked_fill(blocked, float("-inf")).softmax(-1, dtype=torch.float32)
-            new = (kept.nan_to_num(0).to(value.dtype) @ value).transpose(1, 2)
+            remaining = scores.at(rows).masked_fill(blocked, float("-inf")).softmax(-1, dtype=torch.float32)
+            new = (remaining.nan_to_num(0).to(value.dtype) @ value).transpose(1, 2)
             touched = blocked.any(-1)[0].transpose(0, 1)[None, :, :, None]  # (1, rows, heads, 1)
             heads[:, rows] = torch.where(touched, new, heads[:, rows])
         return (heads, *output[1:])

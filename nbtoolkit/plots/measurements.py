@@ -171,16 +171,16 @@ def _grid(m: Measurement, values: xarray.DataArray, _null: Any, _n: int) -> Figu
 
 def _ticks(axes: Any, which: str, axis: str, values: xarray.DataArray) -> None:
     names = values[axis].values if axis in values.coords else np.arange(values.sizes[axis])
-    texts = values.coords["text"].values if axis == "position" and "text" in values.coords else names
+    labels = values.coords["text"].values if axis == "position" and "text" in values.coords else names
     step = max(1, -(-len(names) // N_TICKS))
     places = range(0, len(names), step)
-    shown = [short(str(texts[i])) or "·" for i in places]
+    texts = [short(str(labels[i])) or "·" for i in places]
     if which == "x":
-        long = max(map(len, shown), default=0) > 3
-        axes.set_xticks(list(places), shown, fontsize=6, rotation=90 if long else 0)
+        long = max(map(len, texts), default=0) > 3
+        axes.set_xticks(list(places), texts, fontsize=6, rotation=90 if long else 0)
         axes.set_xlabel(label(axis), fontsize=8)
     else:
-        axes.set_yticks(list(places), shown, fontsize=6)
+        axes.set_yticks(list(places), texts, fontsize=6)
         axes.set_ylabel(label(axis), fontsize=8)
 
 

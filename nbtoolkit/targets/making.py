@@ -168,6 +168,6 @@ def one_of(many: Targets, index: int, *, quantity: str = "auto", foil: str | Non
     prompt = model.inputs([picture], question)
     text = model.decode(ids).strip()
     alone = Targets(model, many.token, (0,), (text,), many.spellings, (Batch(prompt, [ids], [span], 0),))
-    shown = model.prompt if question is None else question
+    instruction = model.prompt if question is None else question
     measured = alone.quantity(quantity, foil)
-    return Target(model, picture, shown, text, span, prompt, tuple(ids), many.token, foil or "", measured)
+    return Target(model, picture, instruction, text, span, prompt, tuple(ids), many.token, foil or "", measured)

@@ -126,9 +126,9 @@ def tokens_of(
     image = [first <= i <= last for i in range(n_positions)]
     texts = ["" if image[i] or ids[i] < 0 else _text(model, ids, i) for i in range(n_positions)]
     end = n_positions - n_response
-    asked = _question_positions(texts[:end], question)
+    of_question = _question_positions(texts[:end], question)
     roles = [
-        "response" if i >= end else "image" if image[i] else "question" if i in asked else "system"
+        "response" if i >= end else "image" if image[i] else "question" if i in of_question else "system"
         for i in range(n_positions)
     ]
     return tuple(Token(i, ids[i], texts[i], roles[i]) for i in range(n_positions))
@@ -148,9 +148,9 @@ def _question_positions(texts: Sequence[str], question: str) -> set[int]:
     """Positions whose text lies in the question, which is searched without its spaces, the last time that it occurs."""
     squeezed = ["".join(text.split()) for text in texts]
     ends = np.cumsum([0, *map(len, squeezed)]).tolist()
-    wanted = "".join(question.split())
-    start = "".join(squeezed).rfind(wanted) if wanted else -1
+    squeezed_question = "".join(question.split())
+    start = "".join(squeezed).rfind(squeezed_question) if squeezed_question else -1
     if start < 0:
         return set()
-    stop = start + len(wanted)
+    stop = start + len(squeezed_question)
     return {i for i, (a, b) in enumerate(pairwise(ends)) if a < stop and b > start and b > a}

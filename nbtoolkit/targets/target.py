@@ -49,9 +49,9 @@ class Target(Pass):
             Another question; the same where None.
         """
         picture = self.image if image is None else read_image(image)
-        shown = self.question if question is None else question
-        prompt = self.model.inputs([picture], shown or None)
-        return replace(self, image=picture, question=shown, _prompt=prompt)
+        instruction = self.question if question is None else question
+        prompt = self.model.inputs([picture], instruction or None)
+        return replace(self, image=picture, question=instruction, _prompt=prompt)
 
     def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False) -> Any:
         """Measure the word when states replace those of the pass after a layer.
