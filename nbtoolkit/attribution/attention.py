@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import xarray
 
-from ..data.images import thumbnail
 from ..errors import MethodError
 from ..models.replay import replay
 from ..models.taps import Attention, require_layers, tap
@@ -92,7 +91,8 @@ def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
         null_kind=kind,
         details={"share": _shares(target, rows, layers)},
         provenance=target.provenance | {"settings": {"null": null}},
-        image=thumbnail(target.image),
+        image=target.thumbnail,
+        target=target,
         note="Attention shows what a head reads, and is no proof that the word depends on it. Compare with occlusion.",
     )
 

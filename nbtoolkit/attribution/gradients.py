@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.images import thumbnail
 from ..errors import ModelError
 from ..targets.axes import by_position, on_fitting_threads, placebo, rounding
 from ..targets.target import REPLAYED, Target
@@ -73,7 +72,8 @@ def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") 
         null_kind=OTHER_IMAGE,
         details=details,
         provenance=target.provenance | {"settings": {"layer": layer, "baseline": baseline}, "value": target.value},
-        image=thumbnail(target.image),
+        image=target.thumbnail,
+        target=target,
         note=notes(target, layer),
     )
 

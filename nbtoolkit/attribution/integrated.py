@@ -8,7 +8,6 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 
-from ..data.images import thumbnail
 from ..errors import MeasurementError
 from ..targets.axes import by_position, on_fitting_threads, placebo
 from ..targets.target import REPLAYED, Target
@@ -115,7 +114,8 @@ def integrated_gradients(
         null_kind=OTHER_IMAGE,
         details=details,
         provenance=target.provenance | {"settings": settings, "gap": gaps, "value": target.value},
-        image=thumbnail(target.image),
+        image=target.thumbnail,
+        target=target,
         note=notes(target, layer, f"Completeness gap in {target.quantity.unit}: {printed}."),
     )
 

@@ -11,7 +11,6 @@ import torch
 import xarray
 from torch import Tensor
 
-from ..data.images import thumbnail
 from ..errors import LayerError, MethodError
 from ..targets.axes import on_fitting_threads, patch_coordinates, require_image, rounding
 from ..targets.target import Target
@@ -126,7 +125,8 @@ def direct_logit_attribution(
             "before_softcap": directions.before,
             "after_softcap": directions.after,
         },
-        image=thumbnail(target.image),
+        image=target.thumbnail,
+        target=target,
         note=directions.note,
     )
 

@@ -10,7 +10,6 @@ import numpy as np
 import xarray
 from torch import Tensor
 
-from ..data.images import thumbnail
 from ..errors import MethodError, ModelError
 from ..models.replay import replay
 from ..targets.axes import (
@@ -131,7 +130,8 @@ def occlusion(
         null_kind=None if floor is None else OTHER_IMAGE,
         details={"unit": _numbers(target, units)},
         provenance=target.provenance | {"settings": settings, "value": target.value},
-        image=thumbnail(target.image),
+        image=target.thumbnail,
+        target=target,
         note=" ".join(
             s
             for s in ("Each unit alone, added to the occlusion of all." if keep_only else "", target.quantity.note)

@@ -114,6 +114,7 @@ def attention_knockout(
         | {"sources": str(sources), "targets": str(targets), "window": window, "heads": str(chosen or "all")},
         t.thumbnail,
         _note(len(read), size, n_null),
+        t,
     )
 
 

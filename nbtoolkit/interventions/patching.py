@@ -133,6 +133,7 @@ def activation_patching(
             "unit": t.quantity.unit,
         },
         image=t.thumbnail,
+        target=t,
         note=f"The model adds the image again between its first blocks; layers from {first} on are patched."
         if first > 1
         else "",

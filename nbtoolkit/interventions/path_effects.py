@@ -84,6 +84,7 @@ def path_effects(t: Target, *, baselines: Sequence[str] = BASELINES, through: An
         {"pure_indirect": xarray.DataArray(np.array(pure), {"baseline": [*baselines]}, "baseline")},
         t.provenance | {"through": str(through)},
         t.thumbnail,
+        target=t,
     )
 
 

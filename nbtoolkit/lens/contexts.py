@@ -116,6 +116,7 @@ def contextual(
         {name: xarray.DataArray(values, axes, dims, name) for name, values in tables.items()},
         t.provenance | {"n_states": len(bank), "across_layers": across_layers, "dtype": str(t.model.hf.dtype)},
         image=t.thumbnail,
+        target=t,
     )
 
 

@@ -135,6 +135,7 @@ def logit_lens(
             "positions": _named(positions),
         },
         image=t.thumbnail,
+        target=t,
         note=" ".join(filter(None, [_note(t, at), watched.note])),
     )
 

@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 @checked
 def faithfulness(
     measurement: Measurement,
-    t: Any,
+    target: Any = None,
     *,
     n_steps: Count = 20,
     n_random: Count = 10,
@@ -36,10 +36,10 @@ def faithfulness(
     Parameters
     ----------
     measurement
-        A map: values on the axis ``patch`` alone, with the coordinate ``position``; reduce other axes first
-        (``m.values.sum("head")`` in ``dataclasses.replace(m, values=…)``).
-    t
-        The target (:class:`nbtoolkit.targets.target.Target`) of the map.
+        A map: values on the axis ``patch`` alone, with the coordinate ``position``; reduce other axes first, as in
+        ``m.mean("layer", "head")`` or ``m.sel(layer=5).sum("head")``.
+    target
+        The target (:class:`nbtoolkit.targets.target.Target`) of the map; needed where the measurement is a copy or from a file.
     n_steps
         Steps of a curve.
     n_random
@@ -59,18 +59,29 @@ def faithfulness(
     Raises
     ------
     MethodError
-        The measurement has other axes, or is of another target.
+        The measurement has other axes, is of another target, or has none.
 
     References
     ----------
     Petsiuk et al., "RISE", BMVC 2018 (deletion and insertion); Zhang et al., "Top-down neural attention", IJCV 2018 (the pointing
     game).
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> t = nbt.target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "cars", response="two cars")
+    >>> faithfulness(nbt.attribution.occlusion(t, null="none"), n_random=2).details["auc"].dims
+    ('curve',)
     """
-    values = measurement.values
+    values, t = measurement.values, measurement.target if target is None else target
+    if t is None:
+        raise MethodError(
+            "target is None, and the measurement is a copy or from a file; expected the target of the map."
+        )
     if values.dims != ("patch",) or "position" not in values.coords:
         raise MethodError(
-            f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Sum or select the "
-            "others first."
+            f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Reduce the others first: "
+            "m.mean('head'), m.sel(layer=5)."
         )
     if measurement.provenance.get("image") != t.provenance["image"] or measurement.provenance.get("word") != t.word:
         raise MethodError("The measurement is of another image or word than the target. Measure this target.")
@@ -110,6 +121,7 @@ def faithfulness(
         details,
         t.provenance | {"map": measurement.name},
         measurement.image,
+        target=t,
     )
 
 

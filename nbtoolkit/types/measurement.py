@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +72,8 @@ class Measurement(CopiedByFields):
         Thumbnail of the image as a JPEG; empty where there is none.
     note
         A sentence that belongs beside the numbers; empty where there is none.
+    target
+        What was measured; None in copies and in measurements from files, which hold no model.
 
     Raises
     ------
@@ -94,6 +96,12 @@ class Measurement(CopiedByFields):
     provenance: Mapping[str, Any] = field(default_factory=dict)
     image: bytes = b""
     note: str = ""
+    target: Any = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Class and fields without the target, which a copy is made from."""
+        make, (kind, values) = super().__reduce__()
+        return make, (kind, values | {"target": None})
 
     def __post_init__(self) -> None:
         if not self.check.holds:
@@ -117,6 +125,87 @@ class Measurement(CopiedByFields):
         others = abs(self.null).max([d for d in self.null.dims if d != "draw"])
         exceeded = int((others >= abs(self.values).max()).sum())
         return (1 + exceeded) / (1 + self.null.sizes["draw"])
+
+    def sel(self, **places: Any) -> Measurement:
+        """The part at coordinates of axes: ``m.sel(layer=5, head=[0, 1])``.
+
+        Parameters
+        ----------
+        **places
+            Axis to coordinates, as for :meth:`xarray.DataArray.sel`.
+
+        Raises
+        ------
+        MeasurementError
+            An axis or a coordinate that the values lack.
+        """
+        for name in places:
+            self._axis(name)
+
+        def part(array: xarray.DataArray) -> xarray.DataArray:
+            here = {name: place for name, place in places.items() if name in array.dims}
+            named = array.assign_coords({name: self.values[name].values for name in here if name not in array.coords})
+            return named.sel(here)
+
+        try:
+            return self._each(part)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            have = "; ".join(f"{name}: {self.values[name].values.tolist()}" for name in places)
+            raise MeasurementError(f"{self.name} has no {places}; expected coordinates among {have}.") from error
+
+    def mean(self, *axes: str) -> Measurement:
+        """The mean over axes, of values, null and numeric details.
+
+        Parameters
+        ----------
+        *axes
+            Names of axes.
+
+        Raises
+        ------
+        MeasurementError
+            An axis that the values lack.
+        """
+        return self._reduced("mean", axes)
+
+    def sum(self, *axes: str) -> Measurement:
+        """The sum over axes, of values, null and numeric details.
+
+        Parameters
+        ----------
+        *axes
+            Names of axes.
+
+        Raises
+        ------
+        MeasurementError
+            An axis that the values lack.
+        """
+        return self._reduced("sum", axes)
+
+    def _reduced(self, how: str, axes: tuple[str, ...]) -> Measurement:
+        for name in axes:
+            self._axis(name)
+        numeric = {k: v for k, v in self.details.items() if v.dtype.kind in "fiub" or not {*axes} & {*v.dims}}
+
+        def reduced(array: xarray.DataArray) -> xarray.DataArray:
+            here = [name for name in axes if name in array.dims]
+            result: xarray.DataArray = getattr(array, how)(here) if here else array
+            return result
+
+        return replace(self, details=numeric)._each(reduced)
+
+    def _each(self, function: Callable[[xarray.DataArray], xarray.DataArray]) -> Measurement:
+        null = None if self.null is None else function(self.null)
+        return replace(
+            self, values=function(self.values), null=null, details={k: function(v) for k, v in self.details.items()}
+        )
+
+    def _axis(self, name: str) -> None:
+        if name not in self.values.dims:
+            raise MeasurementError(
+                f"{self.name} has no axis {name!r}; expected one of {', '.join(map(repr, self.values.dims))}."
+            )
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per value: a column per axis and coordinate, ``value``, and the details on the same axes."""

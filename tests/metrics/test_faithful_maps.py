@@ -81,5 +81,7 @@ def test_maps_that_do_not_fit_are_refused():
     ):
         with pytest.raises(nbt.errors.MethodError, match=message):
             nbt.metrics.faithfulness(other, t)
+    with pytest.raises(nbt.errors.MethodError, match="target is None, and the measurement is a copy or from a file"):
+        nbt.metrics.faithfulness(m)
     with pytest.raises(nbt.errors.MethodError, match=r"mask has shape \(3, 3\); expected \(40, 40\)"):
         nbt.metrics.faithfulness(m, t, mask=np.ones((3, 3), bool))

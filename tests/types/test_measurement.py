@@ -56,3 +56,33 @@ def test_copies_are_equal(how):
     m, again = example(image=b"jpeg", note="A note."), how(example(image=b"jpeg", note="A note."))
     assert again.values.identical(m.values) and again.null.identical(m.null) and again.check == m.check
     assert again.provenance == m.provenance and again.image == m.image and repr(again) == repr(m)
+
+
+def test_axes_are_selected_and_reduced_with_null_and_details():
+    m = example()
+    one = m.sel(layer=2, position=[0, 2])
+    np.testing.assert_array_equal(one.values, [1.0, 3.0])
+    assert one.null.shape == (4, 2) and one.details["word"].values.tolist() == ["x", "z"] and one.unit == m.unit
+    total = m.sum("layer")
+    np.testing.assert_allclose(total.values, [1.5, -2.0, 3.0])  # NaN is left out, as xarray does
+    np.testing.assert_allclose(total.null, 1.0)
+    assert total.null.dims == ("draw", "position") and not total.details  # texts have no sum
+    assert m.mean("layer", "position").values.item() == pytest.approx(0.5) and m.mean().values.equals(m.values)
+    with pytest.raises(
+        nbt.errors.MeasurementError, match="example has no axis 'head'; expected one of 'layer', 'position'"
+    ):
+        m.mean("head")
+    with pytest.raises(nbt.errors.MeasurementError, match=r"example has no {'layer': 7}; expected .* layer: \[1, 2\]"):
+        m.sel(layer=7)
+
+
+def test_copies_and_files_hold_no_model(tmp_path):
+    m = example(target=object())
+    for other in (
+        copy.copy(m),
+        copy.deepcopy(m),
+        pickle.loads(pickle.dumps(m)),
+        Measurement.open(m.save(tmp_path / "m")),
+    ):
+        assert other.target is None and m.target is not None
+        np.testing.assert_array_equal(other.values, m.values)
