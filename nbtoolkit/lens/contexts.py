@@ -23,7 +23,7 @@ TOLERANCE = 1e-5
 
 @checked
 def contextual(
-    t: Target,
+    target: Target,
     bank: ContextualBank,
     *,
     positions: Any = "image",
@@ -38,7 +38,7 @@ def contextual(
 
     Parameters
     ----------
-    t
+    target
         The target.
     bank
         Of :meth:`nbtoolkit.lens.ContextualBank.of`, with the same model.
@@ -81,15 +81,15 @@ def contextual(
     >>> contextual(nbt.target(model, data[0]["image"], "a"), bank, k=3).values.sizes
     Frozen({'layer': 2, 'position': 64, 'rank': 3})
     """
-    bank.require(t.model)
+    bank.require(target.model)
     hint = "Make a bank with this layer."
-    chosen = resolve_layers(layers, t.model.n_layers, available=bank.layers, hint=hint)
-    at = resolve_positions(t, positions)
+    chosen = resolve_layers(layers, target.model.n_layers, available=bank.layers, hint=hint)
+    at = resolve_positions(target, positions)
 
     def search(layer: int, states: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return bank.nearest(states, k, bank.layers if across_layers else (layer,))
 
-    results = [search(layer, t.residual(layer)[list(at)]) for layer in chosen]
+    results = [search(layer, target.residual(layer)[list(at)]) for layer in chosen]
     cosines, rows, homes = (np.stack(column) for column in zip(*results, strict=True))
     null: dict[int, tuple[np.ndarray, ...]] = {}
 
@@ -97,8 +97,8 @@ def contextual(
         if layer in chosen:
             null[layer] = search(layer, states[list(at)].float().cpu().numpy())
 
-    visit_layers(placebo_target(t, placebo), visit, t.n_positions)
-    axes = {"layer": list(chosen)} | coordinates(t, at) | {"rank": range(1, k + 1)}
+    visit_layers(placebo_target(target, placebo), visit, target.n_positions)
+    axes = {"layer": list(chosen)} | coordinates(target, at) | {"rank": range(1, k + 1)}
     dims = ("layer", "position", "rank")
     others = np.stack([null[layer][1] for layer in chosen])
     tables = {
@@ -114,9 +114,10 @@ def contextual(
         xarray.DataArray(np.stack([null[layer][0] for layer in chosen]), axes, dims, "null"),
         PLACEBO_IMAGE,
         {name: xarray.DataArray(values, axes, dims, name) for name, values in tables.items()},
-        t.provenance | {"n_states": len(bank), "across_layers": across_layers, "dtype": str(t.model.hf.dtype)},
-        image=t.thumbnail,
-        target=t,
+        target.provenance
+        | {"n_states": len(bank), "across_layers": across_layers, "dtype": str(target.model.hf.dtype)},
+        image=target.thumbnail,
+        target=target,
     )
 
 

@@ -37,7 +37,7 @@ UNDER_READS = (
 
 @checked
 def logit_lens(
-    t: Target,
+    target: Target,
     *,
     words: Sequence[str] = (),
     positions: Any = None,
@@ -52,7 +52,7 @@ def logit_lens(
 
     Parameters
     ----------
-    t
+    target
         The target; its word and its foil are read first.
     words
         Further words to read.
@@ -97,7 +97,7 @@ def logit_lens(
     >>> logit_lens(t, words=["dog"], positions="last").values.sizes
     Frozen({'layer': 6, 'position': 1, 'word': 3})
     """
-    model = t.model
+    model = target.model
     if tuned is None:
         chosen = resolve_layers(layers, model.n_layers)
     else:
@@ -105,10 +105,10 @@ def logit_lens(
         chosen = resolve_layers(
             layers, model.n_layers, available=[*tuned.layers_, model.n_layers], hint="Fit it for them."
         )
-    at, watched = resolve_positions(t, positions), watch(t, words)
+    at, watched = resolve_positions(target, positions), watch(target, words)
     top = min(top, n_vocabulary(model))
     reading = _Lens(model, watched, top, tuned)
-    by_layer = [reading.of(layer, t.recording.stream[layer][0, list(at)]) for layer in chosen]
+    by_layer = [reading.of(layer, target.recording.stream[layer][0, list(at)]) for layer in chosen]
     arrays = {name: np.stack([part[name] for part in by_layer]) for name in by_layer[0]}
     null: dict[int, np.ndarray] = {}
 
@@ -116,27 +116,27 @@ def logit_lens(
         if layer in chosen:
             null[layer] = reading.of(layer, states[list(at)], only="log_p")["log_p"]
 
-    visit_layers(placebo_target(t, placebo), visit, t.n_positions)
-    axes = {"layer": list(chosen)} | coordinates(t, at)
+    visit_layers(placebo_target(target, placebo), visit, target.n_positions)
+    axes = {"layer": list(chosen)} | coordinates(target, at)
     word_axes = axes | {"word": [*watched.words]}
     dims = ("layer", "position", "word")
     return Measurement(
         xarray.DataArray(arrays["log_p"], word_axes, dims, "logit_lens"),
         "nats",
-        _check(t),
+        _check(target),
         xarray.DataArray(np.stack([null[layer] for layer in chosen]), word_axes, dims, "null"),
         PLACEBO_IMAGE,
-        _details(model, arrays, axes, word_axes, watched) | _whole_word(t, chosen, reading),
-        t.provenance
+        _details(model, arrays, axes, word_axes, watched) | _whole_word(target, chosen, reading),
+        target.provenance
         | {
             "words": [*watched.words],
             "tuned": tuned is not None,
             "dtype": str(model.hf.dtype),
             "positions": _named(positions),
         },
-        image=t.thumbnail,
-        target=t,
-        note=" ".join(filter(None, [_note(t, at), watched.note])),
+        image=target.thumbnail,
+        target=target,
+        note=" ".join(filter(None, [_note(target, at), watched.note])),
     )
 
 
