@@ -30,7 +30,7 @@ def _folder_of_its_own(tmp_path, monkeypatch):
 
 
 PACKAGES = ["", "metrics", "interventions", "attribution", "plots", "decomposition", "studies", "toy", "toy.benchmark", "reproduction",
-            "extraction", "models", "live", "targets"]  # fmt: skip
+            "extraction", "models", "live", "targets", "lens"]  # fmt: skip
 N, D, K = 12, 6, 3
 
 
@@ -73,6 +73,21 @@ def model():
 @functools.cache
 def data():
     return nbt.load_data("toy", n=40)
+
+
+@functools.cache
+def explained():
+    return nbt.target(model(), data()[0]["image"], "dog", response="a dog", foil="cat")
+
+
+@functools.cache
+def image_map():
+    return nbt.attribution.gradient_x_input(explained())
+
+
+@functools.cache
+def bank():
+    return nbt.lens.ContextualBank.of(model(), nbt.load_data("toy", n=4), layers=[1])
 
 
 @functools.cache
@@ -252,6 +267,25 @@ VALID = {
                                        "n_replicates": 0, "n_ablations": 0, "encoder": None, "naming": None, "cache": None, "progress": None},
     "extraction.estimate": lambda: {"model": model(), "data": data(), "options": None},
     "models.load_text_encoder": lambda: {"source": "nowhere/nothing", "layer": None},
+    "target": lambda: {"model": model(), "image": image(), "word": "dog", "question": None, "response": "a dog", "foil": "cat", "occurrence": 0,
+                       "quantity": "auto", "max_new_tokens": 2},
+    "lens.logit_lens": lambda: {"target": explained(), "words": ["sea"], "positions": "last", "layers": [1], "top": 2, "tuned": None,
+                                "placebo": None},
+    "lens.contextual": lambda: {"target": explained(), "bank": bank(), "positions": "last", "layers": [1], "k": 1, "across_layers": False,
+                                "placebo": None},
+    "metrics.faithfulness": lambda: {"measurement": image_map(), "target": None, "n_steps": 2, "n_random": 2, "mask": None, "random_state": 0},
+    "plots.measurement": lambda: {"m": image_map(), "n_bars": 3, "select": None},
+    "attribution.attention_to_image": lambda: {"target": explained(), "null": "none"},
+    "attribution.direct_logit_attribution": lambda: {"target": explained(), "unit": "layer", "layers": [1], "n_draws": 2, "random_state": 0},
+    "attribution.gradient_x_input": lambda: {"target": explained(), "layer": 0, "baseline": "mean"},
+    "attribution.integrated_gradients": lambda: {"target": explained(), "layer": 4, "baseline": "mean", "n_nodes": 2, "tolerance": 1.0},
+    "attribution.occlusion": lambda: {"target": explained(), "unit": "block", "size": 8, "baseline": "mean", "keep_only": False, "data": None,
+                                      "layer": 0, "null": "none"},
+    "interventions.activation_patching": lambda: {"target": explained(), "other": explained().again(image()), "part": "stream",
+                                                  "groups": ["last"], "layers": [3], "placebo": None},
+    "interventions.attention_knockout": lambda: {"target": explained(), "sources": "image", "targets": "last", "window": 1, "layers": [1],
+                                                 "heads": None, "n_null": 1, "random_state": 0},
+    "interventions.path_effects": lambda: {"target": explained(), "baselines": ["grey"], "through": "system"},
     "studies.extend": lambda: {"study": study(), "model": model(), "layers": [1], "naming": None, "progress": None, "cancel": None},
 }  # fmt: skip
 
@@ -340,6 +374,19 @@ LONG = (
     "reproduction.reproduce",
     "extraction.estimate",
     "models.load_text_encoder",
+    "target",
+    "lens.logit_lens",
+    "lens.contextual",
+    "metrics.faithfulness",
+    "plots.measurement",
+    "attribution.attention_to_image",
+    "attribution.direct_logit_attribution",
+    "attribution.gradient_x_input",
+    "attribution.integrated_gradients",
+    "attribution.occlusion",
+    "interventions.activation_patching",
+    "interventions.attention_knockout",
+    "interventions.path_effects",
 )
 
 

@@ -4,6 +4,7 @@ The functions are found by introspection: a new one without a call here fails.
 """
 
 import contextlib
+import functools
 import importlib
 import inspect
 import json
@@ -35,6 +36,24 @@ def train(data):
     return nbt.load_data("toy", n=60) if data is None else data
 
 
+@functools.cache
+def measured():
+    t = nbt.target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "dog", response="a dog", foil="cat")
+    return nbt.attribution.gradient_x_input(t)
+
+
+@functools.cache
+def bank():
+    return nbt.lens.ContextualBank.of(nbt.load_model("toy"), nbt.load_data("toy", n=2), layers=[1])
+
+
+@functools.cache
+def fitted():
+    return nbt.lens.TunedLens([1], n_positions=60, n_epochs=1).fit(
+        nbt.load_model("toy"), nbt.load_data("toy", n=6), captions="given"
+    )
+
+
 CALLS = {
     "extraction.representations.extract(out)": lambda path, data: nbt.extract(nbt.load_model("toy"), train(data), "dog", out=path, progress=False),
     "studies.pipeline.study(out)": lambda path, data: nbt.study(nbt.load_model("toy"), train(data), "dog", out=path, layers=[1],
@@ -47,6 +66,9 @@ CALLS = {
     "storage.study.save_study(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.study").save_study(noise_study(), path),
     "widgets.study_view.StudyView.to_html(path)": lambda path, data: nbt.explore(noise_study()).to_html(path),
     "widgets.dictionary_comparison.DictionaryComparison.to_html(path)": lambda path, data: two_dictionaries().to_html(path),
+    "storage.measurements.save(path)": lambda path, data: measured().save(path),
+    "lens.banks.ContextualBank.save(path)": lambda path, data: bank().save(path),
+    "lens.tuned.TunedLens.save(path)": lambda path, data: fitted().save(path),
     "storage.files.write_text(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.files").write_text(path, "x"),
 }  # fmt: skip
 READS = {
@@ -55,12 +77,15 @@ READS = {
     "storage.study.open_study(path)": nbt.open_study,
     "extraction.xl_vlms.read_xl_vlms(path)": nbt.read_xl_vlms,
     "decomposition.sae_files.read_sae(path)": nbt.read_sae,
+    "storage.measurements.read(path)": nbt.Measurement.open,
+    "lens.banks.ContextualBank.open(path)": nbt.lens.ContextualBank.open,
+    "lens.tuned.TunedLens.open(path)": nbt.lens.TunedLens.open,
     "models.loading.load_model(source)": nbt.load_model,
     "models.scorers.load_scorer(source)": nbt.load_scorer,
 }
 INNER = {  # functions that are given whole paths by those above, or whose arguments go through one of them
     "data.sources", "durable.", "extraction.shards", "extraction.shard_rows", "storage.reading", "storage.study_reader",
-    "storage.study_folder", "storage.files.write_json", "storage.files.write_tensors", "storage.files.write_stacked",
+    "storage.study_folder", "storage.described.", "storage.files.write_json", "storage.files.write_tensors", "storage.files.write_stacked",
     "storage.files.write_table", "files.", "parquet.", "strict_json.", "toy.", "models.peft_adapters", "models.anatomy",
     "reproduction.", "widgets.page.",
 }  # fmt: skip

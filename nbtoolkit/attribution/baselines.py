@@ -13,7 +13,7 @@ from ..data.images import read_image
 from ..errors import DataError, MethodError
 from ..models.adapter import Model
 from ..models.replay import Recording, record
-from ..targets.axes import boxes_of, text_positions, with_image
+from ..targets.axes import boxes_of, text_positions
 from ..targets.target import Target
 
 BASELINES = ("mean", "blur", "dataset")
@@ -84,7 +84,7 @@ def _replaced(target: Target, states_of: Callable[[Recording], Tensor], baseline
         return states
     if baseline == "blur":
         radius = max(target.image.size) / BLUR
-        blurred = with_image(target, target.image.filter(ImageFilter.GaussianBlur(radius)))
+        blurred = target.again(target.image.filter(ImageFilter.GaussianBlur(radius)))
         states[image] = states_of(blurred.recording)[image]
     elif baseline == "dataset":
         states[image] = _dataset_mean(target, states_of, data).to(own.device, own.dtype)

@@ -11,10 +11,10 @@ import torch
 import xarray
 from torch import Tensor
 
-from ..errors import LayerError, MethodError
+from ..errors import MethodError
 from ..targets.axes import on_fitting_threads, patch_coordinates, require_image, rounding
 from ..targets.target import Target
-from ..types import resolve_layer
+from ..types import resolve_layers
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import RANDOM_PIECES
@@ -40,7 +40,7 @@ def direct_logit_attribution(
     target: Target,
     unit: str = "layer",
     *,
-    layers: Sequence[int] | None = None,
+    layers: str | int | Sequence[int] = "all",
     n_draws: Count = 20,
     random_state: int = 0,
 ) -> Measurement:
@@ -59,7 +59,7 @@ def direct_logit_attribution(
         ``"head"``: every attention head. ``"neuron"``: every entry of the input of the MLP's last matrix.
         ``"patch"``: every image position through every head.
     layers
-        Layers 1 … n_layers, negative ones from the end; all where None.
+        Layers 1 … n_layers, negative ones from the end.
     n_draws
         Number of random sub-tokens (pairs of them for a difference) whose logits are attributed to the same parts.
     random_state
@@ -97,7 +97,7 @@ def direct_logit_attribution(
         raise MethodError(f"unit is {unit!r}; expected {', '.join(map(repr, UNITS))}.")
     if unit == "patch":
         require_image(target, "Attribution to source patches")
-    chosen = _layers(target, layers)
+    chosen = list(resolve_layers(layers, target.model.n_layers, first=1, needed=True))
     directions = read_directions(target, int(n_draws), random_state)
     parts = read_parts(target, directions.rows, unit, chosen)
     by_layer = _by_layer(target, parts, directions)
@@ -105,7 +105,7 @@ def direct_logit_attribution(
     missed = abs(float(by_layer[0].sum()) - directions.before) / scale
     identity, details = "parts sum to the logit before the soft cap", {}
     if unit == "layer":
-        values = by_layer if layers is None else by_layer.sel(layer=chosen)
+        values = by_layer if isinstance(layers, str) else by_layer.sel(layer=chosen)
     else:
         split = _split(target, parts, directions, unit, chosen)
         values, details = split.values, split.details | {"parts": by_layer[0], "constant": split.constant}
@@ -129,16 +129,6 @@ def direct_logit_attribution(
         target=target,
         note=directions.note,
     )
-
-
-def _layers(target: Target, layers: Sequence[int] | None) -> list[int]:
-    n = target.model.n_layers
-    if layers is None:
-        return list(range(1, n + 1))
-    chosen = sorted({resolve_layer(layer, n) for layer in layers})
-    if not chosen or chosen[0] == 0:
-        raise LayerError(f"layers is {list(layers)}; expected layers 1 … {n}, as layer 0 is the embedding.")
-    return chosen
 
 
 def _by_layer(target: Target, parts: Parts, directions: Directions) -> xarray.DataArray:

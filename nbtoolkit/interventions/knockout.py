@@ -10,19 +10,20 @@ import xarray
 
 from ..errors import MethodError
 from ..models.taps import Cut, require_layers, tap
+from ..targets.axes import resolve_positions
 from ..targets.target import Target
 from ..types import resolve_layers
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_SOURCES
-from ..types.rules import Count, Number
+from ..types.rules import Count, Number, described
 
 TOLERANCE = 1e-6  # an empty cut changes nothing
 
 
 @checked
 def attention_knockout(
-    t: Target,
+    target: Target,
     sources: Any = "image",
     targets: Any = "last",
     *,
@@ -36,7 +37,7 @@ def attention_knockout(
 
     Parameters
     ----------
-    t
+    target
         The target.
     sources, targets
         A role (``"image"``, ``"question"``, ``"response"``, ``"system"``, ``"last"``: the position that predicts the word), or
@@ -77,21 +78,21 @@ def attention_knockout(
     >>> attention_knockout(t, n_null=0).values.dims
     ('layer',)
     """
-    model = t.model
-    read, write = positions(t, sources, "sources"), positions(t, targets, "targets")
-    middles = resolve_layers(layers, model.n_layers, first=1)
+    model = target.model
+    read, write = resolve_positions(target, sources, "sources"), resolve_positions(target, targets, "targets")
+    middles = resolve_layers(layers, model.n_layers, first=1, needed=True)
     chosen = None if heads is None else tuple(heads)
-    if chosen and max(chosen) >= model.n_heads:
-        raise MethodError(f"heads has {max(chosen)}; expected heads from 0 to {model.n_heads - 1}.")
+    if chosen is not None and not (chosen and all(0 <= head < model.n_heads for head in chosen)):
+        raise MethodError(f"heads is {described(heads)}; expected heads from 0 to {model.n_heads - 1}.")
 
     def effect(source: Sequence[int], middle: int) -> tuple[float, float]:
         first = max(1, middle - (window - 1) // 2)
         last = min(model.n_layers, first + window - 1)
         cuts = [Cut(layer, write, tuple(source), chosen) for layer in range(first, last + 1)]
         with tap(model, cuts=cuts) as attention:
-            value, probability = t.replay_both(first - 1, t.residual(first - 1)[None])
+            value, probability = target.replay_both(first - 1, target.residual(first - 1)[None])
         require_layers(attention, model, [c.layer for c in cuts] if not attention.cut else [])
-        return float(value[0]) - t.value, float(probability[0]) - t.probability
+        return float(value[0]) - target.value, float(probability[0]) - target.probability
 
     empty = abs(effect((), middles[0])[0])
     changes = np.array([effect(read, middle) for middle in middles])
@@ -105,51 +106,17 @@ def attention_knockout(
     axis = {"layer": list(middles)}
     return Measurement(
         xarray.DataArray(changes[:, 0], axis, "layer", "attention_knockout"),
-        t.quantity.unit,
-        Identity("an empty cut changes nothing", empty, TOLERANCE * max(1.0, abs(t.value))),
+        target.quantity.unit,
+        Identity("an empty cut changes nothing", empty, TOLERANCE * max(1.0, abs(target.value))),
         xarray.DataArray(np.array(draws), axis, ("draw", "layer"), "null") if draws else None,
         OTHER_SOURCES if draws else None,
         {"probability": xarray.DataArray(changes[:, 1], axis, "layer")},
-        t.provenance
+        target.provenance
         | {"sources": str(sources), "targets": str(targets), "window": window, "heads": str(chosen or "all")},
-        t.thumbnail,
+        target.thumbnail,
         _note(len(read), size, n_null),
-        t,
+        target,
     )
-
-
-def positions(t: Target, which: Any, name: str) -> tuple[int, ...]:
-    """Positions of a role, or those given.
-
-    Parameters
-    ----------
-    t
-        The target.
-    which
-        A role, or positions.
-    name
-        Name of the argument, for messages.
-
-    Raises
-    ------
-    ModelError
-        The image has no position in the decoder.
-    MethodError
-        There is none, or one that the pass does not have.
-    """
-    if isinstance(which, str):
-        result = t.at(which)
-        if which == "image" and not result:
-            t.require_image()
-    else:
-        result = tuple(int(p) for p in which)
-        if any(not 0 <= p < t.n_positions for p in result):
-            raise MethodError(f"{name} has {[*result]}; expected positions from 0 to {t.n_positions - 1}.")
-    if not result:
-        raise MethodError(
-            f"{name} is {which!r}, which no position is; expected at least one. The roles are those of target.tokens."
-        )
-    return result
 
 
 def _note(n: int, size: int, n_null: int) -> str:

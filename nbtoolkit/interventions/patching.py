@@ -14,13 +14,13 @@ from ..errors import MethodError, ModelError
 from ..models.anatomy import branches, output_projection
 from ..models.replay import replay
 from ..models.sums import residual_sums
+from ..targets.axes import resolve_positions
 from ..targets.roles import other_image
 from ..targets.target import Target
 from ..types import resolve_layers
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import PLACEBO_IMAGE
-from .knockout import positions
 
 PARTS = ("stream", "attention", "mlp", "heads")
 TOLERANCE = 1e-4
@@ -29,7 +29,7 @@ SMALLEST = 1e-3  # difference of clean and corrupt, in the unit of the quantity,
 
 @checked
 def activation_patching(
-    t: Target,
+    target: Target,
     other: Target,
     *,
     part: str = "stream",
@@ -41,7 +41,7 @@ def activation_patching(
 
     Parameters
     ----------
-    t
+    target
         The clean target.
     other
         The corrupt one: ``t.again(image=…)`` or ``t.again(question=…)``, with as many positions.
@@ -85,14 +85,14 @@ def activation_patching(
     """
     if part not in PARTS:
         raise MethodError(f"part is {part!r}; expected one of {', '.join(map(repr, PARTS))}.")
-    _check_pair(t, other)
-    model = t.model
-    first = max(t.first_layer, other.first_layer, 0 if part == "stream" else 1)
-    chosen = [layer for layer in resolve_layers(layers, model.n_layers) if layer >= first]
-    named = _groups(t, groups)
+    _check_pair(target, other)
+    model = target.model
+    first = max(target.first_layer, other.first_layer, 0 if part == "stream" else 1)
+    chosen = [layer for layer in resolve_layers(layers, model.n_layers, needed=True) if layer >= first]
+    named = _groups(target, groups)
     n_heads = model.n_heads if part == "heads" else 1
-    scale = t.value - other.value
-    floor = placebo or t.again(other_image(other_image(t.image)))
+    scale = target.value - other.value
+    floor = placebo or target.again(other_image(other_image(target.image)))
     _check_pair(floor, other)
 
     def recovery(source: Target, layer: int, where: Sequence[int], head: int | None) -> float:
@@ -108,14 +108,14 @@ def activation_patching(
         ]
         return np.array(rows) if part == "heads" else np.array(rows)[..., 0]
 
-    everywhere = tuple(range(t.n_positions))
+    everywhere = tuple(range(target.n_positions))
     middle = max(first, model.n_layers // 2)
-    gap = abs(_patched(t, other, "stream", middle, everywhere, None) - t.value)
+    gap = abs(_patched(target, other, "stream", middle, everywhere, None) - target.value)
     gap = max(gap, abs(_patched(other, other, part, max(middle, 1), everywhere, None) - other.value))
     dims = ("layer", "group", "head") if part == "heads" else ("layer", "group")
     axes = {"layer": chosen, "group": list(named)} | ({"head": list(range(n_heads))} if part == "heads" else {})
     return Measurement(
-        xarray.DataArray(table(t), axes, dims, "activation_patching"),
+        xarray.DataArray(table(target), axes, dims, "activation_patching"),
         "no unit",
         Identity(
             "all positions give the clean pass, and a pass patched with itself is unchanged",
@@ -124,16 +124,16 @@ def activation_patching(
         ),
         xarray.DataArray(table(floor), axes, dims, "null"),
         PLACEBO_IMAGE,
-        provenance=t.provenance
+        provenance=target.provenance
         | {
             "part": part,
             "corrupt": other.provenance,
-            "clean": t.value,
+            "clean": target.value,
             "corrupt value": other.value,
-            "unit": t.quantity.unit,
+            "unit": target.quantity.unit,
         },
-        image=t.thumbnail,
-        target=t,
+        image=target.thumbnail,
+        target=target,
         note=f"The model adds the image again between its first blocks; layers from {first} on are patched."
         if first > 1
         else "",
@@ -161,8 +161,8 @@ def _groups(t: Target, groups: Any) -> dict[str, tuple[int, ...]]:
     if groups is None:
         groups = [role for role in ("image", "question", "system", "response") if t.at(role)] + ["last"]
     if isinstance(groups, Mapping):
-        return {str(name): positions(t, which, f"groups[{name!r}]") for name, which in groups.items()}
-    return {str(role): positions(t, role, "groups") for role in groups}
+        return {str(name): resolve_positions(t, which, f"groups[{name!r}]") for name, which in groups.items()}
+    return {str(role): resolve_positions(t, role, "groups") for role in groups}
 
 
 def _patched(source: Target, other: Target, part: str, layer: int, where: Sequence[int], head: int | None) -> float:

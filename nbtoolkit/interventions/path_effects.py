@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import MethodError
+from ..targets.axes import resolve_positions
 from ..targets.target import Target
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import EMPTY_IMAGE
-from .knockout import positions
 
 BASELINES = ("blank", "grey", "noise")
 EFFECTS = ("total", "direct", "indirect")
@@ -23,12 +23,12 @@ TOLERANCE = 1e-4
 
 
 @checked
-def path_effects(t: Target, *, baselines: Sequence[str] = BASELINES, through: Any = "question") -> Measurement:
+def path_effects(target: Target, *, baselines: Sequence[str] = BASELINES, through: Any = "question") -> Measurement:
     """Effect of the image on the word, in all and by its two ways: past the question's positions, and through them.
 
     Parameters
     ----------
-    t
+    target
         The target.
     baselines
         Images that stand for none: ``"blank"`` (white), ``"grey"`` (the image's mean colour), ``"noise"`` (uniform noise).
@@ -62,29 +62,32 @@ def path_effects(t: Target, *, baselines: Sequence[str] = BASELINES, through: An
     unknown = [name for name in baselines if name not in BASELINES]
     if unknown or not baselines:
         raise MethodError(f"baselines is {[*baselines]}; expected names among {', '.join(map(repr, BASELINES))}.")
-    held = list(positions(t, through, "through"))
+    held = list(resolve_positions(target, through, "through"))
     rows, pure, null = [], [], []
     for name in baselines:
-        base, another = t.again(baseline_image(t.image, name)), t.again(baseline_image(t.image, name, other=True))
-        if base.n_positions != t.n_positions:
+        base, another = (
+            target.again(baseline_image(target.image, name)),
+            target.again(baseline_image(target.image, name, other=True)),
+        )
+        if base.n_positions != target.n_positions:
             raise MethodError(
-                f"The baseline {name!r} has {base.n_positions} positions, the image {t.n_positions}; expected as many."
+                f"The baseline {name!r} has {base.n_positions} positions, the image {target.n_positions}; expected as many."
             )
-        rows.append(_effects(t, base, held))
+        rows.append(_effects(target, base, held))
         null.append(_effects(another, base, held))
-        pure.append(_with_held(base, t, held) - base.value)
-    gap = abs(_with_held(t, t, held) - t.value)
+        pure.append(_with_held(base, target, held) - base.value)
+    gap = abs(_with_held(target, target, held) - target.value)
     axes = {"baseline": [*baselines], "effect": [*EFFECTS]}
     return Measurement(
         xarray.DataArray(np.array(rows), axes, ("baseline", "effect"), "path_effects"),
-        t.quantity.unit,
-        Identity("states held at their own values change nothing", gap, TOLERANCE * max(1.0, abs(t.value))),
+        target.quantity.unit,
+        Identity("states held at their own values change nothing", gap, TOLERANCE * max(1.0, abs(target.value))),
         xarray.DataArray(np.array(null), axes, ("baseline", "effect"), "null"),
         EMPTY_IMAGE,
         {"pure_indirect": xarray.DataArray(np.array(pure), {"baseline": [*baselines]}, "baseline")},
-        t.provenance | {"through": str(through)},
-        t.thumbnail,
-        target=t,
+        target.provenance | {"through": str(through)},
+        target.thumbnail,
+        target=target,
     )
 
 

@@ -21,7 +21,6 @@ from ..types.rules import Count
 if TYPE_CHECKING:
     from ..models.adapter import Model
 
-SUFFIX = ".bank"
 BUDGET = 64_000_000  # bytes of cosines at a time
 _CONTENT = fields(
     {
@@ -202,7 +201,7 @@ class ContextualBank(CopiedByFields):
         Parameters
         ----------
         path
-            The file; ``.bank`` is appended to a name without a suffix. It may exist.
+            The file, such as ``toy.bank``; it may exist.
         """
         about = {"format": 1, "kind": "contextual bank", "model": self.model, "revision": self.revision}
         about |= {
@@ -211,7 +210,7 @@ class ContextualBank(CopiedByFields):
             "words": self.words,
             "sentences": self.sentences,
         }
-        return save_described(path, SUFFIX, {"states": self.states, "sentence_index": self.sentence_of}, about)
+        return save_described(path, {"states": self.states, "sentence_index": self.sentence_of}, about)
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> ContextualBank:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray
 from torch import Tensor
 
+from ..targets.axes import resolve_positions
 from ..targets.target import Target
 from ..types import resolve_layers
 from ..types.arguments import checked
@@ -15,7 +16,7 @@ from ..types.measurement import Identity, Measurement
 from ..types.nulls import PLACEBO_IMAGE
 from ..types.rules import Count
 from .banks import ContextualBank
-from .positions import coordinates, placebo_target, resolve_positions, visit_layers
+from .positions import coordinates, placebo_target, visit_layers
 
 N_CHECKED = 64  # states of the bank, per layer, that have to find themselves
 TOLERANCE = 1e-5
@@ -83,7 +84,7 @@ def contextual(
     """
     bank.require(target.model)
     hint = "Make a bank with this layer."
-    chosen = resolve_layers(layers, target.model.n_layers, available=bank.layers, hint=hint)
+    chosen = resolve_layers(layers, target.model.n_layers, available=bank.layers, needed=True, hint=hint)
     at = resolve_positions(target, positions)
 
     def search(layer: int, states: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

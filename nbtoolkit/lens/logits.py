@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import MeasurementError
 from ..models.adapter import Model
 from ..models.inference import inference
+from ..targets.axes import resolve_positions
 from ..targets.target import Target
 from ..text.tokens import read_piece
 from ..types import resolve_layers
@@ -21,7 +22,7 @@ from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import PLACEBO_IMAGE
 from ..types.rules import Count
-from .positions import coordinates, placebo_target, resolve_positions, visit_layers
+from .positions import coordinates, placebo_target, visit_layers
 from .words import Watched, watch
 
 if TYPE_CHECKING:
@@ -98,13 +99,12 @@ def logit_lens(
     Frozen({'layer': 6, 'position': 1, 'word': 3})
     """
     model = target.model
-    if tuned is None:
-        chosen = resolve_layers(layers, model.n_layers)
-    else:
+    available = None
+    if tuned is not None:
         tuned.require(model)
-        chosen = resolve_layers(
-            layers, model.n_layers, available=[*tuned.layers_, model.n_layers], hint="Fit it for them."
-        )
+        available = [*tuned.layers_, model.n_layers]
+    hint = "" if tuned is None else "Fit the tuned lens for them."
+    chosen = resolve_layers(layers, model.n_layers, available=available, needed=True, hint=hint)
     at, watched = resolve_positions(target, positions), watch(target, words)
     top = min(top, n_vocabulary(model))
     reading = _Lens(model, watched, top, tuned)

@@ -13,46 +13,6 @@ from ..errors import MethodError, ModelError
 from ..models.hooks import watching
 from ..targets.roles import other_image
 from ..targets.target import Target
-from ..types.rules import described
-
-
-def resolve_positions(t: Target, positions: Any) -> tuple[int, ...]:
-    """Positions of a role, those given, or all, in ascending order.
-
-    Parameters
-    ----------
-    t
-        The target.
-    positions
-        None, a role of :meth:`nbtoolkit.targets.target.Target.at`, or whole numbers; negative ones count from the end.
-
-    Raises
-    ------
-    ModelError
-        The image has no position in the decoder.
-    MethodError
-        There is none, or one that the pass does not have.
-    """
-    n = t.n_positions
-    if positions is None:
-        return tuple(range(n))
-    if isinstance(positions, str):
-        if positions == "image":
-            t.require_image()
-        result = t.at(positions)
-    else:
-        items = list(positions) if np.iterable(positions) else [positions]
-        if any(isinstance(p, bool) or not isinstance(p, int | np.integer) or not -n <= p < n for p in items):
-            raise MethodError(
-                f"positions is {described(positions)}; expected a role or whole numbers from {-n} to {n - 1}, the positions of "
-                "target.tokens."
-            )
-        result = tuple(sorted({int(p) % n for p in items}))
-    if not result:
-        raise MethodError(
-            f"positions is {positions!r}, which no position is; expected at least one. The roles are those of target.tokens."
-        )
-    return result
 
 
 def coordinates(t: Target, positions: tuple[int, ...]) -> dict[str, Any]:

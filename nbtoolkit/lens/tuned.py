@@ -21,7 +21,6 @@ from ..types.rules import Count, Number, Rule
 if TYPE_CHECKING:
     from ..models.adapter import Model
 
-SUFFIX = ".lens"
 LOGIT_LENS = Null("logit lens", "the positions, the layers and the output; the states are not translated")
 _CONTENT = fields(
     {
@@ -244,7 +243,7 @@ class TunedLens:
         Parameters
         ----------
         path
-            The file; ``.lens`` is appended to a name without a suffix. It may exist.
+            The file, such as ``toy.lens``; it may exist.
         """
         self._require_fit()
         n_fitted, n_held_out = self._counts
@@ -253,7 +252,7 @@ class TunedLens:
         content |= {"n_fitted": n_fitted, "n_held_out": n_held_out}
         residual = np.array([self._residual], np.float32)
         tensors = {"weight": self.weight_, "bias": self.bias_, "divergences": self._divergences, "residual": residual}
-        return save_described(path, SUFFIX, tensors, content)
+        return save_described(path, tensors, content)
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> TunedLens:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ N_TICKS = 24
 
 
 @checked
-def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Any = None) -> Figure:
+def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Mapping[str, Any] | None = None) -> Figure:
     """Figure of a measurement, chosen by its axes.
 
     ``patch`` is an overlay of the image; two axes are a grid; ``layer``, ``fraction`` or ``position`` alone are a curve; anything
@@ -58,8 +58,9 @@ def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Any = None) -
     >>> len(measurement(Measurement(values, "nats", Identity("parts sum to the whole", 0, 1))).axes)
     1
     """
-    values, null = _selected(m.values, select), None if m.null is None else _selected(m.null, select)
-    figure = _drawer(values)(m, values, null, n_bars)
+    m = m.sel(**select) if select else m
+    values = m.values.reset_coords(drop=True) if not m.values.coords else m.values
+    figure = _drawer(values)(m, values, m.null, n_bars)
     title(figure.axes[0], _heading(m))
     if m.note:
         figure.supxlabel("\n".join(textwrap.wrap(plain(m.note), 100)), fontsize=6)
@@ -79,18 +80,6 @@ def _drawer(values: xarray.DataArray) -> Callable[..., Figure]:
     raise NbtoolkitError(
         f"The measurement has the axes {dims}; expected at most two. Choose an entry of the others: select={{{dims[0]!r}: …}}."
     )
-
-
-def _selected(values: xarray.DataArray, select: Any) -> xarray.DataArray:
-    for axis, entry in (select or {}).items():
-        if axis not in values.dims:
-            raise NbtoolkitError(
-                f"select has the axis {axis!r}; the measurement has {', '.join(map(str, values.dims))}."
-            )
-        if entry not in values[axis].values:
-            raise NbtoolkitError(f"select has {axis}={entry!r}; the axis has {values[axis].values.tolist()[:20]}.")
-        values = values.sel({axis: entry})
-    return values.reset_coords(drop=True) if not values.coords else values
 
 
 def _heading(m: Measurement) -> str:

@@ -22,17 +22,13 @@ from .reading import read_tensors
 _KEY, _DIGEST = "nbtoolkit", "sha256"
 
 
-def save_described(
-    path: str | os.PathLike[str], suffix: str, tensors: Mapping[str, np.ndarray], content: Mapping[str, Any]
-) -> Path:
+def save_described(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], content: Mapping[str, Any]) -> Path:
     """Write tensors and their description, whole or not at all.
 
     Parameters
     ----------
     path
         The file; it may exist.
-    suffix
-        Appended to a name without one.
     tensors
         Name to array.
     content
@@ -44,7 +40,6 @@ def save_described(
         The disk is full or read-only, or the path is a folder; what was there stays.
     """
     target = user_path(path)
-    target = target if target.suffix else target.with_suffix(suffix)
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     body = dump_json(plain({"content": content, "tensors": _digest(arrays)}))
     header = {_KEY: body, _DIGEST: hashlib.sha256(body.encode()).hexdigest()}

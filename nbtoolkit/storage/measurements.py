@@ -20,7 +20,6 @@ from .schema import anything, fields, list_of, map_of, number, one_of, optional,
 from .study_json import tagged, untagged
 
 FORMAT = 1
-SUFFIX = ".measurement"
 _ARRAY = fields({"dims": list_of(text), "coords": map_of(fields({"dims": list_of(text), "texts": optional(list_of(text))})),
                  "texts": optional(list_of(text)), "shape": list_of(number)})  # fmt: skip
 _CONTENT = fields(
@@ -45,7 +44,7 @@ def save(measurement: Measurement, path: str | os.PathLike[str]) -> Path:
     measurement
         The measurement.
     path
-        The file; ``.measurement`` is appended to a name without a suffix. It may exist.
+        The file, such as ``dog.measurement``; it may exist.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def save(measurement: Measurement, path: str | os.PathLike[str]) -> Path:
         "provenance": measurement.provenance,
         "note": measurement.note,
     }
-    return save_described(path, SUFFIX, tensors, tagged(plain(content)))
+    return save_described(path, tensors, tagged(plain(content)))
 
 
 def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import xarray
-from PIL import Image
-from torch import Tensor
 
-from ..errors import ModelError
+from ..errors import MethodError, ModelError
 from ..models.inference import fitting_threads
 from ..types.geometry import Geometry
+from ..types.rules import described
 from .roles import other_image
 from .target import Target
 
@@ -72,6 +70,47 @@ def text_positions(target: Target) -> tuple[int, ...]:
         The target.
     """
     return tuple(token.position for token in target.tokens if token.role != "image")
+
+
+def resolve_positions(target: Target, positions: Any, name: str = "positions") -> tuple[int, ...]:
+    """Positions of a role, those given, or all, in ascending order.
+
+    Parameters
+    ----------
+    target
+        The target.
+    positions
+        None, a role of :meth:`nbtoolkit.targets.target.Target.at`, or whole numbers; negative ones count from the end.
+    name
+        Name of the argument, for messages.
+
+    Raises
+    ------
+    ModelError
+        The image has no position in the decoder.
+    MethodError
+        There is none, or one that the pass does not have.
+    """
+    n = target.n_positions
+    if positions is None:
+        return tuple(range(n))
+    if isinstance(positions, str):
+        if positions == "image":
+            target.require_image()
+        result = target.at(positions)
+    else:
+        items = list(positions) if np.iterable(positions) else [positions]
+        if any(isinstance(p, bool) or not isinstance(p, int | np.integer) or not -n <= p < n for p in items):
+            raise MethodError(
+                f"{name} is {described(positions)}; expected a role or whole numbers from {-n} to {n - 1}, the positions of "
+                "target.tokens."
+            )
+        result = tuple(sorted({int(p) % n for p in items}))
+    if not result:
+        raise MethodError(
+            f"{name} is {described(positions)}, which no position is; expected at least one. The roles are those of target.tokens."
+        )
+    return result
 
 
 def boxes_of(target: Target) -> tuple[dict[int, int], Geometry | None]:
@@ -168,32 +207,6 @@ def by_position(target: Target, scores: Any, name: str) -> tuple[xarray.DataArra
     return patches, {"text": words}
 
 
-def with_image(target: Target, image: Image.Image) -> Target:
-    """The same target with another image of the same size: its question, response, word and quantity.
-
-    Parameters
-    ----------
-    target
-        The target.
-    image
-        The image.
-
-    Raises
-    ------
-    ModelError
-        It takes another number of positions.
-    """
-    prompt: Mapping[str, Tensor] = target.model.inputs([image], target.question or None)
-    other = replace(target, image=image, _prompt=dict(prompt))
-    if other.n_positions != target.n_positions:
-        raise ModelError(
-            f"Two images of one size take {target.n_positions} and {other.n_positions} positions in {target.model.name}; expected as many."
-        )
-    for name in ("image_span", "replayed_from"):  # of the model and the ids, which are the same
-        other.__dict__[name] = getattr(target, name)
-    return other
-
-
 def placebo(target: Target) -> Target:
     """The same target with an image of the same size without its content: the negative, mixed with noise.
 
@@ -202,7 +215,7 @@ def placebo(target: Target) -> Target:
     target
         The target.
     """
-    return with_image(target, other_image(target.image))
+    return target.again(other_image(target.image))
 
 
 def rounding(target: Target) -> float:

@@ -51,7 +51,12 @@ class Target(Pass):
         picture = self.image if image is None else read_image(image)
         instruction = self.question if question is None else question
         prompt = self.model.inputs([picture], instruction or None)
-        return replace(self, image=picture, question=instruction, _prompt=prompt)
+        other = replace(self, image=picture, question=instruction, _prompt=prompt)
+        if (
+            question is None and picture.size == self.image.size
+        ):  # measured once: of the model and the ids, which are the same
+            other.__dict__.update({k: v for k, v in vars(self).items() if k in ("image_span", "replayed_from")})
+        return other
 
     def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False) -> Any:
         """Measure the word when states replace those of the pass after a layer.

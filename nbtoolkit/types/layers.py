@@ -61,6 +61,7 @@ def resolve_layers(
     available: Sequence[int] | None = None,
     first: int = 0,
     ascending: bool = True,
+    needed: bool = False,
     name: str = "layers",
     hint: str = "",
 ) -> tuple[int, ...]:
@@ -74,6 +75,8 @@ def resolve_layers(
         As for :func:`resolve_layer`.
     ascending
         Return each layer once, in ascending order; otherwise in the given order, repeats included.
+    needed
+        Refuse an empty list.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def resolve_layers(
     single = isinstance(layers, int | np.integer) and not isinstance(layers, bool)
     items = [layers] if single else list(layers) if _is_list(layers) else None
     indices = None if items is None else [_index(layer, n_layers, available, first) for layer in items]
-    if indices is None or None in indices:
+    if indices is None or None in indices or (needed and not indices):
         value = layers if items is None or single else items
         message = (
             f"{name} is {described(value)}; expected 'all', or for each layer {_rule(n_layers, available, first)}."

@@ -32,13 +32,13 @@ def check_units(t, experts=False):
     size = float(abs(layers.values).sum())
     assert float(layers.values.sum()) == pytest.approx(layers.provenance["before_softcap"], abs=GREEN * size)
     attention, mlp = (layers.values.sel(part=part).dropna("layer") for part in ("attention", "mlp"))
-    heads, every = direct_logit_attribution(t, "head"), None
+    heads, every = direct_logit_attribution(t, "head"), "all"
     if experts:
         with pytest.raises(nbt.NbtoolkitError, match=r"The MLP of layer 2 .* A mixture of experts has none"):
             direct_logit_attribution(t, "neuron")
         every = [1, 3]  # every other layer has neurons
     neurons = direct_logit_attribution(t, "neuron", layers=every)
-    mlp = mlp if every is None else mlp.sel(layer=every)
+    mlp = mlp if every == "all" else mlp.sel(layer=every)
     for units, whole, axis in ((heads, attention, "head"), (neurons, mlp, "neuron")):
         assert units.check.residual < GREEN and units.values.dims == ("layer", axis)
         sums = units.values.sum(axis) + units.details["constant"]
@@ -222,7 +222,10 @@ def test_layers_can_be_chosen():
     ("options", "message"),
     [
         ({"unit": "expert"}, "unit is 'expert'; expected 'layer', 'head', 'neuron', 'patch'"),
-        ({"unit": "head", "layers": [0]}, r"layers is \[0\]; expected layers 1 … 4, as layer 0 is the embedding"),
+        (
+            {"unit": "head", "layers": [0]},
+            r"layers is \[0\]; expected 'all', or for each layer a whole number from 1 to 4",
+        ),
         ({"layers": []}, r"layers is \[\]; expected"),
         ({"layers": [7]}, "7"),
         ({"n_draws": 0}, "n_draws is 0; expected"),

@@ -65,8 +65,8 @@ def test_more_than_two_axes_need_a_choice():
         m.plot()
     assert plots.measurement(m, select={"group": 2}).axes[0].images
     for select, message in (
-        ({"word": 1}, "select has the axis 'word'; the measurement has layer"),
-        ({"group": 9}, "select has group=9"),
+        ({"word": 1}, "has no axis 'word'; expected one of 'layer', 'group', 'head'"),
+        ({"group": 9}, "has no {'group': 9}; expected coordinates among"),
     ):
         with pytest.raises(nbt.NbtoolkitError, match=message):
             m.plot(select=select)
