@@ -11,7 +11,7 @@ from ..errors import MethodError
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import RANDOM_PATCHES
-from ..types.rules import Count
+from ..types.rules import Count, described
 
 Array = np.ndarray
 CURVES = ("deletion", "insertion")
@@ -78,6 +78,8 @@ def faithfulness(
         raise MethodError(
             "target is None, and the measurement is a copy or from a file; expected the target of the map."
         )
+    if not hasattr(t, "provenance"):
+        raise MethodError(f"target is {described(t)}; expected a Target of nbt.target.")
     if values.dims != ("patch",) or "position" not in values.coords:
         raise MethodError(
             f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Reduce the others first: "
