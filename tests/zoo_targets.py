@@ -14,7 +14,11 @@ from nbtoolkit.targets.roles import other_image
 from .models.test_zoo import load, pictures
 from .zoo import FAMILIES, build
 
-EVERY = [(name, how) for name in FAMILIES for how in ("sdpa", "eager")]
+EVERY = [
+    pytest.param(name, how, marks=[pytest.mark.slow] if how == "eager" else [])
+    for name in FAMILIES
+    for how in ("sdpa", "eager")
+]
 NO_POSITIONS = ("blip-2-t5", "mllama", "florence-2")  # the image is no part of the residual stream
 RESPONSE = "a red dog sits"
 

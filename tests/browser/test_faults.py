@@ -11,7 +11,7 @@ from ..hostile import TEXTS, poisoned, undefined
 from .conftest import ASK, READY, RUN, arrives, write_notebook
 from .flood import FLOOD
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # hosts of other releases: test_lab.py and test_hosts.py
 
 INTRUDERS = ".nbt script, .nbt iframe, .nbt img:not(.nbt-picture, .nbt-full), .nbt a, .nbt [onerror], .nbt [onmouseover], .nbt [onfocus], .nbt [autofocus]"
 

@@ -7,7 +7,7 @@ from nbtoolkit.widgets import DictionaryComparison, Explorer
 
 from .conftest import ASK, RUN, write_notebook
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # hosts of other releases: test_lab.py and test_hosts.py
 
 
 @pytest.fixture(scope="module")
