@@ -10,7 +10,6 @@ from nbtoolkit.attribution.baselines import BLUR
 from nbtoolkit.attribution.occlusion import _ends, _scores
 from nbtoolkit.models.taps import Cut, tap
 from nbtoolkit.targets import target
-from nbtoolkit.targets.axes import with_image
 from nbtoolkit.types.measurement import Measurement
 
 from ..models.test_zoo import pictures
@@ -132,7 +131,7 @@ def test_later_layers_and_the_last():
 def test_the_occlusion_of_all_positions_by_a_blurred_image_is_to_show_that_image(name):
     """Also where the image is added again between the blocks (Qwen3-VL), which a replay of edited states alone leaves."""
     t = zoo_target(name)
-    blurred = with_image(t, t.image.filter(ImageFilter.GaussianBlur(max(t.image.size) / BLUR)))
+    blurred = t.again(t.image.filter(ImageFilter.GaussianBlur(max(t.image.size) / BLUR)))
     scores, _ = _scores(t, 0, [t.at("image")], _ends(t, 0, "blur", None), False)
     assert float(scores[0]) == pytest.approx(t.value - blurred.value, abs=1e-5)
     assert name != "qwen3-vl" or (len(t.recording.between) == 2 and abs(scores[0]) > 1e-3)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-import nbtoolkit as nbt
 from nbtoolkit.targets.axes import (
     by_position,
     on_fitting_threads,
@@ -12,7 +11,6 @@ from nbtoolkit.targets.axes import (
     placebo,
     position_coordinates,
     rounding,
-    with_image,
 )
 
 from ..models.test_zoo import pictures
@@ -60,14 +58,16 @@ def test_the_placebo_has_the_text_and_the_size_and_another_image():
     image, text = list(t.at("image")), [k.position for k in t.tokens if k.role != "image"]
     assert (other.residual(0)[text] == t.residual(0)[text]).all()
     assert np.abs(other.residual(0)[image] - t.residual(0)[image]).min(1).max() > 0
-    same = with_image(t, t.image)
+    same = t.again(t.image)
     assert same.value == t.value
 
 
-def test_another_image_of_another_length_is_refused():
+def test_the_span_of_another_image_is_measured_where_its_size_is_another():
     t = zoo_target("pixtral")
-    with pytest.raises(nbt.NbtoolkitError, match="Two images of one size take .* positions in .*; expected as many"):
-        with_image(t, pictures()[0].resize((64, 64)))
+    assert t.image_span == t.again(pictures()[0]).image_span
+    other = t.again(pictures()[0].resize((64, 64)))
+    assert other.n_positions != t.n_positions and other.image_span != t.image_span
+    assert len(other.at("image")) - len(t.at("image")) == other.n_positions - t.n_positions
 
 
 def test_an_instrument_of_a_small_model_runs_on_one_thread():
