@@ -189,8 +189,7 @@ def with_image(target: Target, image: Image.Image) -> Target:
         raise ModelError(
             f"Two images of one size take {target.n_positions} and {other.n_positions} positions in {target.model.name}; expected as many."
         )
-    for name in ("image_span", "replayed_from"):  # of the model and the ids, which are the same
-        other.__dict__[name] = getattr(target, name)
+    other.__dict__["image_span"] = target.image_span  # of the model and the ids, which are the same
     return other
 
 
