@@ -73,7 +73,9 @@ def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
     rows = _rows(attention, layers)  # (layers, heads, positions)
     coords = {"layer": layers, "head": range(rows.shape[1])} | patch_coordinates(target, positions)
     if null == "image":
-        other, kind = _rows(_listen(placebo(target)), layers), OTHER_IMAGE
+        with tap(target.model, target.positions) as heard:
+            placebo(target)  # its own pass is heard
+        other, kind = _rows(heard, layers), OTHER_IMAGE
     else:
         other, kind = _uniform(attention, layers), UNIFORM_ATTENTION
     arrays = [

@@ -18,6 +18,7 @@ from ..errors import LayerError, ModelError
 from .adapter import Model
 from .hooks import input_states, output_states, watching
 from .inference import evaluating, fitting_threads, inference
+from .taps import attention_function
 
 CACHES = ("cache", "past_key_values", "past_key_value", "layer_past")  # a replay is no step of a generation
 TOLERANCE = 64  # roundings that two ways to the same states may differ by, relative to the largest entry
@@ -37,12 +38,15 @@ class Recording:
         Layer to what the model adds to its states before the next block is called, (n, positions, d_model).
     logits : (n, n_vocabulary)
         The model's own logits at the last position.
+    conditions
+        Attention function, device and number format of the pass, which the arguments of the blocks depend on.
     """
 
     stream: tuple[Tensor, ...]
     calls: tuple[tuple[tuple[Any, ...], Mapping[str, Any]], ...]
     between: Mapping[int, Tensor]
     logits: Tensor
+    conditions: tuple[str, str, str]
 
     @property
     def n_positions(self) -> int:
@@ -97,7 +101,7 @@ def record(model: Model, inputs: Mapping[str, Any]) -> Recording:
         for layer in range(1, model.n_layers)
         if not torch.equal(before[layer], after[layer - 1])
     }
-    return Recording((before[0], *after), tuple(calls), between, logits)
+    return Recording((before[0], *after), tuple(calls), between, logits, conditions(model))
 
 
 def replay(
@@ -132,7 +136,13 @@ def replay(
     Returns
     -------
     (n, positions, d_model) Tensor
+
+    Raises
+    ------
+    ModelError
+        The model computes its attention in another way than in the recorded pass, or has moved.
     """
+    _check_conditions(model, recording)
     n = len(states)
     with inference(model.hf, gradient=gradient):
         for i in range(layer, model.n_layers if until is None else until):
@@ -186,6 +196,17 @@ def replay_from(model: Model, inputs: Mapping[str, Any], recording: Recording) -
     )
 
 
+def conditions(model: Model) -> tuple[str, str, str]:
+    """Attention function, device and number format of a model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    return attention_function(model), str(model.device), str(model.hf.dtype)
+
+
 def check_layer(layer: int, first: int, model: Model) -> int:
     """A layer from which a replay equals the model.
 
@@ -209,6 +230,15 @@ def check_layer(layer: int, first: int, model: Model) -> int:
             f"again between the blocks before. Choose a layer from {first}."
         )
     return layer
+
+
+def _check_conditions(model: Model, recording: Recording) -> None:
+    now = conditions(model)
+    if now != recording.conditions:
+        raise ModelError(
+            f"{model.name} computes {' '.join(now)}, and the pass was recorded with {' '.join(recording.conditions)} (attention function, "
+            "device, number format); expected the same, as masks are made for one of them. Make the target again."
+        )
 
 
 def _argument(name: str, value: Any, n: int) -> Any:
@@ -252,4 +282,4 @@ def rows(recording: Recording, indices: Sequence[int]) -> Recording:
     calls = tuple((part(args, n), {k: part(v, n) for k, v in kwargs.items()}) for args, kwargs in recording.calls)
     between = {layer: part(states, n) for layer, states in recording.between.items()}
     stream = tuple(part(states, n) for states in recording.stream)
-    return Recording(stream, calls, between, recording.logits[list(indices)])
+    return Recording(stream, calls, between, recording.logits[list(indices)], recording.conditions)

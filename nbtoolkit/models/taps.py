@@ -8,6 +8,7 @@ are computed beside it, and only the rows that are cut are replaced.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -111,13 +112,13 @@ def tap(
         From inside the pass: probabilities that do not rebuild the heads' outputs.
     """
     reading, modules, result = _Reading(rows, layers, values, cuts), self_attentions(model), Attention()
-    name = _implementation(model)
+    name = attention_function(model)
     before = ALL_ATTENTION_FUNCTIONS.get(name)
 
     def listen(
         module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
-        function = before or sys.modules[type(module).__module__].eager_attention_forward
+        function = before or _eager_function(module)
         output = function(module, query, key, value, attention_mask, *args, **kwargs)
         layer = modules.get(id(module))
         if layer is None:
@@ -247,13 +248,26 @@ class _Scores:
         return scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
 
 
+def _eager_function(module: Any) -> Any:
+    """The function that a module calls where none is registered: that of its own file, which its tower may not share."""
+    names = inspect.unwrap(type(module).forward).__code__.co_names
+    name = next((n for n in names if n.endswith("eager_attention_forward")), "eager_attention_forward")
+    return getattr(sys.modules[type(module).__module__], name)
+
+
 def _repeated(states: Tensor, n_heads: int) -> Tensor:
     """Keys or values of every head, where several heads share one."""
     return states if states.shape[1] == n_heads else states.repeat_interleave(n_heads // states.shape[1], 1)
 
 
-def _implementation(model: Model) -> str:
-    """Name of the attention function of the decoder's blocks."""
+def attention_function(model: Model) -> str:
+    """Name of the attention function of the decoder's blocks, such as ``"sdpa"``.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
     for block in model.blocks:
         for module in block.modules():
             name = getattr(getattr(module, "config", None), "_attn_implementation", None)

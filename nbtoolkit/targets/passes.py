@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from ..types.geometry import Geometry
 from .roles import ROLES, Token, image_span, other_image, tokens_of
 
 Array = np.ndarray
+_MEASURED: weakref.WeakKeyDictionary[Any, dict[Any, int]] = weakref.WeakKeyDictionary()  # of replay_from
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,8 @@ class Pass:
     def image_span(self) -> tuple[int, int] | None:
         """First and last position of the image, measured; None where it has none in the decoder (cross-attention)."""
         other = self.model.inputs([other_image(self.image)], self.question or None)
-        span = image_span(self.model, self.inputs, self.model.extend(other, [list(self._ids[: self.span.last])]))
+        inputs = self.model.extend(other, [list(self._ids[: self.span.last])])
+        span = image_span(self.model, self.recording, record(self.model, inputs))
         if span is None:
             return None
         marked = self._image_ids()  # the last end of a row is the same for every image
@@ -133,8 +136,12 @@ class Pass:
 
     @cached_property
     def replayed_from(self) -> int:
-        """First layer from which :meth:`replay` equals the model, measured at the first call."""
-        return replay_from(self.model, self.inputs, self.recording)
+        """First layer from which :meth:`replay` equals the model, measured once per model, and way of making passes."""
+        measured = _MEASURED.setdefault(self.model.hf, {})
+        way = (self.recording.conditions, tuple(self.recording.between))
+        if way not in measured:
+            measured[way] = replay_from(self.model, self.inputs, self.recording)
+        return measured[way]
 
     @property
     def first_layer(self) -> int:

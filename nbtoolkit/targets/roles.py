@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from PIL import Image
 
 from ..errors import ModelError
 from ..models.adapter import Model
-from ..models.replay import record
+from ..models.replay import Recording
 
 ROLES = ("system", "image", "question", "response")
 TOLERANCE = 1e-5  # of the largest entry of a state: what differs by less is the same
@@ -41,7 +40,7 @@ class Token:
     role: str
 
 
-def image_span(model: Model, inputs: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[int, int] | None:
+def image_span(model: Model, a: Recording, b: Recording) -> tuple[int, int] | None:
     """First and last position of the image, measured: where the states of two images of one size differ.
 
     Row ends and tile marks between the patches belong to it, as they read the patches, and so does a mark before the image
@@ -51,15 +50,14 @@ def image_span(model: Model, inputs: Mapping[str, Any], other: Mapping[str, Any]
     ----------
     model
         The model.
-    inputs, other
-        Inputs of two prompts with images of one size, and one response; of one row.
+    a, b
+        Passes of two prompts with images of one size, and one response; of one row.
 
     Returns
     -------
     (int, int) or None
         None where the image reaches the decoder in no position of its own (cross-attention, an encoder).
     """
-    a, b = record(model, inputs), record(model, other)
     if a.n_positions != b.n_positions:
         raise ModelError(
             f"Two images of one size take {a.n_positions} and {b.n_positions} positions in {model.name}; expected as many. Roles of "

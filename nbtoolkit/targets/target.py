@@ -55,7 +55,7 @@ class Target(Pass):
         if (
             question is None and picture.size == self.image.size
         ):  # measured once: of the model and the ids, which are the same
-            other.__dict__.update({k: v for k, v in vars(self).items() if k in ("image_span", "replayed_from")})
+            other.__dict__.update({k: v for k, v in vars(self).items() if k == "image_span"})
         return other
 
     def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False) -> Any:

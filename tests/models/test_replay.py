@@ -77,3 +77,20 @@ def test_a_model_whose_blocks_are_called_twice_is_refused(monkeypatch):
     monkeypatch.setattr(model.hf, "forward", lambda **options: (forward(**options), forward(**options))[1])
     with pytest.raises(nbt.errors.ModelError, match="were called 10 times in one pass; expected once each"):
         record(model, inputs)
+
+
+@pytest.mark.parametrize("change", ["attention", "format"])
+def test_a_recording_is_refused_once_the_model_computes_in_another_way(change):
+    model = nbt.load_model("toy")
+    t = nbt.target(model, nbt.load_data("toy", n=1)[0]["image"], "a", response="a dog")
+    whole = float(t.replay(1, t.residual(1)[None])[0])
+    try:
+        model.hf.set_attn_implementation("eager") if change == "attention" else model.hf.to(torch.float64)
+        with pytest.raises(nbt.errors.ModelError, match="with sdpa cpu torch.float32 .* Make the target again"):
+            t.replay(1, t.residual(1)[None])
+        again = nbt.target(model, t.image, "a", response="a dog")
+        assert float(again.replay(1, again.residual(1)[None])[0]) == pytest.approx(whole, abs=1e-4)
+    finally:
+        model.hf.set_attn_implementation("sdpa")
+        model.hf.to(torch.float32)
+    assert float(t.replay(1, t.residual(1)[None])[0]) == whole
