@@ -173,7 +173,7 @@ def reproduce(args: argparse.Namespace) -> int:
 
 
 def benchmark(args: argparse.Namespace) -> int:
-    """``nbtoolkit benchmark``: methods that learn concepts against the truth of the embedded worlds.
+    """``nbtoolkit benchmark``: methods that learn concepts, and attribution maps, against the truth of the embedded worlds.
 
     Parameters
     ----------
@@ -196,6 +196,7 @@ def benchmark(args: argparse.Namespace) -> int:
         tasks=[suite_tasks[name] for name in names] if names else None,
         quick=args.quick,
         n_replicates=args.replicates,
+        n_maps=(0 if names else 5 if args.quick else suite.N_IMAGES) if args.maps is None else args.maps,
         random_state=args.random_state,
         cache=args.out / "cache",
         progress=lambda text: print(f"{time.perf_counter() - start:6.0f} s  {text}", flush=True),

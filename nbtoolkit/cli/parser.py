@@ -161,6 +161,12 @@ def _benchmark(group: Any) -> None:
     command.add_argument(
         "--replicates", type=int, default=5, help="dictionaries learnt again per method, for intervals"
     )
+    command.add_argument(
+        "--maps",
+        type=int,
+        metavar="N",
+        help="images for the table of attribution maps (default: 30, 5 with --quick, 0 with --tasks)",
+    )
     command.add_argument("--random-state", type=int, default=0)
     command.set_defaults(run=commands.benchmark)
 

@@ -68,7 +68,7 @@ def activation_patching(
     MethodError
         The passes have different lengths or words, or the same quantity.
     ModelError
-        The parts of the model's blocks cannot be told apart.
+        The parts of the model's blocks cannot be told apart, or the image has no positions in its decoder.
 
     References
     ----------
@@ -144,6 +144,11 @@ def _check_pair(t: Target, other: Target) -> None:
     if t.model is not other.model or t.piece_ids != other.piece_ids or t.quantity.parting != other.quantity.parting:
         raise MethodError(
             "The targets have different models or words; expected t and t.again(image=…) or t.again(question=…)."
+        )
+    if t.image_span is None:
+        raise ModelError(
+            f"{t.model.name} reads the image through cross-attention or an encoder, so that the states of its decoder are not all that a "
+            "pass has of it; expected image positions among those of the text. Use the logit lens, or occlusion with unit='token'."
         )
     if t.n_positions != other.n_positions:
         raise MethodError(

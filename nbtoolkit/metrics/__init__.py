@@ -44,6 +44,7 @@ _SUBMODULES = {
     "overlap": "word_overlap",
     "random_order": "nulls",
     "random_rows": "nulls",
+    "randomization_check": "randomized_weights",
     "rotated": "nulls",
     "specificity": "known_factors",
     "stability": "runs",

@@ -37,7 +37,7 @@ def faithfulness(
     ----------
     measurement
         A map: values on the axis ``patch`` alone, with the coordinate ``position``; reduce other axes first, as in
-        ``m.mean("layer", "head")`` or ``m.sel(layer=5).sum("head")``.
+        ``m.mean("layer", "head")`` or ``m.sel(layer=5).sum("head")``. Each patch of a block has the block's value.
     target
         The target (:class:`nbtoolkit.targets.target.Target`) of the map; needed where the measurement is a copy or from a file.
     n_steps
@@ -73,17 +73,22 @@ def faithfulness(
     >>> faithfulness(nbt.attribution.occlusion(t, null="none"), n_random=2).details["auc"].dims
     ('curve',)
     """
-    values, t = measurement.values, measurement.target if target is None else target
+    t = measurement.target if target is None else target
     if t is None:
         raise MethodError(
             "target is None, and the measurement is a copy or from a file; expected the target of the map."
         )
     if not hasattr(t, "provenance"):
         raise MethodError(f"target is {described(t)}; expected a Target of nbt.target.")
+    values = _per_patch(measurement, t)
     if values.dims != ("patch",) or "position" not in values.coords:
         raise MethodError(
             f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Reduce the others first: "
             "m.mean('head'), m.sel(layer=5)."
+        )
+    if "x0" not in values.coords:
+        raise MethodError(
+            "The map has no coordinates x0, y0, x1 and y1; expected the patches of an image, as an instrument gives them."
         )
     if measurement.provenance.get("image") != t.provenance["image"] or measurement.provenance.get("word") != t.word:
         raise MethodError("The measurement is of another image or word than the target. Measure this target.")
@@ -149,6 +154,20 @@ class _Curves:
         states = self.own.copy()
         states[positions] = self.mean
         return states
+
+
+def _per_patch(measurement: Measurement, t: Any) -> xarray.DataArray:
+    """Values per patch: those of a map over blocks at every patch of the block, with the boxes of the patches."""
+    values, unit = measurement.values, measurement.details.get("unit")
+    where = np.array([]) if unit is None else np.flatnonzero(unit.values >= 0)
+    if unit is None or values.dims != ("patch",) or len(where) == len(values):
+        return values
+    positions, geometry = t.patches
+    boxes = np.full((t.n_positions, 4), np.nan)
+    boxes[list(positions)] = geometry.boxes
+    edges = dict(zip(("x0", "y0", "x1", "y1"), boxes[where].T, strict=True))
+    coords = {name: ("patch", column) for name, column in {"position": where, **edges}.items()}
+    return xarray.DataArray(values.values[unit.values[where]], coords, "patch", values.name)
 
 
 def _area(curves: Array, whole: float, empty: float) -> Array:

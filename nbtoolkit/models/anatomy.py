@@ -127,7 +127,8 @@ def output_projection(block: nn.Module, n_heads: int) -> nn.Linear:
     Raises
     ------
     ModelError
-        There is none, or the size of its input is no multiple of ``n_heads``.
+        There is none, the size of its input is no multiple of ``n_heads``, or the block has linear attention with another
+        number of heads.
     """
     first = branches(block, "attention")[0]
     modules = {"": first} | dict(first.named_modules())
@@ -136,10 +137,11 @@ def output_projection(block: nn.Module, n_heads: int) -> nn.Linear:
         for name, m in modules.items()
         if name.rpartition(".")[2] in OUTPUT_PROJECTIONS or (not name and hasattr(m, "in_features"))
     ]
-    if not matrices or matrices[-1].in_features % n_heads:
+    own = getattr(first, "num_v_heads", n_heads)  # of linear attention, which may have other heads than the model's
+    if not matrices or matrices[-1].in_features % n_heads or own != n_heads:
         raise ModelError(
-            f"The heads of {type(first).__name__} cannot be separated; expected an output projection whose input is {n_heads} equal slices. "
-            "Use part='attention' without heads."
+            f"The heads of {type(first).__name__} cannot be separated; expected an output projection whose input is {n_heads} equal slices, "
+            f"one per head{'' if own == n_heads else f' (it has {own} heads of its own)'}. Use the attention as a whole, or other layers."
         )
     matrix: nn.Linear = matrices[-1]
     return matrix

@@ -16,6 +16,7 @@ from ..types.measurement import Identity, Measurement
 from ..types.nulls import Null
 from .described import read_described, save_described
 from .files import plain
+from .provenance import weights
 from .schema import anything, fields, list_of, map_of, number, one_of, optional, text
 from .study_json import tagged, untagged
 
@@ -81,12 +82,11 @@ def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:
     Raises
     ------
     StudyError
-        The file is missing, damaged, or no measurement; or it is of another model.
+        The file is missing, damaged, or no measurement; or it is of another model, revision, weights or number format.
     """
     content, tensors, place = read_described(path, "a measurement", lambda raw, where: _CONTENT(untagged(raw), where))
-    named = content["provenance"].get("model")
-    if model is not None and named != model.name:
-        raise StudyError(f"{place} is of the model {named!r}; expected {model.name!r}. Measure again with this model.")
+    if model is not None:
+        _check_model(place, content["provenance"], model)
     try:
         arrays = {name: _load(name, about, tensors, content["name"]) for name, about in content["arrays"].items()}
         null = content["null_kind"]
@@ -105,6 +105,23 @@ def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:
         if isinstance(error, StudyError):
             raise
         raise StudyError(f"{place} is damaged ({type(error).__name__}: {error}). Copy it again.") from error
+
+
+def _check_model(place: Any, provenance: Mapping[str, Any], model: Any) -> None:
+    """Refuse a measurement of another model, or of other weights under its name."""
+    named, revision, own = (provenance.get(name) for name in ("model", "revision", "weights"))
+    if named != model.name:
+        raise StudyError(f"{place} is of the model {named!r}; expected {model.name!r}. Measure again with this model.")
+    if revision and model.revision and revision != model.revision:
+        raise StudyError(
+            f"{place} is of revision {revision!r} of {named!r}; expected {model.revision!r}. Measure again with this model, or load "
+            "that revision."
+        )
+    if own and own != weights(model.hf):
+        raise StudyError(
+            f"{place} is of other weights of {named!r}, or of the same in another number format; expected those of the model. Measure "
+            "again with this model, or leave out model=…."
+        )
 
 
 def _dump(name: str, array: xarray.DataArray, tensors: dict[str, np.ndarray]) -> dict[str, Any]:

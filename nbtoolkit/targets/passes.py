@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -52,13 +53,29 @@ class Pass:
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
-        """Inputs of the pass: the prompt, and the response before the word's last piece."""
-        return self.model.extend(self._prompt, [list(self._ids[: self.span.last])])
+        """Inputs of the pass: the prompt, and the response before the word's last piece.
+
+        Raises
+        ------
+        ModelError
+            They are longer than the model's context.
+        """
+        inputs = self.model.extend(self._prompt, [list(self._ids[: self.span.last])])
+        check_length(self.model, inputs)
+        return inputs
 
     @cached_property
     def recording(self) -> Recording:
-        """The pass: its residual stream, and what every block was called with."""
-        return record(self.model, self.inputs)
+        """The pass: its residual stream, and what every block was called with.
+
+        Raises
+        ------
+        ModelError
+            A state is no finite number.
+        """
+        recording = record(self.model, self.inputs)
+        check_finite(self.model, recording)
+        return recording
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
@@ -167,3 +184,52 @@ class Pass:
                 "image tokens among the text tokens."
             )
         return self.image_span
+
+
+def check_length(model: Model, inputs: Mapping[str, Any]) -> None:
+    """Refuse a sequence that is longer than the context of a model, whose positions there it was never trained on.
+
+    Parameters
+    ----------
+    model
+        The model.
+    inputs
+        Its inputs.
+
+    Raises
+    ------
+    ModelError
+        The sequence is longer than the model's ``max_position_embeddings``.
+    """
+    text = model.hf.config.get_text_config(decoder=True)
+    n = int(inputs["decoder_input_ids" if model.encoder_decoder else "input_ids"].shape[1])
+    limit = getattr(text, "max_position_embeddings", None)
+    rope = getattr(text, "rope_parameters", None) or {}
+    if limit and n > limit * (rope.get("factor", 1) if rope.get("rope_type") == "dynamic" else 1):
+        raise ModelError(
+            f"The prompt and the response up to the word have {n} sub-tokens; expected at most {limit}, the context of {model.name}. "
+            "Take a smaller image (image_limit of load_model), a shorter question, or an earlier word."
+        )
+
+
+def check_finite(model: Model, recording: Recording) -> None:
+    """Refuse a pass whose states overflow the number format.
+
+    Parameters
+    ----------
+    model
+        The model.
+    recording
+        The pass.
+
+    Raises
+    ------
+    ModelError
+        A state is infinite or NaN; the message names the first such layer.
+    """
+    for layer, states in enumerate(recording.stream):
+        if not bool(states.isfinite().all()):
+            raise ModelError(
+                f"The states of {model.name} overflow {str(states.dtype).removeprefix('torch.')} at layer {layer}; expected finite "
+                "numbers. Load the model with dtype='float32' or 'bfloat16'."
+            )

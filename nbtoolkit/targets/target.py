@@ -14,6 +14,7 @@ from torch import Tensor
 from ..data.images import read_image
 from ..errors import MethodError, ModelError
 from ..models.replay import replay
+from ..storage.provenance import weights
 from ..types import resolve_layer
 from .passes import Pass
 from .quantities import Quantity
@@ -117,7 +118,7 @@ class Target(Pass):
         logits = self.model.unembed(last[:, list(self.positions)])
         pieces = list(range(len(self.piece_ids)))
         probability = logits.log_softmax(-1)[:, pieces, list(self.piece_ids)].sum(-1).exp()
-        return self.quantity_of(logits).cpu().numpy(), probability.cpu().numpy()
+        return self._finite(self.quantity_of(logits)).cpu().numpy(), probability.cpu().numpy()
 
     def measure(self, states: Tensor, *, gradient: bool = False) -> Tensor:
         """The quantity from states of the last layer.
@@ -132,9 +133,24 @@ class Target(Pass):
         Returns
         -------
         (n,) Tensor
+
+        Raises
+        ------
+        ModelError
+            A value is no finite number.
         """
         logits = self.model.unembed(states[:, list(self.positions)], gradient=gradient)  # (n, n_pieces, n_vocabulary)
-        return self.quantity_of(logits)
+        return self._finite(self.quantity_of(logits))
+
+    def _finite(self, values: Tensor) -> Tensor:
+        """The values, refused where one is infinite or NaN."""
+        if not bool(values.isfinite().all()):
+            raise ModelError(
+                f"{self.quantity} of {self.word!r} is no finite number, because edited states of {self.model.name} overflow "
+                f"{str(self.model.hf.dtype).removeprefix('torch.')} on their way to the last layer; expected finite numbers. Load the model "
+                "with dtype='float32' or 'bfloat16'."
+            )
+        return values
 
     def quantity_of(self, logits: Tensor) -> Tensor:
         """The quantity from the logits at the positions that predict the word.
@@ -178,6 +194,7 @@ class Target(Pass):
         return {
             "model": self.model.name,
             "revision": self.model.revision,
+            "weights": weights(self.model.hf),
             "image": pixels,
             "size": [*self.image.size],
             "question": self.question,

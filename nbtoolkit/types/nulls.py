@@ -59,6 +59,7 @@ EMPTY_IMAGE = Null(
     "another empty image", "the model, the question, the response and the positions; neither image shows anything"
 )
 RANDOM_PATCHES = Null("random order", "the patches, their number at every step and the baseline; their order is random")
+SHUFFLED_MAP = Null("shuffled map", "the values of the map; its patches are shuffled")
 OTHER_IMAGE = Null(
     "image without content",
     "the model, the question, the response, and the size of the image: its negative mixed with noise",

@@ -85,3 +85,17 @@ def test_maps_that_do_not_fit_are_refused():
         nbt.metrics.faithfulness(m)
     with pytest.raises(nbt.errors.MethodError, match=r"mask has shape \(3, 3\); expected \(40, 40\)"):
         nbt.metrics.faithfulness(m, t, mask=np.ones((3, 3), bool))
+
+
+def test_a_map_of_blocks_is_one_of_its_patches():
+    t = nbt.target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "a", foil="the")
+    blocks = nbt.attribution.occlusion(t, unit="block", size=4, null="none")
+    mask = np.zeros((128, 128), bool)
+    mask[:64, :64] = True  # the first of four blocks
+    first = dataclasses.replace(blocks, values=blocks.values.copy(data=[1.0, 0, 0, 0]))
+    result = nbt.metrics.faithfulness(first, t, n_steps=4, n_random=1, mask=mask)
+    assert float(result.details["iou"]) == 1 == float(result.details["pointing"])
+    assert result.values.fraction.values.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    bare = blocks.values.drop_vars(["x0", "y0", "x1", "y1"])
+    with pytest.raises(nbt.errors.MethodError, match="has no coordinates x0, y0, x1 and y1"):
+        nbt.metrics.faithfulness(dataclasses.replace(blocks, values=bare, details={}), t)

@@ -217,7 +217,9 @@ def test_the_command_writes_page_and_table(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("nbtoolkit.toy.benchmark.running.quick_tasks", lambda: (small,))
     html, out = tmp_path / "page.html", tmp_path / "out"
     methods = "PCA; Semi-NMF, λ auto"
-    assert main(["benchmark", "--quick", "--methods", methods, "--out", str(out), "--html", str(html)]) == 0
+    assert (
+        main(["benchmark", "--quick", "--methods", methods, "--maps", "2", "--out", str(out), "--html", str(html)]) == 0
+    )
     printed = capsys.readouterr().out
     assert html.exists() and (out / "benchmark.csv").exists() and not (out / "benchmark.html").exists()
     assert re.search(r"Semi-NMF, λ auto +0\.\d", printed) and str(html) in printed

@@ -14,6 +14,7 @@ from ...errors import DataError
 from ...html_report import page, table
 from ...storage.files import write_text
 from ...types.arguments import checked
+from .attribution_maps import MAP_METRICS
 from .results import METRICS, Results
 
 _BLOCKS = {  # scores that stand in one table
@@ -65,11 +66,12 @@ def write_report(
     """
     if html is None and csv is None:
         raise DataError("html and csv are None; expected the file of a page, of a table, or both.")
+    tables = [results.table] if results.maps is None else [results.table, results.maps]
     return (
         None
         if html is None
         else write_text(html, page("Concept benchmark of the embedded worlds", _body(results), _STYLE)),
-        None if csv is None else write_text(csv, results.table.to_csv(index=False)),
+        None if csv is None else write_text(csv, pandas.concat(tables).to_csv(index=False)),
     )
 
 
@@ -86,6 +88,7 @@ def _body(results: Results) -> str:
         _unsolved(results),
         "<h2>Overview</h2><p>One number per task and method. A floor is the best of all floors, a ceiling the best of all ceilings.</p>",
         *[_overview(results, metric) for metric in _OVERVIEW if metric in own],
+        "" if results.maps is None else _maps(results.maps),
         "<h2>Every task</h2>",
         *[_task(results, i) for i in range(len(results.tasks))],
         "<h2>Scores</h2><dl>",
@@ -216,6 +219,33 @@ def _unsolved(results: Results) -> str:
         return "<p>Every score of every task has a method that gets half of the way from the best floor to the best ceiling.</p>"
     note = "<p>Scores on which no method gets half of the way from the best floor to the best ceiling:</p>"
     return note + table(["score", "tasks"], lines)
+
+
+def _maps(rows: pandas.DataFrame) -> str:
+    """Section of attribution maps: a row per method, a column per score."""
+    lines = []
+    for method in dict.fromkeys(rows.method):
+        own = {row.metric: row for _, row in rows[rows.method == method].iterrows()}
+        kind = next(iter(own.values())).kind
+        label = escape(method) + ("" if kind == "method" else f"<small>{kind}</small>")
+        shade = "" if kind == "method" else " class=rest"
+        lines.append([f"<td{shade}>{label}</td>", *(_map_cell(own.get(metric)) for metric in MAP_METRICS)])
+    terms = "".join(f"<dt>{escape(m.title)}</dt><dd>{escape(m.meaning)}</dd>" for m in MAP_METRICS.values())
+    return (
+        f"<h2>Attribution maps</h2><p>{escape(str(rows.task.iloc[0]).capitalize())} for objects whose pixels are known, the subject or "
+        "the prop of a test scene, one per image. Pixels of the object are a ceiling of pointing only: patches beside an object also "
+        "hold what the vision tower has read of it. Bold: the whole 95 % interval is better than the best floor. Maps that a "
+        f"method's check refuses are missing from its n.</p>{table(['method', *(m.title for m in MAP_METRICS.values())], lines)}<dl>{terms}</dl>"
+    )
+
+
+def _map_cell(row: pandas.Series | None) -> str:
+    if row is None or not row.n:
+        return "<td>–</td>"
+    better = row.kind == "method" and (row.high < row.floor if row.metric == "deletion" else row.low > row.floor)
+    text = f"<b>{_number(row.value)}</b>" if better else _number(row.value)
+    ends = "" if np.isnan(row.low) else f"{_number(row.low)} to {_number(row.high)}, "
+    return f"<td{'' if row.kind == 'method' else ' class=rest'}>{text}<small>{ends}n = {row.n}</small></td>"
 
 
 def _notes(results: Results) -> str:

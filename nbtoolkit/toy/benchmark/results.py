@@ -88,12 +88,16 @@ class Results:
         (task, method) to what it warned of, or why it was refused.
     counts
         Task to the numbers of training rows, test rows and facts.
+    maps
+        Scores of attribution maps, from :func:`nbtoolkit.toy.benchmark.attribution_maps`, with the same columns; None where
+        they were left out.
     """
 
     tasks: tuple[Task, ...]
     table: pandas.DataFrame
     notes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     counts: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    maps: pandas.DataFrame | None = None
 
     def summary(self, task: str) -> pandas.DataFrame:
         """Values of one task, a row per method and a column per score that the task has.
@@ -115,6 +119,11 @@ class Results:
             titles = {name: METRICS[name].title for name in wide}
             text = wide.rename(columns=titles).rename_axis(index=None, columns=None).round(2)
             parts.append(f"{task.name} ({task.difficulty})\n{text.to_string(na_rep='–')}")
+        if self.maps is not None:
+            wide = self.maps.pivot(index="method", columns="metric", values="value").round(2)
+            wide = wide.loc[list(dict.fromkeys(self.maps.method)), list(dict.fromkeys(self.maps.metric))]
+            text = wide.rename_axis(index=None, columns=None).to_string(na_rep="–")
+            parts.append(f"attribution maps ({self.maps.task.iloc[0]}, {self.maps.n.max()} images)\n{text}")
         return "\n\n".join(parts)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ...models import load_model
 from ...types.arguments import checked
 from ...types.rules import Number
+from .attribution_maps import attribution_maps
 from .candidates import choose_methods
 from .data import Loader
 from .problem import Problem
@@ -25,6 +26,7 @@ def run(
     tasks: Sequence[Task] | None = None,
     quick: bool = False,
     n_replicates: Number = N_REPLICATES,
+    n_maps: Number = 0,
     random_state: int = 0,
     cache: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -44,6 +46,8 @@ def run(
     n_replicates
         For tasks that are replicated: dictionaries that are learnt again, with other seeds from random halves of the
         training rows, so that intervals are about the method; 0 for none.
+    n_maps
+        Images for the table of attribution maps, :func:`nbtoolkit.toy.benchmark.attribution_maps`; 0 leaves it out.
     random_state
         Seed of scenes, methods, replicates and streams; the same seed gives the same table.
     cache
@@ -87,4 +91,5 @@ def run(
         if progress is not None:
             progress(f"{task.name}: floors and ceilings")
         rows += problem.floors() + problem.ceilings()
-    return Results(given, tidy(rows), notes, counts)
+    maps = attribution_maps(n=n_maps, random_state=random_state, progress=progress) if n_maps else None
+    return Results(given, tidy(rows), notes, counts, maps)
