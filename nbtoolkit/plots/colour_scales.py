@@ -152,8 +152,8 @@ def overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Fig
     drawn = np.isfinite(boxes).all(1) & np.isfinite(array)
     shades = _shades(m, array[drawn], "Reds")
     pale = Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size, "white"), 0.5)
-    for one, shown in zip(axes, (picture, pale), strict=True):
-        one.imshow(shown, extent=(0, width, height, 0))
+    for one, backdrop in zip(axes, (picture, pale), strict=True):
+        one.imshow(backdrop, extent=(0, width, height, 0))
         one.axis("off")
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for i in np.argsort(-np.nan_to_num(areas), kind="stable"):  # patches of the whole image below those of its tiles
