@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from ..data.images import read_image
@@ -69,7 +70,7 @@ def inspect(args: argparse.Namespace) -> int:
     )
     print(target, flush=True)
     inspection = inspect_target(target, chosen, progress)
-    page = inspection.save(args.out, image=args.image)
+    page = inspection.save(args.out, image=args.image if ":" in args.image else Path(args.image).name)
     for result in inspection.refused:
         print(f"nbtoolkit: {result.name} was not measured: {result.reason}", file=sys.stderr)
     print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,10 @@ def _study(group: Any) -> None:
 
 
 def _inspect(group: Any) -> None:
-    known = "\n".join(f"  {one.name:17s} {one.summary}" for one in INSTRUMENTS.values())
+    known = "\n".join(
+        textwrap.fill(f"{one.name:17s} {one.summary}", 100, initial_indent="  ", subsequent_indent=" " * 20)
+        for one in INSTRUMENTS.values()
+    )
     command = group.add_parser(
         "inspect",
         help="why does a model say this word to this image? Instruments, one file each, and a page that shows them",

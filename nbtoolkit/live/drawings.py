@@ -83,8 +83,10 @@ def _whole(m: Measurement) -> list[Drawing]:
 
 
 def _map_and_text(m: Measurement) -> list[Drawing]:
-    parts = _whole(m)
-    if "text" in m.details:
+    if "text" not in m.details:
+        return _whole(m)
+    parts = [Drawing("The image positions.", replace(m, note=""))]
+    if m.details["text"].size:
         text = replace(m, values=m.details["text"].rename(m.name), null=None, details={}, note="")
         parts.append(Drawing("The text tokens, the largest first.", text))
     return parts

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..html_report import page, table
-from ..storage.files import plain
 from ..storage.measurements import SUFFIX
 from ..strict_json import visible
 from ..types.measurement import Measurement
@@ -22,6 +21,7 @@ from .instruments import Instrument
 
 PAGE = "inspect.html"
 _DPI = 192
+_WIDTH = 108  # pixels of the page per inch of a figure: texts of 6 points are legible
 _STYLE = """
 h1 { overflow-wrap: anywhere; } section { margin: 0 0 2.2rem; } nav ul { padding-left: 1.1rem; } nav li { margin: .1rem 0; }
 .top { display: flex; flex-wrap: wrap; gap: .4rem 1.6rem; align-items: flex-start; }
@@ -36,7 +36,7 @@ pre { overflow-x: auto; padding: .6rem .8rem; background: var(--soft); border-ra
 a { color: light-dark(#0b57d0, #a8c7fa); }
 @media (max-width: 46rem) {
   body { padding: 0 .7rem; margin: 1rem auto; } section dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
-  section dd { margin-bottom: .35rem; } .wide > img { max-width: none; }
+  section dd { margin-bottom: .35rem; } .wide > img { max-width: none; width: calc(var(--inches) * 84px); }
 }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; } figure, dl, pre { break-inside: avoid; } h2 { break-after: avoid; }
@@ -129,7 +129,7 @@ def _top(target: Any, image: str) -> str:
         "Question": _text(target.question),
         "Response": f"{_text(before)}<mark>{_text(word)}</mark>{_text(after)}" if word else _text(before),
         "Foil": f"“{_text(about['foil'])}”" if about["foil"] else "",
-        "Probability": _text(f"{target.probability:.3g} after the response before the word"),
+        "Probability": _text(f"{_number(target.probability)}, of the word where it is in the response"),
         "Quantity": _text(f"{target.quantity} = {target.value:.3f} {target.quantity.unit}"),
     }
     note = f"<p>{_text(target.quantity.note)}</p>" if target.quantity.note else ""
@@ -160,16 +160,20 @@ def _section(result: Result, of_target: Mapping[str, Any]) -> str:
 
 
 def _setting(value: Any) -> str:
-    """A setting as JSON; what is a whole target in it, as its image."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return json.dumps(plain(value), ensure_ascii=False)
+    """A setting as text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {_setting(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_setting, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _number(share: float) -> str:
+    return f"{share:.3f}" if share >= 0.001 else f"{share:.2g}"
 
 
 def _axes(m: Measurement) -> str:
-    return " × ".join(f"{size} {name}s" for name, size in m.values.sizes.items())
+    return " × ".join(f"{name} ({size})" for name, size in m.values.sizes.items())
 
 
 def _figure(title: str, drawing: Drawing) -> str:
@@ -177,9 +181,9 @@ def _figure(title: str, drawing: Drawing) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)
     caption = f"<figcaption>{_text(drawing.caption)}</figcaption>" if drawing.caption else ""
-    width = round(figure.get_figwidth() * 108)  # pixels of the page: texts of 6 points are legible
+    inches = figure.get_figwidth()
     return (
-        f"<figure>{caption}<div class=wide><img width={width} alt='{_text(_alternative(title, drawing))}' "
+        f"<figure>{caption}<div class=wide><img width={inches * _WIDTH:.0f} style='--inches: {inches:.1f}' alt='{_text(_alternative(title, drawing))}' "
         f"src='data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'></div></figure>"
     )
 

@@ -145,7 +145,7 @@ def overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Fig
         )
     picture = read_image(m.image)
     width, height = (float(v) for v in m.provenance.get("size", picture.size))
-    figure = new_figure(5.6, 0.6 + 2.3 * min(1.6, height / width))
+    figure = new_figure(5.6, max(1.9, 0.55 + 2.05 * min(1.6, height / width)))
     axes = figure.subplots(1, 2)
     array = values.values.astype(float)
     boxes = np.stack([values[name].values for name in ("x0", "y0", "x1", "y1")], -1).astype(float)

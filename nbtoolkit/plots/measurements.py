@@ -146,7 +146,7 @@ def _band(axes: Any, x: Any, null: xarray.DataArray, axis: str, colour: str) -> 
     """The null: range of its draws, or a line."""
     flat = null.values.reshape(-1, null.sizes[axis])
     if len(flat) > 1:
-        axes.fill_between(x, flat.min(0), flat.max(0), facecolor=(colour, 0.2), edgecolor=(colour, 0.45), linewidth=0.8)
+        axes.fill_between(x, flat.min(0), flat.max(0), facecolor=(colour, 0.2), edgecolor=(colour, 0.7), linewidth=0.8)
     else:
         axes.plot(x, flat[0], color=colour, linewidth=1, linestyle="--")
 
