@@ -1,4 +1,4 @@
-"""The command line: ``nbtoolkit demo | study | reproduce | benchmark | export | doctor``. Errors take one line and exit with status 2."""
+"""The command line: ``nbtoolkit demo | study | inspect | reproduce | benchmark | export | doctor``; errors take one line, status 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .parser import make_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 on success, 2 on an error, which is printed on one line.
+    """Run one command; 0 on success, 2 on an error, which is printed on one line, 3 where an instrument was refused.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def demo(args: argparse.Namespace) -> int:
     """
     if args.html is None:
         need_lab()
-    _quiet()
+    quiet()
     from .. import load_data, load_model, load_scorer
     from .. import study as make_study
 
@@ -86,7 +86,7 @@ def study(args: argparse.Namespace) -> int:
     args
         Parsed arguments.
     """
-    _quiet()
+    quiet()
     from .. import load_data, load_model, load_scorer
     from .. import study as make_study
 
@@ -131,7 +131,7 @@ def reproduce(args: argparse.Namespace) -> int:
     args
         Parsed arguments.
     """
-    _quiet()
+    quiet()
     from .. import load_data, load_model, load_scorer
     from ..reproduction import SIZES
     from ..reproduction import reproduce as run_evaluation
@@ -180,7 +180,7 @@ def benchmark(args: argparse.Namespace) -> int:
     args
         Parsed arguments.
     """
-    _quiet()
+    quiet()
     from ..toy import benchmark as suite
 
     start = time.perf_counter()
@@ -247,7 +247,7 @@ def doctor(_: argparse.Namespace) -> int:
     return 2 if missing else 0
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Hide the progress bars and warnings of transformers."""
     import transformers
 

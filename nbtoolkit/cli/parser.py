@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..errors import NbtoolkitError
 from ..files import user_path
+from ..live.instruments import INSTRUMENTS
 from ..types.naming import RULES
-from . import commands
+from . import commands, inspection
 from .commands import FOUR, SLOW, TOKENS
 
 IMAGE_TOKENS = "the most positions that an image may take (default: as many as the processor makes)"
@@ -21,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nbtoolkit", description="Why does this multimodal model say this word?")
     parser.add_argument("--version", action="version", version=f"nbtoolkit {__version__}")
     group = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_demo, _study, _reproduce, _benchmark, _export, _doctor):
+    for add in (_demo, _study, _inspect, _reproduce, _benchmark, _export, _doctor):
         add(group)
     return parser
 
@@ -87,6 +89,52 @@ def _study(group: Any) -> None:
     study.add_argument("--device", default="auto")
     study.add_argument("--html", type=_path, metavar="FILE", help="also write the interactive page")
     study.set_defaults(run=commands.study)
+
+
+def _inspect(group: Any) -> None:
+    known = "\n".join(
+        textwrap.fill(f"{one.name:17s} {one.summary}", 100, initial_indent="  ", subsequent_indent=" " * 20)
+        for one in INSTRUMENTS.values()
+    )
+    command = group.add_parser(
+        "inspect",
+        help="why does a model say this word to this image? Instruments, one file each, and a page that shows them",
+        description="Measure with several instruments where in the image a word of a response comes from, and through what.",
+        epilog=f"instruments:\n{known}\n\nstatus: 0; 2 on an error; 3 where an instrument was refused, and the others were not",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--model", required=True, help="toy, toy-plain, toy-smollm2, a folder, or a Hugging Face id")
+    command.add_argument(
+        "--image", required=True, help="the image: a file, or toy:3 and toy-second:3, scenes of the embedded worlds"
+    )
+    command.add_argument("--question", help="question or instruction (default: what the model's family expects)")
+    command.add_argument("--word", required=True, help="a word of the response")
+    command.add_argument("--foil", help="word that the word is compared with, such as cat for dog")
+    command.add_argument("--response", help="response to read (default: the model's own)")
+    command.add_argument(
+        "--occurrence", type=int, default=0, help="which occurrence of the word in the response, from 0 (default: 0)"
+    )
+    command.add_argument(
+        "--quantity",
+        default="auto",
+        help="what is measured: log_prob, logit, logit_difference, or auto (the default), which is log p, or where "
+        "that is saturated or a foil is given, the logit difference to the foil",
+    )
+    command.add_argument(
+        "--with",
+        dest="instruments",
+        default="lens,occlusion,attention",
+        metavar="NAMES",
+        help="instruments, separated by commas, or all (default: lens,occlusion,attention); the list is below",
+    )
+    command.add_argument(
+        "--out", type=_path, required=True, help="folder to write; that of another inspection is replaced"
+    )
+    command.add_argument("--system", default="", metavar="TEXT", help="text of a system message before the question")
+    command.add_argument("--max-image-tokens", type=int, help=IMAGE_TOKENS)
+    command.add_argument("--dtype", default="auto", help="number format of the model: auto, bfloat16, float16, float32")
+    command.add_argument("--device", default="auto")
+    command.set_defaults(run=inspection.inspect)
 
 
 def _reproduce(group: Any) -> None:

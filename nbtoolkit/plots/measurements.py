@@ -8,21 +8,20 @@ from typing import Any
 
 import numpy as np
 import xarray
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from ..data.images import read_image
 from ..errors import NbtoolkitError
 from ..types.arguments import checked
 from ..types.measurement import Measurement
 from ..types.rules import Count
+from .colour_scales import grid, overlay
+from .measurement_labels import N_TICKS, NULL, entry_names, value_label, wrapped
 from .style import COLOURS, label, legend, new_figure, plain, short, title
 
 NUMERIC = ("layer", "fraction", "position")  # axes along which a curve is drawn
 N_BARS = 20
-N_TICKS = 24
+TITLE, NOTE = 15, 20  # characters per inch of the title and of the note
 
 
 @checked
@@ -30,8 +29,9 @@ def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Mapping[str, 
     """Figure of a measurement, chosen by its axes.
 
     ``patch`` is an overlay of the image; two axes are a grid; ``layer``, ``fraction`` or ``position`` alone are a curve; anything
-    else is ranked bars. Two axes of which one has at most four entries and the other is numeric are curves. The null is
-    a grey band or line, or a mark on every bar.
+    else, and positions with their texts, is ranked bars. Two axes of which one has at most four entries and the other is
+    numeric are curves, except for heads. The null is a band or a line beside a curve, and a mark on every bar; in a grid, dots are
+    where the values are beyond all draws of the null, and beside a scale of colours is the range of the null.
 
     Parameters
     ----------
@@ -61,22 +61,31 @@ def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Mapping[str, 
     m = m.sel(**select) if select else m
     values = m.values.reset_coords(drop=True) if not m.values.coords else m.values
     figure = _drawer(values)(m, values, m.null, n_bars)
-    title(figure.axes[0], _heading(m))
+    width = figure.get_figwidth()
+    lines = textwrap.wrap(_heading(m), int(width * TITLE)) or [""]
+    title(figure.axes[0], "\n".join(lines))
+    height = figure.get_figheight() + 0.12 * (len(lines) - 1)
+    figure.set_figheight(height)
+    rect = (0, 0, 1, 1 - (0.08 + 0.12 * len(lines)) / height)
+    figure.set_layout_engine(ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.05, rect=rect))
     if m.note:
-        figure.supxlabel("\n".join(textwrap.wrap(plain(m.note), 100)), fontsize=6)
+        figure.supxlabel("\n".join(textwrap.wrap(plain(m.note), int(width * NOTE))), fontsize=6)
     return figure
 
 
 def _drawer(values: xarray.DataArray) -> Callable[..., Figure]:
     dims = values.dims
     if dims == ("patch",):
-        return _overlay
+        return overlay
     if len(dims) == 1:
+        if dims == ("position",) and "text" in values.coords:
+            return _bars
         return _curve if dims[0] in NUMERIC and values.sizes[dims[0]] > 1 else _bars
     if len(dims) == 2:
         few = min(dims, key=lambda d: values.sizes[d])
         other = dims[1 - dims.index(few)]
-        return _curve if values.sizes[few] <= 4 and other in NUMERIC and values.sizes[other] > 4 else _grid
+        lines = values.sizes[few] <= 4 and few != "head" and other in NUMERIC and values.sizes[other] > 4
+        return _curve if lines else grid
     raise NbtoolkitError(
         f"The measurement has the axes {dims}; expected at most two. Choose an entry of the others: select={{{dims[0]!r}: …}}."
     )
@@ -95,128 +104,45 @@ def _heading(m: Measurement) -> str:
 
 def _curve(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Figure:
     axis = next(str(d) for d in values.dims if d in NUMERIC and values.sizes[d] > 1)
-    others = [d for d in values.dims if d != axis]
-    names = [""] if not others else [str(v) for v in values[others[0]].values]
+    others = [str(d) for d in values.dims if d != axis]
+    names = entry_names(values, others[0]) if others else ["measured"]
     figure = new_figure(5.0, 2.8)
     axes = figure.subplots()
     x = _numbers(values, axis)
     for k, name in enumerate(names):
         line = values if not others else values.isel({others[0]: k})
-        below = (
-            None if null is None else (null if not others or others[0] not in null.dims else null.isel({others[0]: k}))
-        )
         colour = COLOURS[k % len(COLOURS)]
-        axes.plot(
-            x, line.transpose(axis).values, marker="o", markersize=3, color=colour, label=plain(name or "measured")
-        )
-        if below is not None:
-            _band(axes, x, below.transpose(..., axis), axis, colour if others else "#777777", k == 0)
-    axes.axhline(0, color="black", linewidth=0.5)
+        if null is not None:
+            below = null.isel({others[0]: k}) if others and others[0] in null.dims else null
+            _band(axes, x, below.transpose(..., axis), axis, colour if others else NULL)
+        axes.plot(x, line.transpose(axis).values, marker="o", markersize=3, color=colour, label=short(name))
+    if null is not None:
+        axes.plot([], [], color=NULL, linestyle="--" if "draw" not in null.dims else "-", label="null",
+                  linewidth=1 if "draw" not in null.dims else 5, alpha=1 if "draw" not in null.dims else 0.4)  # fmt: skip
+    low, high = axes.get_ylim()
+    if low - (high - low) <= 0 <= high + (high - low):  # near enough to leave the curves their room
+        axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xlabel(label(axis), fontsize=8)
-    axes.set_ylabel(short(m.unit), fontsize=8)
+    axes.set_ylabel(wrapped(value_label(m), 2.0), fontsize=8)
     axes.tick_params(labelsize=7)
     if axis == "layer" and len(x) <= N_TICKS:
         axes.set_xticks(x)
-    legend(axes, len(names) + (null is not None))
+    legend(axes, len(names) + (null is not None), label(others[0]) if others else "")
     return figure
 
 
-def _band(axes: Any, x: Any, null: xarray.DataArray, axis: str, colour: str, named: bool) -> None:
+def _band(axes: Any, x: Any, null: xarray.DataArray, axis: str, colour: str) -> None:
     """The null: range of its draws, or a line."""
     flat = null.values.reshape(-1, null.sizes[axis])
-    text = "null" if named else None
     if len(flat) > 1:
-        axes.fill_between(x, flat.min(0), flat.max(0), color=colour, alpha=0.2, linewidth=0, label=text)
+        axes.fill_between(x, flat.min(0), flat.max(0), facecolor=(colour, 0.2), edgecolor=(colour, 0.7), linewidth=0.8)
     else:
-        axes.plot(x, flat[0], color=colour, linewidth=1, linestyle="--", label=text)
+        axes.plot(x, flat[0], color=colour, linewidth=1, linestyle="--")
 
 
 def _numbers(values: xarray.DataArray, axis: str) -> np.ndarray:
     coordinate = values[axis].values if axis in values.coords else np.arange(values.sizes[axis])
     return np.asarray(coordinate, float)
-
-
-# --- grids -----------------------------------------------------------------------------------------------
-
-
-def _grid(m: Measurement, values: xarray.DataArray, _null: Any, _n: int) -> Figure:
-    rows, columns = values.dims
-    array = values.values.astype(float)
-    limit = float(np.nanmax(np.abs(array), initial=0)) or 1.0
-    signed = bool(np.nanmin(array, initial=0) < 0)
-    figure = new_figure(min(11.0, 2.2 + 0.24 * array.shape[1]), min(8.0, 1.3 + 0.24 * array.shape[0]))
-    axes = figure.subplots()
-    colours = "RdBu_r" if signed else "Blues"
-    image = axes.imshow(
-        array, cmap=colours, vmin=-limit if signed else 0, vmax=limit, aspect="auto", interpolation="nearest"
-    )
-    for which, axis in (("y", rows), ("x", columns)):
-        _ticks(axes, which, str(axis), values)
-    bar = figure.colorbar(image, ax=axes, shrink=0.9)
-    bar.set_label(short(m.unit), fontsize=7)
-    bar.ax.tick_params(labelsize=6)
-    return figure
-
-
-def _ticks(axes: Any, which: str, axis: str, values: xarray.DataArray) -> None:
-    names = values[axis].values if axis in values.coords else np.arange(values.sizes[axis])
-    labels = values.coords["text"].values if axis == "position" and "text" in values.coords else names
-    step = max(1, -(-len(names) // N_TICKS))
-    places = range(0, len(names), step)
-    texts = [short(str(labels[i])) or "·" for i in places]
-    if which == "x":
-        long = max(map(len, texts), default=0) > 3
-        axes.set_xticks(list(places), texts, fontsize=6, rotation=90 if long else 0)
-        axes.set_xlabel(label(axis), fontsize=8)
-    else:
-        axes.set_yticks(list(places), texts, fontsize=6)
-        axes.set_ylabel(label(axis), fontsize=8)
-
-
-# --- overlays --------------------------------------------------------------------------------------------
-
-
-def _overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Figure:
-    if not m.image or "x0" not in values.coords:
-        raise NbtoolkitError(
-            "The measurement has no image or no places of its patches; expected one of nbtoolkit's instruments."
-        )
-    picture = read_image(m.image)
-    width, height = (float(v) for v in m.provenance.get("size", picture.size))
-    figure = new_figure(5.6, 0.6 + 2.5 * min(1.6, height / width))
-    axes = figure.subplots(1, 2)
-    array = values.values.astype(float)
-    limit = float(np.nanmax(np.abs(array), initial=0)) or 1.0
-    signed = bool(np.nanmin(array, initial=0) < 0)
-    scale = Normalize(-limit if signed else 0, limit)
-    shades = ScalarMappable(scale, "RdBu_r" if signed else "Reds")
-    for one in axes:
-        one.imshow(picture, extent=(0, width, height, 0))
-        one.axis("off")
-    boxes = np.stack([values[name].values for name in ("x0", "y0", "x1", "y1")], -1).astype(float)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    for i in np.argsort(-np.nan_to_num(areas), kind="stable"):  # patches of the whole image below those of its tiles
-        x0, y0, x1, y1 = boxes[i]
-        if np.isfinite(boxes[i]).all():
-            colour = shades.to_rgba(array[i])[:3]
-            strength = 0.85 * min(1.0, abs(array[i]) / limit)
-            axes[1].add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=colour, alpha=strength, linewidth=0))
-    bar = figure.colorbar(shades, ax=list(axes), shrink=0.85)
-    bar.set_label(short(m.unit), fontsize=7)
-    bar.ax.tick_params(labelsize=6)
-    if null is not None:
-        most = float(np.nanmax(np.abs(null.values)))
-        bar.ax.axhline(min(most, limit), color="black", linewidth=1)
-        bar.ax.text(
-            1.1,
-            min(most, limit),
-            "null",
-            fontsize=6,
-            va="center",
-            transform=bar.ax.get_yaxis_transform(),
-            clip_on=False,
-        )
-    return figure
 
 
 # --- bars ------------------------------------------------------------------------------------------------
@@ -225,7 +151,7 @@ def _overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Fi
 def _bars(m: Measurement, values: xarray.DataArray, null: Any, n_bars: int) -> Figure:
     axis = str(values.dims[0])
     array = values.values.astype(float)
-    names = [str(v) for v in (values[axis].values if axis in values.coords else range(len(array)))]
+    names = entry_names(values, axis)
     order = np.argsort(-np.abs(np.nan_to_num(array)), kind="stable")
     top, rest = order[:n_bars], order[n_bars:]
     lengths = [*array[top], *([np.nansum(array[rest])] if len(rest) else [])]
@@ -246,9 +172,10 @@ def _bars(m: Measurement, values: xarray.DataArray, null: Any, n_bars: int) -> F
         axes.errorbar(middle, range(len(top)), xerr=[middle - low, high - middle], fmt="|", color="#555555", markersize=9, capsize=2,
                       label="null")  # fmt: skip
     axes.set_yticks(range(len(lengths)), texts, fontsize=7)
+    axes.set_ylabel(label(axis), fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.6)
     axes.tick_params(axis="x", labelsize=7)
-    axes.set_xlabel(short(m.unit), fontsize=8)
+    axes.set_xlabel(value_label(m), fontsize=8)
     legend(axes, 1 + (null is not None))
     return figure

@@ -69,7 +69,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def legend(axes: Axes, n: int) -> None:
+def legend(axes: Axes, n: int, heading: str = "") -> None:
     """Remove the frame of axes, and add a legend if there is more than one entry.
 
     Parameters
@@ -78,10 +78,14 @@ def legend(axes: Axes, n: int) -> None:
         Axes whose artists have labels.
     n
         Number of entries.
+    heading
+        What the entries are.
     """
     axes.spines[["top", "right"]].set_visible(False)
     if n > 1:
-        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axes.legend(
+            frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), title=heading, title_fontsize=7
+        )
 
 
 def title(axes: Axes, text: str, color: str = "black") -> None:

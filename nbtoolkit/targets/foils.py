@@ -13,6 +13,25 @@ from .batches import Batch, word_states
 N_COMPETITORS = 200  # tokens of largest logit among which the strongest competitor is searched
 
 
+def check_foil(foil: str, words: Sequence[str]) -> None:
+    """Refuse a foil that is the token.
+
+    Parameters
+    ----------
+    foil
+        The word to compare with.
+    words
+        All words that count as the token.
+
+    Raises
+    ------
+    MethodError
+        It is one of them.
+    """
+    if letters(foil) in {letters(word) for word in words}:
+        raise MethodError(f"foil is {foil!r}, which counts as the token; expected another word.")
+
+
 def partings(model: Model, batch: Batch, foil: str, words: Sequence[str]) -> list[tuple[int, int]]:
     """Per target the index of the piece where the word and a foil part, and the id of the foil's piece.
 
@@ -91,8 +110,7 @@ def _parting(tokenizer: Any, foil: str, span: Span, ids: Sequence[int], words: S
     TokenError
         The tokenizer cannot spell the foil.
     """
-    if letters(foil) in {letters(word) for word in words}:
-        raise MethodError(f"foil is {foil!r}, which counts as the token; expected another word.")
+    check_foil(foil, words)
     other = spell_in_place(tokenizer, foil.strip(), span)
     for i, (own, its) in enumerate(zip(ids, other, strict=False)):
         if own != its:

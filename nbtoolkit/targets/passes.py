@@ -96,6 +96,15 @@ class Pass:
         return min(span[0], *marked), max(span[1], *marked)
 
     @property
+    def marked(self) -> tuple[str, str, str]:
+        """The response before the word, the word, and what follows; the whole response first where it is spelled otherwise."""
+        word = self.span.word
+        start = self.model.decode(list(self._ids[: self.span.last + 1])).lstrip().rfind(word)
+        if start < 0 or not self.response.startswith(word, start):
+            return self.response, "", ""
+        return self.response[:start], word, self.response[start + len(word) :]
+
+    @property
     def n_positions(self) -> int:
         """Number of positions of the pass."""
         return self.recording.n_positions

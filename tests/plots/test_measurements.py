@@ -59,6 +59,90 @@ def test_an_overlay_lies_on_the_patches():
         a_measurement((2,), ("patch",)).plot()
 
 
+def test_an_overlay_of_a_wide_image_is_drawn_at_the_pixels_of_its_patches():
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 10), "white").save(buffer, "JPEG")
+    boxes = {name: ("patch", values) for name, values in zip(("x0", "y0", "x1", "y1"), np.array(
+        [(60.0, 0, 90, 30), (0, 0, 30, 30), (30, 0, 60, 30), (np.nan,) * 4]).T, strict=True)}  # fmt: skip
+    values = xarray.DataArray([1.0, -0.5, np.nan, 9.0], boxes, "patch", "occlusion")
+    m = Measurement(values, "nats", Identity("planted", 0, 1), image=buffer.getvalue(), provenance={"size": [90, 30]})
+    figure = m.plot()
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba()).astype(int)
+    right = figure.axes[1]
+
+    def colour(x, y):
+        column, row = right.transData.transform((x, y))
+        return pixels[len(pixels) - 1 - int(row), int(column), :3]
+
+    (red, blue, plain) = (colour(x, 15) for x in (75, 15, 45))
+    assert red[0] - red[2] > 10 and blue[2] - blue[0] > 30 and np.ptp(plain) < 3
+    assert figure.axes[-1].get_ylim() == (-1, 1)
+    assert [t.get_text() for t in right.texts] == ["up to 9 at positions that are no patches"]
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (5, 12)])
+def test_heads_are_a_grid_with_dots_beyond_the_null(shape):
+    m = a_measurement(shape, ("layer", "head"), null=True)
+    axes = m.plot().axes[0]
+    outside = (m.values > m.null.max("draw")) | (m.values < m.null.min("draw"))
+    dots = axes.collections[0].get_offsets()[:, ::-1].astype(int)  # (row, column)
+    assert axes.images and dots.tolist() == np.argwhere(outside.values).tolist()
+    assert "dots: beyond all draws of the null" in axes.get_xlabel()
+
+
+def test_zero_is_in_the_middle_of_the_colours_of_changes_and_log_probabilities_have_one_hue():
+    array = -np.arange(1.0, 31).reshape(5, 6)
+    for name, ends in (("attention_knockout", (-30, 30)), ("logit_lens", (-30, -1))):
+        values = xarray.DataArray(array, dims=("layer", "neuron"), name=name)
+        figure = Measurement(values, "nats", Identity("planted", 0, 1)).plot()
+        assert figure.axes[-1].get_ylim() == ends
+    values = xarray.DataArray(-array, dims=("layer", "neuron"), name="attention_knockout")
+    assert Measurement(values, "nats", Identity("planted", 0, 1)).plot().axes[-1].get_ylim() == (0, 30)
+
+
+def test_positions_are_named_by_their_texts():
+    coords = {
+        "position": range(40, 50),
+        "text": ("position", ["<image>"] * 7 + ["$a", "brown", "dog"]),
+        "role": ("position", ["image"] * 7 + ["response"] * 3),
+    }
+    values = xarray.DataArray(np.arange(10.0), coords, "position", "occlusion")
+    bars = Measurement(values[7:], "nats", Identity("planted", 0, 1)).plot().axes[0]
+    assert [t.get_text() for t in bars.get_yticklabels()] == ["dog", "brown", r"\$a"]
+    several = values.expand_dims(layer=6).copy()
+    grid = Measurement(several, "nats", Identity("planted", 0, 1)).plot().axes[0]
+    ticks = dict(zip(grid.get_xticks().tolist(), (t.get_text() for t in grid.get_xticklabels()), strict=True))
+    assert ticks == {3: "image", 7: r"\$a", 8: "brown", 9: "dog"}
+    curves = Measurement(several[:, 7:], "nats", Identity("planted", 0, 1)).plot().axes[0].get_legend()
+    assert curves.get_title().get_text() == "position"
+    assert [t.get_text() for t in curves.get_texts()] == [r"\$a", "brown", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims"), [((6,), ("layer",)), ((3, 2), ("layer", "head")), ((2, 3), ("baseline", "effect"))]
+)
+def test_texts_stay_inside_the_figure(shape, dims):
+    m = a_measurement(shape, dims, null=True, note="This note is a long sentence about what the numbers are. " * 4)
+    about = {"word": "dogs" * 8, "foil": "cats and dogs", "model": "somebody/a-model-with-a-long-name-7b-hf"}
+    m = Measurement(m.values.rename("direct_logit_attribution"), "nats", m.check, m.null, provenance=about
+                    | {"quantity": "logit difference to 'cats and dogs'"}, note=m.note)  # fmt: skip
+    figure = m.plot()
+    figure.canvas.draw()
+    width, height = figure.bbox.width, figure.bbox.height
+    axes = figure.axes[0]
+    for text in [*axes.texts, axes.xaxis.label, axes.yaxis.label, *figure.texts, *(a.yaxis.label for a in figure.axes)]:
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
+
+
+def test_a_level_far_from_zero_has_the_whole_figure():
+    axes = ((m := a_measurement((2, 9), ("curve", "fraction"))).plot()).axes[0]
+    assert axes.get_ylim()[0] <= 0
+    far = Measurement(m.values + 50, "nats", m.check)
+    assert far.plot().axes[0].get_ylim()[0] > 40
+
+
 def test_more_than_two_axes_need_a_choice():
     m = a_measurement((3, 4, 5), ("layer", "group", "head"))
     with pytest.raises(nbt.NbtoolkitError, match="expected at most two. Choose an entry of the others: select="):
