@@ -37,7 +37,8 @@ def faithfulness(
     ----------
     measurement
         A map: values on the axis ``patch`` alone, with the coordinate ``position``; reduce other axes first
-        (``m.values.sum("head")`` in ``dataclasses.replace(m, values=…)``).
+        (``m.values.sum("head")`` in ``dataclasses.replace(m, values=…)``). Where an entry is a block of patches
+        (``details["unit"]``), its patches are replaced together.
     t
         The target (:class:`nbtoolkit.targets.target.Target`) of the map.
     n_steps
@@ -53,8 +54,10 @@ def faithfulness(
     -------
     Measurement
         ``curve, fraction`` -> the quantity, in its unit. ``details``: ``auc`` and ``null_auc`` (0 where nothing is left of the image,
-        1 where all of it is, no unit), ``centre`` and ``centre_auc`` (patches nearest to the centre first), ``pointing`` (whether
-        the patch of the largest value shows the thing) and ``iou`` (of as many top patches as show it, no unit).
+        1 where all of it is, no unit), ``centre`` and ``centre_auc`` (patches nearest to the centre first). With a mask also ``pointing``
+        (whether the patch of the largest value shows the thing, 0 or 1) and ``iou`` (of as many top patches as show it, no unit),
+        the same of the centre's map (``centre_pointing``, ``centre_iou``), and ``shown``, the share of the patches that show the
+        thing, which is the pointing score of a random map.
 
     Raises
     ------
@@ -78,11 +81,11 @@ def faithfulness(
         raise MethodError(
             "The map has NaN or infinity; expected finite values. Leave those patches out: values.dropna('patch')."
         )
-    where = values.position.values.astype(int)
-    curves = _Curves(t, where, n_steps)
+    units = _units(measurement)
+    curves = _Curves(t, units, n_steps)
     rng = np.random.default_rng(random_state)
     own = curves.of(np.argsort(-values.values, kind="stable"))
-    draws = np.stack([curves.of(rng.permutation(len(where))) for _ in range(n_random)])
+    draws = np.stack([curves.of(rng.permutation(len(units))) for _ in range(n_random)])
     middle = _distance_from_the_centre(values, t)
     centre = curves.of(np.argsort(middle, kind="stable"))
     whole, empty = own[0, 0], own[0, -1]
@@ -96,7 +99,10 @@ def faithfulness(
         "centre_auc": xarray.DataArray(_area(centre, whole, empty), {"curve": [*CURVES]}, "curve"),
     }
     if mask is not None:
-        details |= _against_mask(values, np.asarray(mask), t)
+        shows = _shows(values, np.asarray(mask), t)
+        names, maps = ("", "centre_"), (values.values, -middle)
+        details |= {f"{n}{k}": v for n, m in zip(names, maps, strict=True) for k, v in _hits(m, shows).items()}
+        details["shown"] = xarray.DataArray(shows.mean())
     return Measurement(
         xarray.DataArray(own, axes, dims, "faithfulness"),
         t.quantity.unit,
@@ -114,27 +120,37 @@ def faithfulness(
 
 
 class _Curves:
-    """Deletion and insertion of orders of patches."""
+    """Deletion and insertion of orders of patches, or of blocks of patches."""
 
-    def __init__(self, t: Any, where: Array, n_steps: int) -> None:
-        self.t, self.where = t, where
+    def __init__(self, t: Any, units: list[Array], n_steps: int) -> None:
+        self.t, self.units = t, units
         self.own = t.residual(0)
-        self.mean = self.own[where].mean(0)
-        counts = np.unique(np.linspace(0, len(where), n_steps + 1).round().astype(int))
-        self.counts, self.fractions = counts, counts / len(where)
+        self.mean = self.own[np.concatenate(units)].mean(0)
+        counts = np.unique(np.linspace(0, len(units), n_steps + 1).round().astype(int))
+        self.counts, self.fractions = counts, counts / len(units)
 
     def of(self, order: Array) -> Array:
         """Deletion and insertion, (2, n_fractions)."""
-        ordered = self.where[order]
-        deleted = [self._without(ordered[:k]) for k in self.counts]
-        inserted = [self._without(ordered[k:]) for k in self.counts]
+        deleted = [self._without(order[:k]) for k in self.counts]
+        inserted = [self._without(order[k:]) for k in self.counts]
         result = self.t.replay(0, np.stack([*deleted, *inserted]))
         return np.asarray(result, np.float64).reshape(2, -1)
 
-    def _without(self, positions: Array) -> Array:
+    def _without(self, which: Array) -> Array:
         states = self.own.copy()
-        states[positions] = self.mean
+        for i in which:
+            states[self.units[i]] = self.mean
         return states
+
+
+def _units(measurement: Measurement) -> list[Array]:
+    """Positions of each entry of a map: one, or those of its block."""
+    where = measurement.values.position.values.astype(int)
+    if "unit" not in measurement.details:
+        return [np.array([p]) for p in where]
+    unit = measurement.details["unit"]
+    number = dict(zip(unit.position.values.tolist(), unit.values.tolist(), strict=True))
+    return [unit.position.values[unit.values == number[p]].astype(int) for p in where.tolist()]
 
 
 def _area(curves: Array, whole: float, empty: float) -> Array:
@@ -154,7 +170,8 @@ def _distance_from_the_centre(values: xarray.DataArray, t: Any) -> Array:
     return np.nan_to_num(np.linalg.norm(centres - 0.5, axis=-1), nan=np.inf)
 
 
-def _against_mask(values: xarray.DataArray, mask: Array, t: Any) -> dict[str, xarray.DataArray]:
+def _shows(values: xarray.DataArray, mask: Array, t: Any) -> Array:
+    """Whether each patch shows the thing."""
     width, height = t.image.size
     if mask.shape != (height, width):
         raise MethodError(f"mask has shape {mask.shape}; expected ({height}, {width}), the image's height and width.")
@@ -164,13 +181,15 @@ def _against_mask(values: xarray.DataArray, mask: Array, t: Any) -> dict[str, xa
             x0, y0, x1, y1 = np.round(box).astype(int)
             part = mask[y0:y1, x0:x1]
             shares[i] = part.mean() if part.size else 0.0
-    shows = shares >= 0.5 if (shares >= 0.5).any() else shares > 0
-    n = int(shows.sum())
-    top = np.argsort(-values.values, kind="stable")[:n]
-    chosen = np.zeros(len(values), bool)
-    chosen[top] = True
+    shows: Array = shares >= 0.5 if (shares >= 0.5).any() else shares > 0
+    return shows
+
+
+def _hits(scores: Array, shows: Array) -> dict[str, xarray.DataArray]:
+    chosen = np.zeros(len(scores), bool)
+    chosen[np.argsort(-scores, kind="stable")[: int(shows.sum())]] = True
     union = (chosen | shows).sum()
     return {
-        "pointing": xarray.DataArray(float(shows[int(np.argmax(values.values))])),
+        "pointing": xarray.DataArray(float(shows[int(np.argmax(scores))])),
         "iou": xarray.DataArray(float((chosen & shows).sum() / union) if union else np.nan),
     }
