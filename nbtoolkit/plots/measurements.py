@@ -23,6 +23,7 @@ from .style import COLOURS, label, legend, new_figure, plain, short, title
 NUMERIC = ("layer", "fraction", "position")  # axes along which a curve is drawn
 N_BARS = 20
 N_TICKS = 24
+GREY = "#777777"
 
 
 @checked
@@ -107,7 +108,7 @@ def _heading(m: Measurement) -> str:
 def _curve(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Figure:
     axis = next(str(d) for d in values.dims if d in NUMERIC and values.sizes[d] > 1)
     others = [d for d in values.dims if d != axis]
-    names = [""] if not others else [str(v) for v in values[others[0]].values]
+    names = [""] if not others else [_entry(str(others[0]), v) for v in values[others[0]].values]
     figure = new_figure(5.0, 2.8)
     axes = figure.subplots()
     x = _numbers(values, axis)
@@ -121,25 +122,37 @@ def _curve(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Figu
             x, line.transpose(axis).values, marker="o", markersize=3, color=colour, label=plain(name or "measured")
         )
         if below is not None:
-            _band(axes, x, below.transpose(..., axis), axis, colour if others else "#777777", k == 0)
+            _band(axes, x, below.transpose(..., axis), axis, colour if others else GREY)
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xlabel(label(axis), fontsize=8)
-    axes.set_ylabel(short(m.unit), fontsize=8)
+    axes.set_ylabel(_unit(m), fontsize=8)
     axes.tick_params(labelsize=7)
     if axis == "layer" and len(x) <= N_TICKS:
         axes.set_xticks(x)
+    if null is not None:  # the last entry, in no line's colour
+        nothing = np.full((null.sizes.get("draw", 1), 1), np.nan)
+        _band(axes, x[:1], xarray.DataArray(nothing, dims=("draw", axis)), axis, GREY, "null")
     legend(axes, len(names) + (null is not None))
     return figure
 
 
-def _band(axes: Any, x: Any, null: xarray.DataArray, axis: str, colour: str, named: bool) -> None:
+def _entry(axis: str, value: Any) -> str:
+    """Name of a line: the entry of its axis, with the axis where that is a number."""
+    return f"{label(axis)} {value}" if isinstance(value, int | float | np.number) else str(value)
+
+
+def _band(axes: Any, x: Any, null: xarray.DataArray, axis: str, colour: str, text: str | None = None) -> None:
     """The null: range of its draws, or a line."""
     flat = null.values.reshape(-1, null.sizes[axis])
-    text = "null" if named else None
     if len(flat) > 1:
         axes.fill_between(x, flat.min(0), flat.max(0), color=colour, alpha=0.2, linewidth=0, label=text)
     else:
         axes.plot(x, flat[0], color=colour, linewidth=1, linestyle="--", label=text)
+
+
+def _unit(m: Measurement) -> str:
+    """The unit; of numbers without one, what they are."""
+    return short(m.name.replace("_", " ") if m.unit == "no unit" else m.unit)
 
 
 def _numbers(values: xarray.DataArray, axis: str) -> np.ndarray:
@@ -155,16 +168,16 @@ def _grid(m: Measurement, values: xarray.DataArray, _null: Any, _n: int) -> Figu
     array = values.values.astype(float)
     limit = float(np.nanmax(np.abs(array), initial=0)) or 1.0
     signed = bool(np.nanmin(array, initial=0) < 0)
-    figure = new_figure(min(11.0, 2.2 + 0.24 * array.shape[1]), min(8.0, 1.3 + 0.24 * array.shape[0]))
+    figure = new_figure(min(11.0, max(4.2, 2.2 + 0.24 * array.shape[1])), min(8.0, 1.3 + 0.24 * array.shape[0]))
     axes = figure.subplots()
-    colours = "RdBu_r" if signed else "Blues"
-    image = axes.imshow(
-        array, cmap=colours, vmin=-limit if signed else 0, vmax=limit, aspect="auto", interpolation="nearest"
-    )
+    below = signed and float(np.nanmax(array, initial=-limit)) <= 0  # all of one sign: one colour
+    colours = "Blues_r" if below else "RdBu_r" if signed else "Blues"
+    low, high = -limit if signed else 0.0, 0.0 if below else limit
+    image = axes.imshow(array, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
     for which, axis in (("y", rows), ("x", columns)):
         _ticks(axes, which, str(axis), values)
     bar = figure.colorbar(image, ax=axes, shrink=0.9)
-    bar.set_label(short(m.unit), fontsize=7)
+    bar.set_label(_unit(m), fontsize=7)
     bar.ax.tick_params(labelsize=6)
     return figure
 
@@ -174,7 +187,7 @@ def _ticks(axes: Any, which: str, axis: str, values: xarray.DataArray) -> None:
     texts = values.coords["text"].values if axis == "position" and "text" in values.coords else names
     step = max(1, -(-len(names) // N_TICKS))
     places = range(0, len(names), step)
-    shown = [short(str(texts[i])) or "·" for i in places]
+    shown = [short(str(texts[i])) or str(names[i]) for i in places]
     if which == "x":
         long = max(map(len, shown), default=0) > 3
         axes.set_xticks(list(places), shown, fontsize=6, rotation=90 if long else 0)
@@ -213,17 +226,18 @@ def _overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Fi
             strength = 0.85 * min(1.0, abs(array[i]) / limit)
             axes[1].add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=colour, alpha=strength, linewidth=0))
     bar = figure.colorbar(shades, ax=list(axes), shrink=0.85)
-    bar.set_label(short(m.unit), fontsize=7)
+    bar.set_label(_unit(m), fontsize=7)
     bar.ax.tick_params(labelsize=6)
     if null is not None:
         most = float(np.nanmax(np.abs(null.values)))
         bar.ax.axhline(min(most, limit), color="black", linewidth=1)
         bar.ax.text(
-            1.1,
+            -0.2,
             min(most, limit),
             "null",
             fontsize=6,
             va="center",
+            ha="right",
             transform=bar.ax.get_yaxis_transform(),
             clip_on=False,
         )
@@ -260,6 +274,6 @@ def _bars(m: Measurement, values: xarray.DataArray, null: Any, n_bars: int) -> F
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.6)
     axes.tick_params(axis="x", labelsize=7)
-    axes.set_xlabel(short(m.unit), fontsize=8)
+    axes.set_xlabel(_unit(m), fontsize=8)
     legend(axes, 1 + (null is not None))
     return figure
