@@ -37,7 +37,8 @@ def faithfulness(
     ----------
     measurement
         A map: values on the axis ``patch`` alone, with the coordinate ``position``; reduce other axes first, as in
-        ``m.mean("layer", "head")`` or ``m.sel(layer=5).sum("head")``. Each patch of a block has the block's value.
+        ``m.mean("layer", "head")`` or ``m.sel(layer=5).sum("head")``. Where an entry is a block of
+        patches (``details["unit"]``), its patches are replaced together, and each has its value beside a mask.
     target
         The target (:class:`nbtoolkit.targets.target.Target`) of the map; needed where the measurement is a copy or from a file.
     n_steps
@@ -53,8 +54,10 @@ def faithfulness(
     -------
     Measurement
         ``curve, fraction`` -> the quantity, in its unit. ``details``: ``auc`` and ``null_auc`` (0 where nothing is left of the image,
-        1 where all of it is, no unit), ``centre`` and ``centre_auc`` (patches nearest to the centre first), ``pointing`` (whether
-        the patch of the largest value shows the thing) and ``iou`` (of as many top patches as show it, no unit).
+        1 where all of it is, no unit), ``centre`` and ``centre_auc`` (patches nearest to the centre first). With a mask also ``pointing``
+        (whether the patch of the largest value shows the thing, 0 or 1) and ``iou`` (of as many top patches as show it, no unit),
+        the same of the centre's map (``centre_pointing``, ``centre_iou``), and ``null_pointing``, that of a random map: the share of
+        the patches that show the thing.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def faithfulness(
         )
     if not hasattr(t, "provenance"):
         raise MethodError(f"target is {described(t)}; expected a Target of nbt.target.")
-    values = _per_patch(measurement, t)
+    values = measurement.values
     if values.dims != ("patch",) or "position" not in values.coords:
         raise MethodError(
             f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Reduce the others first: "
@@ -96,25 +99,24 @@ def faithfulness(
         raise MethodError(
             "The map has NaN or infinity; expected finite values. Leave those patches out: values.dropna('patch')."
         )
-    where = values.position.values.astype(int)
-    curves = _Curves(t, where, n_steps)
+    units = _units(measurement)
+    curves = _Curves(t, units, n_steps)
     rng = np.random.default_rng(random_state)
     own = curves.of(np.argsort(-values.values, kind="stable"))
-    draws = np.stack([curves.of(rng.permutation(len(where))) for _ in range(n_random)])
-    middle = _distance_from_the_centre(values, t)
-    centre = curves.of(np.argsort(middle, kind="stable"))
+    draws = np.stack([curves.of(rng.permutation(len(units))) for _ in range(n_random)])
+    centre = curves.of(np.argsort(_distance_from_the_centre(values, t), kind="stable"))
     whole, empty = own[0, 0], own[0, -1]
     gap = max(abs(own[0, 0] - t.value), abs(own[1, -1] - t.value), abs(own[0, -1] - own[1, 0]))
     axes = {"curve": [*CURVES], "fraction": curves.fractions}
     dims = ("curve", "fraction")
     details = {
-        "auc": xarray.DataArray(_area(own, whole, empty), {"curve": [*CURVES]}, "curve"),
-        "null_auc": xarray.DataArray(_area(draws, whole, empty), {"curve": [*CURVES]}, ("draw", "curve")),
+        "auc": xarray.DataArray(_area(own, curves.fractions, whole, empty), {"curve": [*CURVES]}, "curve"),
+        "null_auc": xarray.DataArray(_area(draws, curves.fractions, whole, empty), {"curve": [*CURVES]}, ("draw", "curve")),
         "centre": xarray.DataArray(centre, axes, dims),
-        "centre_auc": xarray.DataArray(_area(centre, whole, empty), {"curve": [*CURVES]}, "curve"),
+        "centre_auc": xarray.DataArray(_area(centre, curves.fractions, whole, empty), {"curve": [*CURVES]}, "curve"),
     }
     if mask is not None:
-        details |= _against_mask(values, np.asarray(mask), t)
+        details |= _against_mask(_per_patch(measurement, t), np.asarray(mask), t)
     return Measurement(
         xarray.DataArray(own, axes, dims, "faithfulness"),
         t.quantity.unit,
@@ -133,26 +135,26 @@ def faithfulness(
 
 
 class _Curves:
-    """Deletion and insertion of orders of patches."""
+    """Deletion and insertion of orders of patches, or of blocks of patches."""
 
-    def __init__(self, t: Any, where: Array, n_steps: int) -> None:
-        self.t, self.where = t, where
+    def __init__(self, t: Any, units: list[Array], n_steps: int) -> None:
+        self.t, self.units = t, units
         self.own = t.residual(0)
-        self.mean = self.own[where].mean(0)
-        counts = np.unique(np.linspace(0, len(where), n_steps + 1).round().astype(int))
-        self.counts, self.fractions = counts, counts / len(where)
+        self.mean = self.own[np.concatenate(units)].mean(0)
+        counts = np.unique(np.linspace(0, len(units), n_steps + 1).round().astype(int))
+        self.counts, self.fractions = counts, counts / len(units)
 
     def of(self, order: Array) -> Array:
         """Deletion and insertion, (2, n_fractions)."""
-        ordered = self.where[order]
-        deleted = [self._without(ordered[:k]) for k in self.counts]
-        inserted = [self._without(ordered[k:]) for k in self.counts]
+        deleted = [self._without(order[:k]) for k in self.counts]
+        inserted = [self._without(order[k:]) for k in self.counts]
         result = self.t.replay(0, np.stack([*deleted, *inserted]))
         return np.asarray(result, np.float64).reshape(2, -1)
 
-    def _without(self, positions: Array) -> Array:
+    def _without(self, which: Array) -> Array:
         states = self.own.copy()
-        states[positions] = self.mean
+        for i in which:
+            states[self.units[i]] = self.mean
         return states
 
 
@@ -170,11 +172,20 @@ def _per_patch(measurement: Measurement, t: Any) -> xarray.DataArray:
     return xarray.DataArray(values.values[unit.values[where]], coords, "patch", values.name)
 
 
-def _area(curves: Array, whole: float, empty: float) -> Array:
+def _units(measurement: Measurement) -> list[Array]:
+    """Positions of each entry of a map: one, or those of its block."""
+    where = measurement.values.position.values.astype(int)
+    if "unit" not in measurement.details:
+        return [np.array([p]) for p in where]
+    unit = measurement.details["unit"]
+    number = dict(zip(unit.position.values.tolist(), unit.values.tolist(), strict=True))
+    return [unit.position.values[unit.values == number[p]].astype(int) for p in where.tolist()]
+
+
+def _area(curves: Array, fractions: Array, whole: float, empty: float) -> Array:
     """Area under curves over the fraction, scaled so that nothing is 0 and everything 1."""
     scaled = (curves - empty) / (whole - empty) if abs(whole - empty) > 1e-12 else np.full_like(curves, np.nan)
-    steps = np.linspace(0, 1, curves.shape[-1])
-    return np.trapezoid(scaled, steps, axis=-1)
+    return np.trapezoid(scaled, fractions, axis=-1)
 
 
 def _boxes(values: xarray.DataArray) -> Array:
@@ -187,7 +198,8 @@ def _distance_from_the_centre(values: xarray.DataArray, t: Any) -> Array:
     return np.nan_to_num(np.linalg.norm(centres - 0.5, axis=-1), nan=np.inf)
 
 
-def _against_mask(values: xarray.DataArray, mask: Array, t: Any) -> dict[str, xarray.DataArray]:
+def _shows(values: xarray.DataArray, mask: Array, t: Any) -> Array:
+    """Whether each patch shows the thing."""
     width, height = t.image.size
     if mask.shape != (height, width):
         raise MethodError(f"mask has shape {mask.shape}; expected ({height}, {width}), the image's height and width.")
@@ -197,13 +209,23 @@ def _against_mask(values: xarray.DataArray, mask: Array, t: Any) -> dict[str, xa
             x0, y0, x1, y1 = np.round(box).astype(int)
             part = mask[y0:y1, x0:x1]
             shares[i] = part.mean() if part.size else 0.0
-    shows = shares >= 0.5 if (shares >= 0.5).any() else shares > 0
-    n = int(shows.sum())
-    top = np.argsort(-values.values, kind="stable")[:n]
-    chosen = np.zeros(len(values), bool)
-    chosen[top] = True
+    shows: Array = shares >= 0.5 if (shares >= 0.5).any() else shares > 0
+    return shows
+
+
+def _against_mask(values: xarray.DataArray, mask: Array, t: Any) -> dict[str, xarray.DataArray]:
+    """Pointing game and overlap of the map and of the centre's, and the pointing score of a random map."""
+    shows = _shows(values, mask, t)
+    maps = {"": values.values, "centre_": -_distance_from_the_centre(values, t)}
+    hits = {f"{name}{k}": v for name, scores in maps.items() for k, v in _hits(scores, shows).items()}
+    return hits | {"null_pointing": xarray.DataArray(shows.mean())}
+
+
+def _hits(scores: Array, shows: Array) -> dict[str, xarray.DataArray]:
+    chosen = np.zeros(len(scores), bool)
+    chosen[np.argsort(-scores, kind="stable")[: int(shows.sum())]] = True
     union = (chosen | shows).sum()
     return {
-        "pointing": xarray.DataArray(float(shows[int(np.argmax(values.values))])),
+        "pointing": xarray.DataArray(float(shows[int(np.argmax(scores))])),
         "iou": xarray.DataArray(float((chosen & shows).sum() / union) if union else np.nan),
     }

@@ -137,7 +137,8 @@ def targets(
     >>> len(many), many[0].word
     (5, 'dog')
     """
-    listed = isinstance(data, list | tuple) and not (data and hasattr(data[0], "keys"))
+    rows = isinstance(data, Sequence) and not isinstance(data, str | bytes)  # a column of a data set too
+    listed = rows and not (len(data) and hasattr(data[0], "keys"))
     images = data if listed else captioned(data)["image"]
     return mentions(
         model, images, word, variants=variants, answers=responses, prompt=question, max_new_tokens=max_new_tokens

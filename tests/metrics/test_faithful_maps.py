@@ -70,6 +70,22 @@ def test_pointing_and_overlap_with_a_mask():
     miss = nbt.metrics.faithfulness(a_map(np.roll(right, 1)), t, mask=mask, n_random=2).details
     assert float(miss["pointing"]) == 1 and float(miss["iou"]) == pytest.approx(1 / 3)
     assert float(nbt.metrics.faithfulness(a_map(np.roll(right, 8)), t, mask=mask, n_random=2).details["pointing"]) == 0
+    assert float(hit["null_pointing"]) == 2 / N
+    assert float(hit["centre_pointing"]) == 0  # of equally near patches the first, 5; of two, 5 and 6
+    inside = np.zeros((40, 40), bool)
+    inside[10:30, 10:30] = True
+    middle = nbt.metrics.faithfulness(a_map(right), t, mask=inside, n_random=2).details
+    assert float(middle["centre_pointing"]) == 1 and float(middle["centre_iou"]) == 1
+
+
+def test_the_patches_of_a_block_are_replaced_together():
+    t, unit = Additive(np.random.default_rng(1).normal(size=N) + 0.5), np.repeat(np.arange(4), 4)
+    numbers = xarray.DataArray(np.append(unit, [-1, -1]), {"position": np.arange(N + 2)}, "position", "unit")
+    patches = a_map(np.arange(N))
+    blocks = dataclasses.replace(patches, values=patches.values[[0, 4, 8, 12]], details={"unit": numbers})
+    result = nbt.metrics.faithfulness(blocks, t, n_steps=4, n_random=2).values
+    every = nbt.metrics.faithfulness(a_map(np.repeat([0, 1, 2, 3], 4)), t, n_steps=4, n_random=2).values
+    np.testing.assert_allclose(result.values, every.values)
 
 
 def test_maps_that_do_not_fit_are_refused():

@@ -94,7 +94,9 @@ def test_the_gradient_of_the_quantity_passes_through_a_replay():
 def test_many_targets_are_one_by_one_what_they_are_together():
     model, data = nbt.load_model("toy"), nbt.load_data("toy", n=40)
     many = nbt.targets(model, data, "dog")
-    assert len(many) == 5 and nbt.targets(model, list(data["image"]), "dog").rows == many.rows
+    assert len(many) == 5
+    for images in (data["image"], list(data["image"])):
+        assert nbt.targets(model, images, "dog").rows == many.rows
     log_probabilities = many.read()[0]
     for i, t in enumerate(many):
         assert t.response == many.captions[i] and np.log(t.probability) == pytest.approx(log_probabilities[i], abs=1e-3)
