@@ -12,7 +12,7 @@ import torch
 import xarray
 
 from ..errors import MethodError
-from ..models.replay import replay
+from ..models.replay import record, replay
 from ..models.taps import Attention, require_layers, tap
 from ..targets.axes import on_fitting_threads, patch_coordinates, placebo, require_image, rounding
 from ..targets.roles import ROLES
@@ -74,7 +74,7 @@ def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
     coords = {"layer": layers, "head": range(rows.shape[1])} | patch_coordinates(target, positions)
     if null == "image":
         with tap(target.model, target.positions) as heard:
-            placebo(target)  # its own pass is heard
+            record(target.model, placebo(target).inputs)
         other, kind = _rows(heard, layers), OTHER_IMAGE
     else:
         other, kind = _uniform(attention, layers), UNIFORM_ATTENTION

@@ -111,7 +111,9 @@ def faithfulness(
     dims = ("curve", "fraction")
     details = {
         "auc": xarray.DataArray(_area(own, curves.fractions, whole, empty), {"curve": [*CURVES]}, "curve"),
-        "null_auc": xarray.DataArray(_area(draws, curves.fractions, whole, empty), {"curve": [*CURVES]}, ("draw", "curve")),
+        "null_auc": xarray.DataArray(
+            _area(draws, curves.fractions, whole, empty), {"curve": [*CURVES]}, ("draw", "curve")
+        ),
         "centre": xarray.DataArray(centre, axes, dims),
         "centre_auc": xarray.DataArray(_area(centre, curves.fractions, whole, empty), {"curve": [*CURVES]}, "curve"),
     }

@@ -21,6 +21,7 @@ from .schema import anything, fields, list_of, map_of, number, one_of, optional,
 from .study_json import tagged, untagged
 
 FORMAT = 1
+SUFFIX = ".measurement"  # of the files that nbtoolkit names
 _ARRAY = fields({"dims": list_of(text), "coords": map_of(fields({"dims": list_of(text), "texts": optional(list_of(text))})),
                  "texts": optional(list_of(text)), "shape": list_of(number)})  # fmt: skip
 _CONTENT = fields(

@@ -154,26 +154,3 @@ def test_more_than_two_axes_need_a_choice():
     ):
         with pytest.raises(nbt.NbtoolkitError, match=message):
             m.plot(select=select)
-
-
-def test_the_null_is_the_last_entry_and_numbers_are_named_by_their_axis():
-    legend = a_measurement((6, 3), ("layer", "head"), null=True).plot().axes[0].get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["head 0", "head 1", "head 2", "null"]
-
-
-def test_a_grid_of_one_sign_has_one_colour_and_its_title_fits():
-    m = a_measurement((3, 3), ("baseline", "effect"))
-    below = Measurement(-abs(m.values) - 1, "no unit", m.check, provenance=m.provenance)
-    figure = below.plot()
-    image = figure.axes[0].images[0]
-    assert image.get_cmap().name == "Blues_r" and image.get_clim()[1] == 0
-    assert figure.axes[1].get_ylabel() == "example"
-    figure.savefig(io.BytesIO())
-    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[0].texts)
-
-
-def test_positions_without_a_text_have_their_number():
-    m = a_measurement((6, 5), ("layer", "position"))
-    texts = {"text": ("position", ["a", "", "", "b", ""])}
-    axes = Measurement(m.values.assign_coords(texts), "nats", m.check).plot().axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "1", "2", "b", "4"]

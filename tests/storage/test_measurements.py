@@ -13,7 +13,7 @@ from ..types.test_measurement import example
 
 def test_everything_comes_back(tmp_path):
     m = example(image=b"jpeg", note="A note.")
-    path = m.save(tmp_path / "one")
+    path = m.save(tmp_path / "one.measurement")
     again = nbt.Measurement.open(path)
     assert path.name == "one.measurement" and sorted(tmp_path.iterdir()) == [path]
     np.testing.assert_array_equal(again.values.values, m.values.values)
@@ -27,7 +27,7 @@ def test_everything_comes_back(tmp_path):
 
 
 def test_every_flipped_bit_is_one_clear_error(tmp_path):
-    path = example().save(tmp_path / "one")
+    path = example().save(tmp_path / "one.measurement")
     raw = path.read_bytes()
     for k in range(0, 8 * len(raw), 7):
         damaged = bytearray(raw)
@@ -40,7 +40,7 @@ def test_every_flipped_bit_is_one_clear_error(tmp_path):
 
 
 def test_files_of_others_are_refused(tmp_path):
-    path = example().save(tmp_path / "one")
+    path = example().save(tmp_path / "one.measurement")
     with pytest.raises(nbt.errors.StudyError, match="is of the model 'toy'; expected 'other'"):
         read(path, model=type("M", (), {"name": "other"}))
     save_file(load_file(path), tmp_path / "two")
