@@ -17,6 +17,7 @@ from ..text.words import spellings
 from ..toy.names import WORLDS
 from .commands import quiet
 
+N_SCENES = 1000  # all up to the number are rendered, in seconds
 REFUSED = 3  # status where an instrument was refused, and the others were not
 
 
@@ -81,13 +82,12 @@ def inspect(args: argparse.Namespace) -> int:
 
 def _image(name: str) -> Any:
     """The image of a file, or of a scene of an embedded world."""
-    scene = re.fullmatch(f"({'|'.join(WORLDS)}):([0-9]{{1,5}})", name)
+    scene = re.fullmatch(f"({'|'.join(WORLDS)}):([0-9]{{1,9}})", name)
     if scene is None or exists(name):
         return read_image(name)
     from .. import load_data
 
     number = int(scene[2])
-    data = load_data(scene[1], n=number + 1)
-    if number >= len(data):
-        raise DataError(f"--image is {name!r}; expected a scene from 0 to {len(data) - 1}.")
-    return data[number]["image"]
+    if number >= N_SCENES:
+        raise DataError(f"--image is {name!r}; expected a scene from 0 to {N_SCENES - 1}, or a file.")
+    return load_data(scene[1], n=number + 1)[number]["image"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -29,7 +30,7 @@ h1 { overflow-wrap: anywhere; } section { margin: 0 0 2.2rem; } nav ul { padding
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem .9rem; max-width: 60rem; }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 mark { background: light-dark(#ffe08a, #7a5b00); color: inherit; padding: 0 .15em; border-radius: .2em; font-weight: 600; }
-figure { margin: .8rem 0; } figcaption { margin-bottom: .3rem; }
+figure { margin: .8rem 0; } figcaption { margin-bottom: .3rem; overflow-wrap: anywhere; }
 .figures { display: flex; flex-wrap: wrap; gap: 0 1.5rem; } .figures > figure { max-width: 100%; min-width: 0; }
 .refused { border-left: .25rem solid light-dark(#b3261e, #f2a19b); padding-left: .9rem; overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: .6rem .8rem; background: var(--soft); border-radius: .3rem; }
@@ -122,7 +123,7 @@ def _top(target: Any, image: str) -> str:
     """What is explained."""
     before, word, after = target.marked
     width, height = target.image.size
-    about = target.provenance
+    about, quantity = target.provenance, target.quantity
     rows = {
         "Model": _text(about["model"]) + (f", revision {_text(about['revision'])}" if about["revision"] else ""),
         "Image": _text(f"{image + ', ' if image else ''}{width} × {height} pixels"),
@@ -130,9 +131,9 @@ def _top(target: Any, image: str) -> str:
         "Response": f"{_text(before)}<mark>{_text(word)}</mark>{_text(after)}" if word else _text(before),
         "Foil": f"“{_text(about['foil'])}”" if about["foil"] else "",
         "Probability": _text(f"{_number(target.probability)}, of the word where it is in the response"),
-        "Quantity": _text(f"{target.quantity} = {target.value:.3f} {target.quantity.unit}"),
+        "Quantity": _text(f"{quantity} = {target.value:.3f} {quantity.unit}"),
     }
-    note = f"<p>{_text(target.quantity.note)}</p>" if target.quantity.note else ""
+    note = f"<p>{_text(quantity.note)}</p>" if quantity.note else ""
     picture = f"<img alt='The image' src='data:image/jpeg;base64,{base64.b64encode(target.thumbnail).decode()}'>"
     return f"<div class=top>{picture}{_list(rows)}</div>{note}"
 
@@ -177,9 +178,11 @@ def _axes(m: Measurement) -> str:
 
 
 def _figure(title: str, drawing: Drawing) -> str:
-    figure = drawing.part.plot()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a font; the page's own text has the words
+        figure = drawing.part.plot()
+        figure.savefig(buffer, format="png", dpi=_DPI)
     caption = f"<figcaption>{_text(drawing.caption)}</figcaption>" if drawing.caption else ""
     inches = figure.get_figwidth()
     return (

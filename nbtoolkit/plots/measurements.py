@@ -17,7 +17,7 @@ from ..types.measurement import Measurement
 from ..types.rules import Count
 from .colour_scales import grid, overlay
 from .measurement_labels import N_TICKS, NULL, entry_names, value_label, wrapped
-from .style import COLOURS, label, legend, new_figure, plain, short, title
+from .style import COLOURS, MAX_LABEL, label, legend, new_figure, plain, short, title
 
 NUMERIC = ("layer", "fraction", "position")  # axes along which a curve is drawn
 N_BARS = 20
@@ -93,10 +93,14 @@ def _drawer(values: xarray.DataArray) -> Callable[..., Figure]:
 
 def _heading(m: Measurement) -> str:
     about = m.provenance
-    word = about.get("word", "")
-    foil = f" against “{about['foil']}”" if about.get("foil") else ""
+    word, foil = (_cut(str(about.get(name) or "")) for name in ("word", "foil"))
+    foil = f" against “{foil}”" if foil else ""
     target = f" of “{word}”{foil}" if word else ""
-    return f"{m.name.replace('_', ' ')}{target}, {about.get('model', '')}".rstrip(", ")
+    return f"{m.name.replace('_', ' ')}{target}, {_cut(str(about.get('model', '')))}".rstrip(", ")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 2 * MAX_LABEL else f"{text[: 2 * MAX_LABEL]}…"
 
 
 # --- curves ----------------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ from nbtoolkit.cli import commands, main
 
 from ..zoo import build
 
+# the options are checked before the model is loaded, which does not exist
+INSPECT = ["inspect", "--model", "/nowhere", "--image", "toy:3", "--word", "dog", "--out", "x"]
+
 
 @pytest.fixture(autouse=True)
 def _few_scenes(monkeypatch, tmp_path):
@@ -104,6 +107,20 @@ def test_an_embedded_model_is_studied_on_the_scenes_that_it_was_trained_on(model
         ),
         (["study", "--model", "a/folder", "--token", "dog", "--out", "x"], "--data is missing; expected the images"),
         (["export", "none.study", "x.html"], "There is no study at"),
+        ([*INSPECT, "--with", "lens,oclusion"], "There is no instrument 'oclusion'. Did you mean 'occlusion'?"),
+        ([*INSPECT, "--with", "faithfulness"], "faithfulness needs a map beside it"),
+        ([*INSPECT, "--foil", "Dog"], "foil is 'Dog', which counts as the token"),
+        ([*INSPECT, "--foil", "cat", "--quantity", "log_prob"], "foil is 'cat' with quantity='log_prob'"),
+        ([*INSPECT, "--quantity", "rank"], "quantity is 'rank'; expected 'auto', 'log_prob'"),
+        ([*INSPECT, "--occurrence", "-1"], "--occurrence is -1; expected 0 for the first"),
+        ([*INSPECT, "--image", "none.png"], "none.png"),
+        ([*INSPECT, "--image", "toy:99999"], "--image is 'toy:99999'; expected a scene from 0 to 999"),
+        ([*INSPECT, "--word", " "], "word"),
+        (["inspect", "--model", "toy", *INSPECT[3:]], "'dog' is not in the response"),
+        (
+            ["inspect", "--model", "toy", *INSPECT[3:], "--occurrence", "1", "--response", "a dog"],
+            "'dog' is only 1 times",
+        ),
     ],
 )
 def test_errors_take_one_line_and_status_2(arguments, message, capsys):
@@ -137,6 +154,54 @@ def test_demo_serves_the_notebook_and_stops_with_its_server(tmp_path):
     with pytest.raises(OSError):
         urllib.request.urlopen(address, timeout=2)
     assert nbt.open_study(tmp_path / "car.study").token == "car"
+
+
+def test_inspect_writes_measurements_and_a_page(tmp_path, capsys):
+    nbt.load_data("toy", n=4)[3]["image"].save("a scene.png")
+    command = [
+        "inspect",
+        "--model",
+        "toy",
+        "--image",
+        "a scene.png",
+        "--word",
+        "train",
+        "--foil",
+        "bus",
+        "--out",
+        "new/why",
+    ]
+    assert main([*command, "--with", "lens,occlusion,attention"]) == 0
+    text = capsys.readouterr().out
+    assert "s  occlusion" in text and "page: new/why/inspect.html" in text and "3 instruments, 0 refused" in text
+    names = {p.name for p in (tmp_path / "new" / "why").iterdir()}
+    assert names == {"inspect.html", "lens.measurement", "occlusion.measurement", "attention.measurement"}
+    assert "a scene.png, 128 × 128 pixels" in (tmp_path / "new" / "why" / "inspect.html").read_text("utf-8")
+    m = nbt.Measurement.open("new/why/occlusion.measurement")
+    assert (m.provenance["word"], m.provenance["foil"], m.values.sizes["patch"]) == ("train", "bus", 64)
+
+
+def test_inspect_has_status_3_where_an_instrument_is_refused_and_keeps_the_others(tmp_path, capsys):
+    command = [
+        "inspect",
+        "--model",
+        "toy",
+        "--image",
+        "toy:3",
+        "--word",
+        "train",
+        "--response",
+        "the train",
+        "--out",
+        "why",
+    ]
+    assert main([*command, "--with", "path-effects,heads"]) == 3
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1 and error[0].startswith("nbtoolkit: path-effects was not measured: through is 'question'")
+    assert {p.name for p in (tmp_path / "why").iterdir()} == {"inspect.html", "heads.measurement"}
+    (tmp_path / "why" / "mine.txt").touch()
+    assert main([*command, "--model", "/nowhere"]) == 2  # before the model is loaded
+    assert "is not the folder of an inspection (it has 'mine.txt')" in capsys.readouterr().err
 
 
 def test_unknown_commands_exit_with_2():

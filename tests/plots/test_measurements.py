@@ -124,7 +124,7 @@ def test_positions_are_named_by_their_texts():
 )
 def test_texts_stay_inside_the_figure(shape, dims):
     m = a_measurement(shape, dims, null=True, note="This note is a long sentence about what the numbers are. " * 4)
-    about = {"word": "dogs" * 8, "foil": "cats and dogs", "model": "somebody/a-model-with-a-long-name-7b-hf"}
+    about = {"word": "dogs" * 3000, "foil": "cats and dogs", "model": "somebody/a-model-with-a-long-name-7b-hf"}
     m = Measurement(m.values.rename("direct_logit_attribution"), "nats", m.check, m.null, provenance=about
                     | {"quantity": "logit difference to 'cats and dogs'"}, note=m.note)  # fmt: skip
     figure = m.plot()
