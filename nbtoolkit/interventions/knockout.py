@@ -84,14 +84,17 @@ def attention_knockout(
     if chosen and max(chosen) >= model.n_heads:
         raise MethodError(f"heads has {max(chosen)}; expected heads from 0 to {model.n_heads - 1}.")
 
+    start = min(write)  # what no target position computes is as in the pass
+    whole, own = t.replay_both(0, t.residual(0)[None], start)
+
     def effect(source: Sequence[int], middle: int) -> tuple[float, float]:
         first = max(1, middle - (window - 1) // 2)
         last = min(model.n_layers, first + window - 1)
         cuts = [Cut(layer, write, tuple(source), chosen) for layer in range(first, last + 1)]
         with tap(model, cuts=cuts) as attention:
-            value, probability = t.replay_both(first - 1, t.residual(first - 1)[None])
+            value, probability = t.replay_both(first - 1, t.recording.stream[first - 1], start)
         require_layers(attention, model, [c.layer for c in cuts] if not attention.cut else [])
-        return float(value[0]) - t.value, float(probability[0]) - t.probability
+        return float(value[0] - whole[0]), float(probability[0] - own[0])
 
     empty = abs(effect((), middles[0])[0])
     changes = np.array([effect(read, middle) for middle in middles])

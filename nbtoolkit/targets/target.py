@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..data.images import read_image
 from ..errors import MethodError, ModelError
-from ..models.replay import replay
+from ..models.replay import Recording, replay
 from ..types import resolve_layer
 from .passes import Pass
 from .quantities import Quantity
@@ -53,7 +53,7 @@ class Target(Pass):
         prompt = self.model.inputs([picture], instruction or None)
         return replace(self, image=picture, question=instruction, _prompt=prompt)
 
-    def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False) -> Any:
+    def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False, start: int = 0) -> Any:
         """Measure the word when states replace those of the pass after a layer.
 
         Parameters
@@ -66,6 +66,8 @@ class Target(Pass):
             As for :func:`nbtoolkit.models.replay.replay`.
         gradient
             Record gradients; the result is a tensor then.
+        start
+            First position that is edited; those before are not computed again where the model is causal. Without gradients.
 
         Returns
         -------
@@ -88,28 +90,55 @@ class Target(Pass):
             raise MethodError(
                 f"states has shape {tuple(tensor.shape)}; expected (n, {own.shape[1]}, {own.shape[2]}), edited copies of target.residual."
             )
-        options = {"visit": visit, "gradient": gradient}
-        parts = [
-            self.measure(
-                replay(self.model, self.recording, index, part.to(own.device, own.dtype), **options), gradient=gradient
-            )
-            for part in tensor.split(REPLAYED)
-        ]
+        parts = []
+        for part in tensor.split(REPLAYED):
+            moved = part.to(own.device, own.dtype)
+            if gradient or visit is not None:
+                last = replay(self.model, self.recording, index, moved, visit=visit, gradient=gradient)
+            else:
+                last = self.last_states(index, moved, start)
+            parts.append(self.measure(last, gradient=gradient))
         result = torch.cat(parts)
         return result if gradient else result.cpu().numpy()
 
-    def replay_both(self, layer: int, states: Any) -> tuple[Array, Array]:
+    def last_states(self, layer: int, states: Tensor, start: int = 0, recording: Recording | None = None) -> Tensor:
+        """States of the last layer when states replace those of the pass after a layer.
+
+        Parameters
+        ----------
+        layer
+            The layer, 0 … n_layers.
+        states : (n, n_positions, d_model)
+            Edited copies of the layer's states.
+        start
+            First position that is edited.
+        recording
+            The recording with other ``between``, which differs from position ``start`` on.
+
+        Returns
+        -------
+        (n, n_rest, d_model) Tensor
+            Of the last positions: at least those from ``start`` on, and those that predict the word.
+        """
+        whole = recording or self.recording
+        prefix = self.prefix if start and layer < self.model.n_layers else None
+        begin = prefix.start(min(start, self.positions[0])) if prefix else 0
+        if prefix is None or not begin:
+            return replay(self.model, whole, layer, states)
+        return prefix.replay(self.model, whole, layer, states[:, begin:])
+
+    def replay_both(self, layer: int, states: Any, start: int = 0) -> tuple[Array, Array]:
         """As :meth:`replay`, with the probability of the word beside the quantity.
 
         Parameters
         ----------
-        layer, states
+        layer, states, start
             As for :meth:`replay`.
         """
         index = resolve_layer(layer, self.model.n_layers)
         own = self.recording.stream[index]
-        last = replay(self.model, self.recording, index, torch.as_tensor(states).to(own.device, own.dtype))
-        logits = self.model.unembed(last[:, list(self.positions)])
+        last = self.last_states(index, torch.as_tensor(states).to(own.device, own.dtype), start)
+        logits = self.model.unembed(last[:, self._from_end])
         pieces = list(range(len(self.piece_ids)))
         probability = logits.log_softmax(-1)[:, pieces, list(self.piece_ids)].sum(-1).exp()
         return self.quantity_of(logits).cpu().numpy(), probability.cpu().numpy()
@@ -120,7 +149,7 @@ class Target(Pass):
         Parameters
         ----------
         states : (n, n_positions, d_model)
-            States before the final norm.
+            States before the final norm; of the last positions at least, as of :meth:`last_states`.
         gradient
             Record gradients.
 
@@ -128,7 +157,7 @@ class Target(Pass):
         -------
         (n,) Tensor
         """
-        logits = self.model.unembed(states[:, list(self.positions)], gradient=gradient)  # (n, n_pieces, n_vocabulary)
+        logits = self.model.unembed(states[:, self._from_end], gradient=gradient)  # (n, n_pieces, n_vocabulary)
         return self.quantity_of(logits)
 
     def quantity_of(self, logits: Tensor) -> Tensor:
@@ -149,6 +178,11 @@ class Target(Pass):
             return logits[..., piece, self.piece_ids[piece]] - logits[..., piece, other]
         values = logits.log_softmax(-1) if self.quantity.kind == "log_prob" else logits
         return values[..., pieces, list(self.piece_ids)].sum(-1)
+
+    @property
+    def _from_end(self) -> list[int]:
+        """The positions that predict the word, counted from the end."""
+        return list(range(self.span.first - self.span.last - 1, 0))
 
     @property
     def piece_ids(self) -> tuple[int, ...]:

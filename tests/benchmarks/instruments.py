@@ -50,7 +50,12 @@ def llava(device: str, tiny: bool) -> Model:
     zoo = Zoo("<image>")
     side, width, n_layers = (56, 64, 2) if tiny else (336, 1024, 24)
     vision = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4}
-    text = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": n_layers, "num_attention_heads": width // 64}
+    text = {
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_hidden_layers": n_layers,
+        "num_attention_heads": width // 64,
+    }
     config = hf.LlavaConfig(
         vision_config=hf.CLIPVisionConfig(image_size=side, patch_size=14, projection_dim=64, **vision),
         text_config=hf.LlamaConfig(**text, vocab_size=200 if tiny else 32_000, max_position_embeddings=2048, pad_token_id=0),
@@ -315,7 +320,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
     tables = {}
-    print(f"torch {torch.__version__}, transformers {hf.__version__}, {options.device}, {options.threads} threads", end="; ")
+    print(
+        f"torch {torch.__version__}, transformers {hf.__version__}, {options.device}, {options.threads} threads",
+        end="; ",
+    )
     print("models below 50 M parameters run on one")
     try:
         with warnings.catch_warnings():

@@ -47,7 +47,9 @@ def ablation(t: Target) -> Any:
     base[:, text] = own[:, text]  # unchanged
     f = FeatureAblation(lambda states: torch.as_tensor(t.replay(0, states)))
     with torch.no_grad():
-        scores = f.attribute(own.clone(), base, feature_mask=mask[None, :, None].to(own.device), perturbations_per_eval=REPLAYED)
+        scores = f.attribute(
+            own.clone(), base, feature_mask=mask[None, :, None].to(own.device), perturbations_per_eval=REPLAYED
+        )
     return scores[0, [unit[0] for unit in units], 0].cpu().numpy()
 
 
