@@ -56,7 +56,7 @@ class Additive(Target):
     def value(self):
         return float(self.replay(0, self.recording.stream[0])[0])
 
-    def replay(self, layer, states, *, gradient=False):
+    def replay(self, layer, states, *, gradient=False, start=0):
         states = torch.as_tensor(states)
         sums = (states.double().sum(-1) * torch.as_tensor(self.coefficients)).sum(-1)
         return sums if gradient else sums.numpy()

@@ -63,7 +63,7 @@ def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") 
     check_path_baseline(baseline)
     scores, missed = _scores(target, layer, baseline)
     values, details = by_position(target, scores, "gradient_x_input")
-    other, _ = by_position(target, _scores(placebo(target), layer, baseline)[0], "gradient_x_input")
+    other, _ = by_position(target, _scores(placebo(target), layer, baseline, check=False)[0], "gradient_x_input")
     return Measurement(
         values,
         target.quantity.unit,
@@ -116,15 +116,17 @@ def gradients_at(target: Target, layer: int, states: Tensor) -> tuple[Array, Ten
     return np.concatenate(values), result
 
 
-def _scores(target: Target, layer: int, baseline: str) -> tuple[Array, float]:
+def _scores(target: Target, layer: int, baseline: str, check: bool = True) -> tuple[Array, float]:
     """Scores (n_positions,), and by how much their sums over the image and over the text miss difference quotients."""
     own = target.recording.stream[layer][0]
     gradient = gradients_at(target, layer, own[None])[1][0]
     total, missed = np.zeros(len(own)), 0.0
     for base in moves(target, layer, baseline).values():
         scores = ((own - base).float() * gradient).sum(-1).cpu().numpy().astype(float)
-        missed = max(missed, _missed(target, layer, base, float(scores.sum())) / (float(np.abs(scores).sum()) or 1.0))
         total += scores
+        if check:
+            gap = _missed(target, layer, base, float(scores.sum()))
+            missed = max(missed, gap / (float(np.abs(scores).sum()) or 1.0))
     return total, missed
 
 

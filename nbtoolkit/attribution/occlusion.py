@@ -11,7 +11,6 @@ import xarray
 from torch import Tensor
 
 from ..errors import MethodError, ModelError
-from ..models.replay import replay
 from ..targets.axes import (
     boxes_of,
     on_fitting_threads,
@@ -218,10 +217,11 @@ def _values(target: Target, layer: int, edits: Sequence[tuple[int, ...]], ends: 
     """The quantity of copies of the pass, each with the positions of one edit occluded."""
     recording = target.recording
     states = _edited(recording.stream[layer][0], ends.states, edits)
+    start = min((p for positions in edits for p in positions), default=0)
     if not ends.between:
-        return np.asarray(target.replay(layer, states))
+        return np.asarray(target.replay(layer, states, start=start))
     between = {i: _edited(recording.between[i][0], base, edits) for i, base in ends.between.items()}
-    last = replay(target.model, replace(recording, between=between), layer, states)
+    last = target.last_states(layer, states, start, replace(recording, between=between))
     return np.asarray(target.measure(last).float().cpu().numpy())
 
 

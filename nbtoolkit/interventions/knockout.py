@@ -85,14 +85,17 @@ def attention_knockout(
     if chosen is not None and not (chosen and all(0 <= head < model.n_heads for head in chosen)):
         raise MethodError(f"heads is {described(heads)}; expected heads from 0 to {model.n_heads - 1}.")
 
+    start = min(write)  # what no target position computes is as in the pass
+    whole, own = target.replay_both(0, target.recording.stream[0], start)
+
     def effect(source: Sequence[int], middle: int) -> tuple[float, float]:
         first = max(1, middle - (window - 1) // 2)
         last = min(model.n_layers, first + window - 1)
         cuts = [Cut(layer, write, tuple(source), chosen) for layer in range(first, last + 1)]
         with tap(model, cuts=cuts) as attention:
-            value, probability = target.replay_both(first - 1, target.residual(first - 1)[None])
+            value, probability = target.replay_both(first - 1, target.recording.stream[first - 1], start)
         require_layers(attention, model, [c.layer for c in cuts] if not attention.cut else [])
-        return float(value[0]) - target.value, float(probability[0]) - target.probability
+        return float(value[0] - whole[0]), float(probability[0] - own[0])
 
     empty = abs(effect((), middles[0])[0])
     changes = np.array([effect(read, middle) for middle in middles])

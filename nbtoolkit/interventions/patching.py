@@ -94,6 +94,7 @@ def activation_patching(
     scale = target.value - other.value
     floor = placebo or target.again(other_image(other_image(target.image)))
     _check_pair(floor, other)
+    _ = other.prefix  # read before anything is patched
 
     def recovery(source: Target, layer: int, where: Sequence[int], head: int | None) -> float:
         return (_patched(source, other, part, layer, where, head) - other.value) / scale
@@ -172,26 +173,28 @@ def _groups(t: Target, groups: Any) -> dict[str, tuple[int, ...]]:
 
 def _patched(source: Target, other: Target, part: str, layer: int, where: Sequence[int], head: int | None) -> float:
     """The quantity of the corrupt pass with a part of the source's."""
-    at = list(where)
+    at, start = list(where), min(where)
     if part == "stream":
         states = other.recording.stream[layer].clone()
         states[:, at] = source.recording.stream[layer][:, at]
-        return float(other.replay(layer, states)[0])
-    block = other.model.blocks[layer - 1]
+        return float(other.replay(layer, states, start=start)[0])
+    block, ends = other.model.blocks[layer - 1], [p - other.n_positions for p in at]
     with contextlib.ExitStack() as stack:
         if part == "heads":
             values = _heads(source, layer)
-            stack.enter_context(_with_heads(block, other.model.n_heads, values, at, head))
+            stack.enter_context(_with_heads(block, other.model.n_heads, values, ends, head))
         else:
             sums = _sums(source, layer, part)
 
             def visit(order: int, added: Tensor) -> Tensor:
-                new = added.reshape(-1, other.n_positions, other.model.d_model).clone()  # some blocks flatten the batch
-                new[:, at] = sums[order].reshape(new.shape)[:, at]
+                new = added.reshape(
+                    -1, other.model.d_model
+                ).clone()  # of the last positions; some blocks flatten the batch
+                new[ends] = sums[order].reshape(-1, other.model.d_model)[ends]
                 return new.reshape(added.shape)
 
             stack.enter_context(residual_sums(block, branches(block, part), visit))
-        return float(other.replay(layer - 1, other.recording.stream[layer - 1])[0])
+        return float(other.replay(layer - 1, other.recording.stream[layer - 1], start=start)[0])
 
 
 def _sums(t: Target, layer: int, part: str) -> list[Tensor]:

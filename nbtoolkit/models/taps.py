@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,24 +111,83 @@ def tap(
     ModelError
         From inside the pass: probabilities that do not rebuild the heads' outputs.
     """
-    reading, modules, result = _Reading(rows, layers, values, cuts), self_attentions(model), Attention()
-    name = attention_function(model)
+    reading, result = _Reading(rows, layers, values, cuts), Attention()
+    with in_front(model, lambda call: reading.visit(result, call, call.run())):
+        yield result
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the attention function by a block.
+
+    Attributes
+    ----------
+    layer
+        The block, counted from 1.
+    module
+        The attention module.
+    query, key, value : (n, n_heads, n_positions, d_head)
+        What the function gets; fewer heads of keys and values where several share one.
+    mask
+        Its mask, or None.
+    args, kwargs
+        Its further arguments.
+    """
+
+    layer: int
+    module: Any
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    _function: Callable[..., Any]
+
+    def run(self, key: Tensor | None = None, value: Tensor | None = None, mask: Any = None) -> Any:
+        """Output of the function, with its own keys, values and mask where none are given.
+
+        Parameters
+        ----------
+        key, value, mask
+            Others; all three, or none.
+        """
+        others = (self.key, self.value, self.mask) if key is None else (key, value, mask)
+        return self._function(self.module, self.query, *others, *self.args, **self.kwargs)
+
+    @property
+    def causal(self) -> bool:
+        """Whether a position reads no later one where there is no mask."""
+        own = self.kwargs.get("is_causal")
+        return bool(getattr(self.module, "is_causal", True) if own is None else own)
+
+
+@contextlib.contextmanager
+def in_front(model: Model, visit: Callable[[Call], Any]) -> Iterator[None]:
+    """Stand in front of the attention function of the decoder's self-attention, within the block.
+
+    Parameters
+    ----------
+    model
+        The model.
+    visit
+        Function of a call, which gives its output; ``call.run()`` is that of the function itself.
+    """
+    modules, name = self_attentions(model), attention_function(model)
     before = ALL_ATTENTION_FUNCTIONS.get(name)
 
     def listen(
         module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
-        function = before or _eager_function(module)
-        output = function(module, query, key, value, attention_mask, *args, **kwargs)
-        layer = modules.get(id(module))
+        function, layer = before or _eager_function(module), modules.get(id(module))
         if layer is None:
-            return output
-        return reading.visit(result, layer, module, (query, key, value, attention_mask), kwargs, output)
+            return function(module, query, key, value, attention_mask, *args, **kwargs)
+        return visit(Call(layer, module, query, key, value, attention_mask, args, kwargs, function))
 
     own = ALL_ATTENTION_FUNCTIONS._local_mapping.get(name)
     ALL_ATTENTION_FUNCTIONS[name] = listen
     try:
-        yield result
+        yield
     finally:
         if own is None:
             del ALL_ATTENTION_FUNCTIONS[name]
@@ -172,12 +231,12 @@ class _Reading:
         for cut in cuts:
             self.cuts.setdefault(cut.layer, []).append(cut)
 
-    def visit(self, result: Attention, layer: int, module: Any, tensors: Any, kwargs: Any, output: Any) -> Any:
+    def visit(self, result: Attention, call: Call, output: Any) -> Any:
         """Read one call of an attention function, and give its output back, cut where it is to be."""
-        query, key, value, mask = tensors
+        layer, query, key = call.layer, call.query, call.key
         n_heads, n_queries = query.shape[1:3]
-        value = _repeated(value, n_heads)
-        scores = _Scores(module, query, _repeated(key, n_heads), mask, kwargs)
+        value = _repeated(call.value, n_heads)
+        scores = _Scores(call, _repeated(key, n_heads))
         heads: Tensor = output[0]  # (n, queries, n_heads, d_head)
         if (self.layers is None or layer in self.layers) and (self.rows is None or len(self.rows)):
             rows = torch.arange(n_queries) if self.rows is None else torch.tensor([r % n_queries for r in self.rows])
@@ -221,13 +280,11 @@ class _Reading:
 class _Scores:
     """Attention scores of one call, of some rows at a time."""
 
-    def __init__(self, module: Any, query: Tensor, key: Tensor, mask: Any, kwargs: Any) -> None:
-        self.query, self.key, self.mask = query, key, mask
-        self.bias, self.softcap = kwargs.get("position_bias"), kwargs.get("softcap")
-        scaling = kwargs.get("scaling")
-        self.scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-        causal = kwargs.get("is_causal")
-        self.causal = getattr(module, "is_causal", True) if causal is None else causal
+    def __init__(self, call: Call, key: Tensor) -> None:
+        self.query, self.key, self.mask, self.causal = call.query, key, call.mask, call.causal
+        self.bias, self.softcap = call.kwargs.get("position_bias"), call.kwargs.get("softcap")
+        scaling = call.kwargs.get("scaling")
+        self.scaling = call.query.shape[-1] ** -0.5 if scaling is None else scaling
 
     def at(self, rows: Tensor) -> Tensor:
         """Scores (n, n_heads, n_rows, n_keys) of some queries, masked."""

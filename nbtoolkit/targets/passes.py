@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data.images import thumbnail
 from ..errors import MethodError, ModelError
 from ..models.adapter import Model
+from ..models.prefix import Prefix, read_prefix
 from ..models.replay import Recording, record, replay_from
 from ..text.tokens import Span
 from ..types import resolve_layer
@@ -168,6 +169,11 @@ class Pass:
         if way not in measured:
             measured[way] = replay_from(self.model, self.inputs, self.recording)
         return measured[way]
+
+    @cached_property
+    def prefix(self) -> Prefix | None:
+        """Keys and values of the pass, behind which :meth:`replay` computes only later positions; None where it cannot."""
+        return read_prefix(self.model, self.recording)
 
     @property
     def first_layer(self) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..data.images import read_image
 from ..errors import MethodError, ModelError
-from ..models.replay import replay
+from ..models.replay import Recording, replay
 from ..storage.provenance import weights
 from ..types import resolve_layer
 from .passes import Pass
@@ -59,7 +59,7 @@ class Target(Pass):
             other.__dict__.update({k: v for k, v in vars(self).items() if k == "image_span"})
         return other
 
-    def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False) -> Any:
+    def replay(self, layer: int, states: Any, *, visit: Any = None, gradient: bool = False, start: int = 0) -> Any:
         """Measure the word when states replace those of the pass after a layer.
 
         Parameters
@@ -72,6 +72,8 @@ class Target(Pass):
             As for :func:`nbtoolkit.models.replay.replay`.
         gradient
             Record gradients; the result is a tensor then.
+        start
+            First position that is edited; those before are not computed again where the model is causal. Without gradients.
 
         Returns
         -------
@@ -94,28 +96,55 @@ class Target(Pass):
             raise MethodError(
                 f"states has shape {tuple(tensor.shape)}; expected (n, {own.shape[1]}, {own.shape[2]}), edited copies of target.residual."
             )
-        options = {"visit": visit, "gradient": gradient}
-        parts = [
-            self.measure(
-                replay(self.model, self.recording, index, part.to(own.device, own.dtype), **options), gradient=gradient
-            )
-            for part in tensor.split(REPLAYED)
-        ]
+        parts = []
+        for part in tensor.split(REPLAYED):
+            moved = part.to(own.device, own.dtype)
+            if gradient or visit is not None:
+                last = replay(self.model, self.recording, index, moved, visit=visit, gradient=gradient)
+            else:
+                last = self.last_states(index, moved, start)
+            parts.append(self.measure(last, gradient=gradient))
         result = torch.cat(parts)
         return result if gradient else result.cpu().numpy()
 
-    def replay_both(self, layer: int, states: Any) -> tuple[Array, Array]:
+    def last_states(self, layer: int, states: Tensor, start: int = 0, recording: Recording | None = None) -> Tensor:
+        """States of the last layer when states replace those of the pass after a layer.
+
+        Parameters
+        ----------
+        layer
+            The layer, 0 … n_layers.
+        states : (n, n_positions, d_model)
+            Edited copies of the layer's states.
+        start
+            First position that is edited.
+        recording
+            The recording with other ``between``, which differs from position ``start`` on.
+
+        Returns
+        -------
+        (n, n_rest, d_model) Tensor
+            Of the last positions: at least those from ``start`` on, and those that predict the word.
+        """
+        whole = recording or self.recording
+        prefix = self.prefix if start and layer < self.model.n_layers else None
+        begin = prefix.start(min(start, self.positions[0])) if prefix else 0
+        if prefix is None or not begin:
+            return replay(self.model, whole, layer, states)
+        return prefix.replay(self.model, whole, layer, states[:, begin:])
+
+    def replay_both(self, layer: int, states: Any, start: int = 0) -> tuple[Array, Array]:
         """As :meth:`replay`, with the probability of the word beside the quantity.
 
         Parameters
         ----------
-        layer, states
+        layer, states, start
             As for :meth:`replay`.
         """
         index = resolve_layer(layer, self.model.n_layers)
         own = self.recording.stream[index]
-        last = replay(self.model, self.recording, index, torch.as_tensor(states).to(own.device, own.dtype))
-        logits = self.model.unembed(last[:, list(self.positions)])
+        last = self.last_states(index, torch.as_tensor(states).to(own.device, own.dtype), start)
+        logits = self.model.unembed(last[:, self._from_end])
         pieces = list(range(len(self.piece_ids)))
         probability = logits.log_softmax(-1)[:, pieces, list(self.piece_ids)].sum(-1).exp()
         return self._finite(self.quantity_of(logits)).cpu().numpy(), probability.cpu().numpy()
@@ -126,7 +155,7 @@ class Target(Pass):
         Parameters
         ----------
         states : (n, n_positions, d_model)
-            States before the final norm.
+            States before the final norm; of the last positions at least, as of :meth:`last_states`.
         gradient
             Record gradients.
 
@@ -139,7 +168,7 @@ class Target(Pass):
         ModelError
             A value is no finite number.
         """
-        logits = self.model.unembed(states[:, list(self.positions)], gradient=gradient)  # (n, n_pieces, n_vocabulary)
+        logits = self.model.unembed(states[:, self._from_end], gradient=gradient)  # (n, n_pieces, n_vocabulary)
         return self._finite(self.quantity_of(logits))
 
     def _finite(self, values: Tensor) -> Tensor:
@@ -170,6 +199,11 @@ class Target(Pass):
             return logits[..., piece, self.piece_ids[piece]] - logits[..., piece, other]
         values = logits.log_softmax(-1) if self.quantity.kind == "log_prob" else logits
         return values[..., pieces, list(self.piece_ids)].sum(-1)
+
+    @property
+    def _from_end(self) -> list[int]:
+        """The positions that predict the word, counted from the end."""
+        return list(range(self.span.first - self.span.last - 1, 0))
 
     @property
     def piece_ids(self) -> tuple[int, ...]:
