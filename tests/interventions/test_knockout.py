@@ -42,9 +42,9 @@ def test_what_cannot_be_cut_is_refused():
     t, _ = pair("llava")
     for options, message in (
         ({"sources": "picture"}, "role is 'picture'"),
-        ({"sources": [999]}, r"sources has \[999\]; expected positions from 0"),
+        ({"sources": [999]}, r"sources is \[999\]; expected a role or whole numbers from"),
         ({"sources": []}, r"sources is \[\], which no position is"),
-        ({"heads": [4]}, "heads has 4; expected heads from 0 to 3"),
+        ({"heads": [4]}, r"heads is \[4\]; expected heads from 0 to 3"),
         ({"window": 0}, "window is 0"),
     ):
         with pytest.raises(nbt.NbtoolkitError, match=message):

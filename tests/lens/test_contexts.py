@@ -78,7 +78,7 @@ def test_words_are_read_at_their_last_piece(model, data, bank):
 
 
 def test_save_and_open_is_the_identity(model, t, bank, tmp_path):
-    file = bank.save(tmp_path / "mine")
+    file = bank.save(tmp_path / "mine.bank")
     again = ContextualBank.open(file)
     assert file.name == "mine.bank" and again.words == bank.words and again.layers == bank.layers
     np.testing.assert_array_equal(again.states, bank.states)

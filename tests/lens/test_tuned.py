@@ -75,7 +75,7 @@ def test_arrays_and_tensors_are_translated_alike(model, lens):
 
 
 def test_save_and_open_is_the_identity(model, data, lens, tmp_path):
-    file = lens.save(tmp_path / "mine")
+    file = lens.save(tmp_path / "mine.lens")
     again = TunedLens.open(file)
     assert file.name == "mine.lens" and repr(again) == repr(lens) and again.held_out_.check == lens.held_out_.check
     np.testing.assert_array_equal(again.weight_, lens.weight_)
@@ -95,7 +95,7 @@ def test_save_and_open_is_the_identity(model, data, lens, tmp_path):
 
 def test_what_cannot_be_fitted_or_read_is_refused(model, data, lens):
     t = nbt.target(model, data[3]["image"], "on", foil="in")
-    with pytest.raises(nbt.errors.LayerError, match=r"one of the layers \[1, 3, 5\].*Fit it for them"):
+    with pytest.raises(nbt.errors.LayerError, match=r"one of the layers \[1, 3, 5\].*Fit the tuned lens for them"):
         logit_lens(t, tuned=lens, layers=[2])
     assert logit_lens(t, tuned=lens, positions="last").values.layer.values.tolist() == [1, 3, 5]
     with pytest.raises(nbt.errors.LayerError, match="The last layer is the model's output itself"):
