@@ -136,6 +136,18 @@ def test_texts_stay_inside_the_figure(shape, dims):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
 
 
+def test_the_largest_level_is_the_strongest_colour_over_the_image():
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10), "white").save(buffer, "JPEG")
+    boxes = {
+        name: ("patch", values)
+        for name, values in {"x0": [0, 10], "y0": [0, 0], "x1": [10, 20], "y1": [10, 10]}.items()
+    }
+    values = xarray.DataArray([-9.0, -0.5], boxes, "patch", "logit_lens")
+    figure = Measurement(values, "nats", Identity("planted", 0, 1), image=buffer.getvalue()).plot()
+    assert [p.get_alpha() for p in figure.axes[1].patches] == [0, 0.85]
+
+
 def test_a_level_far_from_zero_has_the_whole_figure():
     axes = ((m := a_measurement((2, 9), ("curve", "fraction"))).plot()).axes[0]
     assert axes.get_ylim()[0] <= 0
