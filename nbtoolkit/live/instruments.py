@@ -7,10 +7,12 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MethodError
-from ..types.measurement import Measurement
+
+if TYPE_CHECKING:
+    from ..types.measurement import Measurement
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Any = None) -
     values, null = _selected(m.values, select), None if m.null is None else _selected(m.null, select)
     figure = _drawer(values)(m, values, null, n_bars)
     width = figure.get_figwidth()
-    lines = textwrap.wrap(_heading(m), int(width * TITLE)) or [""]
+    entries = [f"{label(str(axis))} {short(str(entry))}" for axis, entry in (select or {}).items()]
+    lines = textwrap.wrap(", ".join([_heading(m), *entries]), int(width * TITLE)) or [""]
     title(figure.axes[0], "\n".join(lines))
     height = figure.get_figheight() + 0.12 * (len(lines) - 1)
     figure.set_figheight(height)

@@ -35,7 +35,7 @@ def test_the_axes_choose_the_figure(shape, dims, expected, null):
     kinds = {"lines": len(axes.lines) > 1, "image": bool(axes.images), "bars": bool(axes.patches)}
     assert next(kind for kind in ("image", "bars", "lines") if kinds[kind]) == expected
     figure.savefig(io.BytesIO())
-    texts = [t.get_text() for t in axes.texts]
+    texts = [t.get_text() for t in figure.texts]
     assert any(r"“\$dog\$”" in t for t in texts)
     if null and expected != "image":
         assert "null" in [t.get_text() for t in axes.get_legend().get_texts()]
@@ -159,7 +159,8 @@ def test_more_than_two_axes_need_a_choice():
     m = a_measurement((3, 4, 5), ("layer", "group", "head"))
     with pytest.raises(nbt.NbtoolkitError, match="expected at most two. Choose an entry of the others: select="):
         m.plot()
-    assert plots.measurement(m, select={"group": 2}).axes[0].images
+    figure = plots.measurement(m, select={"group": 2})
+    assert figure.axes[0].images and figure.texts[0].get_text().endswith("toy, group 2")
     for select, message in (
         ({"word": 1}, "select has the axis 'word'; the measurement has layer"),
         ({"group": 9}, "select has group=9"),
