@@ -38,7 +38,7 @@ pre { overflow-x: auto; padding: .6rem .8rem; background: var(--soft); border-ra
 a { color: light-dark(#0b57d0, #a8c7fa); }
 @media (max-width: 46rem) {
   body { padding: 0 .7rem; margin: 1rem auto; } section dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
-  section dd { margin-bottom: .35rem; } .wide > img { max-width: none; width: calc(var(--inches) * 84px); }
+  section dd { margin-bottom: .35rem; } .wide > img { max-width: none; width: calc(var(--inches) * 78px); }
 }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; } figure, dl, pre { break-inside: avoid; } h2 { break-after: avoid; }
@@ -219,7 +219,7 @@ def _tables(m: Measurement) -> str:
             for layer, *pair in zip(words.layer.values, words.values, shares.values, strict=True)
         ]
         head = ["layer", *(str(rank) for rank in range(1, words.sizes["rank"] + 1))]
-        return f"<p>Most probable sub-tokens there, with their probability.</p>{table(head, rows)}"
+        return f"<p>Most probable sub-tokens where it is predicted, with their probability.</p>{table(head, rows)}"
     if m.name == "faithfulness":
         area, null, centre = (m.details[k] for k in ("auc", "null_auc", "centre_auc"))
         rows = [

@@ -15,6 +15,8 @@ from nbtoolkit.live.inspection import Inspection, check_folder, inspect_target
 from nbtoolkit.live.instruments import INSTRUMENTS, instruments
 from nbtoolkit.types.measurement import Identity, Measurement
 
+from ..zoo_targets import zoo_target
+
 INSTRUMENTS_ALONE = [one for name, one in INSTRUMENTS.items() if name != "faithfulness"]  # of every map takes seconds
 
 
@@ -65,6 +67,17 @@ def test_a_word_of_several_pieces_is_read_where_its_first_piece_is_predicted(mod
     lens = nbt.lens.logit_lens(t)
     n = int(lens.details["n_pieces"][0])  # without the piece of a space in front
     assert n == len(t.positions) - 1 == 3 and np.array_equal(drawings(lens)[0].part.values, lens.values.values[:, -n])
+
+
+@pytest.mark.parametrize(("name", "reason"), [("git", "attention"), ("blip-2-t5", "image positions")])
+def test_a_family_without_rows_or_image_positions_keeps_the_other_instruments(name, reason, tmp_path):
+    result = inspect_target(zoo_target(name), instruments("attention,occlusion-text,gradients,logits"))
+    assert "attention" in [r.name for r in result.refused] and reason in result.refused[0].reason
+    measured = {r.name for r in result.results if r.measurement is not None}
+    assert {"occlusion-text", "gradients"} <= measured
+    assert result.refused[0].reason.split(";")[0] in result.save(tmp_path / "why").read_text("utf-8").replace(
+        "&#x27;", "'"
+    )
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("8 GB more"), MemoryError("8 GB more")])
