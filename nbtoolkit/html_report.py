@@ -25,7 +25,7 @@ img { max-width: 100%; height: auto; background: #fff; padding: .4rem; border-ra
 """
 _PAGE = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
 <meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{title}</title><style>{style}</style><h1>{title}</h1>{body}</html>"""
+<title>{title}</title><style>{style}</style><main><h1>{title}</h1>{body}</main></html>"""
 
 
 def page(title: str, body: str, style: str = "") -> str:
@@ -63,13 +63,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") ->
     Examples
     --------
     >>> table(["n"], [["3"]])
-    "<div class=wide><table class=''><tr><th scope=col><span>n</span></th></tr><tr><td>3</td></tr></table></div>"
+    "<div class=wide tabindex=0><table class=''><tr><th scope=col><span>n</span></th></tr><tr><td>3</td></tr></table></div>"
     """
     cells = "".join(
         "<tr>" + "".join(c if c.startswith(("<td", "<th")) else f"<td>{c}</td>" for c in row) + "</tr>" for row in rows
     )
     return (
-        f"<div class=wide><table class='{kind}'><tr>"
+        f"<div class=wide tabindex=0><table class='{kind}'><tr>"
         + "".join(f"<th scope=col><span>{escape(h)}</span></th>" for h in head)
         + f"</tr>{cells}</table></div>"
     )

@@ -47,13 +47,10 @@ def inspect(args: argparse.Namespace) -> int:
     quiet()
     from .. import load_model
     from ..live.inspection import check_folder, inspect_target
-    from ..targets.foils import check_foil
+    from ..targets.foils import check_options
     from ..targets.making import target as make_target
-    from ..targets.quantities import check_kind
 
-    check_kind(args.quantity, args.foil)
-    if args.foil is not None:
-        check_foil(args.foil, words)
+    check_options(args.quantity, args.foil, words)
     check_folder(args.out)
     progress(f"model {args.model}")
     model = load_model(

@@ -92,7 +92,7 @@ def _study(group: Any) -> None:
 
 
 def _inspect(group: Any) -> None:
-    known = "\n".join(
+    listing = "\n".join(
         textwrap.fill(f"{one.name:17s} {one.summary}", 100, initial_indent="  ", subsequent_indent=" " * 20)
         for one in INSTRUMENTS.values()
     )
@@ -100,7 +100,7 @@ def _inspect(group: Any) -> None:
         "inspect",
         help="why does a model say this word to this image? Instruments, one file each, and a page that shows them",
         description="Measure with several instruments where in the image a word of a response comes from, and through what.",
-        epilog=f"instruments:\n{known}\n\nstatus: 0; 2 on an error; 3 where an instrument was refused, and the others were not",
+        epilog=f"instruments:\n{listing}\n\nstatus: 0; 2 on an error; 3 where an instrument was refused, and the others were not",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--model", required=True, help="toy, toy-plain, toy-smollm2, a folder, or a Hugging Face id")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import xarray
 
 from ..types.measurement import Measurement
@@ -106,22 +107,19 @@ def _attention(m: Measurement) -> list[Drawing]:
 def _lens(m: Measurement) -> list[Drawing]:
     place = word_position(m)
     word = str(m.values.word.values[0])
-    parts = [
-        Drawing(
-            f"Where “{word}” is predicted, by layer.",
-            _part(
-                m, lambda values: values.sel(position=place).drop_vars(["position", "text", "role"], errors="ignore")
-            ),
-        )
-    ]
-    text = m.values.role.values != "image"
-    if text.sum() > 1:
-        parts.append(
-            Drawing(
-                f"“{word}” at the text positions, by layer.",
-                _part(m, lambda values: values.isel(position=text, word=0, drop=True)),
-            )
-        )
+    here = _part(m, lambda values: values.sel(position=place, drop=True))
+    parts = [Drawing(f"Where “{word}” is predicted, by layer.", here)]
+    own = _part(m, lambda values: values.isel(word=0, drop=True))
+    is_image = m.values.role.values == "image"
+    if (~is_image).sum() > 1:
+        text = _part(own, lambda values: values.isel(position=~is_image))
+        parts.append(Drawing(f"“{word}” at the text positions, by layer.", text))
+    if np.isfinite(m.values.x0.values[is_image]).any():
+        image = _part(own, lambda values: values.isel(position=is_image).rename(position="patch"))
+        gain = image.values - (0 if image.null is None else image.null)
+        layer = gain.layer.values[int(np.argmax(gain.mean("patch").values))]
+        best = _part(image, lambda values: values.sel(layer=layer, drop=True))
+        parts.append(Drawing(f"“{word}” at the image positions of layer {layer}, the farthest above its null.", best))
     return parts
 
 

@@ -24,6 +24,7 @@ PAGE = "inspect.html"
 _DPI = 192
 _WIDTH = 108  # pixels of the page per inch of a figure: texts of 6 points are legible
 _STYLE = """
+html { background: Canvas; color: CanvasText; }
 h1 { overflow-wrap: anywhere; } section { margin: 0 0 2.2rem; } nav ul { padding-left: 1.1rem; } nav li { margin: .1rem 0; }
 .top { display: flex; flex-wrap: wrap; gap: .4rem 1.6rem; align-items: flex-start; }
 .top > img { width: min(100%, 16rem); padding: 0; } .top dl { flex: 1 1 18rem; margin: 0; }
@@ -37,7 +38,7 @@ pre { overflow-x: auto; padding: .6rem .8rem; background: var(--soft); border-ra
 a { color: light-dark(#0b57d0, #a8c7fa); }
 @media (max-width: 46rem) {
   body { padding: 0 .7rem; margin: 1rem auto; } section dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
-  section dd { margin-bottom: .35rem; } .wide > img { max-width: none; width: calc(var(--inches) * 84px); }
+  section dd { margin-bottom: .35rem; } .wide > img { max-width: none; width: calc(var(--inches) * 78px); }
 }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; } figure, dl, pre { break-inside: avoid; } h2 { break-after: avoid; }
@@ -102,7 +103,7 @@ def inspection_page(target: Any, results: Sequence[Result], image: str = "") -> 
         f"<nav aria-label='Instruments'><ul>{items}</ul></nav>",
         *(_section(r, target.provenance) for r in results),
         "<section><h2>In Python</h2><p>Every measurement is a file beside this page, with its numbers, null, check and "
-        "provenance.</p><pre><code>import nbtoolkit as nbt\n\n"
+        "provenance.</p><pre tabindex=0><code>import nbtoolkit as nbt\n\n"
         f"m = nbt.Measurement.open({escape(json.dumps(example), quote=False)})\n"
         "m.values      # numbers on named axes (xarray)\nm.to_frame()  # one row per number (pandas)\n"
         "m.plot()</code></pre></section>",
@@ -186,7 +187,8 @@ def _figure(title: str, drawing: Drawing) -> str:
     caption = f"<figcaption>{_text(drawing.caption)}</figcaption>" if drawing.caption else ""
     inches = figure.get_figwidth()
     return (
-        f"<figure>{caption}<div class=wide><img width={inches * _WIDTH:.0f} style='--inches: {inches:.1f}' alt='{_text(_alternative(title, drawing))}' "
+        f"<figure>{caption}<div class=wide tabindex=0><img width={inches * _WIDTH:.0f} style='--inches: {inches:.1f}' "
+        f"alt='{_text(_alternative(title, drawing))}' "
         f"src='data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}'></div></figure>"
     )
 
@@ -217,7 +219,7 @@ def _tables(m: Measurement) -> str:
             for layer, *pair in zip(words.layer.values, words.values, shares.values, strict=True)
         ]
         head = ["layer", *(str(rank) for rank in range(1, words.sizes["rank"] + 1))]
-        return f"<p>Most probable sub-tokens there, with their probability.</p>{table(head, rows)}"
+        return f"<p>Most probable sub-tokens where it is predicted, with their probability.</p>{table(head, rows)}"
     if m.name == "faithfulness":
         area, null, centre = (m.details[k] for k in ("auc", "null_auc", "centre_auc"))
         rows = [

@@ -7,10 +7,12 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MethodError
-from ..types.measurement import Measurement
+
+if TYPE_CHECKING:
+    from ..types.measurement import Measurement
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Instrument:
     summary
         What it measures, as a sentence.
     source
-        Package and function, ``"attribution.occlusion"``.
+        Package or module, and function: ``"attribution.occlusion"``.
     options
         Arguments of the function besides the target.
     is_map
@@ -60,7 +62,7 @@ class Instrument:
         NbtoolkitError
             The model's family is refused, or the check fails.
         """
-        package, _, function = self.source.partition(".")
+        package, _, function = self.source.rpartition(".")
         measure = getattr(importlib.import_module(f"..{package}", __package__), function)
         result: Measurement = measure(*subject, **self.options)
         return result
@@ -137,7 +139,7 @@ _ALL = (
         "faithfulness",
         "Faithfulness of the maps",
         "Deletion and insertion: does the quantity change first where the map says that the word comes from?",
-        "metrics.faithfulness",
+        "metrics.faithful_maps.faithfulness",  # metrics.faithfulness is also the path of a module of release 0.1
     ),
 )
 INSTRUMENTS: Mapping[str, Instrument] = MappingProxyType({one.name: one for one in _ALL})

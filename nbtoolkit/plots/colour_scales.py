@@ -155,14 +155,20 @@ def overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Fig
     for one, backdrop in zip(axes, (picture, pale), strict=True):
         one.imshow(backdrop, extent=(0, width, height, 0))
         one.axis("off")
+    low, high = shades.get_clim()
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for i in np.argsort(-np.nan_to_num(areas), kind="stable"):  # patches of the whole image below those of its tiles
         x0, y0, x1, y1 = boxes[i]
         if drawn[i]:
-            strength = 0.85 * min(1.0, abs(array[i]) / max(map(abs, shades.get_clim())))
+            strength = (array[i] - low) / (high - low) if m.name in LEVELS else abs(array[i]) / high
             axes[1].add_patch(
                 Rectangle(
-                    (x0, y0), x1 - x0, y1 - y0, facecolor=shades.to_rgba(array[i])[:3], alpha=strength, linewidth=0
+                    (x0, y0),
+                    x1 - x0,
+                    y1 - y0,
+                    facecolor=shades.to_rgba(array[i])[:3],
+                    alpha=0.85 * min(1.0, strength),
+                    linewidth=0,
                 )
             )
     others = np.abs(array[~drawn & np.isfinite(array)])

@@ -62,7 +62,8 @@ def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Mapping[str, 
     values = m.values.reset_coords(drop=True) if not m.values.coords else m.values
     figure = _drawer(values)(m, values, m.null, n_bars)
     width = figure.get_figwidth()
-    lines = textwrap.wrap(_heading(m), int(width * TITLE)) or [""]
+    entries = [f"{label(str(axis))} {short(str(entry))}" for axis, entry in (select or {}).items()]
+    lines = textwrap.wrap(", ".join([_heading(m), *entries]), int(width * TITLE)) or [""]
     title(figure.axes[0], "\n".join(lines))
     height = figure.get_figheight() + 0.12 * (len(lines) - 1)
     figure.set_figheight(height)

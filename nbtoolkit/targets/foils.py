@@ -9,6 +9,7 @@ from ..errors import MethodError
 from ..models.adapter import Model
 from ..text.tokens import Span, letters, read_piece, spell_in_place
 from .batches import Batch, word_states
+from .quantities import check_kind
 
 N_COMPETITORS = 200  # tokens of largest logit among which the strongest competitor is searched
 
@@ -30,6 +31,26 @@ def check_foil(foil: str, words: Sequence[str]) -> None:
     """
     if letters(foil) in {letters(word) for word in words}:
         raise MethodError(f"foil is {foil!r}, which counts as the token; expected another word.")
+
+
+def check_options(kind: str, foil: str | None, words: Sequence[str]) -> None:
+    """Refuse a quantity and a foil that no target can have, before a model is there.
+
+    Parameters
+    ----------
+    kind, foil
+        As for :meth:`nbtoolkit.targets.Targets.quantity`.
+    words
+        All words that count as the token.
+
+    Raises
+    ------
+    MethodError
+        An unknown quantity, a foil beside one that has none, or a foil that is the token.
+    """
+    check_kind(kind, foil)
+    if foil is not None:
+        check_foil(foil, words)
 
 
 def partings(model: Model, batch: Batch, foil: str, words: Sequence[str]) -> list[tuple[int, int]]:

@@ -1,7 +1,6 @@
 """Many instruments on one target: a refused one does not lose the others, and the folder is written whole."""
 
 import dataclasses
-import io
 
 import numpy as np
 import pytest
@@ -16,6 +15,10 @@ from nbtoolkit.live.inspection import Inspection, check_folder, inspect_target
 from nbtoolkit.live.instruments import INSTRUMENTS, instruments
 from nbtoolkit.types.measurement import Identity, Measurement
 
+from ..zoo_targets import zoo_target
+
+INSTRUMENTS_ALONE = [one for name, one in INSTRUMENTS.items() if name != "faithfulness"]  # of every map takes seconds
+
 
 @pytest.fixture(scope="module")
 def t(model, data):
@@ -24,26 +27,25 @@ def t(model, data):
 
 @pytest.fixture(scope="module")
 def whole(t):
-    return inspect_target(t, instruments("all"))
+    parts = [inspect_target(t, INSTRUMENTS_ALONE), inspect_target(t, instruments("occlusion,faithfulness"))]
+    return Inspection(t, parts[0].results + parts[1].results[1:])
 
 
 def test_one_that_is_refused_does_not_lose_the_others(whole, t):
     """The embedded model takes no question, so that there are no positions of it between image and word."""
     (refused,) = whole.refused
     assert refused.name == "path-effects" and "through is 'question'" in refused.reason
-    maps = [name for name, one in INSTRUMENTS.items() if one.is_map]
-    names = [*INSTRUMENTS][:-1] + [f"faithfulness-{name}" for name in maps]
-    assert [result.name for result in whole.results] == names
+    assert [result.name for result in whole.results] == [*[*INSTRUMENTS][:-1], "faithfulness-occlusion"]
     by_name = {result.name: result.measurement for result in whole.results}
     assert np.array_equal(by_name["occlusion"].values, occlusion(t).values)
-    assert by_name["faithfulness-attention"].provenance["map"] == "attention_to_image"
+    assert by_name["faithfulness-occlusion"].provenance["map"] == "occlusion"
 
 
 def test_what_is_drawn_has_two_axes_at_most_and_is_of_the_measurement(whole):
     for result in whole.results:
         for drawing in drawings(result.measurement) if result.measurement else ():
             assert 1 <= drawing.part.values.ndim <= 2
-            drawing.part.plot().savefig(io.BytesIO())
+            drawing.part.plot()
     by_name = {result.name: result.measurement for result in whole.results}
     attention = by_name["attention"]
     mean, share = (d.part for d in drawings(attention))
@@ -53,14 +55,29 @@ def test_what_is_drawn_has_two_axes_at_most_and_is_of_the_measurement(whole):
     lens = by_name["lens"]
     assert np.array_equal(drawings(lens)[0].part.values, lens.values.values[:, -1])
     assert set(drawings(lens)[1].part.values.role.values) == {"system", "response"}
+    patches = drawings(lens)[2].part
+    assert patches.values.dims == ("patch",)
+    gain = (lens.values - lens.null)[:, :64, 0].mean("position")
+    assert np.array_equal(patches.values, lens.values[int(np.argmax(gain.values)), :64, 0])
 
 
 def test_a_word_of_several_pieces_is_read_where_its_first_piece_is_predicted(model, data):
     image = data[3]["image"]
     t = nbt.target(model, image, "zebra", response="a zebra on the beach", quantity="log_prob")
-    n = len(t.positions)
     lens = nbt.lens.logit_lens(t)
-    assert n > 1 and np.array_equal(drawings(lens)[0].part.values, lens.values.values[:, -n])
+    n = int(lens.details["n_pieces"][0])  # without the piece of a space in front
+    assert n == len(t.positions) - 1 == 3 and np.array_equal(drawings(lens)[0].part.values, lens.values.values[:, -n])
+
+
+@pytest.mark.parametrize(("name", "reason"), [("git", "attention"), ("blip-2-t5", "image positions")])
+def test_a_family_without_rows_or_image_positions_keeps_the_other_instruments(name, reason, tmp_path):
+    result = inspect_target(zoo_target(name), instruments("attention,occlusion-text,gradients,logits"))
+    assert "attention" in [r.name for r in result.refused] and reason in result.refused[0].reason
+    measured = {r.name for r in result.results if r.measurement is not None}
+    assert {"occlusion-text", "gradients"} <= measured
+    assert result.refused[0].reason.split(";")[0] in result.save(tmp_path / "why").read_text("utf-8").replace(
+        "&#x27;", "'"
+    )
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("8 GB more"), MemoryError("8 GB more")])

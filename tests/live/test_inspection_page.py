@@ -51,8 +51,8 @@ def test_the_page_says_what_is_explained_and_all_of_every_number(inspection):
             assert str(m.check) in page.text and m.null_kind.preserves in page.text and m.note in page.text
             assert f'open("{inspection.results[0].file}")' in page.text
     figures = [a for tag, a in page.elements if tag == "img" and a["src"].startswith("data:image/png")]
-    assert len(figures) == 5 and all("Largest in size: " in a["alt"] for a in figures)
-    assert "row" in figures[2]["alt"] and "column" in figures[2]["alt"]
+    assert len(figures) == 6 and all("Largest in size: " in a["alt"] for a in figures)
+    assert "row" in figures[3]["alt"] and "column" in figures[3]["alt"]
     assert "default-src 'none'" in html and not {"script", "link", "iframe"} & {tag for tag, _ in page.elements}
     assert "http" not in html.replace("http-equiv", "").replace("http-equiv=", "")
 

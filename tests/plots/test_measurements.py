@@ -35,7 +35,7 @@ def test_the_axes_choose_the_figure(shape, dims, expected, null):
     kinds = {"lines": len(axes.lines) > 1, "image": bool(axes.images), "bars": bool(axes.patches)}
     assert next(kind for kind in ("image", "bars", "lines") if kinds[kind]) == expected
     figure.savefig(io.BytesIO())
-    texts = [t.get_text() for t in axes.texts]
+    texts = [t.get_text() for t in figure.texts]
     assert any(r"“\$dog\$”" in t for t in texts)
     if null and expected != "image":
         assert "null" in [t.get_text() for t in axes.get_legend().get_texts()]
@@ -136,6 +136,18 @@ def test_texts_stay_inside_the_figure(shape, dims):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
 
 
+def test_the_largest_level_is_the_strongest_colour_over_the_image():
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10), "white").save(buffer, "JPEG")
+    boxes = {
+        name: ("patch", values)
+        for name, values in {"x0": [0, 10], "y0": [0, 0], "x1": [10, 20], "y1": [10, 10]}.items()
+    }
+    values = xarray.DataArray([-9.0, -0.5], boxes, "patch", "logit_lens")
+    figure = Measurement(values, "nats", Identity("planted", 0, 1), image=buffer.getvalue()).plot()
+    assert [p.get_alpha() for p in figure.axes[1].patches] == [0, 0.85]
+
+
 def test_a_level_far_from_zero_has_the_whole_figure():
     axes = ((m := a_measurement((2, 9), ("curve", "fraction"))).plot()).axes[0]
     assert axes.get_ylim()[0] <= 0
@@ -147,7 +159,8 @@ def test_more_than_two_axes_need_a_choice():
     m = a_measurement((3, 4, 5), ("layer", "group", "head"))
     with pytest.raises(nbt.NbtoolkitError, match="expected at most two. Choose an entry of the others: select="):
         m.plot()
-    assert plots.measurement(m, select={"group": 2}).axes[0].images
+    figure = plots.measurement(m, select={"group": 2})
+    assert figure.axes[0].images and figure.texts[0].get_text().endswith("toy, group 2")
     for select, message in (
         ({"word": 1}, "has no axis 'word'; expected one of 'layer', 'group', 'head'"),
         ({"group": 9}, "has no {'group': 9}; expected coordinates among"),
