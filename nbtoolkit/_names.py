@@ -103,6 +103,15 @@ def lazy_names(
     return public, load, lambda: [*public, *modules]
 
 
+class _ModuleOverFunction(ModuleType):
+    """A module of release 0.1 whose path is now that of a function, which the import system hides behind it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        package, _, name = self.__name__.rpartition(".")
+        return sys.modules[package].__getattr__(name)(*args, **kwargs)
+
+
 class _MovedModules(MetaPathFinder, Loader):
     """Import a module of release 0.1 under its old path: a module whose names come from those that have them now."""
 
@@ -139,6 +148,9 @@ class _MovedModules(MetaPathFinder, Loader):
 
         module.__doc__ = f"Moved to {', '.join(homes)}."
         module.__dict__["__getattr__"] = load
+        package, _, name = module.__name__.rpartition(".")
+        if name in getattr(sys.modules[package], "__all__", ()):
+            module.__class__ = _ModuleOverFunction
 
     def get_code(self, fullname: str) -> CodeType:
         """Code that ``python -m`` runs.

@@ -162,3 +162,18 @@ def test_imports_stay_light(module, admitted):
         [sys.executable, "-c", LIGHT.format(module=module)], capture_output=True, text=True, check=True
     )
     assert set(done.stdout.split()) <= admitted
+
+
+def test_a_function_is_called_also_where_a_module_of_release_0_1_had_its_path():
+    code = """
+import nbtoolkit.metrics.faithfulness as old
+import nbtoolkit as nbt
+assert old.c_deletion is nbt.metrics.c_deletion
+try:
+    nbt.metrics.faithfulness(None)
+except nbt.errors.MethodError as error:
+    assert str(error).startswith("measurement is None; expected a Measurement"), error
+from nbtoolkit.metrics import faithfulness
+assert faithfulness.__name__ == "faithfulness"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
