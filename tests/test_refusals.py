@@ -62,6 +62,11 @@ EFFECTS = {"path effects": lambda t: path_effects(t, through=[t.n_positions - 2]
 ALL = TEXT | HEADS | IMAGE | EFFECTS
 
 
+@functools.cache
+def context_of(n):
+    return llava(max_position_embeddings=n)
+
+
 def llava(text=transformers.LlamaConfig, **sizes):
     torch.manual_seed(0)
     zoo = Zoo("<image>")
@@ -158,13 +163,13 @@ def test_heads_that_cannot_be_told_apart():
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_sequence_over_the_context_length(name):
-    t = of(llava(max_position_embeddings=24))  # one position less than the pass
+    t = of(context_of(24))  # one position less than the pass
     message = (
         r"have 25 sub-tokens; expected at most 24, the context of LlavaForConditionalGeneration\. Take a smaller image"
     )
     with pytest.raises(ModelError, match=message):
         ALL[name](t)
-    assert of(llava(max_position_embeddings=25)).n_positions == 25
+    assert of(context_of(25)).n_positions == 25
 
 
 @functools.cache

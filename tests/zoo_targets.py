@@ -1,7 +1,7 @@
 """Targets of the zoo: one word in one response, for every family and both attention functions."""
 
 import functools
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -46,6 +46,16 @@ def pair(name, how="sdpa"):
     return t, t.again(other_image(t.image))
 
 
+@functools.cache
+def telling_pair(name, how="sdpa"):
+    """Two targets that differ in the image only: of seven images, the one that changes the word most."""
+    t, other = pair(name, how)
+    others = [other, *(t.again(p.resize(t.image.size)) for p in pictures()[1:])]
+    far = max(others, key=lambda o: abs(o.value - t.value))
+    assert abs(far.value - t.value) > 2e-3, name
+    return t, far
+
+
 class Additive(Target):
     """A target whose quantity is a sum over positions, with one coefficient each."""
 
@@ -64,7 +74,9 @@ class Additive(Target):
 
 def additive(t, coefficients):
     kind = type("AdditiveTarget", (Additive,), {"coefficients": np.asarray(coefficients, float)})
-    return kind(**{f.name: getattr(t, f.name) for f in fields(t)})
+    toy = kind(**{f.name: getattr(t, f.name) for f in fields(t)})
+    toy.__dict__["recording"] = replace(t.recording, between={})  # no deepstack: it would be no part of the sum
+    return toy
 
 
 def sums_of(t, layer=0):

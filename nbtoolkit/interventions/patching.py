@@ -93,7 +93,7 @@ def activation_patching(
     n_heads = model.n_heads if part == "heads" else 1
     scale = target.value - other.value
     floor = placebo or target.again(other_image(other_image(target.image)))
-    _check_pair(floor, other)
+    _check_pair(floor, other, differ=False)
     _ = other.prefix  # read before anything is patched
 
     def recovery(source: Target, layer: int, where: Sequence[int], head: int | None) -> float:
@@ -141,7 +141,7 @@ def activation_patching(
     )
 
 
-def _check_pair(t: Target, other: Target) -> None:
+def _check_pair(t: Target, other: Target, *, differ: bool = True) -> None:
     if t.model is not other.model or t.piece_ids != other.piece_ids or t.quantity.parting != other.quantity.parting:
         raise MethodError(
             "The targets have different models or words; expected t and t.again(image=…) or t.again(question=…)."
@@ -156,7 +156,7 @@ def _check_pair(t: Target, other: Target) -> None:
             f"The passes have {t.n_positions} and {other.n_positions} positions; expected as many. Take an image of the same size, or a "
             "question of as many sub-tokens."
         )
-    if abs(t.value - other.value) < SMALLEST:
+    if differ and abs(t.value - other.value) < SMALLEST:
         raise MethodError(
             f"{t.quantity} is {t.value:.4f} in one pass and {other.value:.4f} in the other; expected values that differ. Take a pair that "
             "changes the word."

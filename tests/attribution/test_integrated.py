@@ -6,6 +6,7 @@ import pytest
 import nbtoolkit as nbt
 from nbtoolkit.attribution import integrated_gradients
 from nbtoolkit.attribution.baselines import moves
+from nbtoolkit.attribution.integrated import _paths
 
 from ..zoo_targets import EVERY, NO_POSITIONS, additive, sums_of, zoo_target
 
@@ -25,6 +26,14 @@ def test_scores_are_complete_in_every_family(name, how):
     change = t.value - float(t.replay(0, moves(t, 0)["image"][None])[0])
     assert float(result.values.sum()) == pytest.approx(change, abs=0.011 * float(abs(result.values).sum()) + 1e-5)
     assert result.null.shape == result.values.shape
+
+
+@pytest.mark.parametrize(("name", "how"), [case for case in EVERY if case[0] != "llama4"])
+def test_the_gap_shrinks_with_nodes_in_every_family(name, how):
+    t = zoo_target(name, how)
+    few, many = (_paths(t, 0, "mean", n, np.inf) for n in (1, 16))
+    for path, more in few.items():
+        assert abs(many[path].gap) <= max(abs(more.gap), 1e-4), path
 
 
 def test_the_gap_shrinks_with_nodes():

@@ -7,6 +7,7 @@ import transformers
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import direct_logit_attribution
+from nbtoolkit.attribution.parts import _matrix
 from nbtoolkit.models.hooks import watching
 from nbtoolkit.targets import target
 from nbtoolkit.types.measurement import Measurement
@@ -167,6 +168,37 @@ def test_a_planted_neuron_ranks_first():
 
     values = direct_logit_attribution(planted(write), "neuron").values
     assert np.unravel_index(int(abs(values).values.argmax()), values.shape) == (1, neuron) and float(values.max()) > 0
+
+
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_a_planted_column_ranks_first_in_every_family(name, how):
+    """The column of one neuron of the last layer writes the word: it ranks first, whatever norms and gates follow."""
+    t = zoo_target(name, how)
+    if name in POST_NORM or name == "llama4":
+        pytest.skip(f"{name} has no sum of parts, or experts instead of neurons: both are refused, see above")
+    layer = t.model.n_layers
+    matrix = _matrix(t.model, layer, t.model.blocks[-1], "neuron")
+    read = []
+    handle = matrix.register_forward_hook(lambda _m, args, _o: read.append(args[0].reshape(-1, args[0].shape[-1])[-1]))
+    with torch.inference_mode():
+        t.model.hf(**t.inputs)
+    handle.remove()
+    neuron = int(read[-1].abs().argmax())
+    own = t.recording.stream[-1].detach().clone().requires_grad_()
+    with torch.enable_grad():
+        direction = torch.autograd.grad(t.measure(own, gradient=True)[0], own)[0][0, -1]
+    before = matrix.weight.detach().clone()
+    try:
+        with torch.no_grad():
+            column = float(read[-1][neuron].sign()) * direction / direction.norm()
+            matrix.weight[:, neuron] = 20 * column * float(before.norm(dim=0).max())
+        values = direct_logit_attribution(t.again(t.image), "neuron", layers=[layer - 1, layer], n_draws=1).values
+    finally:
+        with torch.no_grad():
+            matrix.weight.copy_(before)
+    size = abs(values.values)
+    assert np.unravel_index(int(size.argmax()), size.shape) == (1, neuron)
+    assert float(values[1, neuron]) > 0 or name == "mllama"  # whose last layer has a gate, which is negative here
 
 
 def test_a_planted_head_and_its_patch_rank_first():

@@ -5,6 +5,7 @@ import pytest
 
 import nbtoolkit as nbt
 from nbtoolkit.interventions import path_effects
+from nbtoolkit.interventions.path_effects import _effects as path_effects_of
 from nbtoolkit.interventions.path_effects import baseline_image
 
 from ..zoo_targets import EVERY, pair
@@ -22,6 +23,9 @@ def test_the_effects_add_up(name, how):
     for baseline in m.values.baseline.values:
         base = t.again(baseline_image(t.image, str(baseline)))
         assert float(total.sel(baseline=baseline)) == pytest.approx(t.value - base.value, abs=1e-5)
+    base = t.again(baseline_image(t.image, "grey"))
+    forth, back = (path_effects_of(a, b, through) for a, b in ((t, base), (base, t)))
+    assert forth[0] == pytest.approx(-back[0], abs=1e-6)  # the two images change places
     # all positions but the image and the last one held: what remains is what the last position reads of the image itself
     everyone = [p for p in range(t.n_positions) if p not in t.at("image")]
     held = path_effects(t, baselines=["grey"], through=everyone)

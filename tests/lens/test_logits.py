@@ -15,7 +15,6 @@ from nbtoolkit.targets.roles import other_image
 from nbtoolkit.text.tokens import read_piece
 
 from ..models.test_zoo import load, pictures
-from ..zoo import FAMILIES
 from ..zoo_targets import EVERY, zoo_target
 
 
@@ -49,9 +48,9 @@ def test_the_last_layer_is_the_model_at_every_position(name, how):
     assert abs(m.null - m.values).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_state_that_is_a_row_of_the_unembedding_ranks_its_word_first(name):
-    t = zoo_target(name)
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_a_state_that_is_a_row_of_the_unembedding_ranks_its_word_first(name, how):
+    t = zoo_target(name, how)
     model, recording, layer = t.model, t.recording, t.model.n_layers // 2
     weight = model.head.weight.detach().float()
     with torch.no_grad():

@@ -10,6 +10,8 @@ import xarray
 import nbtoolkit as nbt
 from nbtoolkit.types.measurement import Identity
 
+from ..zoo_targets import EVERY, additive, pair
+
 SIDE, N = 4, 16
 
 
@@ -86,6 +88,29 @@ def test_the_patches_of_a_block_are_replaced_together():
     result = nbt.metrics.faithfulness(blocks, t, n_steps=4, n_random=2).values
     every = nbt.metrics.faithfulness(a_map(np.repeat([0, 1, 2, 3], 4)), t, n_steps=4, n_random=2).values
     np.testing.assert_allclose(result.values, every.values)
+
+
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_a_planted_order_is_extreme_in_every_family(name, how):
+    t, _ = pair(name, how)
+    rng, image = np.random.default_rng(0), list(t.at("image"))
+    states = t.residual(0).astype(float)
+    toy = additive(t, np.where(np.isin(np.arange(t.n_positions), image), rng.normal(size=t.n_positions), 0))
+    own = nbt.attribution.occlusion(t, null="none")
+    truth = toy.coefficients[image] * (states[image] - states[image].mean(0)).sum(-1)
+    curves = {
+        sign: nbt.metrics.faithfulness(
+            dataclasses.replace(own, values=own.values.copy(data=sign * truth)), toy, n_steps=4, n_random=5
+        )
+        for sign in (1, -1)
+    }
+    best, worst = (curves[sign].values.mean("fraction") for sign in (1, -1))
+    null, centre = curves[1].null.mean("fraction"), curves[1].details["centre"].mean("fraction")
+    for others in (null.min("draw"), centre):
+        assert best.sel(curve="deletion") <= others.sel(curve="deletion") + 1e-6 <= worst.sel(curve="deletion") + 2e-6
+        assert best.sel(curve="insertion") >= others.sel(curve="insertion") - 1e-6
+    real = nbt.metrics.faithfulness(own, t, n_steps=2, n_random=1)
+    assert real.check.holds and {"centre", "centre_auc", "null_auc"} <= set(real.details)
 
 
 def test_maps_that_do_not_fit_are_refused():

@@ -70,5 +70,5 @@ def test_monte_carlo_p_values():
 
 def test_every_null_says_what_it_preserves():
     named = [value for value in vars(nulls).values() if isinstance(value, nulls.Null)]
-    assert len(named) == 10 and all(null.name and null.preserves for null in named)
+    assert len(named) == 18 and all(null.name and null.preserves for null in named)
     assert str(nulls.CONSTANT_WORD).startswith("token alone: preserves the word")

@@ -149,7 +149,7 @@ def _targets(model: Model, n: int, random_state: int) -> list[tuple[Target, Arra
     result: list[tuple[Target, Array]] = []
     for row in scenes(_SCENES * n, split="test", random_state=random_state, world="second"):
         ids = respond(model, model.inputs([row["image"]]), 40)[0]
-        response, shown = model.decode(ids).strip(), masks(row)
+        response, pixels = model.decode(ids).strip(), masks(row)
         objects = {
             WORDS[word][0]: word
             for word in response.split()
@@ -158,11 +158,11 @@ def _targets(model: Model, n: int, random_state: int) -> list[tuple[Target, Arra
             and row["factors"][WORDS[word][0]] == WORDS[word][1]
         }
         factor = "prop" if len(result) % 2 and "prop" in objects else "subject"
-        if factor not in objects or not shown[factor].any():
+        if factor not in objects or not pixels[factor].any():
             continue
         t = target(model, row["image"], objects[factor], response=response)
         if t.value - _without_patches(t) >= _NEEDED:
-            result.append((t, shown[factor]))
+            result.append((t, pixels[factor]))
         if len(result) == n:
             return result
     raise MethodError(

@@ -34,6 +34,7 @@ def test_every_method_has_every_score_beside_the_floors(table):
     assert best.tolist() == [floors.deletion.min()] and table[table.metric == "insertion"].ceiling.isna().all()
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_table_but_for_the_time():
     methods = {"mine": nbt.attribution.gradient_x_input}
     a, b = (benchmark.attribution_maps(n=2, methods=methods, random_state=3) for _ in range(2))
