@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from .adapter import Model
+from .attention_calls import Call, attention_function, in_front
 from .replay import TOLERANCE, Recording, replay
-from .taps import Call, attention_function, in_front
 
 BY_POSITION = ("position_embeddings", "position_embeddings_global", "position_embeddings_local", "position_ids",
                "cache_position")  # arguments of blocks with an axis of positions; masks are cut where attention is computed  # fmt: skip
