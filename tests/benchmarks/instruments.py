@@ -263,7 +263,7 @@ def measure(name: str, options: argparse.Namespace) -> Table:
     table.row("replay of one", lambda: replay(t.model, t.recording, 0, batch[:1]))
     table.row(f"replay of {REPLAYED}, batched", lambda: replay(t.model, t.recording, 0, batch))
     for row in instruments(t, other, full=not big):
-        if not row[0].startswith(tuple(options.rows.split(","))):
+        if not row[0].startswith(tuple(options.rows.split(";"))):
             continue
         if big:
             table.repeats = 0 if table.seconds["plain pass"] > 0.1 and row[0].startswith(SLOW) else options.repeats
@@ -323,7 +323,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}")
     parser.add_argument(
-        "--rows", default="", help="first letters of the instruments to run, with commas; all by default"
+        "--rows", default="", help="first letters of the instruments to run, with semicolons; all by default"
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
