@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from .benchmarks import gpu
+from .benchmarks import gpu, instruments
 
 
 def test_every_part_for_a_gpu_passes_on_the_cpu(capsys):
@@ -27,3 +27,16 @@ def test_a_part_that_fails_ends_the_benchmark_with_1(capsys, monkeypatch):
 def test_without_a_gpu_it_says_so(capsys):
     assert gpu.main([]) == 0
     assert capsys.readouterr().out.startswith("No GPU is at hand")
+
+
+def test_every_instrument_is_measured_in_passes(capsys):
+    assert instruments.main(["--models", "llava", "--tiny", "--repeats", "1", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    rows = {line[:36].strip(): line[36:].split() for line in out.splitlines() if " s " in line[36:56]}
+    assert float(rows["replay of 8, batched"][3]) == 8 and rows["replay of 8, batched"][4] == "0"
+    assert float(rows["attention_to_image, null uniform"][3]) == 1
+    assert (
+        rows["occlusion of blocks, no null"][4] == "0" and rows["occlusion of blocks"][4] == "1"
+    )  # calls of the tower
+    assert "FAILED" not in out and out.count("llava: ") == 3  # figures
+    assert out.count("captum") >= 2 and "nnsight" in out  # measured, or not installed

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from .adapter import Model
+from .attention_calls import Call, attention_function, in_front
 from .replay import TOLERANCE, Recording, replay
-from .taps import Call, attention_function, in_front
 
 BY_POSITION = ("position_embeddings", "position_embeddings_global", "position_embeddings_local", "position_ids",
                "cache_position")  # arguments of blocks with an axis of positions; masks are cut where attention is computed  # fmt: skip
@@ -155,7 +155,7 @@ def _joined(call: Call, keys: Tensor, values: Tensor, start: int) -> tuple[Tenso
     ]
     mask = call.mask
     if mask is None:
-        mask = torch.ones(n_positions, n_positions, dtype=torch.bool, device=keys.device).tril()[None, None]
+        mask = torch.ones(n_positions - start, n_positions, dtype=torch.bool, device=keys.device).tril(start)[None, None]
     return both[0], both[1], mask[:, :, start:] if mask.shape[2] == n_positions else mask
 
 

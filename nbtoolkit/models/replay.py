@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ..errors import LayerError, ModelError
 from .adapter import Model
+from .attention_calls import attention_function
 from .hooks import input_states, output_states, watching
 from .inference import evaluating, fitting_threads, inference
-from .taps import attention_function
 
 CACHES = ("cache", "past_key_values", "past_key_value", "layer_past")  # a replay is no step of a generation
 TOLERANCE = 64  # roundings that two ways to the same states may differ by, relative to the largest entry

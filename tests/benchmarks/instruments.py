@@ -41,6 +41,7 @@ from nbtoolkit.targets.target import REPLAYED
 from tests.benchmarks import peers
 from tests.zoo.parts import END, WORDS, Zoo, template
 
+SLOW = ("occlusion", "activation", "path", "gradient")  # of a large model on a CPU, called once
 NAMES = ("toy", "toy-smollm2", "llava")
 Row = tuple[str, Callable[[], Any]]
 
@@ -52,7 +53,7 @@ def llava(device: str, tiny: bool) -> Model:
     vision = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4}
     text = {
         "hidden_size": width,
-        "intermediate_size": 2 * width,
+        "intermediate_size": width,
         "num_hidden_layers": n_layers,
         "num_attention_heads": width // 64,
     }
@@ -149,16 +150,16 @@ def counting(model: Model) -> Iterator[Counter]:
             handle.remove()
 
 
-def seconds(run: Callable[[], Any], device: str) -> tuple[float, Any]:
-    """Wall time of a call, and its result."""
+def seconds(run: Callable[[], Any], device: str, clock: Callable[[], float]) -> float:
+    """Time of a call."""
     cuda = torch.device(device).type == "cuda"
     if cuda:
         torch.cuda.synchronize()
-    start = time.perf_counter()
-    result = run()
+    start = clock()
+    run()
     if cuda:
         torch.cuda.synchronize()
-    return time.perf_counter() - start, result
+    return clock() - start
 
 
 def memory(key: str) -> int:
@@ -191,6 +192,7 @@ class Table:
     t: Target
     device: str
     repeats: int
+    clock: Callable[[], float]
     seconds: dict[str, float] = field(default_factory=dict)
     passes: dict[str, float] = field(default_factory=dict)
     ratio: dict[str, float] = field(default_factory=dict)
@@ -199,13 +201,19 @@ class Table:
 
     def row(self, name: str, run: Callable[[], Any]) -> None:
         """Time a call in turn with a plain pass, count its passes, and print a row."""
+        first: list[float] = []
+
+        def once() -> None:
+            first.append(seconds(lambda: self.results.update({name: run()}), self.device, self.clock))
+
+        def whole() -> float:
+            return seconds(lambda: plain(self.t), self.device, self.clock)
+
         try:
             with counting(self.t.model) as counter:
-                taken = peak(lambda: self.results.update({name: run()}), self.device)
-            pairs = [
-                (seconds(run, self.device)[0], seconds(lambda: plain(self.t), self.device)[0])
-                for _ in range(self.repeats)
-            ]
+                taken = peak(once, self.device)
+            pairs = [(seconds(run, self.device, self.clock), whole()) for _ in range(self.repeats)]
+            pairs = pairs or [(first[0], whole())]  # what takes minutes is called once
         except nbt.NbtoolkitError as error:
             self.failed += 1
             print(f"{name:36s} FAILED {type(error).__name__}: {str(error)[:200]}", flush=True)
@@ -240,7 +248,8 @@ def measure(name: str, options: argparse.Namespace) -> Table:
     assert t.tokens and other.tokens and t.replayed_from == 0  # so that no row pays for it
     assert np.isfinite(t.value + other.value)
     big = name == "llava" and not options.tiny
-    table = Table(t, options.device, min(options.repeats, 2) if big else options.repeats)
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    table = Table(t, options.device, options.repeats, clock)
     size = sum(p.numel() for p in t.model.hf.parameters()) / 1e6
     print(f"\n{t}\n{size:.0f} M parameters, {len(t.at('image'))} image positions, {t.model.n_layers} layers")
     print(f"{'':36s} {'time':>10s} {'x plain':>8s} {'passes':>8s} {'tower':>5s} {'peak MB':>8s}  check")
@@ -254,11 +263,13 @@ def measure(name: str, options: argparse.Namespace) -> Table:
     table.row("replay of one", lambda: replay(t.model, t.recording, 0, batch[:1]))
     table.row(f"replay of {REPLAYED}, batched", lambda: replay(t.model, t.recording, 0, batch))
     for row in instruments(t, other, full=not big):
+        if not row[0].startswith(tuple(options.rows.split(";"))):
+            continue
         if big:
-            table.repeats = 1 if table.seconds.get("plain pass", 0) > 0.1 and row[0].startswith(("occ", "act")) else 2
+            table.repeats = 0 if table.seconds["plain pass"] > 0.1 and row[0].startswith(SLOW) else options.repeats
         table.row(*row)
     if options.peers:
-        table.repeats = min(table.repeats, 1 if big else 3)
+        table.repeats = 0 if big else min(options.repeats, 3)
         compare(table)
     return table
 
@@ -311,9 +322,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; 1 if an instrument or a peer's number failed. Figures that are missed are printed, and no failure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}")
+    parser.add_argument(
+        "--rows", default="", help="first letters of the instruments to run, with semicolons; all by default"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu-time", action="store_true", help="CPU time instead of wall time, on a shared machine")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--tiny", action="store_true", help="a small LLaVA")
     options = parser.parse_args(argv)
@@ -324,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"torch {torch.__version__}, transformers {hf.__version__}, {options.device}, {options.threads} threads",
         end="; ",
     )
-    print("models below 50 M parameters run on one")
+    print(f"(models below 50 M parameters on one); {'CPU' if options.cpu_time else 'wall'} time")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

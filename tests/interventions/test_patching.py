@@ -54,3 +54,16 @@ def test_pairs_that_do_not_fit_are_refused():
         activation_patching(t, other, part="neurons")
     with pytest.raises(nbt.errors.MethodError, match="have different models or words"):
         activation_patching(t, nbt.target(t.model, t.image, "red", response="a red dog sits"))
+
+
+@pytest.mark.parametrize("part", ["stream", "attention", "mlp", "heads"])
+@pytest.mark.parametrize("name", ["llava", "blip-2", "aya-vision"])
+def test_behind_a_prefix_the_numbers_are_those_of_whole_passes(name, part):
+    t, other = pair(name)
+    groups = ["last", "response"]
+    fast = activation_patching(t, other, part=part, groups=groups).values
+    assert other.prefix is not None and other.prefix.start(other.at("response")[0]) > 0
+    whole = t.again(other.image)
+    whole.__dict__["prefix"] = None
+    np.testing.assert_allclose(fast, activation_patching(t, whole, part=part, groups=groups).values, atol=1e-4)
+    assert float(abs(fast).max()) > 1e-3
