@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -96,10 +97,9 @@ def title(axes: Axes, text: str, color: str = "black") -> None:
     color
         A matplotlib colour.
     """
-    artist = axes.text(
-        0, 1.06, plain(text), transform=axes.transAxes, fontsize=7, color=color, va="bottom", clip_on=False
-    )
-    artist.set_in_layout(False)
+    figure: Any = axes.get_figure()  # the layout overlooks its texts, and what crops the figure in notebooks does not
+    place = {"transform": axes.transAxes, "va": "bottom"}
+    figure.text(0, 1.06, plain(text), fontsize=7, color=color, **place)
 
 
 def check_concepts(concepts: Sequence[int] | range, n: int) -> None:

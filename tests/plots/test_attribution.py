@@ -23,7 +23,7 @@ def test_bars_and_remainder_sum_to_all_concepts():
         assert sum(bar.get_width() for bar in bars) == pytest.approx(whole[0].get_width())
     assert whole[0].get_width() == pytest.approx(-result.leave_all_out[1])
     assert axes.get_xlabel() == "Δ logit difference to 'cat' [nats]"
-    assert any("log p is saturated" in t.get_text() for t in axes.texts)
+    assert any("log p is saturated" in t.get_text() for t in axes.figure.texts)
     assert len(plots.attribution(result).axes[0].get_yticklabels()) == 8
     for options, message in [
         ({"row": 3}, r"row is 3; expected None or 0 … 2"),
