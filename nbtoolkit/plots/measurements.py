@@ -61,7 +61,8 @@ def measurement(m: Measurement, *, n_bars: Count = N_BARS, select: Any = None) -
     """
     values, null = _selected(m.values, select), None if m.null is None else _selected(m.null, select)
     figure = _drawer(values)(m, values, null, n_bars)
-    title(figure.axes[0], _heading(m))
+    chosen = [f"{label(str(axis))} {short(str(entry))}" for axis, entry in (select or {}).items()]
+    title(figure.axes[0], ", ".join([_heading(m), *chosen]))
     if m.note:
         figure.supxlabel("\n".join(textwrap.wrap(plain(m.note), 100)), fontsize=6)
     return figure
@@ -271,6 +272,7 @@ def _bars(m: Measurement, values: xarray.DataArray, null: Any, n_bars: int) -> F
         axes.errorbar(middle, range(len(top)), xerr=[middle - low, high - middle], fmt="|", color="#555555", markersize=9, capsize=2,
                       label="null")  # fmt: skip
     axes.set_yticks(range(len(lengths)), texts, fontsize=7)
+    axes.set_ylabel(label(axis), fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.6)
     axes.tick_params(axis="x", labelsize=7)

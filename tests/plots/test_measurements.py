@@ -62,7 +62,8 @@ def test_more_than_two_axes_need_a_choice():
     m = a_measurement((3, 4, 5), ("layer", "group", "head"))
     with pytest.raises(nbt.NbtoolkitError, match="expected at most two. Choose an entry of the others: select="):
         m.plot()
-    assert plots.measurement(m, select={"group": 2}).axes[0].images
+    figure = plots.measurement(m, select={"group": 2})
+    assert figure.axes[0].images and figure.texts[0].get_text().endswith(", toy, group 2")
     for select, message in (
         ({"word": 1}, "select has the axis 'word'; the measurement has layer"),
         ({"group": 9}, "select has group=9"),
