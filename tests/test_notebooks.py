@@ -44,6 +44,50 @@ import numpy
 highest = [float(numpy.max(m)) for m in maps]
 assert set(words[3][0]) & {"passengers", "crowded"} and highest.index(min(highest)) == 2
 """,
+    "06_where_in_the_image": """
+from nbtoolkit.metrics import Score, compare
+import numpy as np
+drawn = {prop: t.again(nbt.toy.render(row, prop=prop)).value for prop in ("none", "ball")}
+assert t.value > 10 and abs(drawn["none"]) < 1 and drawn["ball"] < -5 and t.model is model
+assert nbt.target(model, row["image"], "frisbee").quantity.foil == "disc"
+deletion = curves.values.sel(curve="deletion").values
+assert d["auc"][0] < d["null_auc"][:, 0].min() and deletion.min() < deletion[-1] and deletion[-1] > 0.5 * t.value
+mean = table.groupby("map").mean()
+best = ["attention", "keep only", "integrated gradients"]
+assert len(cases) == 12 and (mean.pointing[best] == 1).all() and mean.pointing[["random", "centre"]].max() < 0.1
+assert mean.deletion[list(methods)].idxmin() == "keep only" and (mean.deletion[best] < 0.3).all()
+assert mean.deletion["gradient × input"] > 0.4 and mean.deletion["occlusion"] > 0.4 and mean.pointing["occlusion"] > 0.8
+assert (mean.insertion[list(methods)] > mean.insertion[["random", "centre"]].max()).all()
+pairs = (("keep only", "attention"), ("integrated gradients", "attention"), ("occlusion", "centre"))
+keep, ig, one = (compare(Score(of[a]["deletion"]), Score(of[b]["deletion"])) for a, b in pairs)
+assert keep.high < 0 and ig.low < 0 < ig.high and one.low < 0 < one.high
+sharp, sure = (roc_auc_score(right, v) for v in (sharpness, certainty))
+assert np.sum(~right) < 20 and sharp < 0.5 < 0.75 < sure and low > 0.5
+assert same == ["attention"]
+""",
+    "07_layers_and_heads": """
+import numpy as np
+top = lens.details["top_words"][:, 0, 0]
+assert [w.strip() for w in top.values[3:]] == ["frisbee"] * 3 and top.values[2].strip() != "frisbee"
+assert int(ranks[:, shows].min()) > 10 and abs(float(parts.values.sum()) - t.value) < 1e-3
+mlp, band = parts.values.sel(part="mlp", layer=[3, 4, 5]), parts.null.sel(part="mlp", layer=[3, 4, 5])
+assert (mlp > band.max("draw")).all() and float(mlp.min()) > float(parts.values.sel(part="attention").max())
+assert float(own.sum()) > 0.9 * float(own.sum() + text.sum()) and not shows[np.argsort(-own.values)[:5]].any()
+ways = {n: nbt.interventions.attention_knockout(t, *c, n_null=0).values for n, c in cuts.items()}
+assert set(ways["image → last"].to_series().nsmallest(2).index) == {2, 3}
+assert abs(ways["image → earlier words"]).max() < 0.2 and int(ways["earlier words → last"].idxmin()) == 1
+late = nbt.interventions.attention_knockout(t, "image", "last", layers=[1])
+assert float(late.null[0, 0]) < float(late.values[0]) and len(late.null) == 1 and "cuts 14 other" in late.note
+v = patched.values.to_pandas()
+assert (v["image"][:2] > 0.98).all() and v["frisbee's patches"].max() < 0.2 and v["earlier words"].abs().max() < 0.05
+assert v["last"][3] > 0.9 and v["last"][1] < 0.05 and 0.4 < float(patched.null.sel(group="image", layer=0)) < 0.5
+b, floor = by_head.values.sel(group="last"), by_head.null.sel(group="last")
+assert b.sel(layer=3).max() > 3 * floor.sel(layer=3).max() and abs(b - floor).sel(layer=2, head=1) < 0.03
+assert (paths.values.sel(effect="direct") > 0.9 * paths.values.sel(effect="total")).all()
+frame = pd.DataFrame(rows)
+assert sorted(frame["layer of the cut"])[-2:] == [2, 3] and frame["among the first 3 direct"].sum() == len(frame) - 1
+assert {k[0] for c in ("direct", "patched") for k in frame[c]} == {2, 3}
+""",
 }
 
 

@@ -49,7 +49,7 @@ def attention_knockout(
     heads
         Heads that are cut, from 0; all where None.
     n_null
-        Number of random draws for the null: as many other sources as there are.
+        Number of random draws for the null: as many other sources as there are. Where there are no more, all are one draw.
     random_state
         Seed of the draws.
 
@@ -104,7 +104,7 @@ def attention_knockout(
     size = min(len(read), len(pool))
     draws = [
         [effect(rng.choice(pool, size, replace=False).tolist(), m)[0] for m in middles]
-        for _ in range(n_null if size else 0)
+        for _ in range((n_null if size < len(pool) else min(n_null, 1)) if size else 0)  # all of them are one draw
     ]
     axis = {"layer": list(middles)}
     return Measurement(

@@ -18,7 +18,8 @@ def test_a_knockout_equals_a_whole_pass_with_the_cut(name, how):
         pytest.skip("GIT has an attention function of its own, and is refused: see below")
     t, other = pair(name, how)
     m = attention_knockout(t, "image", "last", n_null=2)
-    assert m.check.residual == 0 and m.null.sizes["draw"] == 2
+    others = set(range(max(t.at("last")))) - {*t.at("image"), *t.at("last")}
+    assert m.check.residual == 0 and m.null.sizes["draw"] == (2 if len(t.at("image")) < len(others) else 1)
     for k, layer in enumerate(m.values.layer.values):
         cut = Cut(int(layer), t.at("last"), t.at("image"))
         with tap(t.model, cuts=[cut]), inference(t.model.hf):
@@ -59,3 +60,11 @@ def test_the_word_of_the_toy_reads_the_image():
     m = attention_knockout(t, window=3, n_null=3)
     assert float(m.values.min()) < -5 * float(np.abs(m.null).max()) and m.unit == "nats"
     assert float(m.details["probability"].min()) < -0.01
+
+
+def test_a_null_of_all_other_sources_is_one_draw():
+    model, image = nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"]
+    t = nbt.target(model, image, "cars", response="two red cars", foil="dogs")
+    few = attention_knockout(t, "image", "last", layers=[2], n_null=3)
+    assert few.null.sizes["draw"] == 1 and "there are no more" in few.note
+    assert attention_knockout(t, t.at("image")[:3], "last", layers=[2], n_null=3).null.sizes["draw"] == 3
