@@ -155,7 +155,9 @@ def _joined(call: Call, keys: Tensor, values: Tensor, start: int) -> tuple[Tenso
     ]
     mask = call.mask
     if mask is None:
-        mask = torch.ones(n_positions - start, n_positions, dtype=torch.bool, device=keys.device).tril(start)[None, None]
+        mask = torch.ones(n_positions - start, n_positions, dtype=torch.bool, device=keys.device).tril(start)[
+            None, None
+        ]
     return both[0], both[1], mask[:, :, start:] if mask.shape[2] == n_positions else mask
 
 

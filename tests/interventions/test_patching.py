@@ -26,7 +26,7 @@ def test_the_stream_of_a_clean_pass_brings_the_word_back(name, how):
     # patched with itself, and everything
     everywhere = activation_patching(t, other, groups={"all": range(t.n_positions)}, placebo=t)
     np.testing.assert_allclose(everywhere.values, 1, atol=2e-3)
-    np.testing.assert_allclose(everywhere.null, everywhere.values)
+    np.testing.assert_allclose(everywhere.null, everywhere.values, atol=1e-5)  # rows of one batch, rounded
 
 
 @pytest.mark.parametrize("part", ["attention", "mlp", "heads"])
