@@ -90,40 +90,27 @@ def activation_patching(
     first = max(target.first_layer, other.first_layer, 0 if part == "stream" else 1)
     chosen = [layer for layer in resolve_layers(layers, model.n_layers, needed=True) if layer >= first]
     named = _groups(target, groups)
-    n_heads = model.n_heads if part == "heads" else 1
     scale = target.value - other.value
     floor = placebo or target.again(other_image(other_image(target.image)))
     _check_pair(floor, other, differ=False)
     _ = other.prefix  # read before anything is patched
-
-    def recovery(source: Target, layer: int, where: Sequence[int], head: int | None) -> float:
-        return (_patched(source, other, part, layer, where, head) - other.value) / scale
-
-    def table(source: Target) -> np.ndarray:
-        rows = [
-            [
-                [recovery(source, layer, where, h if part == "heads" else None) for h in range(n_heads)]
-                for where in named.values()
-            ]
-            for layer in chosen
-        ]
-        return np.array(rows) if part == "heads" else np.array(rows)[..., 0]
-
+    rows = [_values((target, floor), other, part, layer, named) for layer in chosen]
+    values, null = np.stack(rows, 1) / scale - other.value / scale
     everywhere = tuple(range(target.n_positions))
     middle = max(first, model.n_layers // 2)
     gap = abs(_patched(target, other, "stream", middle, everywhere, None) - target.value)
     gap = max(gap, abs(_patched(other, other, part, max(middle, 1), everywhere, None) - other.value))
     dims = ("layer", "group", "head") if part == "heads" else ("layer", "group")
-    axes = {"layer": chosen, "group": list(named)} | ({"head": list(range(n_heads))} if part == "heads" else {})
+    axes = {"layer": chosen, "group": list(named)} | ({"head": list(range(model.n_heads))} if part == "heads" else {})
     return Measurement(
-        xarray.DataArray(table(target), axes, dims, "activation_patching"),
+        xarray.DataArray(values, axes, dims, "activation_patching"),
         "no unit",
         Identity(
             "all positions give the clean pass, and a pass patched with itself is unchanged",
             gap,
             TOLERANCE * max(1.0, abs(scale)),
         ),
-        xarray.DataArray(table(floor), axes, dims, "null"),
+        xarray.DataArray(null, axes, dims, "null"),
         PLACEBO_IMAGE,
         provenance=target.provenance
         | {
@@ -169,6 +156,29 @@ def _groups(t: Target, groups: Any) -> dict[str, tuple[int, ...]]:
     if isinstance(groups, Mapping):
         return {str(name): resolve_positions(t, which, f"groups[{name!r}]") for name, which in groups.items()}
     return {str(role): resolve_positions(t, role, "groups") for role in groups}
+
+
+def _values(
+    sources: Sequence[Target], other: Target, part: str, layer: int, named: Mapping[str, Sequence[int]]
+) -> np.ndarray:
+    """The quantity of the corrupt pass with a part of each source's, (n_sources, n_groups) or (n_sources, n_groups, n_heads)."""
+    if part != "stream":
+        heads: list[int | None] = [*range(other.model.n_heads)] if part == "heads" else [None]
+        rows = [
+            [[_patched(s, other, part, layer, where, h) for h in heads] for where in named.values()] for s in sources
+        ]
+        return np.array(rows) if part == "heads" else np.array(rows)[..., 0]
+    result = np.zeros((len(sources), len(named)))
+    jobs = [(min(where), i, k, list(where)) for i in range(len(sources)) for k, where in enumerate(named.values())]
+    half = other.n_positions // 2  # what begins late is computed apart, as it is short
+    for batch in ([job for job in jobs if job[0] < half], [job for job in jobs if job[0] >= half]):
+        if batch:
+            states = other.recording.stream[layer].repeat(len(batch), 1, 1)
+            for row, (_, i, _, at) in enumerate(batch):
+                states[row, at] = sources[i].recording.stream[layer][0, at]
+            changed = other.replay(layer, states, start=min(job[0] for job in batch))
+            result[[job[1] for job in batch], [job[2] for job in batch]] = changed
+    return result
 
 
 def _patched(source: Target, other: Target, part: str, layer: int, where: Sequence[int], head: int | None) -> float:

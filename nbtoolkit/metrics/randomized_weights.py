@@ -25,7 +25,7 @@ _TAIL = 0.95
 @checked
 def randomization_check(
     instrument: Callable[[Any], Measurement],
-    t: Any,
+    target: Any,
     *,
     weights: str = "cascading",
     n_draws: Count = 3,
@@ -42,7 +42,7 @@ def randomization_check(
     instrument
         Function of a target that gives a measurement, such as :func:`nbtoolkit.attribution.occlusion`, with settings by
         ``functools.partial``.
-    t
+    target
         The target (:class:`nbtoolkit.targets.target.Target`).
     weights
         ``"cascading"``: decoder blocks from the last to the first, those before stay randomised. ``"independent"``: one block at
@@ -81,20 +81,20 @@ def randomization_check(
     """
     if weights not in WEIGHTS:
         raise MethodError(f"weights is {weights!r}; expected one of {', '.join(map(repr, WEIGHTS))}.")
-    own = instrument(t)
+    own = instrument(target)
     if not isinstance(own, Measurement):
         raise MethodError(
             f"instrument gives {type(own).__name__}; expected a Measurement, as nbtoolkit.attribution.occlusion gives."
         )
     if np.ptp(own.values.values) == 0:
         raise MethodError(f"The map of {own.name} is constant; expected one that differs among {own.values.dims}.")
-    steps = _steps(t.model, weights)
+    steps = _steps(target.model, weights)
     seeds = np.random.SeedSequence(random_state).spawn(n_draws + 1)
     stay = weights == "cascading"
-    draws = [_one_draw(instrument, t, own, steps, np.random.default_rng(seed), stay) for seed in seeds[:-1]]
+    draws = [_one_draw(instrument, target, own, steps, np.random.default_rng(seed), stay) for seed in seeds[:-1]]
     signed, magnitude = (np.array([[c[i] for c in draw.correlations] for draw in draws]) for i in (0, 1))
-    again = _again(t)
-    gap = float(sum(draw.n_changed for draw in draws)) + abs(float(again.value) - float(t.value))
+    again = _again(target)
+    gap = float(sum(draw.n_changed for draw in draws)) + abs(float(again.value) - float(target.value))
     rng = np.random.default_rng(seeds[-1])
     axis = {"layer": [step.layer for step in steps]}
     chance = [_correlation(own.values.values, rng.permutation(own.values.values.ravel())) for _ in range(n_null)]
@@ -110,9 +110,10 @@ def randomization_check(
             "draws": xarray.DataArray(signed, axis, ("draw", "layer")),
             "magnitude": xarray.DataArray(magnitude.mean(0), axis, "layer"),
         },
-        t.provenance | {"map": own.name, "weights": weights, "n_draws": n_draws, "random_state": random_state},
+        target.provenance | {"map": own.name, "randomised": weights, "n_draws": n_draws, "random_state": random_state},
         own.image,
         "" if weights == "independent" else _note(own.name, values, null),
+        target,
     )
 
 
