@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..targets.axes import (
     rounding,
     text_positions,
 )
-from ..targets.target import REPLAYED, Target
+from ..targets.target import Target
 from ..types import resolve_layer
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
@@ -207,30 +206,9 @@ def _scores(
     """Score of each unit, and by how much a pass without an edit differs from the target's value."""
     every = tuple(p for u in units for p in u)
     edits = [(), every, *(tuple(set(every) - set(u)) for u in units)] if keep_only else [(), *units]
-    parts = [edits[start : start + REPLAYED] for start in range(0, len(edits), REPLAYED)]
-    results = np.concatenate([_values(target, layer, part, ends) for part in parts])
+    results = target.replay_edits(layer, edits, ends.states, ends.between)
     missed = abs(float(results[0]) - target.value)
     return (results[2:] - results[1] if keep_only else results[0] - results[1:]), missed
-
-
-def _values(target: Target, layer: int, edits: Sequence[tuple[int, ...]], ends: _Ends) -> Array:
-    """The quantity of copies of the pass, each with the positions of one edit occluded."""
-    recording = target.recording
-    states = _edited(recording.stream[layer][0], ends.states, edits)
-    start = min((p for positions in edits for p in positions), default=0)
-    if not ends.between:
-        return np.asarray(target.replay(layer, states, start=start))
-    between = {i: _edited(recording.between[i][0], base, edits) for i, base in ends.between.items()}
-    last = target.last_states(layer, states, start, replace(recording, between=between))
-    return np.asarray(target.measure(last).float().cpu().numpy())
-
-
-def _edited(own: Tensor, base: Tensor, edits: Sequence[tuple[int, ...]]) -> Tensor:
-    """Copies of states with the positions of each edit replaced, (n_edits, n_positions, d_model)."""
-    states = own.repeat(len(edits), 1, 1)
-    for row, positions in enumerate(edits):
-        states[row, list(positions)] = base[list(positions)]
-    return states
 
 
 def _numbers(target: Target, units: Sequence[tuple[int, ...]]) -> xarray.DataArray:

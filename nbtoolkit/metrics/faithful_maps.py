@@ -25,13 +25,14 @@ def faithfulness(
     *,
     n_steps: Count = 20,
     n_random: Count = 10,
+    baseline: Any = None,
     mask: Any = None,
     random_state: Any = 0,
 ) -> Measurement:
     """Deletion and insertion curves of a map over image patches, beside random orders and the centre of the image.
 
-    Patches are replaced by the image's mean patch state before the first block, the most important first (deletion), or put
-    back in that order (insertion). A faithful map has a small area under deletion and a large one under insertion.
+    Patches are replaced by a baseline before the first block (and where a model adds the image again between its blocks), the most
+    important first (deletion), or put back in that order (insertion). A faithful map has a small area under deletion and a large one under insertion.
 
     Parameters
     ----------
@@ -45,6 +46,9 @@ def faithfulness(
         Steps of a curve.
     n_random
         Random orders, for the band.
+    baseline
+        Target whose states replace the patches, with another image of the same size: ``target.again(image)`` of a grey or a
+        redrawn one. The mean state of the image's patches where None, which may still hold evidence: the curves end there.
     mask : (height, width)
         Pixels of the original image that show the thing; adds ``pointing`` and ``iou``.
     random_state
@@ -77,30 +81,10 @@ def faithfulness(
     ('curve',)
     """
     t = measurement.target if target is None else target
-    if t is None:
-        raise MethodError(
-            "target is None, and the measurement is a copy or from a file; expected the target of the map."
-        )
-    if not hasattr(t, "provenance"):
-        raise MethodError(f"target is {described(t)}; expected a Target of nbt.target.")
+    _check(measurement, t, baseline)
     values = measurement.values
-    if values.dims != ("patch",) or "position" not in values.coords:
-        raise MethodError(
-            f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Reduce the others first: "
-            "m.mean('head'), m.sel(layer=5)."
-        )
-    if "x0" not in values.coords:
-        raise MethodError(
-            "The map has no coordinates x0, y0, x1 and y1; expected the patches of an image, as an instrument gives them."
-        )
-    if measurement.provenance.get("image") != t.provenance["image"] or measurement.provenance.get("word") != t.word:
-        raise MethodError("The measurement is of another image or word than the target. Measure this target.")
-    if not np.isfinite(values.values).all():
-        raise MethodError(
-            "The map has NaN or infinity; expected finite values. Leave those patches out: values.dropna('patch')."
-        )
     units = _units(measurement)
-    curves = _Curves(t, units, n_steps)
+    curves = _Curves(t, units, n_steps, baseline)
     rng = np.random.default_rng(random_state)
     own = curves.of(np.argsort(-values.values, kind="stable"))
     draws = np.stack([curves.of(rng.permutation(len(units))) for _ in range(n_random)])
@@ -136,28 +120,61 @@ def faithfulness(
     )
 
 
+def _check(measurement: Measurement, t: Any, baseline: Any) -> None:
+    if t is None:
+        raise MethodError(
+            "target is None, and the measurement is a copy or from a file; expected the target of the map."
+        )
+    if not hasattr(t, "provenance"):
+        raise MethodError(f"target is {described(t)}; expected a Target of nbt.target.")
+    values = measurement.values
+    if values.dims != ("patch",) or "position" not in values.coords:
+        raise MethodError(
+            f"The measurement has the axes {values.dims}; expected 'patch' alone, with the coordinate 'position'. Reduce the others first: "
+            "m.mean('head'), m.sel(layer=5)."
+        )
+    if "x0" not in values.coords:
+        raise MethodError(
+            "The map has no coordinates x0, y0, x1 and y1; expected the patches of an image, as an instrument gives them."
+        )
+    if measurement.provenance.get("image") != t.provenance["image"] or measurement.provenance.get("word") != t.word:
+        raise MethodError("The measurement is of another image or word than the target. Measure this target.")
+    if not np.isfinite(values.values).all():
+        raise MethodError(
+            "The map has NaN or infinity; expected finite values. Leave those patches out: values.dropna('patch')."
+        )
+    if baseline is not None and getattr(baseline, "n_positions", None) != t.n_positions:
+        raise MethodError(
+            f"baseline is {described(baseline)}; expected target.again(image) with an image of the same size."
+        )
+
+
 class _Curves:
     """Deletion and insertion of orders of patches, or of blocks of patches."""
 
-    def __init__(self, t: Any, units: list[Array], n_steps: int) -> None:
+    def __init__(self, t: Any, units: list[Array], n_steps: int, baseline: Any) -> None:
         self.t, self.units = t, units
-        self.own = t.residual(0)
-        self.mean = self.own[np.concatenate(units)].mean(0)
-        counts = np.unique(np.linspace(0, len(units), n_steps + 1).round().astype(int))
-        self.counts, self.fractions = counts, counts / len(units)
+        where, other = np.concatenate(units), t if baseline is None else baseline
+        self.base, self.between = other.recording.stream[0][0], {i: b[0] for i, b in other.recording.between.items()}
+        if baseline is None:
+            self.base = _averaged(self.base, where)
+            self.between = {i: _averaged(b, where) for i, b in self.between.items()}
+        self.counts = np.unique(np.linspace(0, len(units), n_steps + 1).round().astype(int))
+        self.fractions = self.counts / len(units)
 
     def of(self, order: Array) -> Array:
         """Deletion and insertion, (2, n_fractions)."""
-        deleted = [self._without(order[:k]) for k in self.counts]
-        inserted = [self._without(order[k:]) for k in self.counts]
-        result = self.t.replay(0, np.stack([*deleted, *inserted]))
+        edits = [order[:k] for k in self.counts] + [order[k:] for k in self.counts]
+        positions = [np.concatenate([[], *(self.units[i] for i in edit)]).astype(int).tolist() for edit in edits]
+        result = self.t.replay_edits(0, positions, self.base, self.between)
         return np.asarray(result, np.float64).reshape(2, -1)
 
-    def _without(self, which: Array) -> Array:
-        states = self.own.copy()
-        for i in which:
-            states[self.units[i]] = self.mean
-        return states
+
+def _averaged(states: Any, where: Array) -> Any:
+    """States with their mean over some positions at these."""
+    result = states.clone()
+    result[where] = states[where].float().mean(0).to(states.dtype)
+    return result
 
 
 def _per_patch(measurement: Measurement, t: Any) -> xarray.DataArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -133,6 +134,42 @@ class Target(Pass):
             return replay(self.model, whole, layer, states)
         return prefix.replay(self.model, whole, layer, states[:, begin:])
 
+    def replay_edits(
+        self, layer: int, edits: Sequence[Sequence[int]], base: Tensor, between: Mapping[int, Tensor]
+    ) -> Array:
+        """Measure the word in copies of the pass, each with other states at the positions of one edit.
+
+        Parameters
+        ----------
+        layer
+            The layer, 0 … n_layers, after which states are replaced.
+        edits
+            Positions of each copy.
+        base : (n_positions, d_model)
+            States that replace them.
+        between
+            What replaces that which the model adds there between its blocks: layer to (n_positions, d_model).
+
+        Returns
+        -------
+        (n_edits,)
+            The quantity of each, in its unit.
+        """
+        parts = [edits[start : start + REPLAYED] for start in range(0, len(edits), REPLAYED)]
+        return np.concatenate([self._replay_edits(layer, part, base, between) for part in parts])
+
+    def _replay_edits(
+        self, layer: int, edits: Sequence[Sequence[int]], base: Tensor, between: Mapping[int, Tensor]
+    ) -> Array:
+        recording = self.recording
+        states = _edited(recording.stream[layer][0], base, edits)
+        start = min((p for positions in edits for p in positions), default=0)
+        if not between:
+            return np.asarray(self.replay(layer, states, start=start))
+        added = {i: _edited(recording.between[i][0], other, edits) for i, other in between.items()}
+        last = self.last_states(layer, states, start, replace(recording, between=added))
+        return np.asarray(self.measure(last).float().cpu().numpy())
+
     def replay_both(self, layer: int, states: Any, start: int = 0) -> tuple[Array, Array]:
         """As :meth:`replay`, with the probability of the word beside the quantity.
 
@@ -244,3 +281,11 @@ class Target(Pass):
             f"Target {self.word!r}{foil} in {self.response!r} of {self.model.name}: p = {self.probability:.3f}, "
             f"{self.quantity} = {self.value:.3f} {self.quantity.unit}, {self.n_positions} positions"
         )
+
+
+def _edited(own: Tensor, base: Tensor, edits: Sequence[Sequence[int]]) -> Tensor:
+    """Copies of states with the positions of each edit replaced, (n_edits, n_positions, d_model)."""
+    states = own.repeat(len(edits), 1, 1)
+    for row, positions in enumerate(edits):
+        states[row, list(positions)] = base[list(positions)]
+    return states

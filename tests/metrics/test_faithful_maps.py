@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import xarray
 
 import nbtoolkit as nbt
@@ -29,13 +30,17 @@ class Additive:
         self.states = rng.normal(size=(N + 2, 3))
         self.states[:N, 0] = 1 + (np.arange(N) % 2)  # their mean is 1.5
         self.value = float(self.weights @ self.states[:, 0])
+        self.n_positions = N + 2
+        self.recording = SimpleNamespace(stream=[torch.tensor(self.states)[None]], between={})
 
-    def residual(self, layer):
-        assert layer == 0
-        return self.states
-
-    def replay(self, layer, states):
-        return states[:, :, 0] @ self.weights
+    def replay_edits(self, layer, edits, base, between):
+        assert layer == 0 and not between
+        values = []
+        for positions in edits:
+            states = self.states.copy()
+            states[positions] = base.numpy()[positions]
+            values.append(float(states[:, 0] @ self.weights))
+        return np.array(values)
 
 
 def a_map(values, name="planted"):
@@ -140,3 +145,24 @@ def test_a_map_of_blocks_is_one_of_its_patches():
     bare = blocks.values.drop_vars(["x0", "y0", "x1", "y1"])
     with pytest.raises(nbt.errors.MethodError, match="has no coordinates x0, y0, x1 and y1"):
         nbt.metrics.faithfulness(dataclasses.replace(blocks, values=bare, details={}), t)
+
+
+def test_patches_are_replaced_by_those_of_another_image_where_one_is_given():
+    data = nbt.load_data("toy", n=2)
+    t = nbt.target(nbt.load_model("toy"), data[0]["image"], "cars", response="two cars")
+    other = t.again(data[1]["image"])
+    m = nbt.attribution.occlusion(t, null="none")
+    curves = nbt.metrics.faithfulness(m, n_steps=2, n_random=1, baseline=other).values
+    assert float(curves.sel(curve="deletion")[-1]) == pytest.approx(other.value, abs=1e-4)
+    mean = nbt.metrics.faithfulness(m, n_steps=2, n_random=1).values
+    assert abs(float(mean.sel(curve="deletion")[-1]) - other.value) > 1e-2
+    with pytest.raises(nbt.errors.MethodError, match="baseline is 'grey'; expected target.again"):
+        nbt.metrics.faithfulness(m, baseline="grey")
+
+
+def test_the_image_is_gone_also_where_the_model_adds_it_again():
+    """Qwen3-VL adds the image between its blocks: with all patches of another image, the value is that image's."""
+    t, other = pair("qwen3-vl")
+    m = nbt.attribution.gradient_x_input(t, layer=t.first_layer)
+    curves = nbt.metrics.faithfulness(m, n_steps=1, n_random=1, baseline=other).values
+    assert float(curves.sel(curve="deletion")[-1]) == pytest.approx(other.value, abs=1e-5)
