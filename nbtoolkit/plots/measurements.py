@@ -122,8 +122,9 @@ def _curve(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Figu
             _band(axes, x, below.transpose(..., axis), axis, colour if others else NULL)
         axes.plot(x, line.transpose(axis).values, marker="o", markersize=3, color=colour, label=short(name))
     if null is not None:
-        axes.plot([], [], color=NULL, linestyle="--" if "draw" not in null.dims else "-", label="null",
-                  linewidth=1 if "draw" not in null.dims else 5, alpha=1 if "draw" not in null.dims else 0.4)  # fmt: skip
+        is_line = null.sizes.get("draw", 1) == 1
+        axes.plot([], [], color=NULL, linestyle="--" if is_line else "-", label="null", linewidth=1 if is_line else 5,
+                  alpha=1 if is_line else 0.4)  # fmt: skip
     low, high = axes.get_ylim()
     if low - (high - low) <= 0 <= high + (high - low):  # near enough to leave the curves their room
         axes.axhline(0, color="black", linewidth=0.5)

@@ -1,5 +1,6 @@
 """Figures of measurements are chosen by their axes, and show the null."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -167,3 +168,12 @@ def test_more_than_two_axes_need_a_choice():
     ):
         with pytest.raises(nbt.NbtoolkitError, match=message):
             m.plot(select=select)
+
+
+@pytest.mark.parametrize("n_draws", [1, 5])
+def test_a_null_of_one_draw_is_a_line_also_in_the_legend(n_draws):
+    m = a_measurement((6,), ("layer",))
+    null = xarray.DataArray(np.zeros((n_draws, 6)), dims=("draw", "layer"))
+    axes = dataclasses.replace(m, null=null).plot().axes[0]
+    styles = [line.get_linestyle() for line in (*axes.get_legend().get_lines(), *axes.lines)]
+    assert ("--" in styles) == (n_draws == 1) and bool(axes.collections) == (n_draws > 1)
