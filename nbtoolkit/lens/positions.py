@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from ..data.images import read_image
-from ..errors import MethodError, ModelError
+from ..errors import MethodError
 from ..models.hooks import watching
+from ..targets.axes import patch_coordinates, position_coordinates
 from ..targets.roles import other_image
 from ..targets.target import Target
 
@@ -25,20 +25,9 @@ def coordinates(t: Target, positions: tuple[int, ...]) -> dict[str, Any]:
     positions
         The positions.
     """
-    tokens = t.tokens
-    boxes, cells = np.full((t.n_positions, 4), np.nan), np.full((t.n_positions, 3), -1)
-    try:
-        places, geometry = t.patches
-        if len(places) == geometry.n_positions:
-            boxes[list(places)] = geometry.boxes
-            cells[list(places)] = np.column_stack([geometry.tiles, geometry.cells])
-    except ModelError:  # positions of the image that are no patches
-        pass
-    at = list(positions)
-    columns = dict(zip(("x0", "y0", "x1", "y1"), boxes[at].T, strict=True))
-    columns |= dict(zip(("tile", "row", "column"), cells[at].T, strict=True))
-    columns |= {name: np.array([getattr(tokens[p], name) for p in at], object) for name in ("text", "role")}
-    return {"position": at} | {name: ("position", values) for name, values in columns.items()}
+    places = patch_coordinates(t, positions)
+    patches = {name: ("position", values) for name, (_, values) in places.items() if name != "position"}
+    return position_coordinates(t, positions) | patches
 
 
 def placebo_target(t: Target, placebo: Any) -> Target:
