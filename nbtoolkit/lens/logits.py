@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 import xarray
 from torch import Tensor
 
-from ..errors import MeasurementError
 from ..models.adapter import Model
 from ..models.inference import inference
 from ..targets.axes import resolve_positions
@@ -23,13 +21,12 @@ from ..types.measurement import Identity, Measurement
 from ..types.nulls import PLACEBO_IMAGE
 from ..types.rules import Count
 from .positions import coordinates, placebo_target, visit_layers
+from .reading import Reading, n_vocabulary
 from .words import Watched, watch
 
 if TYPE_CHECKING:
     from .tuned import TunedLens
 
-BUDGET = 160_000_000  # bytes of logits and of what is computed from them, at a time
-COPIES = 4  # arrays of the size of a chunk's logits that are in memory together, measured
 UNDER_READS = (
     "The logit lens under-reads image tokens: 72 % of them are interpretable by their nearest contextual states, 23 % by the logit "
     "lens (LatentLens, arXiv 2602.00462)."
@@ -107,16 +104,9 @@ def logit_lens(
     chosen = resolve_layers(layers, model.n_layers, available=available, needed=True, hint=hint)
     at, watched = resolve_positions(target, positions), watch(target, words)
     top = min(top, n_vocabulary(model))
-    reading = _Lens(model, watched, top, tuned)
-    by_layer = [reading.of(layer, target.recording.stream[layer][0, list(at)]) for layer in chosen]
-    arrays = {name: np.stack([part[name] for part in by_layer]) for name in by_layer[0]}
-    null: dict[int, np.ndarray] = {}
-
-    def visit(layer: int, states: Tensor) -> None:
-        if layer in chosen:
-            null[layer] = reading.of(layer, states[list(at)], only="log_p")["log_p"]
-
-    visit_layers(placebo_target(target, placebo), visit, target.n_positions)
+    reading = Reading(model, watched, top, tuned)
+    arrays = reading.of({layer: target.recording.stream[layer][0, list(at)] for layer in chosen})
+    null = _null(target, placebo, reading, chosen, list(at))
     axes = {"layer": list(chosen)} | coordinates(target, at)
     word_axes = axes | {"word": [*watched.words]}
     dims = ("layer", "position", "word")
@@ -124,7 +114,7 @@ def logit_lens(
         xarray.DataArray(arrays["log_p"], word_axes, dims, "logit_lens"),
         "nats",
         _check(target),
-        xarray.DataArray(np.stack([null[layer] for layer in chosen]), word_axes, dims, "null"),
+        xarray.DataArray(null, word_axes, dims, "null"),
         PLACEBO_IMAGE,
         _details(model, arrays, axes, word_axes, watched) | _whole_word(target, chosen, reading),
         target.provenance
@@ -138,91 +128,6 @@ def logit_lens(
         target=target,
         note=" ".join(filter(None, [_note(target, at), watched.note])),
     )
-
-
-def n_vocabulary(model: Model) -> int:
-    """Number of sub-tokens of the unembedding.
-
-    Parameters
-    ----------
-    model
-        The model.
-    """
-    weight: Any = model.head.weight
-    return int(weight.shape[0])
-
-
-def chunk_size(n_vocabulary: int, budget: int = BUDGET) -> int:
-    """Number of states whose logits, and what is computed from them, fit a budget.
-
-    Parameters
-    ----------
-    n_vocabulary
-        Number of sub-tokens.
-    budget
-        In bytes.
-
-    Examples
-    --------
-    >>> chunk_size(32_000), chunk_size(10**9)
-    (312, 1)
-    """
-    return max(1, budget // (COPIES * 4 * n_vocabulary))
-
-
-@dataclass(frozen=True)
-class _Lens:
-    """Reads states of a layer, a chunk of positions at a time."""
-
-    model: Model
-    watched: Watched
-    top: int
-    tuned: Any
-
-    def logits(self, layer: int, states: Tensor) -> Tensor:
-        """Logits (n, n_vocabulary) of states (n, d_model)."""
-        if self.tuned is not None:
-            states = self.tuned.translate(layer, states)
-        logits: Tensor = self.model.unembed(states)
-        return logits
-
-    def of(self, layer: int, states: Tensor, only: str = "") -> dict[str, np.ndarray]:
-        """What the states of a layer read as: name to an array, (n, …)."""
-        size = chunk_size(n_vocabulary(self.model))
-        parts = []
-        with inference(self.model.hf):
-            for part in states.split(size):
-                logits = self.logits(layer, part)
-                if not bool(torch.isfinite(logits.sum(-1)).all()):
-                    raise MeasurementError(
-                        f"The lens at layer {layer} has logits that are no finite numbers: the states overflow {self.model.hf.dtype}. "
-                        "Load the model in float32 or bfloat16."
-                    )
-                parts.append({k: v.cpu().numpy() for k, v in self._read(logits, only).items()})
-                del logits  # before the next chunk's
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def _read(self, logits: Tensor, only: str) -> dict[str, Tensor]:
-        log_z = logits.logsumexp(-1, keepdim=True)
-        own = logits[:, list(self.watched.ids)]
-        result = {"log_p": own - log_z}
-        if only:
-            return result
-        others = logits[:, [i if i >= 0 else 0 for i in self.watched.other_ids]] - log_z
-        missing = torch.tensor([i < 0 for i in self.watched.other_ids], device=others.device)
-        best = logits.topk(self.top, -1)
-        share = (logits - log_z).exp_()
-        entropy = log_z[:, 0] - share.mul_(logits).sum(-1)
-        del share
-        rank = torch.stack([torch.count_nonzero(logits > own[:, [j]], -1) + 1 for j in range(own.shape[1])], -1)
-        return result | {
-            "other": others.masked_fill(missing, torch.nan),
-            "rank": rank,
-            "top": best.indices,
-            "top_p": (best.values - log_z).exp(),
-            "entropy": entropy,
-            "mean": logits.mean(-1) - log_z[:, 0],
-        }
 
 
 def _details(
@@ -254,15 +159,36 @@ def _details(
     return result | {name: xarray.DataArray(values, by_word, "word", name) for name, values in pieces.items()}
 
 
-def _whole_word(t: Target, layers: Sequence[int], reading: _Lens) -> dict[str, xarray.DataArray]:
+def _whole_word(t: Target, layers: Sequence[int], reading: Reading) -> dict[str, xarray.DataArray]:
     """Log-probability of all pieces of the target, each where it is predicted."""
-    pieces = list(range(len(t.piece_ids)))
-    values = []
-    for layer in layers:
-        with inference(t.model.hf):
-            logits = reading.logits(layer, t.recording.stream[layer][0, list(t.positions)])
-            values.append(float(logits.log_softmax(-1)[pieces, list(t.piece_ids)].sum()))
-    return {"whole_word": xarray.DataArray(np.array(values), {"layer": list(layers)}, "layer", "whole_word")}
+    states = reading.translated({layer: t.recording.stream[layer][0, list(t.positions)] for layer in layers})
+    ids = torch.tensor([*t.piece_ids] * len(layers), device=states.device)
+    with inference(t.model.hf):
+        parts = [
+            t.model.unembed(part).log_softmax(-1).gather(1, own[:, None])[:, 0].cpu()
+            for part, own in zip(states.split(reading.size), ids.split(reading.size), strict=True)
+        ]
+    values = torch.cat(parts).reshape(len(layers), -1).sum(1).numpy()
+    return {"whole_word": xarray.DataArray(values, {"layer": list(layers)}, "layer", "whole_word")}
+
+
+def _null(t: Target, placebo: Any, reading: Reading, layers: Sequence[int], at: list[int]) -> np.ndarray:
+    """Log-probabilities in a pass with the placebo image, whose stream is not stored unless few positions are read."""
+    few: dict[int, Tensor] = {}
+    values: dict[int, np.ndarray] = {}
+
+    def visit(layer: int, states: Tensor) -> None:
+        if layer not in layers:
+            return
+        if len(at) * len(layers) <= reading.size:
+            few[layer] = states[at].clone()
+        else:
+            values[layer] = reading.of({layer: states[at]}, only="log_p")["log_p"][0]
+
+    visit_layers(placebo_target(t, placebo), visit, t.n_positions)
+    if few:
+        return reading.of({layer: few[layer] for layer in layers}, only="log_p")["log_p"]
+    return np.stack([values[layer] for layer in layers])
 
 
 def _check(t: Target) -> Identity:

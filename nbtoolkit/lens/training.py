@@ -18,7 +18,7 @@ from ..models.generation import respond
 from ..models.hooks import watching
 from ..models.inference import inference
 from ..text.tokens import tokenize_response
-from .logits import chunk_size, n_vocabulary
+from .reading import chunk_size, n_vocabulary
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import nbtoolkit as nbt
-from nbtoolkit.lens.logits import BUDGET, COPIES, UNDER_READS, chunk_size
+from nbtoolkit.lens.logits import UNDER_READS
+from nbtoolkit.lens.reading import BUDGET, COPIES, chunk_size
 from nbtoolkit.models.inference import inference
 from nbtoolkit.targets.roles import other_image
 from nbtoolkit.text.tokens import read_piece
@@ -158,20 +159,20 @@ def test_a_chunk_fits_the_budget():
 
 PEAK = """
 import pathlib, re, torch
-from nbtoolkit.lens.logits import _Lens
+from nbtoolkit.lens.reading import Reading
 from nbtoolkit.models.adapter import Model
 from nbtoolkit.lens.words import Watched
 torch.set_num_threads(1)
 model = object.__new__(Model)
 model.hf = torch.nn.ModuleDict({"head": torch.nn.Linear(16, 32_000, bias=False), "norm": torch.nn.LayerNorm(16)})
 model.head, model.norm, model.scale, model.softcap = model.hf["head"], model.hf["norm"], 0.5, 30.0
-lens = _Lens(model, Watched(("a", "b"), (1, 2), (3, -1), ("a", "b"), ("A", ""), (1, 1)), 5, None)
+lens = Reading(model, Watched(("a", "b"), (1, 2), (3, -1), ("a", "b"), ("A", ""), (1, 1)), 5, None)
 states = torch.randn(33, 640, 16)
-lens.of(0, states[0, :2])
+lens.of({0: states[0, :2]})
 memory = lambda key: int(re.search(key + r":\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]) * 1024
 pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
 before = memory("VmRSS")
-results = [lens.of(layer, states[layer]) for layer in range(LAYERS)]
+results = lens.of({layer: states[layer] for layer in range(LAYERS)})
 print(memory("VmHWM") - before)
 """
 
@@ -183,3 +184,15 @@ def test_33_layers_of_640_positions_and_32000_words_take_at_most_256_mb(n_layers
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert 20e6 < int(done.stdout) <= 256e6, done.stdout
+
+
+def test_layers_that_are_read_together_are_what_they_are_alone(t):
+    few = nbt.lens.logit_lens(t, positions=[0, -1], words=["grass"])
+    every = nbt.lens.logit_lens(t, words=["grass"])
+    for a, b in (
+        (few.values, every.values),
+        (few.null, every.null),
+        *((few.details[k], every.details[k]) for k in ("word_rank", "entropy")),
+    ):
+        np.testing.assert_allclose(a, b.isel(position=[0, -1]), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(few.details["whole_word"], every.details["whole_word"])
