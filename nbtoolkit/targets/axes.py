@@ -13,7 +13,7 @@ from ..errors import MethodError, ModelError
 from ..models.inference import fitting_threads
 from ..types.geometry import Geometry
 from ..types.rules import described
-from .roles import other_image
+from .roles import ROLES, other_image
 from .target import Target
 
 Array = np.ndarray
@@ -107,8 +107,9 @@ def resolve_positions(target: Target, positions: Any, name: str = "positions") -
             )
         result = tuple(sorted({int(p) % n for p in items}))
     if not result:
+        roles = ", ".join(repr(role) for role in ROLES if target.at(role))
         raise MethodError(
-            f"{name} is {described(positions)}, which no position is; expected at least one. The roles are those of target.tokens."
+            f"{name} is {described(positions)}, which no position is; expected one of the roles that this prompt has, {roles}, or positions."
         )
     return result
 

@@ -39,5 +39,8 @@ def test_what_cannot_be_is_refused():
     ):
         path_effects(t, baselines=["red"])
     toy = nbt.target(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], "a")
-    with pytest.raises(nbt.errors.MethodError, match="through is 'question', which no position is"):
+    with pytest.raises(
+        nbt.errors.MethodError,
+        match="through is 'question', which no position is; expected one of the roles that this prompt has, 'system', 'image', or positions",
+    ):
         path_effects(toy)
