@@ -25,7 +25,7 @@ TOLERANCE = 1e-5
 @checked
 def contextual(
     target: Target,
-    bank: ContextualBank,
+    bank: Any,
     *,
     positions: Any = "image",
     layers: Any = "all",
@@ -42,7 +42,7 @@ def contextual(
     target
         The target.
     bank
-        Of :meth:`nbtoolkit.lens.ContextualBank.of`, with the same model.
+        Of :meth:`nbtoolkit.lens.ContextualBank.of`, with the same model; or captioned data, of which one is made for this call.
     positions
         A role, a list of positions, or all where None.
     layers
@@ -82,6 +82,8 @@ def contextual(
     >>> contextual(nbt.target(model, data[0]["image"], "a"), bank, k=3).values.sizes
     Frozen({'layer': 2, 'position': 64, 'rank': 3})
     """
+    if not isinstance(bank, ContextualBank):
+        bank = ContextualBank.of(target.model, bank, layers)
     bank.require(target.model)
     hint = "Make a bank with this layer."
     chosen = resolve_layers(layers, target.model.n_layers, available=bank.layers, needed=True, hint=hint)

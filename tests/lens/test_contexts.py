@@ -133,3 +133,10 @@ def test_what_cannot_be_searched_is_refused(model, t, bank):
         bank.nearest(np.ones((1, model.d_model)), 1, [3])
     with pytest.raises(nbt.errors.MethodError, match="not finite"):
         bank.nearest(np.full((1, model.d_model), np.inf), 1, [2])
+
+
+def test_data_are_a_bank_for_one_call(model, t):
+    data = nbt.load_data("toy", n=4)
+    a, b = contextual(t, data, layers=[2], k=2), contextual(t, ContextualBank.of(model, data, [2]), layers=[2], k=2)
+    np.testing.assert_array_equal(a.values, b.values)
+    assert a.details["word"].equals(b.details["word"])
