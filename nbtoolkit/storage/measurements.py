@@ -88,6 +88,7 @@ def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:
     content, tensors, place = read_described(path, "a measurement", lambda raw, where: _CONTENT(untagged(raw), where))
     if model is not None:
         _check_model(place, content["provenance"], model)
+    _check_axes(place, content["arrays"])
     try:
         arrays = {name: _load(name, about, tensors, content["name"]) for name, about in content["arrays"].items()}
         null = content["null_kind"]
@@ -106,6 +107,18 @@ def read(path: str | os.PathLike[str], *, model: Any = None) -> Measurement:
         if isinstance(error, StudyError):
             raise
         raise StudyError(f"{place} is damaged ({type(error).__name__}: {error}). Copy it again.") from error
+
+
+def _check_axes(place: Any, arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays with an axis twice, and a null on other axes than the values."""
+    dims = {name: about["dims"] for name, about in arrays.items()}
+    twice = [name for name, own in dims.items() if len({*own}) < len(own)]
+    others = {*dims.get("null", ())} ^ {*dims.get("values", ())} if "null" in dims else set()
+    if twice or others - {"draw"}:
+        raise StudyError(
+            f"{place} has the axes {dims[twice[0] if twice else 'null']}; expected each once, and the null on "
+            "those of the values. Copy it again."
+        )
 
 
 def _check_model(place: Any, provenance: Mapping[str, Any], model: Any) -> None:

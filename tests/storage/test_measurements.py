@@ -1,8 +1,12 @@
 """Measurements as files: everything comes back, and nothing altered does."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 import xarray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import nbtoolkit as nbt
@@ -51,3 +55,17 @@ def test_files_of_others_are_refused(tmp_path):
             read(missing)
     with pytest.raises(nbt.errors.StudyError, match="What was there stays"):
         example().save(path / "below")
+
+
+@pytest.mark.parametrize(("name", "dims"), [("null", ["draw", "x", "position"]), ("values", ["layer", "layer"])])
+def test_axes_of_another_shape_are_refused(tmp_path, name, dims):
+    path = example().save(tmp_path / "one.measurement")
+    with safe_open(path, "np") as file:
+        body = json.loads(file.metadata()["nbtoolkit"])
+    body["content"]["arrays"][name]["dims"] = dims
+    text = json.dumps(body)
+    save_file(load_file(path), path, {"nbtoolkit": text, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+    with pytest.raises(
+        nbt.errors.StudyError, match=r"one.measurement' has the axes \[.*\]; expected each once, and the null on"
+    ):
+        nbt.Measurement.open(path)
