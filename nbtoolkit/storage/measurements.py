@@ -116,7 +116,7 @@ def _check_axes(place: Any, arrays: Mapping[str, Any]) -> None:
     others = {*dims.get("null", ())} ^ {*dims.get("values", ())} if "null" in dims else set()
     if twice or others - {"draw"}:
         raise StudyError(
-            f"{place} has the axes {dims[twice[0] if twice else 'null']}; expected each once, and the null on "
+            f"{place} has the axes {[*dims[twice[0] if twice else 'null']]}; expected each once, and the null on "
             "those of the values. Copy it again."
         )
 
