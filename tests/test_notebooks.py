@@ -52,6 +52,8 @@ assert t.value > 10 and abs(drawn["none"]) < 1 and drawn["ball"] < -5 and t.mode
 assert nbt.target(model, row["image"], "frisbee").quantity.foil == "disc"
 deletion = curves.values.sel(curve="deletion").values
 assert d["auc"][0] < d["null_auc"][:, 0].min() and deletion.min() < deletion[-1] and deletion[-1] > 0.5 * t.value
+end, area = redrawn.values.sel(curve="deletion").values[-1], redrawn.details["auc"][0]
+assert abs(end - drawn["none"]) < 1e-3 and area < redrawn.details["null_auc"][:, 0].min()
 mean = table.groupby("map").mean()
 best = ["attention", "keep only", "integrated gradients"]
 assert len(cases) == 12 and (mean.pointing[best] == 1).all() and mean.pointing[["random", "centre"]].max() < 0.1

@@ -48,6 +48,11 @@ def bank():
 
 
 @functools.cache
+def inspection():
+    return importlib.import_module("nbtoolkit.live.inspection").Inspection(measured().target, ())
+
+
+@functools.cache
 def fitted():
     return nbt.lens.TunedLens([1], n_positions=60, n_epochs=1).fit(
         nbt.load_model("toy"), nbt.load_data("toy", n=6), captions="given"
@@ -66,6 +71,7 @@ CALLS = {
     "storage.study.save_study(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.study").save_study(noise_study(), path),
     "widgets.study_view.StudyView.to_html(path)": lambda path, data: nbt.explore(noise_study()).to_html(path),
     "widgets.dictionary_comparison.DictionaryComparison.to_html(path)": lambda path, data: two_dictionaries().to_html(path),
+    "live.inspection.Inspection.save(path)": lambda path, data: inspection().save(path),
     "storage.measurements.save(path)": lambda path, data: measured().save(path),
     "lens.banks.ContextualBank.save(path)": lambda path, data: bank().save(path),
     "lens.tuned.TunedLens.save(path)": lambda path, data: fitted().save(path),
@@ -85,9 +91,9 @@ READS = {
 }
 INNER = {  # functions that are given whole paths by those above, or whose arguments go through one of them
     "data.sources", "durable.", "extraction.shards", "extraction.shard_rows", "storage.reading", "storage.study_reader",
-    "storage.study_folder", "storage.described.", "storage.files.write_json", "storage.files.write_tensors", "storage.files.write_stacked",
+    "storage.study_folder", "storage.described.",  "storage.files.write_json", "storage.files.write_tensors", "storage.files.write_stacked",
     "storage.files.write_table", "files.", "parquet.", "strict_json.", "toy.", "models.peft_adapters", "models.anatomy",
-    "reproduction.", "widgets.page.",
+    "reproduction.", "widgets.page.", "live.inspection.check_folder",
 }  # fmt: skip
 
 

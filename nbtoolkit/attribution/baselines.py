@@ -16,6 +16,7 @@ from ..models.replay import Recording, record
 from ..targets.axes import boxes_of, text_positions
 from ..targets.target import Target
 
+NULLS = ("image", "none")  # of maps: the same in an image without content, or none
 BASELINES = ("mean", "blur", "dataset")
 EMPTY = 1e-3  # of the median length: the state of a token whose embedding is zero
 BLUR = 8  # the radius of the blur is this part of the image's longer side
@@ -163,21 +164,41 @@ def check_baseline(baseline: str, data: Any) -> None:
         )
 
 
-def check_path_baseline(baseline: str) -> None:
-    """Refuse a baseline that gradients do not take.
+def check_path(baseline: str, null: str) -> None:
+    """Refuse a baseline, or a null, that gradients do not take.
 
     Parameters
     ----------
     baseline
         ``"mean"`` or ``"blur"``.
+    null
+        ``"image"`` or ``"none"``.
 
     Raises
     ------
     MethodError
         Another one.
     """
+    check_null(null)
     if baseline not in ("mean", "blur"):
         raise MethodError(f"baseline is {baseline!r}; expected 'mean' or 'blur'.")
+
+
+def check_null(null: str) -> None:
+    """Refuse an unknown null.
+
+    Parameters
+    ----------
+    null
+        ``"image"`` or ``"none"``.
+
+    Raises
+    ------
+    MethodError
+        Another one.
+    """
+    if null not in NULLS:
+        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, NULLS))}.")
 
 
 def _dataset_mean(target: Target, states_of: Callable[[Recording], Tensor], data: Any) -> Tensor:

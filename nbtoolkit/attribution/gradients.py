@@ -13,7 +13,7 @@ from ..types import resolve_layer
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_IMAGE
-from .baselines import check_path_baseline, moves, notes
+from .baselines import check_path, moves, notes
 
 Array = np.ndarray
 STEPS = (0.32, 0.16, 0.08, 0.04, 0.02, 0.01, 0.005)  # of the path, for the difference quotients that check the gradient
@@ -25,7 +25,7 @@ COARSE = 5  # in formats of fewer digits, this many times what two ways to one n
 
 @checked
 @on_fitting_threads
-def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") -> Measurement:
+def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean", null: str = "image") -> Measurement:
     """Gradient × input: (state − baseline) · gradient at every patch, and at every text token.
 
     One gradient at the states of the pass, so it is fast, and blind where the quantity is flat there:
@@ -39,6 +39,8 @@ def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") 
         The layer of the states; 0 is the input of the first block.
     baseline
         ``"mean"`` or ``"blur"``, as for :func:`nbtoolkit.attribution.occlusion`.
+    null
+        ``"image"``: the same in an image of the same size without its content. ``"none"``: no null.
 
     Returns
     -------
@@ -61,18 +63,21 @@ def gradient_x_input(target: Target, *, layer: int = 0, baseline: str = "mean") 
     64
     """
     layer = resolve_layer(layer, target.model.n_layers)
-    check_path_baseline(baseline)
+    check_path(baseline, null)
     scores, missed = _scores(target, layer, baseline)
     values, details = by_position(target, scores, "gradient_x_input")
-    other, _ = by_position(target, _scores(placebo(target), layer, baseline, check=False)[0], "gradient_x_input")
+    other = None
+    if null == "image":
+        other, _ = by_position(target, _scores(placebo(target), layer, baseline, check=False)[0], "gradient_x_input")
     return Measurement(
         values,
         target.quantity.unit,
         Identity(CHECK, missed, max(TOLERANCE, COARSE * rounding(target))),
         null=other,
-        null_kind=OTHER_IMAGE,
+        null_kind=None if other is None else OTHER_IMAGE,
         details=details,
-        provenance=target.provenance | {"settings": {"layer": layer, "baseline": baseline}, "value": target.value},
+        provenance=target.provenance
+        | {"settings": {"layer": layer, "baseline": baseline, "null": null}, "value": target.value},
         image=target.thumbnail,
         target=target,
         note=notes(target, layer),

@@ -16,7 +16,7 @@ from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_IMAGE
 from ..types.rules import Rule
-from .baselines import check_path_baseline, moves, notes
+from .baselines import check_path, moves, notes
 from .gradients import gradients_at
 
 Array = np.ndarray
@@ -41,6 +41,7 @@ def integrated_gradients(
     *,
     layer: int = 0,
     baseline: str = "mean",
+    null: str = "image",
     n_nodes: Annotated[int, Rule(least=1, most=MOST_NODES)] = 16,
     tolerance: Annotated[float, Rule(least=0, most=1)] = 0.01,
 ) -> Measurement:
@@ -59,6 +60,8 @@ def integrated_gradients(
     baseline
         ``"mean"`` or ``"blur"``, as for :func:`nbtoolkit.attribution.occlusion`. A state of zeros is none that a model with
         RMS norms can be followed to.
+    null
+        ``"image"``: the same in an image of the same size without its content. ``"none"``: no null.
     n_nodes
         Number of nodes at first.
     tolerance
@@ -90,7 +93,7 @@ def integrated_gradients(
     True
     """
     layer = resolve_layer(layer, target.model.n_layers)
-    check_path_baseline(baseline)
+    check_path(baseline, null)
     paths = _paths(target, layer, baseline, n_nodes, tolerance)
     missed = max(path.missed for path in paths.values())
     if not missed <= tolerance:
@@ -101,17 +104,25 @@ def integrated_gradients(
             "later layer or baseline='blur', or a larger tolerance."
         )
     values, details = by_position(target, _total(paths), "integrated_gradients")
-    drawn = next(iter(paths))  # the path of the values: the image's where it has positions
-    null = _paths(placebo(target), layer, baseline, paths[drawn].n_nodes, math.inf, only=drawn)
-    settings = {"layer": layer, "baseline": baseline, "n_nodes": {name: path.n_nodes for name, path in paths.items()}}
+    other = None
+    if null == "image":
+        drawn = next(iter(paths))  # the path of the values: the image's where it has positions
+        floor = _paths(placebo(target), layer, baseline, paths[drawn].n_nodes, math.inf, only=drawn)
+        other, _ = by_position(target, _total(floor), "integrated_gradients")
+    settings = {
+        "layer": layer,
+        "baseline": baseline,
+        "null": null,
+        "n_nodes": {name: path.n_nodes for name, path in paths.items()},
+    }
     gaps = {name: path.gap for name, path in paths.items()}
     printed = ", ".join(f"{path.gap:.2g} ({name}, {path.n_nodes} nodes)" for name, path in paths.items())
     return Measurement(
         values,
         target.quantity.unit,
         Identity(CHECK, missed, tolerance),
-        null=by_position(target, _total(null), "integrated_gradients")[0],
-        null_kind=OTHER_IMAGE,
+        null=other,
+        null_kind=None if other is None else OTHER_IMAGE,
         details=details,
         provenance=target.provenance | {"settings": settings, "gap": gaps, "value": target.value},
         image=target.thumbnail,

@@ -26,11 +26,10 @@ from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_IMAGE
 from ..types.rules import Count
-from .baselines import baseline_between, baseline_states, check_baseline
+from .baselines import baseline_between, baseline_states, check_baseline, check_null
 
 Array = np.ndarray
 UNITS = ("patch", "block", "token")
-NULLS = ("image", "none")
 
 
 @checked
@@ -141,8 +140,7 @@ def occlusion(
 def _check(unit: str, baseline: str, null: str, data: Any) -> None:
     if unit not in UNITS:
         raise MethodError(f"unit is {unit!r}; expected {', '.join(map(repr, UNITS))}.")
-    if null not in NULLS:
-        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, NULLS))}.")
+    check_null(null)
     check_baseline(baseline, data)
     if unit == "token" and baseline != "mean":
         raise MethodError(

@@ -30,6 +30,7 @@ BOXES = """(i) => [...document.querySelectorAll('.jp-Notebook .jp-Cell')[i].quer
   return [Math.round(box.width), Math.round(box.height), Math.round(outer.width)]; })"""
 
 
+@pytest.mark.slow
 def test_every_container_gives_a_view_its_width(lab, study, tmp_path):
     cells = [SETUP.format(folder=str(study.save(tmp_path / "dog.study"))).strip(), *(c for c, _ in CONTAINERS.values())]
     cells.append("half = gallery(); half.layout.width = '50%'; w.HBox([half])")

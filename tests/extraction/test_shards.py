@@ -67,6 +67,7 @@ def test_kill_9_then_resume_gives_the_same_bytes(model, data, undisturbed, tmp_p
     assert contents(tmp_path) == contents(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_finished_shards_stay(model, data, undisturbed, tmp_path):
     """The operating system refuses to let any file grow past the second shard's size."""
     size = max(f.stat().st_size for f in undisturbed.glob("shard-*.safetensors"))
@@ -130,6 +131,7 @@ def test_a_second_run_into_the_folder_is_refused(model, data, tmp_path):
         nbt.extract(model, data, "dog", out=tmp_path, progress=False)
 
 
+@pytest.mark.slow
 def test_two_processes_meet_in_one_folder(model, data, tmp_path):
     code = """
         import time
@@ -192,6 +194,7 @@ def test_the_manifest_lists_what_is_there(undisturbed):
             assert value == sha256(undisturbed / f"shard-{index:05d}.{suffix}")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     """Shards leave memory when they are written: ten times the rows, the same peak within 10 %."""
     code = """

@@ -122,7 +122,7 @@ def test_bad_input_is_one_clear_error():
         ({"instrument": lambda t: replace(m := occluded(t), values=m.values * 0)}, "The map of occlusion is constant"),
     ):
         with pytest.raises(nbt.NbtoolkitError, match=message):
-            randomization_check(**({"instrument": occluded, "t": t} | options))
+            randomization_check(**({"instrument": occluded, "target": t} | options))
 
 
 def test_quantised_weights_are_refused():

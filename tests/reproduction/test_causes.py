@@ -1,6 +1,7 @@
 """The causal column: which concepts are ablated, and that it is the function of the interventions."""
 
 import numpy as np
+import pytest
 
 import nbtoolkit as nbt
 from nbtoolkit.interventions import causal_selectivity
@@ -23,6 +24,7 @@ def test_names_are_the_words_of_the_concepts_that_samples_use_most():
     assert names(cd, g, V[:0], "dog", 2) == [[]] * 4
 
 
+@pytest.mark.slow
 def test_the_column_is_causal_selectivity_of_the_test_images(evaluation, evaluation_cache, world, model):
     """All concepts are as in one call of the function; Semi-NMF's come first, so they draw the same images by themselves."""
     data, test = world

@@ -94,6 +94,7 @@ def test_intervals_include_the_variance_of_the_dictionary(evaluation):
         assert (test.low, test.high, test.method_p) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_a_second_run_computes_nothing_and_agrees(evaluation, evaluation_cache, world, model, scorer, monkeypatch):
     r, cache, (data, test) = evaluation, evaluation_cache, world
     calls = []
@@ -131,6 +132,7 @@ def test_a_text_encoder_adds_bert_scores(model, scorer, tmp_path):
     assert "F1 of the same words" in page.read_text() and "Text encoder: BertModel, layer -1" in r.encoder
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_files(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     few = [
@@ -186,6 +188,7 @@ def test_one_test_sample_has_no_interval_and_no_test(model, scorer, world, tmp_p
     assert "n = 1" in page.read_text() and "nan" not in page.read_text().split("<h2>Words against random")[0]
 
 
+@pytest.mark.slow
 def test_dead_concepts_and_concepts_without_words_are_undefined_not_zero(model, scorer, world, tmp_path):
     """λ so large that every concept is dead; a filter that no word passes."""
     nothing = nbt.WordFilter("nothing", min_length=99)

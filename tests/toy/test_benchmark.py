@@ -124,6 +124,7 @@ def test_a_method_whose_concepts_are_all_dead_has_no_values(results):
     assert (rows.n == 0).all() and rows.value.isna().all() and rows.low.isna().all()
 
 
+@pytest.mark.slow
 def test_one_random_state_gives_one_table_and_stored_states_the_same(results, cache):
     assert any(cache.iterdir())
     again = benchmark.run({"PCA": PCA()}, tasks=results.tasks[1:2], cache=cache)
@@ -177,6 +178,7 @@ def test_what_no_method_solves_is_listed(results):
     assert "second <world>" in repr(results) and "naming@1" in repr(results)
 
 
+@pytest.mark.slow
 def test_causal_selectivity_is_high_for_the_heads_own_rows_and_nothing_for_random_directions():
     task = Task("causes", model="toy", extra=("causal",), n=40, n_test=40, n_concepts=8)
     results = benchmark.run({"PCA": PCA()}, tasks=[task])
@@ -212,6 +214,7 @@ def test_bad_input_is_one_clear_error(capsys):
     assert main(["benchmark", "--methods", "PCB"]) == 2
 
 
+@pytest.mark.slow
 def test_the_command_writes_page_and_table(tmp_path, capsys, monkeypatch):
     small = Task("few <rows>", model="toy", n=30, n_test=30, n_concepts=4)
     monkeypatch.setattr("nbtoolkit.toy.benchmark.running.quick_tasks", lambda: (small,))

@@ -94,6 +94,7 @@ def test_the_graded_loss_is_zero_where_the_cosine_is_proportional_to_the_grade()
     assert min(constant) > 0.1  # a scorer that gives every text one cosine
 
 
+@pytest.mark.slow
 def test_a_tiny_run_writes_folders_that_hugging_face_opens(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "Pool", _Here)
     train.main(

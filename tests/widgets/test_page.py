@@ -102,7 +102,7 @@ def test_a_page_selects_a_sample_whose_id_no_message_can_hold(evil):
 def test_figures_of_such_texts_are_drawn(evil, tmp_path):
     figure = plots.concept_cards(evil, layer=4, concepts=[0, 1], n_images=1)
     figure.savefig(tmp_path / "cards.png")
-    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    texts = [text.get_text() for place in (figure, *figure.axes) for text in place.texts]
     assert texts and not any(map(unprintable, texts)) and any("lone \ufffd" in text for text in texts)
     assert max(map(len, texts)) < 500
 

@@ -245,6 +245,7 @@ def test_a_page_says_what_it_leaves_out(study, tmp_path):
         Explorer(study).to_html(tmp_path / "maps.html", maps=True)
 
 
+@pytest.mark.slow
 def test_a_page_is_made_although_a_response_lacks_the_token(study, model, data, tmp_path):
     view, layer = nbt.explore(study, model, data=data), study.layers[0]
     exemplars = {i for group in study.grounding(layer).exemplars for i in group}

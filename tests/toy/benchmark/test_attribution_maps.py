@@ -18,6 +18,7 @@ def table():
     return benchmark.attribution_maps(n=3)
 
 
+@pytest.mark.slow
 def test_every_method_has_every_score_beside_the_floors(table):
     wide = table.pivot(index="method", columns="metric", values="value")
     assert list(dict.fromkeys(table.method)) == [*METHODS, "random maps", "centre prior", "pixels of the object"]
