@@ -88,7 +88,8 @@ def _drawer(values: xarray.DataArray) -> Callable[..., Figure]:
         lines = values.sizes[few] <= 4 and few != "head" and other in NUMERIC and values.sizes[other] > 4
         return _curve if lines else grid
     raise NbtoolkitError(
-        f"The measurement has the axes {dims}; expected at most two. Choose an entry of the others: select={{{dims[0]!r}: …}}."
+        f"The measurement has the axes {dims}; expected at most two. Choose an entry of the others: select={{{dims[0]!r}: …}}, "
+        f"or reduce one: m.mean({dims[0]!r})."
     )
 
 

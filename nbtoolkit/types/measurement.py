@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,7 @@ class Measurement(CopiedByFields):
             self._axis(name)
 
         def part(array: xarray.DataArray) -> xarray.DataArray:
-            here = {name: place for name, place in places.items() if name in array.dims}
+            here = {k: place for k, place in places.items() if k in array.dims and self._shares(array, k)}
             named = array.assign_coords({name: self.values[name].values for name in here if name not in array.coords})
             return named.sel(here)
 
@@ -201,6 +201,13 @@ class Measurement(CopiedByFields):
             self, values=function(self.values), null=null, details={k: function(v) for k, v in self.details.items()}
         )
 
+    def _shares(self, array: xarray.DataArray, axis: Hashable) -> bool:
+        """Whether an array has the entries of the values on an axis: a detail may have others, such as all positions."""
+        if array.sizes[axis] != self.values.sizes[axis]:
+            return False
+        both = axis in array.coords and axis in self.values.coords
+        return not both or bool((array[axis].values == self.values[axis].values).all())
+
     def _axis(self, name: str) -> None:
         if name not in self.values.dims:
             raise MeasurementError(
@@ -210,7 +217,9 @@ class Measurement(CopiedByFields):
     def to_frame(self) -> pandas.DataFrame:
         """One row per value: a column per axis and coordinate, ``value``, and the details on the same axes."""
         columns = {"value": self.values} | {
-            name: array for name, array in self.details.items() if set(array.dims) == set(self.values.dims)
+            name: array
+            for name, array in self.details.items()
+            if {*array.dims} == {*self.values.dims} and all(self._shares(array, axis) for axis in array.dims)
         }
         table = xarray.Dataset({k: v.rename(k) for k, v in columns.items()})
         texts = {k: (v.dims, _encodable(v.values)) for k, v in table.variables.items() if v.dtype.kind in "OU"}

@@ -86,3 +86,11 @@ def test_copies_and_files_hold_no_model(tmp_path):
     ):
         assert other.target is None and m.target is not None
         np.testing.assert_array_equal(other.values, m.values)
+
+
+def test_a_detail_with_other_entries_on_an_axis_stays_apart():
+    every = xarray.DataArray(np.arange(8), {"position": range(8)}, "position")
+    m = example()
+    alone = Measurement(m.values.sel(layer=1), "nats", m.check, details={"unit": every})
+    assert list(alone.to_frame().value) == pytest.approx([0.5, -2.0, np.nan], nan_ok=True)
+    assert alone.sel(position=[0, 2]).details["unit"].equals(every)
