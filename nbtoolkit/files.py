@@ -60,7 +60,7 @@ def regular_file(path: Path, error: type[NbtoolkitError] = DataError, *, inside:
     error
         Class of the error.
     inside
-        Folder that the file must be in once links are followed; any folder where None.
+        Folder that the target of the links must be in; any folder where None.
 
     Raises
     ------

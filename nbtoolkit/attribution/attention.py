@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import xarray
 
-from ..errors import MethodError
 from ..models.replay import record, replay
 from ..models.taps import Attention, require_layers, tap
 from ..targets.axes import on_fitting_threads, patch_coordinates, placebo, require_image, rounding
@@ -20,6 +19,7 @@ from ..targets.target import Target
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_IMAGE, UNIFORM_ATTENTION
+from .baselines import check_null
 
 Array = np.ndarray
 NULLS = ("image", "uniform")
@@ -65,8 +65,7 @@ def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
     >>> dict(attention_to_image(t).values.sizes)
     {'layer': 5, 'head': 4, 'patch': 64}
     """
-    if null not in NULLS:
-        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, NULLS))}.")
+    check_null(null, NULLS)
     positions = require_image(target, "Attention to the image")
     attention = _listen(target)
     layers = sorted(attention.rows)

@@ -184,21 +184,23 @@ def check_path(baseline: str, null: str) -> None:
         raise MethodError(f"baseline is {baseline!r}; expected 'mean' or 'blur'.")
 
 
-def check_null(null: str) -> None:
+def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
     """Refuse an unknown null.
 
     Parameters
     ----------
     null
-        ``"image"`` or ``"none"``.
+        The null.
+    expected
+        Names of those that an instrument has.
 
     Raises
     ------
     MethodError
         Another one.
     """
-    if null not in NULLS:
-        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, NULLS))}.")
+    if null not in expected:
+        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, expected))}.")
 
 
 def _dataset_mean(target: Target, states_of: Callable[[Recording], Tensor], data: Any) -> Tensor:

@@ -58,8 +58,8 @@ def integrated_gradients(
     layer
         The layer of the states; 0 is the input of the first block. The vision tower is not part of the path.
     baseline
-        ``"mean"`` or ``"blur"``, as for :func:`nbtoolkit.attribution.occlusion`. A state of zeros is none that a model with
-        RMS norms can be followed to.
+        ``"mean"`` or ``"blur"``, as for :func:`nbtoolkit.attribution.occlusion`. A state of zeros is no baseline of a model
+        with RMS norms: no path of states leads there.
     null
         ``"image"``: the same in an image of the same size without its content. ``"none"``: no null.
     n_nodes

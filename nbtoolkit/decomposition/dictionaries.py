@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..errors import MethodError, NbtoolkitError, first_line
 from ..types import ConceptDictionary, Representations, activations_of
 from ..types.arguments import checked
 from ..types.dictionary import last_step
-from ..types.rules import LARGEST, described
+from ..types.rules import LARGEST, described, suggestion
 from .decoder import decoder_of, relative_error, unexplained
 from .largest_norm import LargestNorm
 from .random_directions import RandomDirections
@@ -184,8 +183,7 @@ def named(name: str) -> Any:
     RandomDirections(random_state=0)
     """
     if name not in _METHODS:
-        close = difflib.get_close_matches(name.lower(), [n.lower() for n in _METHODS], 1, 0.4)
-        hint = f" Did you mean {next(n for n in _METHODS if n.lower() == close[0])!r}?" if close else ""
+        hint = suggestion(name, _METHODS, 0.4)
         raise MethodError(f"No decomposition named {name!r}.{hint} Known: {', '.join(_METHODS)}.")
     method = _METHODS[name]
     return method(random_state=0) if "random_state" in method().get_params() else method()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..types.rules import suggestion
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "captions": ("generate", "given"),
@@ -123,8 +123,7 @@ def reading_options(options: ReadingOptions | None, changes: Mapping[str, Any], 
     names = [f.name for f in fields(ReadingOptions)]
     for name in changes:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = suggestion(name, names)
             raise TypeError(f"There is no reading option {name!r}.{hint} Known: {', '.join(names)}.")
     return replace(ReadingOptions(**defaults) if options is None else options, **changes)
 

@@ -54,11 +54,8 @@ def as_map(m: Measurement) -> Measurement:
     m
         The measurement.
     """
-
-    def mean(values: xarray.DataArray) -> xarray.DataArray:
-        return values.mean([d for d in values.dims if d not in ("patch", "draw")])
-
-    return m if m.values.dims == ("patch",) else _part(m, mean)
+    others = [str(axis) for axis in m.values.dims if axis != "patch"]
+    return replace(m.mean(*others), details={}, note="") if others else m
 
 
 def word_position(m: Measurement) -> Any:

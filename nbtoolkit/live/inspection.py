@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -66,11 +67,11 @@ class Inspection:
             "The inspection", folder, StudyError, "What was there stays. Make room, or choose another path."
         ):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with new_folder(folder) as partial:
+            with new_folder(folder) as unfinished:
                 for result in self.results:
                     if result.measurement is not None:
-                        result.measurement.save(partial / result.file)
-                write_text(partial / PAGE, inspection_page(self.target, self.results, image))
+                        result.measurement.save(unfinished / result.file)
+                write_text(unfinished / PAGE, inspection_page(self.target, self.results, image))
         return folder / PAGE
 
 
@@ -98,7 +99,7 @@ def inspect_target(
     """
     results: list[Result] = []
     for instrument in instruments:
-        jobs: list[tuple[str, Callable[[], Measurement]]] = [(instrument.name, lambda: instrument(target))]  # noqa: B023
+        jobs: list[tuple[str, Callable[[], Measurement]]] = [(instrument.name, partial(instrument, target))]
         if instrument.name == FAITHFULNESS:
             jobs = [_faithfulness(instrument, result, target) for result in results if result.instrument.is_map]
         for name, measure in jobs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MethodError
+from ..types.rules import suggestion
 
 if TYPE_CHECKING:
     from ..types.measurement import Measurement
@@ -160,9 +160,9 @@ def instrument(name: str) -> Instrument:
         There is none; the message has the names.
     """
     if name not in INSTRUMENTS:
-        near = difflib.get_close_matches(name.lower(), INSTRUMENTS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise MethodError(f"There is no instrument {name!r}.{hint} Known: {', '.join(INSTRUMENTS)}.")
+        raise MethodError(
+            f"There is no instrument {name!r}.{suggestion(name, INSTRUMENTS)} Known: {', '.join(INSTRUMENTS)}."
+        )
     return INSTRUMENTS[name]
 
 

@@ -88,7 +88,7 @@ def faithfulness(
     rng = np.random.default_rng(random_state)
     own = curves.of(np.argsort(-values.values, kind="stable"))
     draws = np.stack([curves.of(rng.permutation(len(units))) for _ in range(n_random)])
-    centre = curves.of(np.argsort(_distance_from_the_centre(values, t), kind="stable"))
+    centre = curves.of(np.argsort(distance_from_centre(_boxes(values), t.image.size), kind="stable"))
     whole, empty = own[0, 0], own[0, -1]
     gap = max(abs(own[0, 0] - t.value), abs(own[1, -1] - t.value), abs(own[0, -1] - own[1, 0]))
     axes = {"curve": [*CURVES], "fraction": curves.fractions}
@@ -211,10 +211,37 @@ def _boxes(values: xarray.DataArray) -> Array:
     return np.stack([values[name].values for name in ("x0", "y0", "x1", "y1")], -1).astype(float)
 
 
-def _distance_from_the_centre(values: xarray.DataArray, t: Any) -> Array:
-    boxes = _boxes(values)
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 / np.array(t.image.size)
+def distance_from_centre(boxes: Array, size: tuple[int, int]) -> Array:
+    """Distance of patches from the centre of the image, relative to its sides, (n,); infinite where a position is no patch.
+
+    Parameters
+    ----------
+    boxes : (n, 4)
+        Boxes of the patches, x0, y0, x1 and y1 in pixels.
+    size
+        Width and height of the image, in pixels.
+    """
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 / np.array(size)
     return np.nan_to_num(np.linalg.norm(centres - 0.5, axis=-1), nan=np.inf)
+
+
+def shares_of_mask(boxes: Array, mask: Array) -> Array:
+    """Share of each patch that a mask covers, 0 to 1, no unit, (n,).
+
+    Parameters
+    ----------
+    boxes : (n, 4)
+        Boxes of the patches, x0, y0, x1 and y1 in pixels.
+    mask : (height, width)
+        The mask.
+    """
+    shares = np.zeros(len(boxes))
+    for i, box in enumerate(boxes):
+        if np.isfinite(box).all():
+            x0, y0, x1, y1 = np.round(box).astype(int)
+            part = mask[y0:y1, x0:x1]
+            shares[i] = part.mean() if part.size else 0.0
+    return shares
 
 
 def _shows(values: xarray.DataArray, mask: Array, t: Any) -> Array:
@@ -222,12 +249,7 @@ def _shows(values: xarray.DataArray, mask: Array, t: Any) -> Array:
     width, height = t.image.size
     if mask.shape != (height, width):
         raise MethodError(f"mask has shape {mask.shape}; expected ({height}, {width}), the image's height and width.")
-    shares = np.zeros(len(values))
-    for i, box in enumerate(_boxes(values)):
-        if np.isfinite(box).all():
-            x0, y0, x1, y1 = np.round(box).astype(int)
-            part = mask[y0:y1, x0:x1]
-            shares[i] = part.mean() if part.size else 0.0
+    shares = shares_of_mask(_boxes(values), mask)
     shows: Array = shares >= 0.5 if (shares >= 0.5).any() else shares > 0
     return shows
 
@@ -235,7 +257,7 @@ def _shows(values: xarray.DataArray, mask: Array, t: Any) -> Array:
 def _against_mask(values: xarray.DataArray, mask: Array, t: Any) -> dict[str, xarray.DataArray]:
     """Pointing game and overlap of the map and of the centre's, and the pointing score of a random map."""
     shows = _shows(values, mask, t)
-    maps = {"": values.values, "centre_": -_distance_from_the_centre(values, t)}
+    maps = {"": values.values, "centre_": -distance_from_centre(_boxes(values), t.image.size)}
     hits = {f"{name}{k}": v for name, scores in maps.items() for k, v in _hits(scores, shows).items()}
     return hits | {"null_pointing": xarray.DataArray(shows.mean())}
 

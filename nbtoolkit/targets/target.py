@@ -258,15 +258,19 @@ class Target(Pass):
         logits = self.model.unembed(self.recording.stream[-1][:, list(self.positions)])[0].log_softmax(-1)
         return float(logits[range(len(self.piece_ids)), list(self.piece_ids)].sum().exp())
 
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        """Of the weights and of the pixels, as they are when they are first needed."""
+        pixels = hashlib.sha256(np.asarray(self.image).tobytes() + repr(self.image.size).encode()).hexdigest()
+        return {"weights": weights(self.model.hf), "image": pixels}
+
     @property
     def provenance(self) -> dict[str, Any]:
         """What a measurement of this target is of, as plain data."""
-        pixels = hashlib.sha256(np.asarray(self.image).tobytes() + repr(self.image.size).encode()).hexdigest()
         return {
             "model": self.model.name,
             "revision": self.model.revision,
-            "weights": weights(self.model.hf),
-            "image": pixels,
+            **self._hashes,
             "size": [*self.image.size],
             "question": self.question,
             "response": self.response,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import types
 import typing
@@ -101,6 +102,28 @@ def described(value: Any) -> str:
     return (
         text if len(text) <= 80 else f"{kind} of {len(value)} entries" if isinstance(value, Sized) else f"{text[:80]}…"
     )
+
+
+def suggestion(name: str, names: Collection[str], cutoff: float = 0.6) -> str:
+    """The name that was probably meant, as the end of a message; empty where none is close.
+
+    Parameters
+    ----------
+    name
+        An unknown name.
+    names
+        The names that there are.
+    cutoff
+        Least similarity, 0 to 1, no unit.
+
+    Examples
+    --------
+    >>> suggestion("kmeans", ["PCA", "KMeans"]), suggestion("x", ["PCA"])
+    (" Did you mean 'KMeans'?", '')
+    """
+    lower = {one.lower(): one for one in names}
+    close = difflib.get_close_matches(name.lower(), lower, 1, cutoff)
+    return f" Did you mean {lower[close[0]]!r}?" if close else ""
 
 
 def expected(kind: Any, rule: Rule) -> str:

@@ -143,9 +143,9 @@ def test_the_views_speak_chinese(open_page, study, node_modules, tmp_path):
     assert "回答" in text and "未解释" in text and "8 个概念" in text and "Response" not in text
     assert "dog" in view.page.locator(".nbt-response").inner_text() and view.axe(node_modules) == []
     view.clean()
-    followed = open_page(nbt.explore(study).to_html(tmp_path / "auto.html"), locale="zh-TW")  # the browser's own
-    followed.page.wait_for_selector(".nbt-card")
-    assert "回答" in followed.page.locator(".nbt-explorer").inner_text()
+    automatic = open_page(nbt.explore(study).to_html(tmp_path / "auto.html"), locale="zh-TW")  # the browser's own
+    automatic.page.wait_for_selector(".nbt-card")
+    assert "回答" in automatic.page.locator(".nbt-explorer").inner_text()
     assert "一一匹配" in open_page(two).page.locator(".nbt-two").inner_text()
     with pytest.raises(nbt.NbtoolkitError, match="locale is 'klingon'; expected None or one of 'en', 'zh-CN'"):
         nbt.options.locale = "klingon"

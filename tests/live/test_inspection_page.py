@@ -66,9 +66,9 @@ def test_the_words_of_the_lens_and_the_areas_of_a_map_are_in_tables(inspection):
     assert f"deletion{area.values[0]:.2f}" in text and f"insertion{area.values[1]:.2f}" in text
 
 
-def check_page(html, allowed):
+def check_page(html, tags):
     page = Page(html)
-    assert {tag for tag, _ in page.elements} <= allowed
+    assert {tag for tag, _ in page.elements} <= tags
     assert not [a for _, attrs in page.elements for a in attrs if a.startswith("on") or a in ("srcdoc", "autofocus")]
     assert {a["href"] for tag, a in page.elements if tag == "a"} <= {"#lens", "#occlusion", "lens.measurement"}
     assert "\0" not in html and "\a" not in html
@@ -77,14 +77,14 @@ def check_page(html, allowed):
 
 def test_a_text_stays_a_text(inspection):
     """Of the target, of a refusal, and of what a measurement holds."""
-    allowed = {tag for tag, _ in Page(inspection_page(inspection.target, inspection.results)).elements}
+    tags = {tag for tag, _ in Page(inspection_page(inspection.target, inspection.results)).elements}
     lens, occlusion = inspection.results[:2]
     for hostile in TEXTS:
         t = inspection.target
         t = dataclasses.replace(t, word=hostile, question=hostile, response=f"a {hostile} of", foil=hostile,
                                 span=dataclasses.replace(t.span, word=hostile))  # fmt: skip
         html = inspection_page(t, [Result("occlusion", occlusion.instrument, None, hostile)], hostile)
-        page = check_page(html, allowed)
+        page = check_page(html, tags)
         assert not hostile.isprintable() or page.text.count(hostile) >= 7
     m = lens.measurement
     many = np.resize(np.array(TEXTS, object), m.values.sizes["position"])
@@ -94,7 +94,7 @@ def test_a_text_stays_a_text(inspection):
     about = dict(m.provenance) | {"word": TEXTS[2], "foil": TEXTS[3], "model": TEXTS[4], "of": {TEXTS[5]: TEXTS[6]}}
     m = dataclasses.replace(m, values=m.values.assign_coords(coords), null=m.null.assign_coords(coords),
                             details=dict(m.details) | {"top_words": top}, note=TEXTS[7], provenance=about)  # fmt: skip
-    page = check_page(inspection_page(inspection.target, [Result("lens", lens.instrument, m, "")]), allowed)
+    page = check_page(inspection_page(inspection.target, [Result("lens", lens.instrument, m, "")]), tags)
     assert all(text in page.text for text in (TEXTS[0], *TEXTS[5:8]))
 
 

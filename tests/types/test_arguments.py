@@ -127,7 +127,7 @@ def test_a_context_is_checked_when_it_is_made_and_layers_keep_their_own_error(mo
         pass
 
 
-def test_an_array_of_a_subclass_keeps_its_class_and_nan_is_allowed_where_the_rule_says_so():
+def test_an_array_of_a_subclass_keeps_its_class_and_nan_passes_where_the_rule_says_so():
     assert isinstance(checked_array("x", np.ma.masked_array([1.0]), Rule("n")), np.ma.MaskedArray)
     assert np.isnan(checked_array("x", [np.nan, 1], Rule("n", finite=False))[0])
     with pytest.raises(MethodError, match="x has values up to inf"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from ...attribution.integrated import integrated_gradients
 from ...attribution.logits import direct_logit_attribution
 from ...attribution.occlusion import occlusion
 from ...errors import MeasurementError, MethodError
-from ...metrics.faithful_maps import faithfulness
+from ...metrics.faithful_maps import distance_from_centre, faithfulness, shares_of_mask
 from ...models import load_model
 from ...models.adapter import Model
 from ...models.generation import respond
@@ -51,27 +50,17 @@ MAP_METRICS: Mapping[str, Metric] = {
 }  # fmt: skip
 
 
-def _last_layer(m: Measurement) -> Measurement:
-    return replace(m, values=m.values.isel(layer=-1).mean("head"))
-
-
-def _mean(m: Measurement) -> Measurement:
-    return replace(m, values=m.values.mean(("layer", "head")))
-
-
-def _sum(m: Measurement) -> Measurement:
-    return replace(m, values=m.values.sum(("layer", "head")))
-
-
 METHODS: Mapping[str, Callable[[Target], Measurement]] = {
-    "attention, last layer, mean of heads": lambda t: _last_layer(attention_to_image(t)),
-    "attention, mean of layers and heads": lambda t: _mean(attention_to_image(t)),
+    "attention, last layer, mean of heads": lambda t: attention_to_image(t).sel(layer=t.model.n_layers).mean("head"),
+    "attention, mean of layers and heads": lambda t: attention_to_image(t).mean("layer", "head"),
     "occlusion": occlusion,
     "occlusion, 2 × 2 blocks": lambda t: occlusion(t, unit="block"),
     "occlusion, keep only": lambda t: occlusion(t, keep_only=True),
     "integrated gradients": integrated_gradients,
     "gradient × input": gradient_x_input,
-    "direct logit attribution, sum of layers and heads": lambda t: _sum(direct_logit_attribution(t, "patch")),
+    "direct logit attribution, sum of layers and heads": lambda t: direct_logit_attribution(t, "patch").sum(
+        "layer", "head"
+    ),
 }
 
 
@@ -136,8 +125,8 @@ def attribution_maps(
     rng = np.random.default_rng([random_state, 11])
     others: dict[str, tuple[str, Callable[[Target, Array], Array]]] = {
         "random maps": ("floor", lambda t, _mask: rng.random(len(t.at("image")))),
-        "centre prior": ("floor", lambda t, _mask: _centre(t)),
-        "pixels of the object": ("ceiling", _coverage),
+        "centre prior": ("floor", lambda t, _mask: -distance_from_centre(_boxes(t), t.image.size)),
+        "pixels of the object": ("ceiling", lambda t, mask: shares_of_mask(_boxes(t), mask)),
     }
     for name, (kind, values) in others.items():
         rows += _rows(task, name, kind, [_scored(t, mask, _fixed(t, values(t, mask))) for t, mask in pairs])
@@ -199,17 +188,6 @@ def _fixed(t: Target, values: Array) -> Callable[[Target], Measurement]:
 def _boxes(t: Target) -> Array:
     coordinates = patch_coordinates(t, t.at("image"))
     return np.stack([coordinates[name][1] for name in ("x0", "y0", "x1", "y1")], 1)
-
-
-def _centre(t: Target) -> Array:
-    boxes, (width, height) = _boxes(t), t.image.size
-    distance: Array = np.hypot(boxes[:, [0, 2]].mean(1) - width / 2, boxes[:, [1, 3]].mean(1) - height / 2)
-    return -distance
-
-
-def _coverage(t: Target, mask: Array) -> Array:
-    """Share of each patch that shows the object."""
-    return np.array([mask[y0:y1, x0:x1].mean() for x0, y0, x1, y1 in _boxes(t).astype(int)])
 
 
 def _rows(task: str, method: str, kind: str, scored: list[dict[str, float]]) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ import pytest
 
 import nbtoolkit as nbt
 from nbtoolkit.errors import MethodError
-from nbtoolkit.toy.benchmark.attribution_maps import METHODS, _coverage, _targets
+from nbtoolkit.metrics.faithful_maps import shares_of_mask
+from nbtoolkit.toy.benchmark.attribution_maps import METHODS, _boxes, _targets
 
 benchmark = nbt.toy.benchmark
 
@@ -48,7 +49,7 @@ def test_words_are_objects_that_need_the_image_and_masks_are_theirs():
     pairs = _targets(nbt.load_model("toy-plain"), 4, 0)
     for t, mask in pairs:
         assert t.word in t.response.split() and mask.shape == (128, 128) and 0 < mask.mean() < 0.5
-        share = _coverage(t, mask)
+        share = shares_of_mask(_boxes(t), mask)
         assert share.sum() * (128 * 128 / len(share)) == pytest.approx(mask.sum())
     assert any(nbt.toy.world.second.vocabulary.WORDS[t.word][0] == "prop" for t, _ in pairs)
 
