@@ -182,8 +182,7 @@ class Target(Pass):
         own = self.recording.stream[index]
         last = self.last_states(index, torch.as_tensor(states).to(own.device, own.dtype), start)
         logits = self.model.unembed(last[:, self._from_end])
-        pieces = list(range(len(self.piece_ids)))
-        probability = logits.log_softmax(-1)[:, pieces, list(self.piece_ids)].sum(-1).exp()
+        probability = self._of_pieces(logits.log_softmax(-1)).exp()
         return self._finite(self.quantity_of(logits)).cpu().numpy(), probability.cpu().numpy()
 
     def measure(self, states: Tensor, *, gradient: bool = False) -> Tensor:
@@ -230,12 +229,15 @@ class Target(Pass):
         -------
         (…) Tensor
         """
-        pieces = list(range(len(self.positions)))
         if self.quantity.kind == "logit_difference":
             piece, other = self.quantity.parting[0]
             return logits[..., piece, self.piece_ids[piece]] - logits[..., piece, other]
         values = logits.log_softmax(-1) if self.quantity.kind == "log_prob" else logits
-        return values[..., pieces, list(self.piece_ids)].sum(-1)
+        return self._of_pieces(values)
+
+    def _of_pieces(self, values: Tensor) -> Tensor:
+        """Sum over the pieces of the word, each where it is predicted, of (…, n_pieces, n_vocabulary)."""
+        return values[..., list(range(len(self.piece_ids))), list(self.piece_ids)].sum(-1)
 
     @property
     def _from_end(self) -> list[int]:
@@ -255,8 +257,8 @@ class Target(Pass):
     @cached_property
     def probability(self) -> float:
         """Probability of the word after the response before it, 0 to 1, no unit."""
-        logits = self.model.unembed(self.recording.stream[-1][:, list(self.positions)])[0].log_softmax(-1)
-        return float(logits[range(len(self.piece_ids)), list(self.piece_ids)].sum().exp())
+        logits = self.model.unembed(self.recording.stream[-1][:, self._from_end])[0]
+        return float(self._of_pieces(logits.log_softmax(-1)).exp())
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
