@@ -18,7 +18,7 @@ class CopiedByFields:
     def __reduce__(self) -> tuple[Any, ...]:
         """Class and fields, which a copy is made from."""
         own = vars(self)
-        values = {f.name: own[f.name] for f in fields(self) if f.init}  # type: ignore[arg-type]  # subclasses are dataclasses
+        values = {f.name: own[f.name] for f in fields(self) if f.init}  # type: ignore[arg-type]  # only dataclasses inherit from it
         return _made, (type(self), {name: _plain(value) for name, value in values.items()})
 
 

@@ -160,7 +160,7 @@ def _verbatim(text: str, delimiter: str) -> list[str]:
 
 def _suffix(fields: Sequence[str], place: int) -> str:
     name = fields[place].strip().strip('"') if place < len(fields) else ""
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - of a caption too, which need not be a path
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - of any text: pathlib drops a slash at its end
 
 
 def _miscounted(path: Path, number: int, text: str, delimiter: str, n: int) -> DataError:
