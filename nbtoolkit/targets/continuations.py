@@ -133,7 +133,9 @@ def _alone(targets: Targets, index: int, quantity: Quantity) -> Target:
     """One of several targets, with what is measured of it among them."""
     image, question, ids, span = targets.image(index)
     model, picture = targets.model, read_images(image)
-    of_it = {name: (getattr(quantity, name)[index],) for name in ("foils", "parting") if getattr(quantity, name)}
+    of_it: dict[str, Any] = {
+        name: (getattr(quantity, name)[index],) for name in ("foils", "parting") if getattr(quantity, name)
+    }
     prompt = targets.batches[0].inputs if len(targets) == 1 else model.inputs([picture], question)
     words = (targets.token, "", replace(quantity, **of_it))
     return Target(model, picture, question or "", targets.captions[index], span, prompt, tuple(ids), *words)
