@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import gzip
 import importlib.util
 import json
 import re
@@ -147,7 +148,7 @@ def test_the_wheel_has_weights_bundle_style_and_notebooks(tmp_path):
     for wanted in ("toy/weights/captioner/model.safetensors", "toy/weights/scorer/model.safetensors", "toy/weights/captioner/chat_template.jinja",
                    "toy/weights/captioner/tokenizer.json", "toy/weights/plain/model.safetensors", "toy/weights/smollm2/vision.safetensors",
                    "toy/weights/smollm2/model.safetensors.index.json", "toy/README.md", "widgets/static/nbtoolkit.js", "widgets/static/nbtoolkit.css",
-                   "widgets/static/standalone.js", "py.typed"):  # fmt: skip
+                   "widgets/static/standalone.js", "widgets/static/chinese.json", "py.typed"):  # fmt: skip
         assert f"nbtoolkit/{wanted}" in names, wanted
     assert any(n.endswith("share/nbtoolkit/notebooks/01_first_look.ipynb") for n in names)
     assert not any(part in n for n in names for part in ("node_modules", "tests/"))
@@ -223,10 +224,8 @@ def test_types_of_the_front_end():
 @pytest.mark.usefixtures("node_modules")
 def test_the_committed_bundle_is_current(tmp_path):
     run("node", "build.js", f"{tmp_path}/", cwd=JS)
-    for target in ("nbtoolkit.js", "standalone.js", "nbtoolkit.css"):
-        assert (tmp_path / target).read_text() == (JS.parent / "static" / target).read_text(), (
-            f"{target} is stale: run npm run build"
-        )
-        assert (
-            tmp_path / target
-        ).stat().st_size < 96_000  # first paint is at most 300 kB with the style sheet and a message
+    for target in ("nbtoolkit.js", "standalone.js", "nbtoolkit.css", "chinese.json"):
+        current = (tmp_path / target).read_bytes()
+        assert current == (JS.parent / "static" / target).read_bytes(), f"{target} is stale: run npm run build"
+        # first paint is at most 300 kB with the style sheet and a message
+        assert len(current) < 110_000 and len(gzip.compress(current, 9, mtime=0)) < 40_000, target

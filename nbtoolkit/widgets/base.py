@@ -33,6 +33,13 @@ RESTORED_EVERY = 1.0  # seconds between two restorations of a trait in the page:
 __getattr__ = lazy_names(__name__, {".study_view": ["StudyView"]})[1]  # its place in release 0.1
 
 
+@functools.cache
+def texts() -> dict[str, str]:
+    """Texts of the views in Chinese, by the short keys of ``js/src/words.js``."""
+    table: dict[str, str] = json.loads((STATIC / "chinese.json").read_text("utf-8"))
+    return table
+
+
 def asset(name: str) -> str | Path:
     """Text in production; a watched path while developing with ``ANYWIDGET_HMR=1`` (a path keeps closed widgets alive).
 
@@ -93,6 +100,7 @@ class View(anywidget.AnyWidget):
     cleared: Collection[str] = ()  # further traits, which a page may set to None
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
+        quick = {**quick, "texts": lambda: (texts(), [])}
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}
@@ -233,7 +241,7 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self.state()}
-        return write_text(path, page(title, state, data, STATIC, options.locale or "en"))
+        return write_text(path, page(title, state, data | {"texts": texts()}, STATIC, options.locale or "en"))
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         """Static HTML of the view; every kind of view defines it."""

@@ -1,4 +1,4 @@
-/** Build what Python serves: the widget, the script of exported pages, the style sheet. `node build.js [FOLDER/]` */
+/** Build what Python serves: the widget, the script of exported pages, the style sheet, the translations. `node build.js [FOLDER/]` */
 
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -8,21 +8,13 @@ import { shortKey } from "./src/words.js";
 
 const to = process.argv[2] ?? new URL("../static/", import.meta.url).pathname;
 
-/** The table of translations with short keys in place of the texts, which the code has anyway. */
-const shortKeys = {
-  name: "short keys",
-  setup: (/** @type {any} */ { onLoad }) =>
-    onLoad({ filter: /chinese\.js$/ }, () => {
-      const table = Object.fromEntries(Object.entries(CHINESE).map(([text, words]) => [shortKey(text), words]));
-      if (Object.keys(table).length !== Object.keys(CHINESE).length) throw new Error("two texts have one short key");
-      return { contents: `export const CHINESE = ${JSON.stringify(table)};` };
-    }),
-};
+/** The table of translations, a file of its own that pages in Chinese read: short keys in place of the texts. */
+const table = Object.fromEntries(Object.entries(CHINESE).map(([text, words]) => [shortKey(text), words]));
+if (Object.keys(table).length !== Object.keys(CHINESE).length) throw new Error("two texts have one short key");
+writeFileSync(`${to}chinese.json`, `${JSON.stringify(table)}\n`);
 
 const bundle = async (/** @type {string} */ from, /** @type {object} */ options) =>
-  (
-    await build({ entryPoints: [from], bundle: true, minify: true, write: false, plugins: [shortKeys], ...options })
-  ).outputFiles[0].text
+  (await build({ entryPoints: [from], bundle: true, minify: true, write: false, ...options })).outputFiles[0].text
     .trim()
     // hosts keep the script of every view: as ASCII it takes half the memory (esbuild leaves templates as they are)
     .replace(/[^\x00-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);

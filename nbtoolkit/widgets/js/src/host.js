@@ -26,19 +26,20 @@ class Host {
   constructor(model, source) {
     this.model = lenient(model, () => this.warn(GONE));
     this.source = source;
-    const locale = this.model.get("_meta").locale || navigator.language;
-    this.t = translator(locale);
+    const lang = language(this.model.get("_meta").locale || navigator.language);
+    this.t = translator();
     this.ending = new AbortController();
     this.panes = new AbortController();
     this.live = h("p", { class: "nbt-live", role: "status", "aria-live": "polite" });
     this.trouble = h("span");
     this.banner = h("p", { class: "nbt-error", role: "alert", hidden: true }, this.trouble, this.dismiss());
+    this.foreign = lang !== "en"; // until its texts are there
     const kind = this.model.get("_kind").replaceAll("_", "-");
     this.root = h(
       "div",
       {
         class: `nbt-root nbt-${kind}`,
-        lang: language(locale),
+        lang,
         "data-lm-suppress-shortcuts": "true",
         onkeydown: containKeys,
       },
@@ -50,8 +51,18 @@ class Host {
     });
     // the front end reports a restart; a message that is sent then fails
     this.listen("comm_live_update", () => this.model.send({ kind: "hello" }));
-    this.build();
+    if (this.foreign) this.translate();
+    else this.build();
     onChange({ model: this.model, signal: this.ending.signal }, ["_meta"], () => this.build());
+  }
+
+  /** Build the panes once the texts in the reader's language are there: what is in English waits for nothing. */
+  async translate() {
+    const texts = await this.source.texts().catch(() => ({})); // without a kernel, which the panes report
+    this.t = translator(texts);
+    this.banner.lastElementChild?.setAttribute("aria-label", this.t`dismiss`);
+    this.foreign = false;
+    if (!this.ending.signal.aborted) this.build();
   }
 
   /** @param {string} event @param {(...args: any[]) => void} callback */
@@ -82,7 +93,7 @@ class Host {
   /** Build the panes from what the study holds now; it may gain layers. */
   build() {
     this.panes.abort();
-    if (!("token" in this.model.get("_meta"))) return; // the kernel closes the view
+    if (this.foreign || !("token" in this.model.get("_meta"))) return; // the kernel closes the view
     this.panes = new AbortController();
     const { signal } = this.panes;
     const data = new StudyData(this.model, this.source, signal);
@@ -103,7 +114,7 @@ class Host {
       source,
       signal,
       meta: data.meta,
-      t: translator(data.meta.locale || navigator.language),
+      t: this.t,
       marks: makeMarks(),
       say: (text) => this.say(text),
       more: (which, then) =>

@@ -5,7 +5,7 @@ import { completed, place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
 
-/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], results?: Record<string, Record<string, any>> }} PageData */
+/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
 
 /** @param {string} text */
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -64,6 +64,7 @@ export function pageSource(data) {
       return new Map(pairs.flatMap(([row, url]) => (url ? [[row, thumb(row, url)]] : [])));
     },
     ids: () => Promise.resolve([]), // they are in the page's meta data
+    texts: () => Promise.resolve(data.texts),
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     async sample(row) {
       return { facts: data.facts[row], url: images.url(row) };

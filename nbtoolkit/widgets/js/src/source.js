@@ -132,6 +132,7 @@ export function kernelSource(model) {
     job: live ? (...question) => channel.job(...question) : null,
     thumbs: (rows) => thumbnails.get(rows),
     ids: () => channel.request("ids", {}).then(({ data }) => data.ids),
+    texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
     async sample(row) {

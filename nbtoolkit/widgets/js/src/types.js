@@ -92,6 +92,7 @@
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
  * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
  * @property {() => Promise<string[]>} ids
+ * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
  * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached

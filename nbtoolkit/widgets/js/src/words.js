@@ -1,10 +1,8 @@
 // @ts-check
 /** The views' own texts in the reader's language. Texts of the study (words, captions) are never translated. */
 
-import { CHINESE } from "./chinese.js";
-
 /**
- * Short key of a text: FNV-1a in base 36. The bundle's table has these keys, a third as long as the texts.
+ * Short key of a text: FNV-1a in base 36. The table that Python serves has these keys, a third as long as the texts.
  * @param {string} text
  */
 export function shortKey(text) {
@@ -20,16 +18,14 @@ export const visible = (text) => text.replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, "\ufff
 export const language = (locale) => (locale.toLowerCase().startsWith("zh") ? "zh-Hans" : "en");
 
 /**
- * The texts for a language tag: Chinese where it begins with zh, else English.
- * @param {string} locale @returns {import("./types.js").Translator}
+ * The texts of a table of translations; in English without one.
+ * @param {Record<string, string>} [table] by short key @returns {import("./types.js").Translator}
  */
-export function translator(locale) {
-  const words = language(locale) === "en" ? {} : CHINESE;
+export function translator(table = {}) {
   return (parts, ...values) => {
     const key = parts.reduce((text, part, i) => `${text}{${i - 1}}${part}`);
-    const text = (words[key] ?? words[shortKey(key)] ?? key).replace(
-      /\{(\d+)\} (concept|image|step)s/g,
-      (all, i, noun) => (values[Number(i)] === 1 ? `{${i}} ${noun}` : all),
+    const text = (table[shortKey(key)] ?? key).replace(/\{(\d+)\} (concept|image|step)s/g, (all, i, noun) =>
+      values[Number(i)] === 1 ? `{${i}} ${noun}` : all,
     );
     return text.replace(/\{(\d+)\}/g, (_, i) => visible(String(values[Number(i)])));
   };
@@ -37,6 +33,3 @@ export function translator(locale) {
 
 /** Translate a text that is chosen at run time. @param {import("./types.js").Translator} t @param {string} text */
 export const translate = (t, text) => t(/** @type {TemplateStringsArray} */ (/** @type {unknown} */ ([text])));
-
-/** Whether a text has a translation, for tests. @param {string} text */
-export const isTranslated = (text) => text in CHINESE;

@@ -4,7 +4,7 @@ import test from "node:test";
 import { effectsOf, sentences, sums, target } from "../src/attribution.js";
 import { translator } from "../src/words.js";
 
-const t = translator("en");
+const t = translator();
 const attribution = {
   quantity: "logit_difference",
   foil: "cat",
