@@ -15,7 +15,7 @@ from ..types import ConceptDictionary
 from ..types.arguments import checked
 from ..types.copies import CopiedByFields
 from ..types.representations import read_only
-from .layer_matching import LayerMatch, match_layers
+from .layer_matching import LayerMatch, check_size, match_layers
 from .sparsity import energy
 
 Array = np.ndarray
@@ -67,6 +67,19 @@ class Threads(CopiedByFields):
         if layer not in self.layers:
             raise MethodError(f"layer is {layer!r}; expected one of {list(self.layers)}.")
         return self.numbers[self.layers.index(layer)]
+
+    def thread(self, layer: int, concept: int) -> int | None:
+        """Thread of a concept; None where no sample uses it, or there is no such concept.
+
+        Parameters
+        ----------
+        layer
+            A layer of the study.
+        concept
+            Row in its dictionary.
+        """
+        numbers = self.of(layer)
+        return int(numbers[concept]) if 0 <= concept < len(numbers) and numbers[concept] >= 0 else None
 
     def member(self, thread: int, layer: int) -> int | None:
         """Concept of a thread in a layer; None where the thread has none.
@@ -181,6 +194,8 @@ def threads(study: Study, *, random_state: Any = 0) -> Threads:
     """
     rng = np.random.default_rng(random_state)
     cds: list[ConceptDictionary] = list(study.dictionaries.values())
+    for cd in cds:
+        check_size(cd)
     matches = tuple(match_layers(a, b, random_state=rng) for a, b in itertools.pairwise(cds))
     numbers: list[Array] = []
     following = 0

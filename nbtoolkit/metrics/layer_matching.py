@@ -99,11 +99,8 @@ def match_layers(a: ConceptDictionary, b: ConceptDictionary, *, random_state: An
     >>> match_layers(a, b).partners.tolist()
     [5, 4, 3, 2, 1, 0]
     """
-    for cd in (a, b):
-        if cd.n_concepts > MAX_CONCEPTS:
-            raise MethodError(
-                f"Layer {cd.layer} has {cd.n_concepts:,} concepts; expected at most {MAX_CONCEPTS:,} to match concepts of layers. Use a smaller dictionary."
-            )
+    check_size(a)
+    check_size(b)
     rows, others = common_samples(a.row_keys, b.row_keys)
     layers = (a.layer, b.layer)
     if len(rows) < N_COMMON:
@@ -121,6 +118,25 @@ def match_layers(a: ConceptDictionary, b: ConceptDictionary, *, random_state: An
     result[order[paired]] = other_order[partners[paired]]
     values[order[paired]] = similarity[np.flatnonzero(paired), partners[paired]]
     return LayerMatch(layers, result, values, null, len(rows))
+
+
+def check_size(cd: ConceptDictionary) -> None:
+    """Refuse a dictionary that is too large to match.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+
+    Raises
+    ------
+    MethodError
+        It has more than 1,000 concepts.
+    """
+    if cd.n_concepts > MAX_CONCEPTS:
+        raise MethodError(
+            f"Layer {cd.layer} has {cd.n_concepts:,} concepts; expected at most {MAX_CONCEPTS:,} to match concepts of layers. Use a smaller dictionary."
+        )
 
 
 def _centred(activations: Array) -> Array:

@@ -11,11 +11,18 @@ import numpy as np
 from .. import metrics
 from ..errors import MethodError
 from ..storage.study import Study
+from ..types import ConceptDictionary
 
 if TYPE_CHECKING:
     from ..metrics.across_layers import Threads
 
-_results: WeakKeyDictionary[Study, Any] = WeakKeyDictionary()  # threads, or the reason why there are none
+MAX_MATCHES = 2000  # concepts of all pairs of layers that a page carries
+
+# by the first dictionary, which a study with other labels shares: the other dictionaries, and the threads or the reason why
+# there are none
+_results: WeakKeyDictionary[ConceptDictionary, tuple[tuple[ConceptDictionary, ...], Threads | str | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def threads_of(study: Study) -> Threads | None:
@@ -30,14 +37,34 @@ def threads_of(study: Study) -> Threads | None:
     return None if isinstance(result, str) else result
 
 
+def is_ready(study: Study) -> bool:
+    """Whether the threads of a study are computed.
+
+    Parameters
+    ----------
+    study
+        The study.
+    """
+    return _cached(study) is not None
+
+
+def _cached(study: Study) -> Threads | str | None:
+    first, *others = study.dictionaries.values()
+    dictionaries, result = _results.get(first, ((), None))
+    same = len(dictionaries) == len(others) and all(a is b for a, b in zip(dictionaries, others, strict=True))
+    return result if same else None
+
+
 def _result(study: Study) -> Threads | str:
     """Threads, or the reason why there are none."""
-    if study not in _results:
+    result = _cached(study)
+    if result is None:
         try:
-            _results[study] = metrics.threads(study)
+            result = metrics.threads(study)
         except MethodError as error:
-            _results[study] = str(error)
-    result: Threads | str = _results[study]
+            result = str(error)
+        first, *others = study.dictionaries.values()
+        _results[first] = (tuple(others), result)
     return result
 
 
@@ -66,6 +93,53 @@ def payload(study: Study) -> dict[str, Any]:
         "nulls": {str(layer): rounded(null) for layer, null in zip(result.layers, nulls, strict=True)},
         "reason": None,
     }
+
+
+def matches(study: Study, layer: int, other: int) -> dict[str, Any]:
+    """Matches of the concepts of two layers for the page, one to one.
+
+    Parameters
+    ----------
+    study
+        The study.
+    layer, other
+        Two of its layers.
+
+    Returns
+    -------
+    dict
+        ``partners``: per concept of ``layer`` its partner in ``other``, -1 without one; ``similarity`` with it, None without
+        one; ``null``, above which two are linked; ``n``, the number of common samples.
+    """
+    match = metrics.match_layers(study.dictionary(layer), study.dictionary(other))
+    return {
+        "partners": match.partners.tolist(),
+        "similarity": numbers(match.similarity),
+        "null": rounded(match.null),
+        "n": match.n_samples,
+    }
+
+
+def all_matches(study: Study) -> dict[str, Any]:
+    """Matches of all pairs of layers for a page without a kernel; of neighbours only, where these are many.
+
+    Parameters
+    ----------
+    study
+        The study.
+
+    Returns
+    -------
+    dict
+        ``"layer:other"`` to :func:`matches`; empty where a dictionary is too large.
+    """
+    if threads_of(study) is None:
+        return {}
+    layers = study.layers
+    pairs = [(a, b) for a in layers for b in layers if a != b]
+    if sum(study.dictionary(a).n_concepts for a, _ in pairs) > MAX_MATCHES:
+        pairs = [(a, b) for a, b in pairs if abs(layers.index(a) - layers.index(b)) == 1]
+    return {f"{a}:{b}": matches(study, a, b) for a, b in pairs}
 
 
 def rounded(value: float | None) -> float | None:
@@ -107,6 +181,23 @@ def name_of(labels: Mapping[str, str], threads: Threads | None, layer: int, conc
     own = labels.get(f"{layer}:{concept}", "")
     if own or threads is None or not labels:
         return own
-    members = threads.members(int(threads.of(layer)[concept]))
+    if (thread := threads.thread(layer, concept)) is None:
+        return own
+    members = threads.members(thread)
     nearest = sorted(members, key=lambda other: (abs(other - layer), other))
     return next((labels[key] for at in nearest if (key := f"{at}:{members[at]}") in labels), "")
+
+
+def given_name(study: Study, layer: int, concept: int) -> str:
+    """Name that a reader gave a concept of a study, or its thread in another layer; else an empty text.
+
+    Parameters
+    ----------
+    study
+        The study, with its labels.
+    layer
+        Layer of the concept.
+    concept
+        Its row in the dictionary.
+    """
+    return name_of(study.labels, threads_of(study) if study.labels else None, layer, concept)

@@ -331,7 +331,8 @@ STATE = {
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_opens_the_view_again_and_links(study, view):
     state = {name: value for name, value in STATE.items() if name in view.state_names()}
-    assert set(view.state_names()) - {"sample", "steps", "step"} == set(state)
+    assert set(view.state_names()) - {"sample", "steps", "step", "thread"} == set(state)
+    state["thread"] = nbt.metrics.threads(study).thread(2, 3)
     w = view(study, **state)
     assert {name: w.state()[name] for name in state} == state
     again = view(study, **json.loads(json.dumps(w.state())))
