@@ -19,7 +19,9 @@ from ..strict_json import as_json
 from . import payloads
 from .base import View, state_trait
 from .page import still
+from .picture import Picture
 from .requests import StudyRequests, id_of
+from .study_picture import study_picture
 
 
 class StudyView(View):
@@ -223,6 +225,9 @@ class StudyView(View):
             words = " · ".join([*([label] if label else []), *g.words[k][:5]])
             rows.append((str(k), words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
+
+    def _picture(self) -> Picture:
+        return study_picture(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"
