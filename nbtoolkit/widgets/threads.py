@@ -16,6 +16,7 @@ from ..types import ConceptDictionary
 if TYPE_CHECKING:
     from ..metrics.across_layers import Threads
 
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#aa4499", "#999933")  # as in threads.js
 MAX_MATCHES = 2000  # concepts of all pairs of layers that a page carries
 
 # by the first dictionary, which a study with other labels shares: the other dictionaries, and the threads or the reason why
@@ -186,6 +187,36 @@ def name_of(labels: Mapping[str, str], threads: Threads | None, layer: int, conc
     members = threads.members(thread)
     nearest = sorted(members, key=lambda other: (abs(other - layer), other))
     return next((labels[key] for at in nearest if (key := f"{at}:{members[at]}") in labels), "")
+
+
+def names(study: Study, layer: int) -> list[str]:
+    """What the concepts of a layer are called: names that a reader gave them or their threads, else automatic ones.
+
+    Parameters
+    ----------
+    study
+        The study, with its labels.
+    layer
+        One of its layers.
+    """
+    return [given_name(study, layer, k) or name for k, name in enumerate(study.names(layer, labels={}))]
+
+
+def colour(study: Study, layer: int, concept: int) -> str:
+    """Colour of a concept: that of its thread; before threads are computed, by its number.
+
+    Parameters
+    ----------
+    study
+        The study.
+    layer
+        One of its layers.
+    concept
+        Row of the concept.
+    """
+    result = threads_of(study) if is_ready(study) else None
+    thread = None if result is None else result.thread(layer, concept)
+    return COLOURS[(concept if thread is None else thread) % len(COLOURS)]
 
 
 def given_name(study: Study, layer: int, concept: int) -> str:
