@@ -143,6 +143,7 @@ export const CHINESE = {
   "Ablate each layer (this image)": "逐层消融（此图像）",
   "Ablate each layer ({0} images)": "逐层消融（{0} 张图像）",
   "images done": "已完成的图像",
+  "{0} of {1} images": "{1} 张图像中的 {0} 张",
   Cancel: "取消",
   "The token is not in the response to any of these images.": "对这些图像的回答都不含该词。",
   "Δ log p (nats) per ablated layer": "逐层消融的 Δ log p（奈特）",
