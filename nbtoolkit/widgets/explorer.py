@@ -12,6 +12,7 @@ from ..storage.study import Study
 from . import edits, guide
 from .base import state_trait
 from .concept_gallery import ConceptGallery
+from .concept_map import ConceptMap
 from .layer_slider import LayerSlider
 from .sample_attribution import SampleAttribution
 
@@ -19,8 +20,8 @@ TABS = ("concepts", "image", "ablation")
 LESSON = ("steps", "step")
 
 
-class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
-    """LayerSlider, ConceptGallery and SampleAttribution in one widget; with a live model, layer ablation too.
+class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
+    """LayerSlider, ConceptGallery, ConceptMap and SampleAttribution in one widget; with a live model, layer ablation too.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
     """
 
     kind = "explorer"
-    python_only = ("steps",)
+    python_only = ("factors", "steps")
 
     edits = state_trait(
         traitlets.List(

@@ -12,7 +12,7 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, payloads
+from . import arguments, concept_lists, maps_2d, payloads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
@@ -44,6 +44,8 @@ class StudyRequests:
             "concepts": self._concepts,
             "search": self._search,
             "ids": self._ids,
+            "map": self._map,
+            "lacking": self._lacking,
         }
 
     def slow(self) -> Operations:
@@ -80,6 +82,12 @@ class StudyRequests:
 
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []
+
+    def _map(self, layer: int) -> Reply:
+        return maps_2d.reply(self._view._study, layer)
+
+    def _lacking(self) -> Reply:
+        return maps_2d.lacking_reply(self._view._study)
 
     def _live(self, name: str) -> Callable[..., Reply]:
         @functools.wraps(self._session.operations[name])  # its signature declares what a page may send

@@ -16,7 +16,7 @@ from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
 from ..strict_json import as_json
-from . import payloads
+from . import maps_2d, payloads
 from .base import View, state_trait
 from .page import still
 from .requests import StudyRequests, id_of
@@ -202,7 +202,7 @@ class StudyView(View):
         """
         meta = self._opening() | payloads.content(self._study) | {"live": None}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
-        data = payloads.embedded(self._study, max_mb)
+        data = payloads.embedded(self._study, max_mb) | {"bulk": maps_2d.embedded(self._study)}
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)
