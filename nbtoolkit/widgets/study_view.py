@@ -19,7 +19,9 @@ from ..strict_json import as_json
 from . import maps_2d, payloads
 from .base import View, state_trait
 from .page import still
+from .picture import Picture
 from .requests import StudyRequests, id_of
+from .study_picture import study_picture
 
 
 class StudyView(View):
@@ -216,13 +218,15 @@ class StudyView(View):
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         study, layer = self.study, self.layer
-        g, rows = study.grounding(layer), []
+        g, names, rows = study.grounding(layer), study.names(layer), []
         order = np.argsort(-payloads.energy(study.dictionary(layer)), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
-            label = study.labels.get(f"{layer}:{k}", "")
-            words = " · ".join([*([label] if label else []), *g.words[k][:5]])
-            rows.append((str(k), words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
+            words = " · ".join(g.words[k][:5]) or "no word passed the filter"
+            rows.append((names[k], words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
+
+    def _picture(self) -> Picture:
+        return study_picture(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"

@@ -51,6 +51,7 @@ class Host {
     });
     // the front end reports a restart; a message that is sent then fails
     this.listen("comm_live_update", () => this.model.send({ kind: "hello" }));
+    this.root.classList.add(`nbt-live-${model.get("_view")}`); // hides the picture that the notebook's file has (reopening.py)
     if (this.foreign) this.translate();
     else this.build();
     onChange({ model: this.model, signal: this.ending.signal }, ["_meta"], () => this.build());
