@@ -113,8 +113,9 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
         return int(proposal["value"])
 
     def _begin_step(self) -> None:
-        for name, value in self.steps[self.step]["set"].items():
-            setattr(self, name, value)
+        traits = self.steps[self.step]["set"]
+        for name in sorted(traits, key=lambda name: name in ("concept", "thread")):  # a layer selects one of its own
+            setattr(self, name, traits[name])
 
     def _check_step(self, change: traitlets.Bunch) -> None:
         if change["name"] == "step":
