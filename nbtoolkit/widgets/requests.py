@@ -12,7 +12,7 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, maps_2d, payloads
+from . import arguments, concept_lists, maps_2d, payloads, threads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
@@ -46,6 +46,8 @@ class StudyRequests:
             "ids": self._ids,
             "map": self._map,
             "lacking": self._lacking,
+            "threads": self._threads,
+            "matches": self._matches,
         }
 
     def slow(self) -> Operations:
@@ -88,6 +90,12 @@ class StudyRequests:
 
     def _lacking(self) -> Reply:
         return maps_2d.lacking_reply(self._view._study)
+
+    def _threads(self) -> Reply:
+        return threads.payload(self._view._study), []
+
+    def _matches(self, layer: int, other: int) -> Reply:
+        return threads.matches(self._view._study, layer, other), []
 
     def _live(self, name: str) -> Callable[..., Reply]:
         @functools.wraps(self._session.operations[name])  # its signature declares what a page may send

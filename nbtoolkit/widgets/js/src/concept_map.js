@@ -2,7 +2,7 @@
 /** ConceptMap: the samples or concepts of a layer in two dimensions, a choice of them, and the table of the chosen samples. */
 
 import { h, percent, reason } from "./dom.js";
-import { groupsOf, LACKS, legendEntry, OTHERS } from "./map_groups.js";
+import { groupsOf, LACKS, legendEntry } from "./map_groups.js";
 import { MapTiles } from "./map_tiles.js";
 import { Pane } from "./pane.js";
 import { points, strongestConcepts } from "./points.js";
@@ -45,7 +45,7 @@ export class ConceptMap extends Pane {
     const { t, scatter } = this;
     const factors = Object.keys(this.factors).map((name) => [`factor:${name}`, name]);
     const colours = { ...COLOURS, ...Object.fromEntries(factors) };
-    this.colour = this.choice("map_colour", t`Colour of the images`, colours, (text) => t`colour: ${text}`);
+    this.colourBy = this.choice("map_colour", t`Colour of the images`, colours, (text) => t`colour: ${text}`);
     this.circle = this.button(t`Lasso`, () => this.lassoing(), {
       "aria-pressed": "false",
       title: t`draw around points; also Shift with the pointer or arrows. Escape clears.`,
@@ -55,7 +55,7 @@ export class ConceptMap extends Pane {
     this.legend = h("div", { class: "nbt-map-legend" });
     const tools = [
       this.choice("map_items", t`Shown on the map`, ITEMS),
-      this.colour,
+      this.colourBy,
       this.circle,
       this.clear,
       this.meta.pictured ? this.toggle("map_thumbs", t`Thumbnails`, "") : null,
@@ -164,9 +164,7 @@ export class ConceptMap extends Pane {
     const { items, ofConcepts, chosen, scatter } = this;
     const { categories, groups } = groupsOf(this);
     const n = items.length;
-    this.colours = Array.from(items, (item) =>
-      ofConcepts ? (this.ctx.marks.get(item) ?? OTHERS) : groups[categories[item]]?.colour,
-    );
+    this.colours = Array.from(items, (item) => (ofConcepts ? this.colour(item) : groups[categories[item]]?.colour));
     const passing = new Set(this.matching());
     const shown = (/** @type {number} */ item) => passing.has(item) && (!chosen.size || chosen.has(item));
     scatter.look = {
@@ -189,8 +187,8 @@ export class ConceptMap extends Pane {
     const { unexplained, ...rule } = this.get("map_filter");
     this.rule.value = JSON.stringify(rule);
     this.share.value = unexplained ? Math.round(100 * unexplained) : "";
-    this.lacks.hidden = this.colour.querySelector("[value=lacking]").hidden = !this.lacking;
-    this.colour.hidden = ofConcepts;
+    this.lacks.hidden = this.colourBy.querySelector("[value=lacking]").hidden = !this.lacking;
+    this.colourBy.hidden = ofConcepts;
     this.clear.disabled = !chosen;
     const all = ofConcepts ? t`${passing} concepts` : t`${passing} of ${this.meta.samples.length} images`;
     this.count.textContent = chosen ? t`${chosen} chosen` : all;

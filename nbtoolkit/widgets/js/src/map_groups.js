@@ -8,7 +8,7 @@ import { translate } from "./words.js";
 
 const PALETTE = [...COLOURS, "#56b4e9", "#882255", "#999933"]; // Okabe and Ito's, and two of Tol's
 const SHARES = ["#00204d", "#414d6b", "#7c7b78", "#bcae6c", "#e8d44d"]; // cividis
-export const OTHERS = "#909090";
+const OTHERS = "#909090";
 export const LACKS = "caption lacks the word";
 
 /** @typedef {{ text: string, count: number, colour: string }} Group */
@@ -16,13 +16,20 @@ export const LACKS = "caption lacks the word";
 /**
  * Groups by any value, the largest first.
  * @template T @param {ArrayLike<T>} values by sample @param {(value: T) => string} name @param {string} others
+ * @param {(value: T) => string} [own] colour, where no larger group has it
  * @returns {{ categories: Uint8Array, groups: Group[] }}
  */
-function byValue(values, name, others) {
+function byValue(values, name, others, own = () => OTHERS) {
+  const free = new Set(PALETTE);
+  const take = (/** @type {string} */ colour) => {
+    const [next = OTHERS] = free.has(colour) ? [colour] : free;
+    free.delete(next);
+    return next;
+  };
   const { categories, groups } = grouped(values);
-  const named = groups.map(({ value, count }, i) => ({
+  const named = groups.map(({ value, count }) => ({
     text: value === null ? others : name(value),
-    colour: PALETTE[i] ?? OTHERS,
+    colour: value === null ? OTHERS : take(own(value)),
     count,
   }));
   return { categories, groups: named };
@@ -50,7 +57,12 @@ export function groupsOf(map) {
     return byValue(lacking, (flag) => (flag ? translate(t, LACKS) : t`caption has the word`), others);
   const texts = factors[colour.slice(7)];
   if (texts) return byValue(texts, (text) => text || t`none`, others);
-  return byValue(strongest, (k) => (k < 0 ? t`none` : map.name(k)), others);
+  return byValue(
+    strongest,
+    (k) => (k < 0 ? t`none` : map.name(k)),
+    others,
+    (k) => map.colour(k),
+  );
 }
 
 /** A group of the legend. @param {Group} group @param {() => void} onclick */
