@@ -3,10 +3,9 @@
 
 import { h, percent } from "./dom.js";
 import { grouped } from "./points.js";
-import { COLOURS } from "./state.js";
+import { COLOURS as PALETTE } from "./threads.js";
 import { translate } from "./words.js";
 
-const PALETTE = [...COLOURS, "#56b4e9", "#882255", "#999933"]; // Okabe and Ito's, and two of Tol's
 const SHARES = ["#00204d", "#414d6b", "#7c7b78", "#bcae6c", "#e8d44d"]; // cividis
 const OTHERS = "#909090";
 export const LACKS = "caption lacks the word";
