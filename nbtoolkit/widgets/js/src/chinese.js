@@ -101,7 +101,6 @@ export const CHINESE = {
   "All {0} steps done": "全部 {0} 步已完成",
   Done: "完成",
   Next: "下一步",
-  "0 or less": "不大于 0",
   "more than half of {0}": "超过 {0} 的一半",
   "zoomed to more than half of {0}": "放大到超过 {0} 一半的部分",
   top: "上方",
@@ -234,6 +233,7 @@ export const CHINESE = {
   "nearly the same direction, or more than half of its images in common": "方向几乎相同，或超过一半的图像相同",
   "activation {0}": "激活 {0}",
   nowhere: "无处",
+  "each image's largest |score|": "每张图像的最大 |得分|",
   name: "名称",
   "": "",
 };

@@ -30,8 +30,10 @@ export class ExemplarOverlay extends Pane {
 
   paintLegend() {
     const mode = this.select ? this.get("exemplar_overlay") : "none";
-    const parts = legend(this.t, mode, this.t`each image's largest score`);
-    if (this.cropped && parts.length) parts.push(h("i", { class: "nbt-scale-unseen" }), this.t`not seen by the model`);
+    const { t } = this;
+    const top = mode === "heat map" ? t`each image's largest |score|` : t`each image's largest score`;
+    const parts = legend(t, mode, { top, bottom: "−" });
+    if (this.cropped && parts.length) parts.push(h("i", { class: "nbt-scale-unseen" }), t`not seen by the model`);
     this.scale.replaceChildren(...parts);
   }
 
