@@ -5,7 +5,7 @@ import { h, reason } from "./dom.js";
 import { EXEMPLAR_OVERLAYS, gridOf, legend, paintTile } from "./heatmap.js";
 import { Pane } from "./pane.js";
 import { isCropped } from "./seen.js";
-import { showState } from "./tile.js";
+import { bare, showState } from "./tile.js";
 
 export class ExemplarOverlay extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -40,6 +40,8 @@ export class ExemplarOverlay extends Pane {
   /** @param {HTMLElement} tile of a card @param {import("./types.js").Thumb} thumb */
   async paint(tile, thumb) {
     const [mode, { signal }] = [this.get("exemplar_overlay"), this.requests];
+    bare(tile, thumb);
+    showState(this.t, tile, "");
     if (mode === "none" || !this.source.ask) return;
     const card = /** @type {HTMLElement} */ (tile.closest(".nbt-card"));
     const row = Number(tile.dataset.row);
