@@ -247,4 +247,5 @@ export const CHINESE = {
   "each image's largest |score|": "每张图像的最大 |得分|",
   name: "名称",
   "": "",
+  Intervene: "干预",
 };

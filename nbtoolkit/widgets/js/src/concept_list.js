@@ -138,8 +138,7 @@ export class ConceptList extends Pane {
       const card = this.card(k);
       card.setAttribute("aria-selected", String(k === selected));
       card.tabIndex = k === focusable ? 0 : -1;
-      const colour = this.ctx.marks.get(k);
-      card.style.borderLeftColor = colour ?? "";
+      card.style.borderLeftColor = this.colour(k);
     }
     const row = meta.samples.findIndex((/** @type {{ id: string }} */ s) => s.id === sample);
     for (const tile of el.querySelectorAll(".nbt-current")) tile.classList.remove("nbt-current");
