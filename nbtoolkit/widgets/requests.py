@@ -12,10 +12,11 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, payloads, threads
+from . import arguments, concept_lists, maps_2d, payloads, threads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
+AHEAD = 16  # exemplars whose responses are generated together
 MAX_BYTES = 2_000_000  # of activations in one message
 PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution")  # operations whose results a page can carry
 
@@ -44,6 +45,8 @@ class StudyRequests:
             "concepts": self._concepts,
             "search": self._search,
             "ids": self._ids,
+            "map": self._map,
+            "lacking": self._lacking,
             "threads": self._threads,
             "matches": self._matches,
         }
@@ -82,6 +85,12 @@ class StudyRequests:
 
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []
+
+    def _map(self, layer: int) -> Reply:
+        return maps_2d.reply(self._view._study, layer)
+
+    def _lacking(self) -> Reply:
+        return maps_2d.lacking_reply(self._view._study)
 
     def _threads(self) -> Reply:
         return threads.payload(self._view._study), []
@@ -130,6 +139,8 @@ class StudyRequests:
         targets = [(layer, row) for layer in layers for row in payloads.exemplar_rows(study, layer)]
         with bar(progress, len(targets), "exemplars") as report:
             for done, (layer, row) in enumerate(targets):
+                if done % AHEAD == 0:
+                    self._session.generate([study.samples[row].id for _, row in targets[done : done + AHEAD]])
                 with contextlib.suppress(NothingFoundError):
                     for name in PER_EXEMPLAR:
                         result = self._session.run(name, {"sample": study.samples[row].id, "at": layer})

@@ -15,6 +15,7 @@ from nbtoolkit.data import square
 from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
+    ConceptMap,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -23,7 +24,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptMap, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):
@@ -215,7 +216,7 @@ def test_a_lesson_goes_on_as_its_steps_are_reached(study):
 
 @pytest.mark.parametrize(
     ("step", "message"),
-    [({"say": "x", "check": {"page": 1}}, "'page' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
+    [({"say": "x", "check": {"pane": 1}}, "'pane' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
 )  # fmt: skip
 def test_a_wrong_lesson_is_refused(study, step, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):
@@ -307,6 +308,13 @@ def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
 
 
 STATE = {
+    "map_items": "concepts",
+    "map_colour": "unexplained",
+    "map_thumbs": False,
+    "map_window": [-1.0, -1.0, 1.5, 1.0],
+    "map_filter": {"lacking": True, "unexplained": 0.25},
+    "lasso_concepts": ["4:1", "4:0"],
+    "table_sort": "activation",
     "layer": 2,
     "concept": 3,
     "metric": "overlap",
@@ -325,13 +333,14 @@ STATE = {
         {"op": "ablate", "layer": 4, "concept": 3},
     ],
     "tab": "image",
+    "page": True,
 }
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_opens_the_view_again_and_links(study, view):
     state = {name: value for name, value in STATE.items() if name in view.state_names()}
-    assert set(view.state_names()) - {"sample", "steps", "step", "thread"} == set(state)
+    assert set(view.state_names()) - {"sample", "lasso", "factors", "steps", "step", "thread"} == set(state)
     state["thread"] = nbt.metrics.threads(study).thread(2, 3)
     w = view(study, **state)
     assert {name: w.state()[name] for name in state} == state
@@ -344,6 +353,15 @@ def test_every_state_opens_the_view_again_and_links(study, view):
     for name, value in again.state().items():
         setattr(other, name, value)
     assert w.state() == other.state() == again.state()
+
+
+def test_the_pane_of_interventions_has_the_name_of_earlier_releases_too(study, tmp_path):
+    steps = [{"say": "Ablate.", "check": {"tab": "ablation"}}]
+    view = Explorer(study, tab="ablation")
+    assert view.tab == "intervene" and "'intervene'" in view.to_html(tmp_path / "x.html").read_text().replace('"', "'")
+    lesson = Explorer(study, steps=steps)
+    lesson.set_state({"tab": "ablation"})
+    assert lesson.progress == (1, 1)
 
 
 @pytest.mark.parametrize("name", sorted(STATE))

@@ -10,6 +10,7 @@
  * @property {boolean} [signed] whether some activation is negative
  * @property {number} share of all activation, 0 to 1
  * @property {number[]} histogram
+ * @property {number} [top] the end of its axis: the largest absolute activation of the layer
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
  * @property {number | null} clip_null random words on the same exemplars
@@ -104,6 +105,7 @@
  * @property {(layer: number) => Promise<Activations>} activations
  * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number, many?: string }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached; `many`: of one among many images, which are requested together (a part of the concepts where the dictionary is large)
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
+ * @property {(op: string, args: Record<string, number>) => Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>} bulk a quick request with arrays, cached; in a page, by operation and layer
  * @property {() => void} close
  *
  * @typedef {object} Marks colours of concepts, shared by the panes
