@@ -46,7 +46,7 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
     """
 
     kind = "explorer"
-    python_only = ("steps",)
+    python_only = ("photos", "steps")
 
     edits = state_trait(
         traitlets.List(

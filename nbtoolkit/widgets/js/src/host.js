@@ -107,7 +107,8 @@ class Host {
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
   context(data, signal) {
-    const { model, source } = this;
+    const { model } = this;
+    const { source } = data;
     const here = () => data.has(model.get("layer"));
     return {
       model,

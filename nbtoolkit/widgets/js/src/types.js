@@ -38,7 +38,8 @@
  * @property {Record<string, { rule: string, text: string }>} naming how words are read, by layer
  * @property {boolean} pictured whether any sample has an image
  * @property {Curve[]} metrics
- * @property {{ id: string, caption: string }[]} samples
+ * @property {{ id: string, caption: string, own?: boolean, name?: string, given?: boolean }[]} samples those of the study, then the reader's own photographs
+ * @property {number} n_samples number of the study's
  * @property {string | null} locale
  * @property {{ n_layers: number, n_heads: number, name: string } | null} live
  *
@@ -50,6 +51,7 @@
  * @property {number} position of the token among them
  * @property {boolean} pictured
  * @property {number} aspect width over height
+ * @property {boolean} [given] of a photograph: whether its caption was given
  *
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
@@ -91,6 +93,9 @@
  * @property {boolean} [alone] whether there is no kernel
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
  * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
+ * @property {(row: number, layer: number) => Promise<{ activations: Activations, at: number, facts?: Facts }>} ofRow activations of one sample, in row `at` of them; and of a photograph its response
+ * @property {(id: string) => Promise<{ url: string, aspect: number }>} photo image of a photograph
+ * @property {(id: string, layer: number) => Promise<import("./photo_source.js").Described>} described its response and concepts
  * @property {() => Promise<string[]>} ids
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
