@@ -110,7 +110,7 @@ def search(study: Study, layer: int, query: str, labels: Mapping[str, str]) -> l
 
 
 def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """Some concepts of a layer: words, exemplars, share, histogram, and whether another one is nearly the same.
+    """Some concepts of a layer: name, words, exemplars, share, histogram, score, and whether another one is nearly the same.
 
     Parameters
     ----------
@@ -124,29 +124,46 @@ def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[s
     Returns
     -------
     list of dict
-        In the order of ``numbers``. With ``k``, the row, and ``n``, the number of all concepts, where these are not all.
+        In the order of ``numbers``. With ``k``, the row, and ``n``, the number of all concepts, where these are not all;
+        ``signed`` where some activation is negative.
     """
     cd, g, scores = study.dictionary(layer), study.grounding(layer), study.scores.get(layer)
     rows = np.array(numbers, int)
-    total, strength = energy(cd), np.abs(cd.activations[:, rows])
+    total, names, V = energy(cd), study.names(layer, labels={}), cd.activations[:, rows]
+    strength = np.abs(V)
     share = total / max(total.sum(), 1e-30)
-    clip = None if scores is None else scores.per_concept.get("clip_score")
+    per_concept = {} if scores is None else scores.per_concept
+    clip, null = per_concept.get("clip_score"), per_concept.get("clip_score_random")
     twin, counts = _twins(cd, g, rows), _histograms(strength, float(np.abs(cd.activations).max(initial=0)))
     active = (strength > 0).mean(0)
     part = len(rows) < cd.n_concepts
     return [
         {
+            "name": names[k],
             "words": g.words[k],
-            "exemplars": [study.rows[i] for i in g.exemplars[k] if i in study.rows],
+            "exemplars": (exemplars := [study.rows[i] for i in g.exemplars[k] if i in study.rows]),
+            "values": [_short(V[i, j]) for i in exemplars],
             "share": round(float(share[k]), 4),
             "histogram": counts[j].tolist(),
             "active": round(float(active[j]), 4),
-            "clip_score": None if clip is None or not np.isfinite(clip[k]) else round(float(clip[k]), 3),
+            "clip_score": _score(clip, k),
+            "clip_null": _score(null, k),
             "twin": twin[j],
+            **({"signed": True} if V[:, j].min(initial=0) < 0 else {}),
             **({"k": int(k), "n": cd.n_concepts} if part else {}),
         }
         for j, k in enumerate(rows.tolist())
     ]
+
+
+def _score(values: np.ndarray | None, k: int) -> float | None:
+    """Score of a concept; None where there is none."""
+    return None if values is None or not np.isfinite(values[k]) else round(float(values[k]), 3)
+
+
+def _short(value: float) -> float:
+    """A number to four digits, which is what a thumbnail has room for."""
+    return float(f"{value:.4g}")
 
 
 def _histograms(strength: np.ndarray, largest: float) -> np.ndarray:

@@ -135,8 +135,10 @@ class DictionaryComparison(View):
     def _side(self, i: int) -> dict[str, Any]:
         study, layer, names = self._studies[i], self._options["layers"][i], self._options["names"]
         cd, g = study.dictionary(layer), study.grounding(layer)
+        automatic = study.names(layer, labels={})
         concepts = [
             {
+                "name": automatic[k],
                 "words": list(g.words[k][:N_WORDS]),
                 "exemplars": [self._offsets[i] + study.rows[s] for s in g.exemplars[k] if s in study.rows][:N_IMAGES],
                 "label": study.labels.get(f"{layer}:{k}", ""),

@@ -188,12 +188,11 @@ class StudyView(PhotographView):
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         study, layer = self.study, self.layer
-        g, rows = study.grounding(layer), []
+        g, names, rows = study.grounding(layer), study.names(layer), []
         order = np.argsort(-payloads.energy(study.dictionary(layer)), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
-            label = study.labels.get(f"{layer}:{k}", "")
-            words = " · ".join([*([label] if label else []), *g.words[k][:5]])
-            rows.append((str(k), words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
+            words = " · ".join(g.words[k][:5]) or "no word passed the filter"
+            rows.append((names[k], words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
 
     def __repr__(self) -> str:

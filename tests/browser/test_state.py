@@ -194,7 +194,7 @@ def test_a_caption_that_was_given_is_not_called_a_response(open_page, study, tmp
 
     given = dataclasses.replace(study, source=dataclasses.replace(study.source, decoding="given captions"))
     page = open_page(nbt.explore(given, layer=4).to_html(tmp_path / "given.html")).page
-    page.get_by_role("heading", name="Caption (given)").wait_for()
+    page.get_by_role("heading", name="Caption (given by people)").wait_for()
     assert page.get_by_role("heading", name="Response").count() == 0
 
 

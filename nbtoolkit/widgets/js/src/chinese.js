@@ -39,11 +39,8 @@ export const CHINESE = {
   "not active in any image": "在任何图像中都未激活",
   "{0} of all activation": "占全部激活的 {0}",
   "strongest image: {0}": "激活最强的图像：{0}",
-  "near-duplicate: nearly the same direction, or more than half of its images in common":
-    "近似重复：方向几乎相同，或有一半以上的图像相同",
   "(no word)": "（无词）",
   inactive: "未激活",
-  "like {0}": "类似 {0}",
   "share of all activation": "占全部激活的比例",
   "histogram of the activations of the {0} of images with this concept, from 0 to the layer's largest; heights by square root":
     "含该概念的图像（占 {0}）的激活直方图，从 0 到该层最大值；高度按平方根",
@@ -175,7 +172,6 @@ export const CHINESE = {
   "Open image…": "打开图像……",
   "Your image": "你的图像",
   "This file is not an image that the browser can read.": "浏览器无法将此文件读作图像。",
-  "Caption (given)": "描述（给定）",
   "Captions of the data set": "数据集的描述",
   "previous image": "上一张图像",
   "next image": "下一张图像",
@@ -233,5 +229,11 @@ export const CHINESE = {
     "字典中的词：保持词数、字典的词汇和示例；仅该词：保持所有样本共有的词（单词列表）和示例",
   "main scores": "主要分数",
   "all scores": "全部分数",
+  "Caption (given by people)": "描述（由人给出）",
+  "near-duplicate of {0}": "与 {0} 近似重复",
+  "nearly the same direction, or more than half of its images in common": "方向几乎相同，或超过一半的图像相同",
+  "activation {0}": "激活 {0}",
+  nowhere: "无处",
+  name: "名称",
   "": "",
 };

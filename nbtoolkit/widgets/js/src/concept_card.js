@@ -2,7 +2,8 @@
 /** The card of one concept: number, name, words, histogram and share, over a strip of images. */
 
 import { dotted, h, percent } from "./dom.js";
-import { barHeights, conceptName } from "./state.js";
+import { barHeights } from "./state.js";
+import { tile } from "./tile.js";
 
 const N_WORDS = 8;
 const N_SPOKEN = 6;
@@ -29,7 +30,7 @@ export function conceptCard(pane, k, rows, { onclick, ondblclick }) {
       ondblclick: (/** @type {Event} */ event) => rowOf(event) !== undefined && ondblclick(),
     },
     head(pane, k),
-    strip(pane, rows),
+    strip(pane, k, rows),
   );
 }
 
@@ -51,21 +52,21 @@ function spoken(pane, k) {
 
 /** @param {import("./pane.js").Pane} pane @param {number} k */
 function head(pane, k) {
-  const { t, meta } = pane;
+  const { t } = pane;
   const concept = pane.concepts[k];
-  const [name, label] = [conceptName(concept, k, meta.token), pane.label(k)];
-  const words = dotted(concept.words.slice(0, N_WORDS), (word) => word === name);
+  const name = h("strong", { class: pane.label(k) ? "nbt-given" : "nbt-name", dir: "auto", text: pane.name(k) });
+  const words = dotted(concept.words.slice(0, N_WORDS), () => false);
   const badge = (/** @type {string} */ text, /** @type {string | null} */ title) =>
     h("span", { class: "nbt-badge", title, text });
-  const duplicate = t`near-duplicate: nearly the same direction, or more than half of its images in common`;
+  const duplicate = t`nearly the same direction, or more than half of its images in common`;
   return h(
     "div",
     { class: "nbt-card-head" },
     h("span", { class: "nbt-number", text: pane.isPinned(k) ? `★ ${k}` : k }),
-    label ? h("strong", { class: "nbt-given", text: label }) : null,
-    h("span", { class: "nbt-words" }, ...(words.length ? words : [h("strong", { text: t`(no word)` })])),
+    name,
+    h("span", { class: "nbt-words" }, ...(words.length ? words : [t`(no word)`])),
     concept.active === 0 ? badge(t`inactive`, null) : null,
-    concept.twin === null ? null : badge(t`like ${concept.twin}`, duplicate),
+    concept.twin === null ? null : badge(t`near-duplicate of ${pane.name(concept.twin)}`, duplicate),
     histogram(pane, concept),
     h("span", { class: "nbt-share", title: t`share of all activation`, text: percent(concept.share) }),
   );
@@ -78,16 +79,10 @@ function histogram({ t }, concept) {
   return h("span", { class: "nbt-histogram", title }, ...bars);
 }
 
-/** @param {import("./pane.js").Pane} pane @param {number[]} rows */
-function strip(pane, rows) {
-  const { meta } = pane;
+/** @param {import("./pane.js").Pane} pane @param {number} k @param {number[]} rows */
+function strip(pane, k, rows) {
+  const { signed, exemplars, values } = pane.concepts[k];
   const whole = pane.get("examples") !== "strongest"; // both ends of a range have to be visible
-  const tile = (/** @type {number} */ row) => {
-    const { caption } = meta.samples[row];
-    const text = meta.pictured ? "" : caption;
-    const name = meta.pictured ? "nbt-thumb nbt-waiting" : "nbt-thumb nbt-worded";
-    const about = { title: caption, "aria-label": caption, dir: "auto" };
-    return h("span", { class: name, role: "img", "data-row": row, ...about, text });
-  };
-  return h("div", { class: whole ? "nbt-strip nbt-whole" : "nbt-strip" }, ...rows.map(tile));
+  const tiles = rows.map((row) => tile(pane, row, { value: values[exemplars.indexOf(row)], signed }));
+  return h("div", { class: whole ? "nbt-strip nbt-whole-strip" : "nbt-strip" }, ...tiles);
 }

@@ -72,6 +72,12 @@ export function showThumb(el, thumb) {
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
 }
 
+/** Say what a thumbnail shows: caption and activation. @param {HTMLElement} el @param {string} caption @param {string} [more] */
+export function about(el, caption, more = "") {
+  el.title = visible([caption, el.dataset.value, more].filter(Boolean).join(" · "));
+  el.setAttribute("aria-label", el.title);
+}
+
 /**
  * The message of an error, without its type, in the reader's language where it is ours.
  * @param {import("./types.js").Translator} t @param {unknown} error
@@ -118,8 +124,7 @@ async function loadTiles(ctx, row, then) {
     const thumb = thumbs.get(Number(tile.dataset.row));
     if (!sample.caption && thumb) {
       sample.caption = thumb.caption;
-      tile.title = visible(thumb.caption);
-      tile.setAttribute("aria-label", tile.title);
+      about(tile, thumb.caption);
     }
     showThumb(tile, thumb);
     if (thumb) then?.(tile, thumb);

@@ -5,6 +5,7 @@ import { h, reason } from "./dom.js";
 import { EXEMPLAR_OVERLAYS, gridOf, legend, paintTile } from "./heatmap.js";
 import { Pane } from "./pane.js";
 import { isCropped } from "./seen.js";
+import { showState } from "./tile.js";
 
 export class ExemplarOverlay extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -42,18 +43,22 @@ export class ExemplarOverlay extends Pane {
     const row = Number(tile.dataset.row);
     const concept = Number(card.dataset.concept);
     const image = { row, sample: this.meta.samples[row].id, layer: this.get("layer"), concept };
-    tile.classList.add("nbt-loading");
+    showState(this.t, tile, "loading");
     try {
       const maps = await this.source.ask("concept_maps", image, signal);
-      if (signal.aborted) return;
-      paintTile(tile, thumb, mode, gridOf(maps, concept), maps.seen);
+      if (signal.aborted) {
+        showState(this.t, tile, "");
+        return;
+      }
+      const grid = gridOf(maps, concept);
+      paintTile(tile, thumb, mode, grid, maps.seen);
+      showState(this.t, tile, grid.high > 0 ? "somewhere" : "nowhere");
       if (this.cropped || !isCropped(maps.seen)) return;
       this.cropped = true;
       this.paintLegend();
     } catch (error) {
+      showState(this.t, tile, "");
       if (!signal.aborted) this.ctx.say(reason(this.t, error));
-    } finally {
-      tile.classList.remove("nbt-loading");
     }
   }
 }

@@ -4,9 +4,9 @@
  * stronger half; or the image zoomed to that half. The grid lies on its frame: the part of the image that the model saw.
  */
 
-import { h, signed } from "./dom.js";
+import { about, h, signed } from "./dom.js";
 import { dim, lay, shade } from "./seen.js";
-import { visible } from "./words.js";
+import { over } from "./tile.js";
 
 export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contour" };
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
@@ -124,22 +124,20 @@ export function weightedGrid(maps, activations) {
  * @param {number[]} seen
  */
 export function paintTile(tile, thumb, mode, grid, seen) {
-  tile.title = `${visible(thumb.caption)} (${signed(grid.low, 1)} … ${signed(grid.high, 1)})`;
-  const [wide, tall] = thumb.aspect > 1 ? [thumb.aspect, 1] : [1, 1 / thumb.aspect]; // of the image, in tiles
+  about(tile, thumb.caption, `${signed(grid.low, 1)} … ${signed(grid.high, 1)}`);
   if (mode === "zoom") {
-    if (grid.high > 0) zoomTile(tile, thumb, grid, wide, tall);
+    if (grid.high > 0) zoomTile(tile, thumb, grid);
     return;
   }
   const [canvas, unseen] = [overlayCanvas(), shade()];
-  const image = h("span", { class: "nbt-whole" }, canvas, unseen);
-  lay(image, [(1 - wide) / 2, (1 - tall) / 2, (1 + wide) / 2, (1 + tall) / 2]);
+  over(tile, thumb.aspect, [canvas, unseen]);
   paintGrid(canvas, mode, grid);
   dim(unseen, seen);
-  tile.replaceChildren(image);
 }
 
-/** @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {Grid} grid @param {number} wide @param {number} tall */
-function zoomTile(tile, thumb, grid, wide, tall) {
+/** @param {HTMLElement} tile @param {import("./types.js").Thumb} thumb @param {Grid} grid */
+function zoomTile(tile, thumb, grid) {
+  const [wide, tall] = [Math.max(1, thumb.aspect), Math.max(1, 1 / thumb.aspect)]; // of the image, in tiles
   const patches = [...grid.values.keys()].filter((i) => strength(grid, i) > HALF);
   const [x0, y0, x1, y1] = grid.frame;
   const at = (/** @type {number} */ share, /** @type {number} */ span) => share * span - (span - 1) / 2; // in parts of the tile

@@ -60,7 +60,7 @@ export class Pane {
   /** What a concept is called. @param {number} k @param {number} [layer] the selected one if left out */
   name(k, layer = this.get("layer")) {
     const concept = this.meta.concepts[String(layer)]?.[k];
-    return this.label(k, layer) || conceptName(concept, k, this.meta.token);
+    return this.label(k, layer) || conceptName(concept, k);
   }
 
   /**

@@ -12,7 +12,7 @@ export class Response extends Pane {
     this.preview = preview;
     /** @type {import("./types.js").Tokens | null} */
     this.tokens = null;
-    const title = this.meta.given ? this.t`Caption (given)` : this.t`Response`;
+    const title = this.meta.given ? this.t`Caption (given by people)` : this.t`Response`;
     this.heading = h("h3", { class: "nbt-h", text: title });
     this.el = h("p", { class: "nbt-response", dir: "auto" });
   }

@@ -42,7 +42,13 @@ export const NAMINGS = {
   "norm-centred": "words with the final norm, about the mean concept",
 };
 
-export const SORTS = { importance: "importance", index: "number", clip_score: "CLIPScore", rarity: "rarest first" };
+export const SORTS = {
+  importance: "importance",
+  index: "number",
+  clip_score: "CLIPScore",
+  rarity: "rarest first",
+  name: "name",
+};
 
 /**
  * Concepts that match a search, in order. A concept matches by its words or by the captions of its exemplars.
@@ -103,11 +109,10 @@ export function barHeights(counts) {
 }
 
 /**
- * Name of a concept: its first word other than the token itself (at the last layers every concept says that first), or its number.
- * @param {{ words: string[] } | undefined} concept @param {number} k @param {string} token
+ * Name of a concept, which tells it apart from the others of its layer (Python's `concept_names`), or its number.
+ * @param {{ name?: string } | undefined} concept @param {number} k
  */
-export const conceptName = (concept, k, token) =>
-  concept?.words.find((w) => w !== token.toLowerCase()) ?? concept?.words[0] ?? `concept ${k}`;
+export const conceptName = (concept, k) => concept?.name ?? `concept ${k}`;
 
 /**
  * Little-endian float32 bytes as an array. @param {DataView | ArrayBuffer | Uint8Array} raw

@@ -104,10 +104,12 @@ export class StudyData {
 const ABSENT = {
   words: [],
   exemplars: [],
+  values: [],
   share: 0,
   histogram: [],
   active: 0,
   clip_score: null,
+  clip_null: null,
   twin: null,
   absent: true,
 };

@@ -3,12 +3,16 @@
  * Shapes that cross the border to Python (nbtoolkit/widgets/payloads.py).
  *
  * @typedef {object} Concept
+ * @property {string} name tells it apart from the others of its layer
  * @property {string[]} words
  * @property {number[]} exemplars rows of the samples
+ * @property {number[]} values activations of the exemplars
+ * @property {boolean} [signed] whether some activation is negative
  * @property {number} share of all activation, 0 to 1
  * @property {number[]} histogram
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
+ * @property {number | null} clip_null random words on the same exemplars
  * @property {number | null} twin a near-duplicate
  * @property {number} [k] its row, and `n` the number of all concepts, where only some are sent
  * @property {number} [n]
@@ -34,7 +38,7 @@
  * @property {number[]} layers that have a dictionary
  * @property {number[]} slots layers on the axis
  * @property {Record<string, Concept[]>} concepts by layer
- * @property {Record<string, [number, string[]][]>} tops by layer
+ * @property {Record<string, [number, string][]>} tops names of the strongest concepts by layer
  * @property {Record<string, { rule: string, text: string }>} naming how words are read, by layer
  * @property {boolean} pictured whether any sample has an image
  * @property {Curve[]} metrics
