@@ -42,8 +42,11 @@ class PhotographView(View):
 
     @traitlets.validate("photos")
     def _valid_photos(self, proposal: traitlets.Bunch) -> list[dict[str, str]]:
+        return self._checked_photos(proposal["value"])
+
+    def _checked_photos(self, photos: Any) -> list[dict[str, str]]:
         try:
-            return checked(proposal["value"], self._study.rows)
+            return checked(photos, self._study.rows)
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 

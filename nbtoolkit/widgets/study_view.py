@@ -66,7 +66,7 @@ class StudyView(PhotographView):
         concept, labels = start.get("concept", 0), dict(start.get("labels", study.labels))
         sample = start["sample"] if "sample" in start else _strongest(study, layer, concept)
         self._requests = StudyRequests(self, session)
-        start = {"photos": start.pop("photos", []), **start}  # first, for sample may be one of them
+        start["photos"] = self._checked_photos(start.get("photos", []))  # now, for sample may be one of them
         start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
         super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
 

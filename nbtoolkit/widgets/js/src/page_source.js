@@ -49,7 +49,7 @@ function asker(data) {
 /**
  * The data of a page without a kernel.
  * @param {PageData} data
- * @returns {import("./types.js").Source}
+ * @returns {import("./types.js").StudySource}
  */
 export function pageSource(data) {
   const images = new Images(data.images);
@@ -75,7 +75,6 @@ export function pageSource(data) {
       if (!result) throw new Error(NO_MODEL);
       return { ...result, bytes: bytes(result.bytes) };
     },
-    ofRow: () => Promise.reject(new Error(ABSENT)), // photo_source.js has it
     async sample(row) {
       return { facts: data.facts[row], url: images.url(row) };
     },

@@ -21,7 +21,7 @@ export function withPhotos(meta, photos) {
 
 /**
  * A source that knows photographs, too.
- * @param {import("./types.js").Source} source @param {any} meta
+ * @param {import("./types.js").StudySource} source @param {any} meta
  * @returns {import("./types.js").Source}
  */
 export function photoSource(source, meta) {

@@ -9,7 +9,7 @@ const MAX_MB = 64; // of a file
 const QUALITY = 0.92; // of the JPEG
 
 export class Photographs extends Pane {
-  /** @param {import("./types.js").Context} ctx @param {() => HTMLElement} place an element of the view */
+  /** @param {import("./types.js").Context} ctx @param {HTMLElement} place an element of the view */
   constructor(ctx, place) {
     super(ctx);
     const { t } = this;
@@ -29,10 +29,16 @@ export class Photographs extends Pane {
       },
     });
     this.control = this.live ? h("label", { class: "nbt-button nbt-own" }, t`+ your image`, input) : null;
-    this.remove = h("button", { type: "button", class: "nbt-step", text: "×", hidden: true, onclick: () => this.drop() });
+    this.remove = h("button", {
+      type: "button",
+      class: "nbt-step",
+      text: "×",
+      hidden: true,
+      onclick: () => this.drop(),
+    });
     this.on(["photos"], () => this.paint());
     this.on(["sample"], () => this.sync());
-    queueMicrotask(() => this.listen(place().closest(".nbt-root")));
+    queueMicrotask(() => this.listen(place.closest(".nbt-root")));
     this.paint();
   }
 
@@ -81,7 +87,8 @@ export class Photographs extends Pane {
         event.stopPropagation();
         over(true);
       },
-      dragleave: (/** @type {DragEvent} */ event) => root.contains(/** @type {Node} */ (event.relatedTarget)) || over(false),
+      dragleave: (/** @type {DragEvent} */ event) =>
+        root.contains(/** @type {Node} */ (event.relatedTarget)) || over(false),
       drop: (/** @type {DragEvent} */ event) => {
         if (!event.dataTransfer?.files.length) return;
         event.preventDefault();
@@ -133,6 +140,15 @@ export class Photographs extends Pane {
   async drop() {
     try {
       await this.source.job?.("remove_photo", { sample: this.get("sample") }).result;
+    } catch (error) {
+      this.tell(reason(this.t, error));
+    }
+  }
+
+  /** Have the model read a text as the response to the selected one. @param {string} caption */
+  async caption(caption) {
+    try {
+      await this.source.job?.("caption_photo", { sample: this.get("sample"), caption }).result;
     } catch (error) {
       this.tell(reason(this.t, error));
     }

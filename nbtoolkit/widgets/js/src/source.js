@@ -114,7 +114,7 @@ function asker(channel) {
 /**
  * The data of a view whose kernel answers.
  * @param {import("./types.js").Model} model
- * @returns {import("./types.js").Source}
+ * @returns {import("./types.js").StudySource}
  */
 export function kernelSource(model) {
   const channel = new Channel(model);
@@ -133,7 +133,6 @@ export function kernelSource(model) {
   const described = (/** @type {string} */ sample, /** @type {number} */ at) =>
     channel.job("photograph", { sample, at }).result;
   return {
-    ofRow: async (row, layer) => ({ activations: await layers.get(layer, () => activationsOf(channel, layer)), at: row }),
     described: live ? described : () => Promise.reject(new Error(NO_MODEL)),
     async photo(sample) {
       const { data, buffers } = await channel.request("photo", { sample });

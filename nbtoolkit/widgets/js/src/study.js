@@ -6,7 +6,7 @@ import { onChange } from "./dom.js";
 
 export class StudyData {
   /**
-   * @param {import("./types.js").Model} model @param {import("./types.js").Source} source @param {AbortSignal} signal
+   * @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source @param {AbortSignal} signal
    */
   constructor(model, source, signal) {
     this.model = model;

@@ -108,6 +108,8 @@
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
  * @property {() => void} close
  *
+ * @typedef {Omit<Source, "ofRow">} StudySource without the reader's photographs
+ *
  * @typedef {object} Marks colours of concepts, shared by the panes
  * @property {(concept: number) => string | undefined} get
  * @property {(marks: Map<number, string>) => void} set

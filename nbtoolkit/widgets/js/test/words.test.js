@@ -9,6 +9,7 @@ import { format, percent, signed } from "../src/dom.js";
 import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { ABSENT } from "../src/page_source.js";
+import { NO_MODEL } from "../src/source.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
@@ -40,7 +41,7 @@ test("every text of the views has a Chinese translation", () => {
     [],
   );
   assert.deepEqual(
-    [EXAMPLES, SORTS, EXEMPLAR_OVERLAYS, HOW, PARTS, [ABSENT, GONE, SILENT]]
+    [EXAMPLES, SORTS, EXEMPLAR_OVERLAYS, HOW, PARTS, [ABSENT, GONE, NO_MODEL, SILENT]]
       .flatMap(Object.values)
       .filter((text) => !isTranslated(text)),
     [],
