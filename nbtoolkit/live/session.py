@@ -18,9 +18,10 @@ from ..interventions.means import mean_contributions
 from ..models.adapter import Model
 from ..models.budget import limited
 from ..storage.study import Sample, Study
-from ..targets import Targets, mentions
+from ..targets import Targets
 from ..widgets import arguments
 from .registry import OPERATIONS, Operation
+from .responses import respond
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
 N_RESPONSES = 32  # responses whose inputs stay in memory
@@ -50,6 +51,10 @@ class Session:
         The image outside the study that Python gave last, as JPEG, or None.
     photographs
         Images outside the study that a view has lent the session, by id: every operation takes them as samples.
+    memory
+        The last 32 responses, by sample.
+    variants
+        Words that count as the token, as the extraction of the study counted them.
 
     Raises
     ------
@@ -91,10 +96,10 @@ class Session:
         self.image: bytes | None = None
         self.photographs: OrderedDict[str, Sample] = OrderedDict()
         self._data = None if data is None else captioned(data)
-        self._responses: OrderedDict[str, Targets] = OrderedDict()
+        self.memory: OrderedDict[str, Targets] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
         spelled = [model.decode(ids).strip() for ids in study.source.token_ids]
-        self._variants = [word for word in dict.fromkeys(spelled) if word]  # as the study's extraction counted them
+        self.variants = [word for word in dict.fromkeys(spelled) if word]
         self._lock = threading.RLock()
 
     @property
@@ -204,14 +209,14 @@ class Session:
         NothingFoundError
             The token is not in the response, for example because the thumbnail is too small.
         """
-        if sample not in self._responses:
+        if sample not in self.memory:
             source = self.photographs.get(sample) or self.study.sample(sample)
             given = [source.caption] if self.has_given_caption(sample) else None
-            self._responses[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
-            while len(self._responses) > N_RESPONSES:
-                self._responses.popitem(last=False)
-        self._responses.move_to_end(sample)
-        return self._responses[sample]
+            self.memory[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
+            while len(self.memory) > N_RESPONSES:
+                self.memory.popitem(last=False)
+        self.memory.move_to_end(sample)
+        return self.memory[sample]
 
     def question_of(self, sample: str) -> str | None:
         """The question of a sample: its own where every image of the study has one, else the session's.
@@ -235,15 +240,7 @@ class Session:
         prompt
             The question; the session's if None.
         """
-        return mentions(
-            self.model,
-            [image],
-            self.study.token,
-            variants=self._variants,
-            answers=captions,
-            prompt=self.prompt if prompt is None else prompt,
-            max_new_tokens=self.study.source.max_new_tokens,
-        )
+        return respond(self, [image], captions, [self.prompt if prompt is None else prompt])
 
     def means(self, part: str) -> dict[int, np.ndarray]:
         """Mean contributions of every layer over 16 images of the study, computed once per part.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics.sparsity import energy
 from ..storage.study import Study
 from ..types import ConceptDictionary, Grounding
 
@@ -14,25 +15,6 @@ N_LISTED = 1000  # concepts of a layer that a page has without a request
 N_PER_SAMPLE = 5  # concepts that a page shows of a sample
 N_BINS = 14
 COSINE, SHARED = 0.9, 0.5  # from which two concepts count as near-duplicates
-
-
-def energy(cd: ConceptDictionary) -> np.ndarray:
-    """Importance of each concept: its total absolute activation times its norm.
-
-    Parameters
-    ----------
-    cd
-        The dictionary.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n_concepts,)
-    """
-    total, used = np.zeros(cd.n_concepts), np.flatnonzero(cd.activations.any(0))
-    norms = np.linalg.norm(cd.concepts[used], axis=1)
-    total[used] = np.abs(cd.activations[:, used]).sum(0, dtype=np.float64) * norms  # float32 overflows
-    return total
 
 
 def strongest(cd: ConceptDictionary) -> list[int]:

@@ -16,14 +16,17 @@ from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
 from ..strict_json import as_json
-from . import payloads
+from . import payloads, threads
 from .base import state_trait
+from .following import Following
 from .page import still
 from .photograph_view import PhotographView, exported
+from .picture import Picture
 from .requests import StudyRequests, id_of
+from .study_picture import study_picture
 
 
-class StudyView(PhotographView):
+class StudyView(Following, PhotographView):
     """A view of one study. All have the traits below, so ``traitlets.link`` and ``ipywidgets.jslink`` join any two.
 
     Parameters
@@ -69,6 +72,7 @@ class StudyView(PhotographView):
         start["photos"] = self._checked_photos(start.get("photos", []))  # now, for sample may be one of them
         start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
         super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
+        self._selection = self._selected()
 
     def _opening(self) -> dict[str, Any]:
         """The data that the view opens with."""
@@ -90,7 +94,8 @@ class StudyView(PhotographView):
         study
             From :func:`nbtoolkit.studies.extend`.
         """
-        self._study = study
+        self._study, self._selection = study, (self.layer, self.concept, None)
+        self.thread = None  # others have numbers of their own
         self._meta = as_json(self._opening())
 
     def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
@@ -172,9 +177,12 @@ class StudyView(PhotographView):
         pathlib.Path
             The file.
         """
-        meta = self._opening() | payloads.content(self._study) | {"live": None}
+        meta = self._opening() | payloads.content(self._study) | {"live": None, "threads": threads.payload(self._study)}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
-        data = payloads.embedded(self._study, max_mb) | {"photos": exported(self, self._session)}
+        data = payloads.embedded(self._study, max_mb) | {
+            "matches": threads.all_matches(self._study),
+            "photos": exported(self, self._session),
+        }
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)
@@ -188,12 +196,15 @@ class StudyView(PhotographView):
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         study, layer = self.study, self.layer
-        g, names, rows = study.grounding(layer), study.names(layer), []
+        g, names, rows = study.grounding(layer), threads.names(study, layer), []
         order = np.argsort(-payloads.energy(study.dictionary(layer)), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
             words = " · ".join(g.words[k][:5]) or "no word passed the filter"
             rows.append((names[k], words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
+
+    def _picture(self) -> Picture:
+        return study_picture(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"

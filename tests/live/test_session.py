@@ -226,6 +226,7 @@ def test_operations_are_a_registry(live, study, monkeypatch):
     """A new operation is one function; sessions and pages can ask for it at once."""
     names = [
         "concept_maps",
+        "concept_maps_of",
         "concepts_per_token",
         "photograph",
         "explain",
@@ -236,7 +237,7 @@ def test_operations_are_a_registry(live, study, monkeypatch):
     ]
     assert list(live.operations) == names
     with pytest.raises(
-        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concepts_per_token"
+        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concept_maps_of"
     ):
         live.run("sweep", {})
     monkeypatch.setitem(registry.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})
@@ -319,7 +320,7 @@ def test_without_a_model_nothing_is_computed(study):
     view.send = lambda content, buffers=None: sent.append(content)
     view._channel.receive(view, {"kind": "request", "id": 1, "op": "ablate", "args": {}}, [])
     assert (
-        "op is 'ablate'; expected one of thumbs, sample, activations, layer, concepts, search, ids, photo, remove_photo, texts."
+        "op is 'ablate'; expected one of thumbs, sample, activations, layer, concepts, search, ids, threads, matches, photo, remove_photo, texts."
         in sent[0]["error"]
         and view._meta["live"] is None
     )

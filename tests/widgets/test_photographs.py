@@ -111,7 +111,9 @@ def test_a_response_without_the_token_is_shown_with_its_image(view, study, bus, 
     reply, _ = ask(view, "caption_photo", sample=sample, caption="my dog")
     assert view.sample == reply["data"]["id"] != sample and len(view.photos) == 2
     reply, _ = ask(view, "ablate", sample=view.sample, edits=[], at=4)
-    assert "bus" in " ".join(word for _, word in reply["data"]["difference"]), "of the model's response, not of a person's"
+    assert "bus" in " ".join(word for _, word in reply["data"]["difference"]), (
+        "of the model's response, not of a person's"
+    )
 
 
 def test_the_state_and_an_exported_page_hold_it(view, study, model, dog, bus, tmp_path):

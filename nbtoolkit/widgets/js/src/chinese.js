@@ -248,4 +248,5 @@ export const CHINESE = {
   nowhere: "无处",
   name: "名称",
   "": "",
+  Intervene: "干预",
 };

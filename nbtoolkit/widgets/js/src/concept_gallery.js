@@ -178,9 +178,8 @@ export class ConceptGallery extends Pane {
     for (const [k, card] of this.cards) {
       card.setAttribute("aria-selected", String(k === selected));
       card.tabIndex = k === focusable ? 0 : -1;
-      const colour = this.ctx.marks.get(k);
-      card.style.borderLeftColor = colour ?? "";
-      card.classList.toggle("nbt-marked", Boolean(colour));
+      card.style.borderLeftColor = this.colour(k);
+      card.classList.toggle("nbt-marked", Boolean(this.ctx.marks.get(k)));
       for (const tile of /** @type {NodeListOf<HTMLElement>} */ (card.querySelectorAll(".nbt-thumb"))) {
         tile.classList.toggle("nbt-current", meta.samples[Number(tile.dataset.row)].id === sample);
       }

@@ -24,7 +24,9 @@ export function show(model, el, source) {
 class Host {
   /** @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source */
   constructor(model, source) {
-    this.model = lenient(model, () => this.warn(GONE));
+    /** @type {Set<() => void>} */
+    this.renamed = new Set(); // listeners to names, which follow threads
+    this.model = lenient(model, () => this.warn(GONE), this.renamed);
     this.source = source;
     const lang = language(this.model.get("_meta").locale || navigator.language);
     this.t = translator();
@@ -51,6 +53,7 @@ class Host {
     });
     // the front end reports a restart; a message that is sent then fails
     this.listen("comm_live_update", () => this.model.send({ kind: "hello" }));
+    this.root.classList.add(`nbt-live-${model.get("_view")}`); // hides the picture that the notebook's file has (reopening.py)
     if (this.foreign) this.translate();
     else this.build();
     onChange({ model: this.model, signal: this.ending.signal }, ["_meta"], () => this.build());
@@ -101,8 +104,15 @@ class Host {
     ctx.arrive(() => {
       const view = new VIEWS[this.model.get("_kind")](ctx);
       this.root.replaceChildren(this.banner, view.el, this.live);
-      setTimeout(() => data.prefetch(), REST);
+      setTimeout(() => this.complete(data), REST);
     });
+  }
+
+  /** Fetch what the first paint did without. @param {StudyData} data */
+  async complete(data) {
+    const came = await data.follow().catch((error) => this.say(String(error)));
+    if (came && !data.signal.aborted) for (const f of this.renamed) f();
+    data.prefetch();
   }
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
@@ -125,6 +135,12 @@ class Host {
           },
           (error) => this.say(String(error)),
         ),
+      every: (then) => {
+        data.every().then(
+          () => !signal.aborted && then(),
+          (error) => this.say(String(error)),
+        );
+      },
       arrive: (callback) => {
         if (here()) callback();
         else
@@ -167,9 +183,10 @@ function makeMarks() {
 
 /**
  * A model that can be set after its kernel has gone; then `lost` is called.
- * @param {import("./types.js").Model} model @param {() => void} lost @returns {import("./types.js").Model}
+ * @param {import("./types.js").Model} model @param {() => void} lost @param {Set<() => void>} renamed gathers listeners to names
+ * @returns {import("./types.js").Model}
  */
-function lenient(model, lost) {
+function lenient(model, lost, renamed) {
   const safe = (/** @type {() => void} */ f) => {
     try {
       f();
@@ -180,8 +197,14 @@ function lenient(model, lost) {
   return {
     get: (name) => model.get(name),
     set: (name, value) => model.set(name, value),
-    on: (...listener) => model.on(...listener),
-    off: (...listener) => model.off(...listener),
+    on: (event, callback) => {
+      if (event === "change:labels") renamed.add(callback);
+      model.on(event, callback);
+    },
+    off: (event, callback) => {
+      renamed.delete(callback);
+      model.off(event, callback);
+    },
     save_changes: () => safe(() => model.save_changes()),
     send: (...message) => safe(() => model.send(...message)),
   };

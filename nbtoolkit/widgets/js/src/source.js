@@ -89,6 +89,9 @@ async function activationsOf(channel, layer) {
   return all;
 }
 
+/** Matches of the concepts of two layers. @param {Channel} channel @param {number} layer @param {number} other */
+const matchesOf = (channel, layer, other) => channel.request("matches", { layer, other }).then(({ data }) => data);
+
 /**
  * Results of live operations on one image, each computed once.
  * @param {Channel} channel
@@ -132,6 +135,7 @@ export function kernelSource(model) {
   const photos = [];
   const described = (/** @type {string} */ sample, /** @type {number} */ at) =>
     channel.job("photograph", { sample, at }).result;
+  const matches = new Cache();
   return {
     described: live ? described : () => Promise.reject(new Error(NO_MODEL)),
     async photo(sample) {
@@ -143,6 +147,8 @@ export function kernelSource(model) {
     job: live ? (...question) => channel.job(...question) : null,
     thumbs: (rows) => thumbnails.get(rows),
     ids: () => channel.request("ids", {}).then(({ data }) => data.ids),
+    threads: () => channel.request("threads", {}).then(({ data }) => data),
+    matches: (layer, other) => matches.get(`${layer}:${other}`, () => matchesOf(channel, layer, other)),
     texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),

@@ -1,9 +1,6 @@
 // @ts-check
 /** Pure functions of the data: which concepts and images are listed, in which order, at which scale. */
 
-/** Okabe and Ito's colours without black and yellow: of a sample's strongest concepts, in this order. */
-export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
-
 export const EXAMPLES = { strongest: "strongest", range: "across activation range", random: "random" };
 
 /**

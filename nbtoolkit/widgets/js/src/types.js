@@ -44,6 +44,7 @@
  * @property {Curve[]} metrics
  * @property {{ id: string, caption: string, own?: boolean, name?: string, given?: boolean }[]} samples those of the study, then the reader's own photographs
  * @property {number} n_samples number of the study's
+ * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
  * @property {{ n_layers: number, n_heads: number, name: string } | null} live
  *
@@ -101,6 +102,8 @@
  * @property {(id: string) => Promise<{ url: string, aspect: number }>} photo image of a photograph
  * @property {(id: string, layer: number) => Promise<import("./photo_source.js").Described>} described its response and concepts
  * @property {() => Promise<string[]>} ids
+ * @property {() => Promise<import("./threads.js").Threads>} threads
+ * @property {(layer: number, other: number) => Promise<any>} matches of the concepts of two layers
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
@@ -122,6 +125,7 @@
  * @property {AbortSignal} signal aborts when the panes are built anew or the view closes
  * @property {(text: string) => void} say to screen readers; a text that begins with "Error" to the banner
  * @property {(which: number[] | string, then?: () => void) => Promise<void>} more fetches concepts of the selected layer that are not there; then, where any came
+ * @property {(then: () => void) => void} every calls back once all layers are there
  * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
  * @property {Marks} marks
  * @property {Translator} t

@@ -8,6 +8,7 @@ import { GONE, SILENT } from "../src/channel.js";
 import { format, percent, signed } from "../src/dom.js";
 import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
+import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
 import { NO_MODEL } from "../src/source.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
@@ -41,7 +42,15 @@ test("every text of the views has a Chinese translation", () => {
     [],
   );
   assert.deepEqual(
-    [EXAMPLES, SORTS, EXEMPLAR_OVERLAYS, HOW, PARTS, [ABSENT, GONE, NO_MODEL, SILENT]]
+    [
+      EXAMPLES,
+      SORTS,
+      EXEMPLAR_OVERLAYS,
+      HOW,
+      PARTS,
+      [ABSENT, GONE, NO_MODEL, SILENT],
+      Object.values(TABS).map(([text]) => text),
+    ]
       .flatMap(Object.values)
       .filter((text) => !isTranslated(text)),
     [],
