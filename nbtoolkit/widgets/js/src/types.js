@@ -10,6 +10,7 @@
  * @property {boolean} [signed] whether some activation is negative
  * @property {number} share of all activation, 0 to 1
  * @property {number[]} histogram
+ * @property {number} [top] the end of its axis: the largest absolute activation of the layer
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
  * @property {number | null} clip_null random words on the same exemplars
