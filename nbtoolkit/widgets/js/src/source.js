@@ -8,6 +8,7 @@ import { completed, place } from "./state.js";
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
 const ROWS = 64; // of one strip
 export const NO_MODEL = "The response to an image of yours needs the model: nbt.explore(study, model).";
+const BULK = 64; // replies with arrays, such as maps, in memory
 const RESULTS = 600; // of each live operation
 
 /**
@@ -135,6 +136,7 @@ export function kernelSource(model) {
   const photos = [];
   const described = (/** @type {string} */ sample, /** @type {number} */ at) =>
     channel.job("photograph", { sample, at }).result;
+  const bulk = new Cache(BULK);
   const matches = new Cache();
   return {
     described: live ? described : () => Promise.reject(new Error(NO_MODEL)),
@@ -151,6 +153,7 @@ export function kernelSource(model) {
     matches: (layer, other) => matches.get(`${layer}:${other}`, () => matchesOf(channel, layer, other)),
     texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
+    bulk: (op, args) => bulk.get(`${op} ${Object.values(args)}`, () => channel.request(op, args)),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
     async sample(row) {
       const { data, buffers } = await channel.request("sample", { row });

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
 const MAX = { file: 250, function: 60, line: 120 };
-const TABLE = "src/chinese.js"; // data, and no part of the bundle
 const root = new URL("../", import.meta.url);
 const list = (folder, ending) =>
   readdirSync(new URL(folder, root))
@@ -22,9 +21,9 @@ const ts = await import("typescript").then(
   () => null, // without the development tools
 );
 
-test("files are short", () => {
+test("files are short, but for the table of translations", () => {
   assert.deepEqual(
-    files.filter((name) => name !== TABLE && linesOf(name).length > MAX.file),
+    files.filter((name) => linesOf(name).length > MAX.file && name !== "src/chinese.js"),
     [],
   );
 });

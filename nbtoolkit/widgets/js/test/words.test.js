@@ -15,8 +15,10 @@ import { FOUND } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
-// labels of scores, which Python sends
+// labels of scores and notes on maps, which Python sends
 const PYTHON = [
+  "Near: images that use the same concepts. Principal components of the activations.",
+  "Near: concepts that the same images use. Classical scaling of their correlations.",
   "Reconstruction error",
   "random words",
   "Word overlap",
