@@ -55,7 +55,7 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """
 
     kind = "explorer"
-    python_only = ("factors", "steps")
+    python_only = ("factors", "photos", "steps")
 
     edits = state_trait(
         traitlets.List(
