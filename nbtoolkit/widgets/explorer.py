@@ -52,7 +52,7 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
         traitlets.List(
             traitlets.Dict(),
             help="Edits of the model's forward pass whose effect is shown: ablations of layers, "
-            f"{edits.LAYERS_EDIT}, and of concepts, {edits.CONCEPT_EDIT}.",
+            f"{edits.LAYERS_EDIT}, and of concepts, {edits.CONCEPT_EDIT}; steering, {edits.STEER_EDIT}.",
         )
     )
     tab = state_trait(traitlets.Enum(TABS, TABS[0], help="Pane that a narrow view shows."))
@@ -79,8 +79,8 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
     @traitlets.validate("edits")
     def _valid_edits(self, proposal: traitlets.Bunch) -> list[dict[str, Any]]:
         try:
-            n_heads = None if self._session is None else self._session.facts["n_heads"]
-            return edits.checked(proposal["value"], self._study, n_heads)
+            facts = {} if self._session is None else self._session.facts
+            return edits.checked(proposal["value"], self._study, facts.get("n_heads"), facts.get("directions"))
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 
