@@ -103,8 +103,8 @@ def _steering(i: int, edit: Mapping[str, Any], study: Study, directions: Collect
     fits = isinstance(strength, int | float) and not isinstance(strength, bool)
     fits = fits and math.isfinite(strength) and abs(strength) <= MAX_STRENGTH
     _expect(fits, i, "strength", strength, f"a finite number from {-MAX_STRENGTH:g} to {MAX_STRENGTH:g}")
-    known = isinstance(positions, str) and positions in POSITIONS
-    _expect(known, i, "positions", positions, f"one of {', '.join(map(repr, POSITIONS))}")
+    named = isinstance(positions, str) and positions in POSITIONS
+    _expect(named, i, "positions", positions, f"one of {', '.join(map(repr, POSITIONS))}")
     rest = {"strength": float(strength), "positions": positions}
     if "concept" in edit:
         return {"op": "steer", **_of_concept(i, edit, study), **rest}

@@ -224,7 +224,16 @@ def test_layer_effects_are_reported_and_stopped(live, study):
 
 def test_operations_are_a_registry(live, study, monkeypatch):
     """A new operation is one function; sessions and pages can ask for it at once."""
-    names = ["concept_maps", "concepts_per_token", "ablate", "layer_effects", "attribution", "explain", "extend"]
+    names = [
+        "concept_maps",
+        "concepts_per_token",
+        "steer",
+        "ablate",
+        "layer_effects",
+        "attribution",
+        "explain",
+        "extend",
+    ]
     assert list(live.operations) == names
     with pytest.raises(
         nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concepts_per_token"
@@ -300,7 +309,7 @@ def test_the_view_answers_from_a_thread(model, study, data, sample):
         sent[0]["data"]["after"] < sent[0]["data"]["before"]
         and "layers of edits[0] is [9]; expected integers of 1 … 5" in sent[1]["error"]
     )
-    assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy"}
+    assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy", "directions": []}
     view.close()
 
 
