@@ -71,11 +71,13 @@ CALLS = {
     "storage.study.save_study(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.study").save_study(noise_study(), path),
     "widgets.study_view.StudyView.to_html(path)": lambda path, data: nbt.explore(noise_study()).to_html(path),
     "widgets.dictionary_comparison.DictionaryComparison.to_html(path)": lambda path, data: two_dictionaries().to_html(path),
+    "widgets.snapshot.Snapshot.save(path)": lambda path, data: nbt.explore(noise_study()).snapshot().save(path),
     "live.inspection.Inspection.save(path)": lambda path, data: inspection().save(path),
     "storage.measurements.save(path)": lambda path, data: measured().save(path),
     "lens.banks.ContextualBank.save(path)": lambda path, data: bank().save(path),
     "lens.tuned.TunedLens.save(path)": lambda path, data: fitted().save(path),
     "storage.files.write_text(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.files").write_text(path, "x"),
+    "storage.files.write_bytes(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.files").write_bytes(path, b"x"),
 }  # fmt: skip
 READS = {
     "data.loading.load_data(images)": lambda path: nbt.load_data([{"image": "a.png", "caption": "x"}], images=path),

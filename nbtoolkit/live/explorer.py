@@ -8,6 +8,7 @@ from ..errors import NbtoolkitError
 from ..storage.study import Study
 from ..types.arguments import checked
 from ..widgets import Explorer
+from ..widgets.factors import factors_of
 
 if TYPE_CHECKING:
     from ..models.adapter import Model
@@ -64,4 +65,6 @@ def explore(
         return Explorer(study, **state)
     from .operations import Session  # needs torch
 
+    if data is not None:
+        state.setdefault("factors", factors_of(study, data))
     return Explorer(study, session=Session(model, study, data, prompt, directions), **state)

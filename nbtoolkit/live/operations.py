@@ -15,17 +15,22 @@ import numpy as np
 
 from ..attribution.concepts import contributions
 from ..attribution.measures import MEASURES
-from ..errors import Cancelled, NbtoolkitError, NothingFoundError
+from ..errors import NbtoolkitError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
 from ..studies.pipeline import extend as extended
+from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
 from ..widgets.concept_lists import N_LISTED
 from .concept_operations import concept_maps as concept_maps
+from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
 from .edited import edited
+from .photographs import explain as explain
+from .photographs import photograph as photograph
 from .registry import operation
+from .responses import chunks, responses
 from .session import Session
 from .steering import steer as steer
 
@@ -60,7 +65,7 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
         target, length = session.response(sample), session.study.source.max_new_tokens
         result = effect(target, cd, lambda: edited(session, rules, target), max_new_tokens=length)
         difference = result.difference
-        if session.given_captions:  # a caption by a person says nothing about what the edit changed
+        if session.has_given_caption(sample):  # a caption by a person says nothing about what the edit changed
             difference = word_difference(target.responses(length)[0], result.after)
     before, after = result.log_probability
     return {
@@ -110,21 +115,23 @@ def layer_effects(
     if len(samples) > len(session.study.samples):
         raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {len(session.study.samples)}.")
     change, null, rows = [], [], []
-    for done, sample in enumerate(samples):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled(f"Stopped after {done} of {len(samples)} images.")
+    for chunk, report in chunks(samples, progress, cancel):
         with session.exclusive():
-            try:
-                means = session.means(part) if how == "mean" else None
-                target = session.response(sample)
-                result = effects_of_layers(target, part=part, how=how, means=means, n_random=N_RANDOM)
-            except NothingFoundError:
-                continue  # the thumbnail is too small for what the full image shows
-        change.append(result.change[0].astype(float).tolist())
-        null.append(result.null[0].astype(float).tolist())
-        rows.append(sample)
-        if progress is not None:
-            progress(done + 1, len(samples))
+            means = session.means(part) if how == "mean" else None
+            targets = responses(session, chunk)
+            if not targets:
+                continue
+            result = effects_of_layers(
+                joined([*targets.values()]),
+                part=part,
+                how=how,
+                means=means,
+                n_random=N_RANDOM,
+                progress=lambda done, total, report=report: report(done / total),
+            )
+        change += result.change.astype(float).tolist()
+        null += result.null.astype(float).tolist()
+        rows += list(targets)
     layers = list(range(1, session.model.n_layers + 1))
     return {"layers": layers, "change": change, "null": null, "preserves": str(RANDOM_DIRECTION), "samples": rows}
 
@@ -156,34 +163,6 @@ def attribution(
     used = np.flatnonzero(np.any([result[measure] for measure in MEASURES], axis=0)).tolist()
     of_used = {measure: [result[measure][k] for k in used] for measure in MEASURES}
     return result | of_used | {"concepts": used, "n_concepts": cd.n_concepts}
-
-
-@operation
-def explain(session: Session, *, at: int, image: bytes | None = None) -> dict[str, Any]:
-    """Concepts of an image outside the study.
-
-    Parameters
-    ----------
-    session, at
-        The session, and the layer of the concepts.
-    image
-        The encoded image; the one that Python gave last if None.
-
-    Returns
-    -------
-    dict
-        ``pieces`` of the response (before the token, the token, after it); ``activations`` per concept; ``unexplained``
-        share of the state, 0 to 1, no unit.
-
-    Raises
-    ------
-    NothingFoundError
-        The token is not in the response; the message quotes it.
-    """
-    encoded = session.image if image is None else image
-    if not isinstance(encoded, bytes):
-        raise NbtoolkitError(f"image is a {type(encoded).__name__}; expected the bytes of a JPEG or PNG.")
-    return session.explanation(encoded, at)
 
 
 @operation

@@ -197,7 +197,7 @@ def _read(session: Session, sample: str, ablations: Sequence[Mapping[str, Any]])
     targets = session.response(sample)
     (batch,) = targets._batches
     (log_probability,), states = targets.read(range(model.n_layers + 1))
-    response = targets.responses(limit)[0] if session.given_captions else targets.captions[0]
+    response = targets.responses(limit)[0] if session.has_given_caption(sample) else targets.captions[0]
     ids = batch.responses[0][:limit]
     recorded = None
     if batch.spans[0].last < len(ids):

@@ -20,7 +20,7 @@ from .attention_calls import Call, in_front
 from .decoding import end_ids
 from .hooks import output_states, watching
 from .inference import inference
-from .prefix import Prefix, close, cut, read_prefix
+from .prefix import Prefix, cut, is_close, read_prefix
 from .replay import Recording, record
 from .responses import until_end
 
@@ -253,7 +253,7 @@ def draft(model: Model, prompt: Mapping[str, Any], ids: Sequence[int], max_new_t
         return None
     with inference(model.hf):
         own = model.hf.get_input_embeddings()(torch.tensor([filled], device=model.device))
-    if not {*range(n_prompt - 1, recording.n_positions)} <= {*prefix.ends} or not close(
+    if not {*range(n_prompt - 1, recording.n_positions)} <= {*prefix.ends} or not is_close(
         own, recording.stream[0][:, n_prompt:]
     ):
         return None
@@ -288,5 +288,5 @@ def _equals(owner: Draft, prompt: Mapping[str, Any]) -> bool:
     with watching(model.blocks, visit):
         model.forward(model.extend(dict(prompt), [before]))
         generated = until_end(model, model.generate(dict(prompt), N_CHECKED)[0, -N_CHECKED:].tolist())
-    measured[way] = close(state, last[0]) and response[: len(generated)] == generated
+    measured[way] = is_close(state, last[0]) and response[: len(generated)] == generated
     return measured[way]

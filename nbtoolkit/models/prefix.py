@@ -60,7 +60,9 @@ class Prefix:
         """
         return max((end for end in self.ends if end <= position), default=0)
 
-    def replay(self, model: Model, recording: Recording, layer: int, states: Tensor) -> Tensor:
+    def replay(
+        self, model: Model, recording: Recording, layer: int, states: Tensor, *, gradient: bool = False
+    ) -> Tensor:
         """States of the last layer, of the last positions only.
 
         Parameters
@@ -73,6 +75,8 @@ class Prefix:
             The layer.
         states : (n, n_rest, d_model)
             Edited states of the last positions; they begin at one of ``ends``.
+        gradient
+            Record gradients.
 
         Returns
         -------
@@ -80,7 +84,7 @@ class Prefix:
         """
         start = self.recording.n_positions - states.shape[1]
         with in_front(model, lambda call: call.run(*_joined(call, *self.pairs[call.layer], start))):
-            return replay(model, cut(recording, start), layer, states)
+            return replay(model, cut(recording, start), layer, states, gradient=gradient)
 
 
 def read_prefix(model: Model, recording: Recording) -> Prefix | None:
@@ -118,7 +122,7 @@ def read_prefix(model: Model, recording: Recording) -> Prefix | None:
         cut(recording, 1)
         with in_front(model, visit):
             last = replay(model, recording, 0, recording.stream[0])
-        if [call.layer for call in calls] != list(range(1, model.n_layers + 1)) or not close(
+        if [call.layer for call in calls] != list(range(1, model.n_layers + 1)) or not is_close(
             last, recording.stream[-1]
         ):
             return None
@@ -141,17 +145,17 @@ def _equals(model: Model, prefix: Prefix) -> bool:
         edited = own.clone()
         edited[:, start:] += noise.to(own.device, own.dtype) * own.float().std().to(own.dtype)
         whole = replay(model, recording, 0, edited)[:, start:]
-        measured[way] = close(prefix.replay(model, recording, 0, edited[:, start:]), whole)
+        measured[way] = is_close(prefix.replay(model, recording, 0, edited[:, start:]), whole)
     return measured[way]
 
 
-def close(a: Tensor, b: Tensor) -> bool:
-    """Whether two ways to the same states differ by roundings only.
+def is_close(a: Tensor, b: Tensor) -> bool:
+    """Whether two ways to the same states agree up to 64 roundings.
 
     Parameters
     ----------
     a, b
-        States of one shape.
+        The states, in any shape.
     """
     gap = (a.float() - b.float()).abs().max() / b.float().abs().max().clamp_min(1e-30)
     return bool(gap <= TOLERANCE * torch.finfo(b.dtype).eps)

@@ -39,12 +39,30 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     StudyError
         The disk is full or read-only, or the path is a folder; what was there stays.
     """
+    return write_bytes(path, encodable(text).encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file whole or not at all, creating its folder.
+
+    Parameters
+    ----------
+    path
+        The file; ``~`` is the home folder.
+    content
+        Its content.
+
+    Raises
+    ------
+    StudyError
+        The disk is full or read-only, or the path is a folder; what was there stays.
+    """
     target = user_path(path)
     with disk_errors("The file", target, StudyError, "What was there stays. Make room, or choose another path."):
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent, [target.name])
         with replacing(target) as temporary:
-            temporary.write_text(encodable(text), "utf-8")
+            temporary.write_bytes(content)
     return target
 
 

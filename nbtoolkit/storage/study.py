@@ -12,6 +12,7 @@ from types import MappingProxyType
 from ..errors import NbtoolkitError
 from ..types import ConceptDictionary, Grounding, Naming, Representations, Scores, Source, resolve_layer
 from ..types.arguments import checked
+from ..types.concept_names import concept_names
 from ..types.copies import CopiedByFields
 from .study_folder import write_study
 from .study_reader import read_study
@@ -149,6 +150,25 @@ class Study(CopiedByFields):
             As for :meth:`dictionary`.
         """
         return self.groundings[self.resolve(layer)]
+
+    @cached_property
+    def _automatic_names(self) -> dict[int, list[str]]:
+        return {}
+
+    def names(self, layer: int = -1, *, labels: Mapping[str, str] | None = None) -> list[str]:
+        """What the concepts of one layer are called: given names, else :func:`nbtoolkit.types.concept_names.concept_names`.
+
+        Parameters
+        ----------
+        layer
+            As for :meth:`dictionary`.
+        labels
+            Given names, ``"layer:concept"`` to the name; those of the study if None.
+        """
+        layer, labels = self.resolve(layer), self.labels if labels is None else labels
+        if layer not in self._automatic_names:
+            self._automatic_names[layer] = concept_names(self.groundings[layer].words, self.token)
+        return [labels.get(f"{layer}:{k}") or name for k, name in enumerate(self._automatic_names[layer])]
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write the study as a folder, whole or not at all.

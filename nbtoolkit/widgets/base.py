@@ -8,12 +8,14 @@ import functools
 import json
 import os
 import time
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 from ipywidgets.widgets.widget import JUPYTER_WIDGETS_ECHO
 
 from .._names import lazy_names
@@ -21,9 +23,12 @@ from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.files import write_text
 from ..strict_json import as_json, encodable
+from . import reopening
 from .channel import MAX_ERROR, Channel, Operations
-from .page import Snapshot, page
+from .page import page
+from .picture import Picture
 from .refusals import Later
+from .snapshot import Snapshot
 
 STATIC = Path(__file__).parent / "static"
 MAX_QUERY = 200  # characters of a search
@@ -94,6 +99,7 @@ class View(anywidget.AnyWidget):
     _css = asset("nbtoolkit.css")
 
     _kind = traitlets.Unicode().tag(sync=True)
+    _view = traitlets.Unicode().tag(sync=True)  # by which a notebook's file knows whether the view is in the page
     _meta = traitlets.Dict().tag(sync=True, to_json=_strict)
     kind = ""
     python_only: Collection[str] = ()  # state traits that no page writes
@@ -106,7 +112,7 @@ class View(anywidget.AnyWidget):
         self._restored: dict[str, float] = {}
         self._overdue: set[str] = set()  # traits of which the page has another value
         self._later = Later(RESTORED_EVERY, self._restore_overdue)
-        super().__init__(_kind=self.kind, _meta=as_json(dict(meta)), **state)
+        super().__init__(_kind=self.kind, _view=uuid.uuid4().hex[:12], _meta=as_json(dict(meta)), **state)
         self.on_msg(self._channel.receive)
 
     @classmethod
@@ -238,38 +244,54 @@ class View(anywidget.AnyWidget):
         """Release what is large: hosts and IPython's Out keep closed widgets."""
         self._meta = {}
 
+    def _page_state(self) -> dict[str, Any]:
+        """State of the view as an exported page begins with it."""
+        return self.state()
+
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
-        state = {"_kind": self.kind, "_meta": meta, **self.state()}
+        state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
         return write_text(path, page(title, state, data | {"texts": texts()}, STATIC, options.locale or "en"))
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         """Static HTML of the view; every kind of view defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no _preview")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _picture(self) -> Picture:
+        """What the picture of the view shows; every kind of view defines it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no _picture")
+
+    def _ipython_display_(self, **_: Any) -> None:
+        """Display the view, and its picture for the notebook's file; IPython does the usual where this is refused."""
+        if not options.preview or getattr(get_ipython(), "kernel", None) is None:
+            raise NotImplementedError
+        reopening.show(self, *self._own_output())
+
+    def _own_output(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The widget as an output, with its data and metadata."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        still = {}
+        return (data or {}) | {"text/plain": repr(self)}, metadata
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        data, metadata = self._own_output(**kwargs)
         if options.preview:
-            still = {"text/html": self._preview(4, 56, 60, "Run the cell for the interactive view.")}
-        return data | {"text/plain": repr(self), **still}, metadata
+            data["text/html"] = self._preview(4, 56, 60, "Run the cell for the interactive view.")
+        return data, metadata
 
     def snapshot(self, n_concepts: int = 12) -> Snapshot:
-        """Static HTML of the view: as a cell's output it survives a kernel restart.
+        """Picture of the view as it is, 1200 × 630 pixels, and its concepts as HTML: what can be sent and outlives the kernel.
 
         Parameters
         ----------
         n_concepts
-            Number of concepts (of pairs, in a comparison), the strongest first.
+            Number of concepts (of pairs, in a comparison) of the HTML, the strongest first.
 
         Returns
         -------
         Snapshot
-            Displayed by notebooks as HTML without scripts.
+            Displayed by notebooks as HTML without scripts; ``snapshot.save("dog.png")`` writes the picture.
         """
         if not isinstance(n_concepts, int) or n_concepts < 1:
             raise NbtoolkitError(f"n_concepts is {n_concepts!r}; expected an integer of at least 1.")
-        return Snapshot(self._preview(n_concepts, 64, 82, "Run the cell again for the interactive view."))
+        return Snapshot(self._preview(n_concepts, 64, 82, reopening.HINT), self._picture())

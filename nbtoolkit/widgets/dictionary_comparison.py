@@ -16,11 +16,12 @@ from ..metrics.matching import compare_dictionaries
 from ..options import options
 from ..storage.study import Study
 from ..types import Score
-from . import arguments, payloads
+from . import arguments, payloads, threads
 from .base import View, state_trait
 from .channel import Reply
 from .concept_lists import N_LISTED, part, strongest
 from .page import still
+from .picture import N_TILES, Card, Picture
 from .thumbnails import encoded
 
 N_IMAGES = 5  # per concept
@@ -135,11 +136,13 @@ class DictionaryComparison(View):
     def _side(self, i: int) -> dict[str, Any]:
         study, layer, names = self._studies[i], self._options["layers"][i], self._options["names"]
         cd, g = study.dictionary(layer), study.grounding(layer)
+        automatic = study.names(layer, labels={})
         concepts = [
             {
+                "name": automatic[k],
                 "words": list(g.words[k][:N_WORDS]),
                 "exemplars": [self._offsets[i] + study.rows[s] for s in g.exemplars[k] if s in study.rows][:N_IMAGES],
-                "label": study.labels.get(f"{layer}:{k}", ""),
+                "label": threads.given_name(study, layer, k),
                 **({"k": k, "n": cd.n_concepts} if cd.n_concepts > len(self._rows[i]) else {}),
             }
             for k in self._rows[i]
@@ -202,6 +205,19 @@ class DictionaryComparison(View):
             rows.append((f"{i} and {j}", f"{words} ({self.agreement.measure} {similarity:.2f})", images))
         head = f"{a['title']} and {b['title']}: mean {self._agreement()}. {note}"
         return still(head, rows, size, quality)
+
+    def _picture(self) -> Picture:
+        a, b = self._meta["sides"]
+        concepts = [dict(zip(rows, s["concepts"], strict=True)) for rows, s in zip(self._rows, (a, b), strict=True)]
+        cards = []
+        for i, j, similarity in self._meta["pairs"]:
+            for side, (number, value) in zip(concepts, ((i, ""), (j, f"{similarity:.2f}")), strict=True):
+                concept = side[number]
+                words = [*concept["words"], f"concept {number}"]
+                samples = [self._samples[r] for r in concept["exemplars"][:N_TILES]]
+                cards.append(Card(concept["label"] or words[0], " · ".join(words[1:-1]), samples, value))
+        title = f"{a['title']} and {b['title']}"
+        return Picture(title, f"mean {self._agreement()}", cards)
 
     def _agreement(self) -> str:
         result = self.agreement

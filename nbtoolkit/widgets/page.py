@@ -72,22 +72,6 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-class Snapshot:
-    """HTML without scripts, which a notebook keeps as output.
-
-    Parameters
-    ----------
-    text
-        The HTML.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.html = text
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-
 def still(head: str, rows: Iterable[tuple[str, str, Sequence[Sample]]], size: int, quality: int) -> str:
     """Script-free HTML of concepts: a line of text and a strip of images per row.
 

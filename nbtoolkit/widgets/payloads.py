@@ -125,10 +125,11 @@ def exemplar_rows(study: Study, layer: int) -> list[int]:
     return sorted({study.rows[i] for i in exemplars if i in study.rows})
 
 
-def _top(study: Study, layer: int) -> list[tuple[int, list[str]]]:
-    """The strongest concepts of a layer, each with its first two words."""
+def _top(study: Study, layer: int) -> list[tuple[int, str]]:
+    """The strongest concepts of a layer, each with its name."""
+    names = study.names(layer, labels={})
     order = np.argsort(-energy(study.dictionary(layer)), kind="stable")[:N_TOP]
-    return [(int(k), list(study.grounding(layer).words[k][:2])) for k in order]
+    return [(int(k), names[k]) for k in order]
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:

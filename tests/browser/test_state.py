@@ -147,8 +147,11 @@ def test_tab(open_page, page_file):
     page.locator(".nbt-card").first.wait_for()
     page.get_by_role("button", name="Image", exact=True).click()
     assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
-    put(page, tab="concepts")
+    page.get_by_role("button", name="‹ Concepts").click()
+    assert get(page, "tab") == "concepts"
     assert page.locator(".nbt-gallery").is_visible() and page.locator(".nbt-sample").is_hidden()
+    page.locator(".nbt-card .nbt-thumb").nth(1).click()  # what is chosen is shown
+    assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
 
 
 def test_pair_and_threshold(open_page, study, tmp_path):
@@ -194,14 +197,14 @@ def test_a_caption_that_was_given_is_not_called_a_response(open_page, study, tmp
 
     given = dataclasses.replace(study, source=dataclasses.replace(study.source, decoding="given captions"))
     page = open_page(nbt.explore(given, layer=4).to_html(tmp_path / "given.html")).page
-    page.get_by_role("heading", name="Caption (given)").wait_for()
+    page.get_by_role("heading", name="Caption (given by people)").wait_for()
     assert page.get_by_role("heading", name="Response").count() == 0
 
 
 LIVE = """
 import nbtoolkit as nbt
 study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
-view = nbt.explore(study, model, layer=4, edits=[{{"op": "ablate", "layers": [1], "part": "mlp"}}])
+view = nbt.explore(study, model, layer=4, tab="ablation", edits=[{{"op": "ablate", "layers": [1], "part": "mlp"}}])
 view
 """
 

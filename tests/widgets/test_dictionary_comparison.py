@@ -46,7 +46,7 @@ def test_the_comparison_is_a_view_like_the_others(study, tmp_path):
     w.pair = [1, 1]
     assert again.pair == [1, 1]
     still = w.snapshot(2)._repr_html_()
-    assert still.count("<img") == 2 and "two and four" in still and "<script" not in still
+    assert still.count("<img") == 1 + 2 and "two and four" in still and "<script" not in still
     bundle = w._repr_mimebundle_()[0]
     assert bundle["text/plain"] == repr(w) and len(bundle["text/html"]) < 60_000
     sent = []

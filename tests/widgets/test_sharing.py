@@ -1,11 +1,16 @@
 """What leaves a notebook: pages and their languages, addresses, pictures, labels."""
 
+import io
 import json
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
-from nbtoolkit.widgets import DictionaryComparison, Explorer
+import nbtoolkit as nbt
+from nbtoolkit.widgets import DictionaryComparison, Explorer, picture, study_picture
 
 
 def payload(path):
@@ -21,3 +26,69 @@ def test_chinese_texts_come_by_request_and_are_in_every_page(study, tmp_path, vi
     assert len(texts) > 200 and "回答" in texts.values()
     assert payload(w.to_html(tmp_path / "x.html"))["data"]["texts"] == texts
     assert "回答" not in w._esm and len(json.dumps(w._meta)) < 20_000
+
+
+def written(view, monkeypatch):
+    """Texts that the picture of a view writes, and the picture."""
+    texts, write = [], ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda pen, place, text, *more: texts.append(text) or write(pen, place, text, *more),
+    )
+    return texts, picture.draw(view._picture())
+
+
+def test_the_picture_shows_word_layer_concepts_image_and_bars(study, monkeypatch):
+    view = Explorer(study, layer=4, concept=6, sample=study.samples[3].id, labels={"4:6": "mine"})
+    texts, image = written(view, monkeypatch)
+    assert image.size == (1200, 630) and "“dog”" in texts and "mine" in texts
+    assert any("layer 4 of 5 · toy · 40 images · 8 concepts by SemiNMF" in t for t in texts)
+    assert any(t.startswith("CLIPScore ") for t in texts)
+    V = study.dictionary(4).activations[3]
+    for k in np.argsort(-np.abs(V))[:3]:
+        assert study_picture.concept_name(view.study, 4, int(k)) in texts and f"{V[k]:.2f}" in texts
+    assert " ".join(texts).count(study.samples[3].caption.split()[0]) and len(image.getcolors(2**20)) > 5000
+
+
+def test_the_picture_follows_the_state(study):
+    view = Explorer(study, layer=4)
+    before = picture.encoded(picture.draw(view._picture()))
+    assert picture.encoded(picture.draw(view._picture())) == before
+    view.sample = study.samples[7].id
+    assert picture.encoded(picture.draw(view._picture())) != before
+    view.metric, view.layer, view.concept = "overlap", 2, None
+    assert view._picture().score.startswith("Word overlap")
+
+
+def test_a_snapshot_is_a_picture_that_can_be_saved(study, tmp_path):
+    kept = DictionaryComparison(study, layers=(2, 4)).snapshot(2)
+    assert Image.open(io.BytesIO(kept._repr_png_())).size == (1200, 630)
+    assert Image.open(kept.save(tmp_path / "a.jpg")).format == "JPEG"
+    assert Image.open(kept.save(tmp_path / "a.png")).format == "PNG"
+    assert kept.save(tmp_path / "a.html").read_text("utf-8") == kept._repr_html_()
+    with pytest.raises(nbt.NbtoolkitError, match=r"path is 'a.gif'; expected a name that ends in .png, .jpg, .jpeg or"):
+        kept.save("a.gif")
+
+
+def outputs(view, monkeypatch, kernel):
+    shell = SimpleNamespace(kernel=kernel)
+    monkeypatch.setattr("nbtoolkit.widgets.base.get_ipython", lambda: shell)
+    sent = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: sent.append(data))
+    view._ipython_display_()
+    return sent
+
+
+def test_a_notebook_keeps_the_picture_beside_the_widget(study, monkeypatch):
+    view = Explorer(study)
+    widget, still = outputs(view, monkeypatch, kernel=True)
+    assert widget.keys() == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert f":root:has(.nbt-live-{view._view})" in still["text/html"] and "<script" not in still["text/html"]
+    assert "Run the cell again for the interactive view." in still["text/html"] and len(still["text/html"]) < 130_000
+    assert view._view != Explorer(study)._view
+    with pytest.raises(NotImplementedError):  # IPython then displays a view as any object
+        outputs(view, monkeypatch, kernel=None)
+    monkeypatch.setattr(nbt.options, "preview", False)
+    with pytest.raises(NotImplementedError):
+        outputs(view, monkeypatch, kernel=True)

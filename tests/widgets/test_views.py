@@ -15,6 +15,7 @@ from nbtoolkit.data import square
 from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
+    ConceptMap,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -23,7 +24,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptMap, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):
@@ -215,7 +216,7 @@ def test_a_lesson_goes_on_as_its_steps_are_reached(study):
 
 @pytest.mark.parametrize(
     ("step", "message"),
-    [({"say": "x", "check": {"page": 1}}, "'page' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
+    [({"say": "x", "check": {"pane": 1}}, "'pane' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
 )  # fmt: skip
 def test_a_wrong_lesson_is_refused(study, step, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):
@@ -271,31 +272,6 @@ def test_a_page_is_made_although_a_response_lacks_the_token(study, model, data, 
     assert progress[-1] == (len(exemplars), len(exemplars))
 
 
-def test_an_image_outside_the_study_by_its_path(study, model, data, tmp_path):
-    view = nbt.explore(study, model, data=data, layer=4)
-    (tmp_path / "mine.jpg").write_bytes(study.samples[0].image)
-    session, layers = view._session, []
-    respond = session.respond
-    session.respond = lambda *question: layers.append(1) or respond(*question)
-    result = view.explain(tmp_path / "mine.jpg")
-    again = [session.run("explain", {"at": layer}) for layer in (4, 3, 3)]
-    assert again[0] == result and again[1] == again[2] != result
-    assert len(layers) == 2  # once per layer
-    assert result == session.run("explain", {"image": view._image, "at": 4})
-    assert result["pieces"][1].strip() == study.token
-    with pytest.raises(nbt.NbtoolkitError, match="explain needs a model"):
-        nbt.explore(study).explain(tmp_path / "mine.jpg")
-    image = view._image
-    with pytest.raises(nbt.NbtoolkitError, match=r"missing\.jpg"):
-        view.explain(tmp_path / "missing.jpg")
-    assert view._image == image
-    view.set_state({"_image": None})  # the page goes on to an image of the study
-    assert view._image is None
-    view.explain(tmp_path / "mine.jpg")
-    view.close()
-    assert view._image is None
-
-
 def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
     view, sent = nbt.explore(study, model), []
     (tmp_path / "secret.jpg").write_bytes(study.samples[0].image)
@@ -307,6 +283,13 @@ def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
 
 
 STATE = {
+    "map_items": "concepts",
+    "map_colour": "unexplained",
+    "map_thumbs": False,
+    "map_window": [-1.0, -1.0, 1.5, 1.0],
+    "map_filter": {"lacking": True, "unexplained": 0.25},
+    "lasso_concepts": ["4:1", "4:0"],
+    "table_sort": "activation",
     "layer": 2,
     "concept": 3,
     "metric": "overlap",
@@ -325,13 +308,15 @@ STATE = {
         {"op": "ablate", "layer": 4, "concept": 3},
     ],
     "tab": "image",
+    "page": True,
 }
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_opens_the_view_again_and_links(study, view):
     state = {name: value for name, value in STATE.items() if name in view.state_names()}
-    assert set(view.state_names()) - {"sample", "steps", "step"} == set(state)
+    assert set(view.state_names()) - {"sample", "lasso", "factors", "photos", "steps", "step", "thread"} == set(state)
+    state["thread"] = nbt.metrics.threads(study).thread(2, 3)
     w = view(study, **state)
     assert {name: w.state()[name] for name in state} == state
     again = view(study, **json.loads(json.dumps(w.state())))
@@ -343,6 +328,15 @@ def test_every_state_opens_the_view_again_and_links(study, view):
     for name, value in again.state().items():
         setattr(other, name, value)
     assert w.state() == other.state() == again.state()
+
+
+def test_the_pane_of_interventions_has_the_name_of_earlier_releases_too(study, tmp_path):
+    steps = [{"say": "Ablate.", "check": {"tab": "ablation"}}]
+    view = Explorer(study, tab="ablation")
+    assert view.tab == "intervene" and "'intervene'" in view.to_html(tmp_path / "x.html").read_text().replace('"', "'")
+    lesson = Explorer(study, steps=steps)
+    lesson.set_state({"tab": "ablation"})
+    assert lesson.progress == (1, 1)
 
 
 @pytest.mark.parametrize("name", sorted(STATE))
@@ -479,14 +473,14 @@ def test_no_caption_can_leave_its_place_in_the_page(evil, tmp_path):
 def test_the_script_free_preview_escapes_text(evil):
     preview = nbt.explore(evil).snapshot(4)._repr_html_()
     assert "<script" not in preview and "onerror=alert" not in preview.replace("&lt;img src=x onerror=alert", "")
-    assert len(preview) < 80_000
+    assert len(preview) < 250_000  # most of it the picture
 
 
 def test_a_snapshot_is_plain_html(evil, study):
     w = ConceptGallery(study, layer=4)
     w.set_label(0, "<i>mine</i>")
     page = w.snapshot()._repr_html_()
-    assert page.count("<img") == sum(bool(e) for e in study.grounding(4).exemplars) and "<script" not in page
+    assert page.count("<img") == 1 + sum(bool(e) for e in study.grounding(4).exemplars) and "<script" not in page
     assert "&lt;i&gt;mine&lt;/i&gt;" in page and len(page) < 400_000
     assert "<script" not in ConceptGallery(evil).snapshot(2).html
 

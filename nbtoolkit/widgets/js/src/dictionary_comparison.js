@@ -4,11 +4,12 @@
 import { dotted, format, freshId, h, lazyImages, signed } from "./dom.js";
 import { Pane } from "./pane.js";
 import { conceptName } from "./state.js";
+import { tile } from "./tile.js";
 import { translate } from "./words.js";
 
 const EAGER = 5; // pairs whose images are fetched at once
 
-/** @typedef {{ words: string[], exemplars: number[], label: string, absent?: boolean }} Concept */
+/** @typedef {{ name: string, words: string[], exemplars: number[], label: string, absent?: boolean }} Concept */
 /** @typedef {{ title: string, facts: [string, number, string] | null, model: string, concepts: Concept[] }} Side */
 /** @typedef {{ mean: number, high: number, p: number | null, preserves: string }} Control */
 /** @typedef {{ i: number | null, j: number | null, similarity: number | null }} Pair */
@@ -154,7 +155,7 @@ export class DictionaryComparison extends Pane {
   spoken(i, j, similarity) {
     const { t, content } = this;
     const name = (/** @type {Side} */ side, /** @type {number} */ k) =>
-      `${k}, ${side.concepts[k].label || conceptName(/** @type {any} */ (side.concepts[k]), k, content.token)}`;
+      `${k}, ${side.concepts[k].label || conceptName(side.concepts[k], k)}`;
     if (i === null) return t`only in ${"B"}: ${name(this.b, Number(j))}`;
     if (j === null || similarity === null) return t`only in ${"A"}: ${name(this.a, i)}`;
     return t`A ${name(this.a, i)}, with B ${name(this.b, j)}, similarity ${signed(similarity)}`;
@@ -166,20 +167,23 @@ export class DictionaryComparison extends Pane {
     if (!concept) return h("div", { class: "nbt-half nbt-nobody", text: t`no partner` });
     const { samples } = this.content;
     const [words, images] = [new Set(partner?.words), new Set(partner?.exemplars.map((r) => samples[r].id))];
-    const tile = (/** @type {number} */ r) => {
-      const name = `nbt-thumb nbt-waiting${images.has(samples[r].id) ? " nbt-current" : ""}`;
-      const text = samples[r].caption;
-      return h("span", { class: name, role: "img", "data-row": r, title: text, "aria-label": text });
+    const image = (/** @type {number} */ r) => {
+      const el = tile(this, r);
+      el.classList.toggle("nbt-current", images.has(samples[r].id));
+      return el;
     };
     const dots = concept.words.length ? dotted(concept.words, (word) => words.has(word)) : [t`(no word)`];
     const head = h(
       "div",
       { class: "nbt-card-head" },
       h("span", { class: "nbt-number", text: k }),
-      concept.label ? h("strong", { class: "nbt-given", text: concept.label }) : null,
+      h("strong", {
+        class: concept.label ? "nbt-given" : "nbt-name",
+        text: concept.label || conceptName(concept, k ?? 0),
+      }),
       h("span", { class: "nbt-words" }, ...dots),
     );
-    return h("div", { class: "nbt-half" }, head, h("div", { class: "nbt-strip" }, ...concept.exemplars.map(tile)));
+    return h("div", { class: "nbt-half" }, head, h("div", { class: "nbt-strip" }, ...concept.exemplars.map(image)));
   }
 
   /** Place of the selected pair. */

@@ -72,6 +72,12 @@ export function showThumb(el, thumb) {
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
 }
 
+/** Say what a thumbnail shows: caption and activation. @param {HTMLElement} el @param {string} caption @param {string} [more] */
+export function about(el, caption, more = "") {
+  el.title = visible([caption, el.dataset.value, more].filter(Boolean).join(" · "));
+  el.setAttribute("aria-label", el.title);
+}
+
 /**
  * The message of an error, without its type, in the reader's language where it is ours.
  * @param {import("./types.js").Translator} t @param {unknown} error
@@ -83,7 +89,7 @@ export const reason = (t, error) => translate(t, String(error).replace(/^Error: 
  * whenever they are, because images that were out of sight for long are released.
  * @param {import("./types.js").Context} ctx @param {number} eager
  * @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then] called with every image
- * @returns {(rows: HTMLElement[]) => void} to be called with the rows whenever they are new
+ * @returns {(rows: HTMLElement[], anew?: boolean) => void} to be called with all rows: anew where their images are others
  */
 export function lazyImages(ctx, eager, then) {
   const load = (/** @type {HTMLElement} */ row) => loadTiles(ctx, row, then).catch((error) => ctx.say(String(error)));
@@ -95,13 +101,21 @@ export function lazyImages(ctx, eager, then) {
   );
   ctx.signal.addEventListener("abort", () => observer.disconnect());
   let turn = 0;
-  return (rows) => {
-    const mine = ++turn;
-    observer.disconnect();
-    rows.forEach(async (row, i) => {
-      if (i < eager) await load(row);
-      if (mine === turn && !ctx.signal.aborted) observer.observe(row);
-    });
+  let observed = new WeakSet();
+  return (rows, anew = true) => {
+    if (anew) {
+      turn++;
+      observer.disconnect();
+      observed = new WeakSet();
+    }
+    const mine = turn;
+    rows
+      .filter((row) => !observed.has(row))
+      .forEach(async (row, i) => {
+        observed.add(row);
+        if (i < eager) await load(row);
+        if (mine === turn && !ctx.signal.aborted) observer.observe(row);
+      });
   };
 }
 
@@ -118,8 +132,7 @@ async function loadTiles(ctx, row, then) {
     const thumb = thumbs.get(Number(tile.dataset.row));
     if (!sample.caption && thumb) {
       sample.caption = thumb.caption;
-      tile.title = visible(thumb.caption);
-      tile.setAttribute("aria-label", tile.title);
+      about(tile, thumb.caption);
     }
     showThumb(tile, thumb);
     if (thumb) then?.(tile, thumb);

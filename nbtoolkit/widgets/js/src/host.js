@@ -2,7 +2,7 @@
 /** The host of a view: one root element, one live region, one error banner; panes are rebuilt when the study changes. */
 
 import { GONE } from "./channel.js";
-import { h, onChange } from "./dom.js";
+import { commit, h, onChange } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
 import { language, translate, translator, visible } from "./words.js";
@@ -11,7 +11,7 @@ const REST = 200; // milliseconds that the first paint has for itself
 
 /**
  * Show the view that `_kind` names.
- * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
+ * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").StudySource} source
  * @returns {() => void} a function that cleans up
  */
 export function show(model, el, source) {
@@ -22,9 +22,11 @@ export function show(model, el, source) {
 }
 
 class Host {
-  /** @param {import("./types.js").Model} model @param {import("./types.js").Source} source */
+  /** @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source */
   constructor(model, source) {
-    this.model = lenient(model, () => this.warn(GONE));
+    /** @type {Set<() => void>} */
+    this.renamed = new Set(); // listeners to names, which follow threads
+    this.model = lenient(model, () => this.warn(GONE), this.renamed);
     this.source = source;
     const lang = language(this.model.get("_meta").locale || navigator.language);
     this.t = translator();
@@ -41,7 +43,10 @@ class Host {
         class: `nbt-root nbt-${kind}`,
         lang,
         "data-lm-suppress-shortcuts": "true",
-        onkeydown: containKeys,
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          containKeys(event);
+          this.toSearch(event);
+        },
       },
       this.banner,
       this.live,
@@ -51,6 +56,7 @@ class Host {
     });
     // the front end reports a restart; a message that is sent then fails
     this.listen("comm_live_update", () => this.model.send({ kind: "hello" }));
+    this.root.classList.add(`nbt-live-${model.get("_view")}`); // hides the picture that the notebook's file has (reopening.py)
     if (this.foreign) this.translate();
     else this.build();
     onChange({ model: this.model, signal: this.ending.signal }, ["_meta"], () => this.build());
@@ -69,6 +75,16 @@ class Host {
   listen(event, callback) {
     this.model.on(event, callback);
     this.ending.signal.addEventListener("abort", () => this.model.off(event, callback));
+  }
+
+  /** "/" leads to the search from everywhere in the view, but where one writes. @param {KeyboardEvent} event */
+  toSearch(event) {
+    const box = /** @type {HTMLElement | null} */ (this.root.querySelector("input[type=search]"));
+    const writing = /** @type {HTMLElement} */ (event.target).matches("input:not([type=range]), textarea, select");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || writing || !box) return;
+    event.preventDefault();
+    if (this.model.get("tab") !== undefined) commit(this.model, { tab: "concepts" });
+    box.focus();
   }
 
   dismiss() {
@@ -101,13 +117,21 @@ class Host {
     ctx.arrive(() => {
       const view = new VIEWS[this.model.get("_kind")](ctx);
       this.root.replaceChildren(this.banner, view.el, this.live);
-      setTimeout(() => data.prefetch(), REST);
+      setTimeout(() => this.complete(data), REST);
     });
+  }
+
+  /** Fetch what the first paint did without. @param {StudyData} data */
+  async complete(data) {
+    const came = await data.follow().catch((error) => this.say(String(error)));
+    if (came && !data.signal.aborted) for (const f of this.renamed) f();
+    data.prefetch();
   }
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
   context(data, signal) {
-    const { model, source } = this;
+    const { model } = this;
+    const { source } = data;
     const here = () => data.has(model.get("layer"));
     return {
       model,
@@ -124,6 +148,12 @@ class Host {
           },
           (error) => this.say(String(error)),
         ),
+      every: (then) => {
+        data.every().then(
+          () => !signal.aborted && then(),
+          (error) => this.say(String(error)),
+        );
+      },
       arrive: (callback) => {
         if (here()) callback();
         else
@@ -166,9 +196,10 @@ function makeMarks() {
 
 /**
  * A model that can be set after its kernel has gone; then `lost` is called.
- * @param {import("./types.js").Model} model @param {() => void} lost @returns {import("./types.js").Model}
+ * @param {import("./types.js").Model} model @param {() => void} lost @param {Set<() => void>} renamed gathers listeners to names
+ * @returns {import("./types.js").Model}
  */
-function lenient(model, lost) {
+function lenient(model, lost, renamed) {
   const safe = (/** @type {() => void} */ f) => {
     try {
       f();
@@ -179,8 +210,14 @@ function lenient(model, lost) {
   return {
     get: (name) => model.get(name),
     set: (name, value) => model.set(name, value),
-    on: (...listener) => model.on(...listener),
-    off: (...listener) => model.off(...listener),
+    on: (event, callback) => {
+      if (event === "change:labels") renamed.add(callback);
+      model.on(event, callback);
+    },
+    off: (event, callback) => {
+      renamed.delete(callback);
+      model.off(event, callback);
+    },
     save_changes: () => safe(() => model.save_changes()),
     send: (...message) => safe(() => model.send(...message)),
   };

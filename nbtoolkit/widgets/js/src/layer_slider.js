@@ -4,7 +4,7 @@
 import { drawChart } from "./chart.js";
 import { format, freshId, h } from "./dom.js";
 import { Pane } from "./pane.js";
-import { conceptName, niceMax } from "./state.js";
+import { niceMax } from "./state.js";
 import { translate } from "./words.js";
 
 const BEAT = 1200; // milliseconds per layer, while playing
@@ -147,9 +147,7 @@ export class LayerSlider extends Pane {
   /** Top concepts of a layer. @param {number} layer */
   describe(layer) {
     const { t, meta } = this;
-    const names = meta.tops[String(layer)].map(
-      ([k, words]) => this.label(k, layer) || conceptName(/** @type {any} */ ({ words }), k, meta.token),
-    );
+    const names = meta.tops[String(layer)].map(([k, name]) => this.label(k, layer) || name);
     return t`Layer ${layer}: ${names.join(", ")}`;
   }
 

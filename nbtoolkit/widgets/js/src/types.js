@@ -3,12 +3,17 @@
  * Shapes that cross the border to Python (nbtoolkit/widgets/payloads.py).
  *
  * @typedef {object} Concept
+ * @property {string} name tells it apart from the others of its layer
  * @property {string[]} words
  * @property {number[]} exemplars rows of the samples
+ * @property {number[]} values activations of the exemplars
+ * @property {boolean} [signed] whether some activation is negative
  * @property {number} share of all activation, 0 to 1
  * @property {number[]} histogram
+ * @property {number} [top] the end of its axis: the largest absolute activation of the layer
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
+ * @property {number | null} clip_null random words on the same exemplars
  * @property {number | null} twin a near-duplicate
  * @property {number} [k] its row, and `n` the number of all concepts, where only some are sent
  * @property {number} [n]
@@ -34,11 +39,13 @@
  * @property {number[]} layers that have a dictionary
  * @property {number[]} slots layers on the axis
  * @property {Record<string, Concept[]>} concepts by layer
- * @property {Record<string, [number, string[]][]>} tops by layer
+ * @property {Record<string, [number, string][]>} tops names of the strongest concepts by layer
  * @property {Record<string, { rule: string, text: string }>} naming how words are read, by layer
  * @property {boolean} pictured whether any sample has an image
  * @property {Curve[]} metrics
- * @property {{ id: string, caption: string }[]} samples
+ * @property {{ id: string, caption: string, own?: boolean, name?: string, given?: boolean }[]} samples those of the study, then the reader's own photographs
+ * @property {number} n_samples number of the study's
+ * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
  * @property {{ n_layers: number, n_heads: number, name: string } | null} live
  *
@@ -50,6 +57,7 @@
  * @property {number} position of the token among them
  * @property {boolean} pictured
  * @property {number} aspect width over height
+ * @property {boolean} [given] of a photograph: whether its caption was given
  *
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
@@ -91,13 +99,21 @@
  * @property {boolean} [alone] whether there is no kernel
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
  * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
+ * @property {(row: number, layer: number) => Promise<{ activations: Activations, at: number, facts?: Facts }>} ofRow activations of one sample, in row `at` of them; and of a photograph its response
+ * @property {(id: string) => Promise<{ url: string, aspect: number }>} photo image of a photograph
+ * @property {(id: string, layer: number) => Promise<import("./photo_source.js").Described>} described its response and concepts
  * @property {() => Promise<string[]>} ids
+ * @property {() => Promise<import("./threads.js").Threads>} threads
+ * @property {(layer: number, other: number) => Promise<any>} matches of the concepts of two layers
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
  * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
+ * @property {(op: string, args: Record<string, number>) => Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>} bulk a quick request with arrays, cached; in a page, by operation and layer
  * @property {() => void} close
+ *
+ * @typedef {Omit<Source, "ofRow">} StudySource without the reader's photographs
  *
  * @typedef {object} Marks colours of concepts, shared by the panes
  * @property {(concept: number) => string | undefined} get
@@ -111,6 +127,7 @@
  * @property {AbortSignal} signal aborts when the panes are built anew or the view closes
  * @property {(text: string) => void} say to screen readers; a text that begins with "Error" to the banner
  * @property {(which: number[] | string, then?: () => void) => Promise<void>} more fetches concepts of the selected layer that are not there; then, where any came
+ * @property {(then: () => void) => void} every calls back once all layers are there
  * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
  * @property {Marks} marks
  * @property {Translator} t
