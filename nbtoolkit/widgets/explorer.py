@@ -46,6 +46,10 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
     """
 
     kind = "explorer"
+    reading = (
+        "A card is a concept: the images that activate it most and the words it is read as; "
+        "select an image to see its concepts."
+    )
     python_only = ("steps",)
 
     edits = state_trait(

@@ -42,7 +42,7 @@ def study_picture(view: Any) -> Picture:
 
 
 def concept_name(study: Study, layer: int, k: int) -> str:
-    """What a concept is called: its given name, its first word other than the token, or its number.
+    """What a concept is called: its given name, or words that tell it apart from the others of its layer.
 
     Parameters
     ----------
@@ -53,9 +53,7 @@ def concept_name(study: Study, layer: int, k: int) -> str:
     k
         Row of the concept.
     """
-    words = study.grounding(layer).words[k]
-    others = [w for w in words if w != study.token.lower()]
-    return study.labels.get(f"{layer}:{k}") or (others or [*words, f"concept {k}"])[0]
+    return study.names(layer)[k]
 
 
 def _listed(study: Study, layer: int, selected: int | None) -> list[int]:
