@@ -222,6 +222,8 @@ VALID = {
     "metrics.word_list": lambda: {"words": ["sun", "sea"]},
     "interventions.ablate": lambda: {"model": model(), "layers": [1], "part": "block", "how": "mean", "heads": None, "means": {1: np.ones(128)},
                                      "direction": None},
+    "metrics.match_layers": lambda: {"a": cd(), "b": cd(1), "random_state": 0},
+    "metrics.threads": lambda: {"study": study(), "random_state": 0},
     "interventions.causal_selectivity": lambda: {"model": model(), "images": [image()], "concepts": np.eye(1, 128), "names": [["dog"]], "layer": 3,
                                                  "facts": None, "prompt": None, "n_images": 1, "n_null": 1, "random_state": 0,
                                                  "max_new_tokens": 2, "progress": False},

@@ -203,6 +203,8 @@ MAKERS = {
     "interventions.effects.Effect": lambda: interventions.effect(_one(), _toy_dictionary(), lambda: interventions.ablate(_targets().model, 1)),
     "interventions.layers.LayerEffects": lambda: interventions.layer_effects(_one(), [1], n_random=2),
     "interventions.selectivity.Selectivity": _selectivity,
+    "metrics.layer_matching.LayerMatch": lambda: metrics.match_layers(_dictionary(), _dictionary(1)),
+    "metrics.across_layers.Threads": lambda: metrics.threads(_study()),
     "metrics.deletion.Curve": _curve,
     "metrics.matching.Agreement": lambda: metrics.compare_dictionaries(_dictionary(), _dictionary(1)),
     "metrics.runs.Stability": lambda: metrics.stability([_dictionary(i).concepts for i in range(2)], states=_states()[:, -1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def saliency(model: Model, image: Any, cd: ConceptDictionary, concept: int, *, p
     """
     cd.require_decoder("a concept map")
     direction = cd.concept(concept)
-    states, geometry = _image_states(model, image, cd.layer, prompt)
+    ((states, geometry),) = _image_states(model, [image], cd.layer, [prompt])
     return ConceptMap(states @ direction, geometry)
 
 
@@ -93,19 +94,55 @@ def patch_scores(
         Scores, no unit. ``geometry.map(scores, tiles="all")`` draws them over the image, the finest patches on top.
     """
     D = cd.require_decoder("a concept map")
-    states, geometry = _image_states(model, image, cd.layer, prompt)
+    ((states, geometry),) = _image_states(model, [image], cd.layer, [prompt])
     return D @ states.T, geometry
 
 
-def _image_states(model: Model, image: Any, layer: int, prompt: str | None) -> tuple[Array, Geometry]:
-    """States of an image after a layer, (n_image_positions, d_model), and the geometry of their positions."""
-    image = read_image(image)
-    geometry = model.geometry(image)  # before the pass: a model without patches is refused at once
-    inputs = model.inputs([image], prompt)
-    (states,) = states_at(model, inputs, [layer], model.image_mask(inputs))
-    if states.shape[1] != geometry.n_positions:
-        raise ModelError(
-            f"{model.name} has {states.shape[1]} image positions with this prompt; expected {geometry.n_positions}, as with its "
-            "default prompt. Leave prompt out."
-        )
-    return states[0].cpu().numpy(), geometry
+def maps_of(
+    model: Model, images: Sequence[Any], cd: ConceptDictionary, rows: Sequence[int], prompts: Sequence[str | None]
+) -> list[ConceptMap]:
+    """Maps of some concepts over each of several images, which pass the model together where its family allows.
+
+    Parameters
+    ----------
+    model, cd
+        As for :func:`saliency`.
+    images
+        The images.
+    rows
+        Rows of the concepts in the dictionary.
+    prompts
+        The question of each image, or None for the model's own.
+
+    Returns
+    -------
+    list of (n_rows, tiles, height, width) ConceptMap
+    """
+    D = cd.require_decoder("a concept map")[list(rows)]
+    size = 1 if model.equal_lengths else len(images)
+    maps = []
+    for start in range(0, len(images), max(1, size)):
+        part = slice(start, start + size)
+        for states, geometry in _image_states(model, images[part], cd.layer, prompts[part]):
+            maps.append(ConceptMap(D @ states.T, geometry))
+    return maps
+
+
+def _image_states(
+    model: Model, images: Sequence[Any], layer: int, prompts: Sequence[str | None]
+) -> list[tuple[Array, Geometry]]:
+    """Per image its states after a layer, (n_image_positions, d_model), and the geometry of their positions."""
+    pictures = [read_image(image) for image in images]
+    geometries = [model.geometry(picture) for picture in pictures]  # before the pass: refused without patches
+    inputs = model.inputs(pictures, None if not any(prompts) else list(prompts))  # type: ignore[arg-type]
+    results = []
+    for (states,), geometry in zip(
+        states_at(model, inputs, [layer], model.image_mask(inputs)), geometries, strict=True
+    ):
+        if len(states) != geometry.n_positions:
+            raise ModelError(
+                f"{model.name} has {len(states)} image positions with this prompt; expected {geometry.n_positions}, as with its "
+                "default prompt. Leave prompt out."
+            )
+        results.append((states.cpu().numpy(), geometry))
+    return results

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from ..errors import MethodError
+from ..errors import MethodError, ModelError
 from ..targets import Quantity, Targets
+from ..targets.continuations import Continuation, continuations
 from ..types import ConceptDictionary
 from ..types.arguments import checked
 from .measures import Contributions
@@ -84,23 +86,59 @@ def contributions(
     measured = targets.quantity(quantity, foil)
     V = cd.encode(Z)
     C = cd.coefficients_of(V)
-    forward = targets.from_layer(cd.layer, measured, pieces=True)
+    parts = _Parts(Z, C, D, rows, len(targets))
     last = targets.last_pieces
+    ablation, gradient, path, without = _measures(targets, cd.layer, measured, parts, n_steps)
+    per_target = partial(_per_target, rows=rows, n=len(targets))
     return Contributions(
         V[last],
-        _ablation(forward, Z, C, D, rows, len(targets)),
-        _per_target(C * (targets.piece_gradient(cd.layer, Z, measured) @ D.T), rows, len(targets)),
+        ablation,
+        per_target(C * (gradient @ D.T)),
         C[last],
-        _per_target(C * _mean_gradient(targets, cd, measured, Z, C, n_steps), rows, len(targets)),
-        np.asarray(forward(Z), np.float64) - forward(_without_all(Z, C, D)),
+        per_target(C * (path @ D.T)),
+        without,
         measured,
         targets.token,
     )
 
 
-def _without_all(Z: Array, C: Array, D: Array, share: float = 1.0) -> Array:
-    """States less a share of all concepts' parts."""
-    return (Z - share * (C.astype(np.float64) @ D)).astype(np.float32)
+class _Parts:
+    """States of the pieces of the words, and their parts along the concepts.
+
+    Parameters
+    ----------
+    Z : (n_pieces, d_model)
+        States.
+    C : (n_pieces, n_concepts)
+        Coefficients.
+    D : (n_concepts, d_model)
+        Decoder.
+    rows : (n_pieces,)
+        Target of each piece.
+    n
+        Number of targets.
+    """
+
+    def __init__(self, Z: Array, C: Array, D: Array, rows: Array, n: int) -> None:
+        self.Z, self.C, self.D, self.rows = Z, C, D, rows
+        used = _per_target(C != 0, rows, n) > 0
+        self.concepts = [np.flatnonzero(row) for row in used]  # that each target uses
+        self.shape = used.shape
+
+    def without_all(self, share: float = 1.0) -> Array:
+        """States less a share of all concepts' parts."""
+        return (self.Z - share * (self.C.astype(np.float64) @ self.D)).astype(np.float32)
+
+    def without_one(self, of_target: Array) -> Array:
+        """States less the part of one concept per target; of none where its number is negative."""
+        k = of_target[self.rows]
+        part = np.where(k >= 0, self.C[np.arange(len(k)), k], 0)[:, None] * self.D[k]
+        return (self.Z - part).astype(np.float32)
+
+    def of(self, target: int) -> _Parts:
+        """The parts of one target."""
+        at = self.rows == target
+        return _Parts(self.Z[at], self.C[at], self.D, np.zeros(int(at.sum()), int), 1)
 
 
 def _per_target(values: Array, rows: Array, n: int) -> Array:
@@ -110,29 +148,48 @@ def _per_target(values: Array, rows: Array, n: int) -> Array:
     return total
 
 
-def _ablation(forward: Callable[[Array], Array], Z: Array, C: Array, D: Array, rows: Array, n: int) -> Array:
+def _measures(targets: Targets, layer: int, quantity: Quantity, parts: _Parts, n_steps: int) -> tuple[Array, ...]:
+    """Decrease without each concept (n, n_concepts); gradient at the states, and its mean over the path from the states
+    without all concepts (n_pieces, d_model); decrease without all concepts (n,)."""
+    nodes, weights = np.polynomial.legendre.leggauss(n_steps)  # on -1 … 1, weights that sum to 2
+    shares = np.array([0, *(1 - nodes) / 2])  # of the concepts' parts that are left out: none, then those of the path
+    try:
+        results = [_continued(c, parts.of(i), shares) for i, c in enumerate(continuations(targets, layer, quantity))]
+    except ModelError:  # it cannot be continued from this layer
+        return _in_whole_passes(targets, layer, quantity, parts, shares, weights / 2)
+    ablation, gradients, without = zip(*results, strict=True)
+    path = np.tensordot(weights / 2, np.concatenate(gradients, 1)[1:].astype(np.float64), 1)
+    return np.concatenate(ablation), np.concatenate([g[0] for g in gradients]), path, np.array(without)
+
+
+def _continued(continuation: Continuation, parts: _Parts, shares: Array) -> tuple[Array, Array, float]:
+    """Of one target: ablation (1, n_concepts), gradients at shares of the path (n_shares, n_pieces, d_model), all left out."""
+    (concepts,) = parts.concepts
+    edited = [parts.Z, parts.without_all(), *(parts.without_one(np.array([k])) for k in concepts)]
+    before, without, *after = continuation.values(np.stack(edited)).astype(np.float64)
+    effect = np.zeros(parts.shape)
+    effect[0, concepts] = before - np.array(after)
+    return effect, continuation.gradients(np.stack([parts.without_all(s) for s in shares])), before - without
+
+
+def _in_whole_passes(
+    targets: Targets, layer: int, quantity: Quantity, parts: _Parts, shares: Array, weights: Array
+) -> tuple[Array, ...]:
+    """As :func:`_measures`, by whole passes of all targets."""
+    forward = targets.from_layer(layer, quantity, pieces=True)
+    before = np.asarray(forward(parts.Z), np.float64)
+    gradients = [targets.piece_gradient(layer, parts.without_all(s), quantity) for s in shares]
+    path = np.tensordot(weights, np.array(gradients[1:], np.float64), 1)
+    return _ablation(forward, parts, before), gradients[0], path, before - forward(parts.without_all())
+
+
+def _ablation(forward: Callable[[Array], Array], parts: _Parts, before: Array) -> Array:
     """Decrease when one concept is left out; the j-th pass leaves the j-th used concept of every target out."""
-    before = np.asarray(forward(Z), np.float64)
-    used = _per_target(C != 0, rows, n) > 0
-    concepts = [np.flatnonzero(row) for row in used]
-    effect = np.zeros(used.shape)
+    concepts = parts.concepts
+    effect = np.zeros(parts.shape)
     for j in range(max(map(len, concepts), default=0)):
-        active = [i for i in range(n) if len(concepts[i]) > j]
-        of_target = np.array([concepts[i][j] if len(concepts[i]) > j else -1 for i in range(n)])
-        k = of_target[rows]
-        part = np.where(k >= 0, C[np.arange(len(C)), k], 0)[:, None] * D[k]
-        after = forward((Z - part).astype(np.float32))
+        active = [i for i in range(len(concepts)) if len(concepts[i]) > j]
+        of_target = np.array([k[j] if len(k) > j else -1 for k in concepts])
+        after = forward(parts.without_one(of_target))
         effect[active, of_target[active]] = before[active] - after[active]
     return effect
-
-
-def _mean_gradient(
-    targets: Targets, cd: ConceptDictionary, quantity: Quantity, Z: Array, C: Array, n_steps: int
-) -> Array:
-    """Mean over the path from Z - C·D to Z of the gradient with respect to the coefficients, (n_pieces, n_concepts)."""
-    nodes, weights = np.polynomial.legendre.leggauss(n_steps)  # on -1 … 1, weights that sum to 2
-    total = np.zeros(Z.shape)
-    for node, weight in zip(nodes, weights, strict=True):
-        states = _without_all(Z, C, cd.concepts, share=(1 - node) / 2)
-        total += weight / 2 * targets.piece_gradient(cd.layer, states, quantity)
-    return np.asarray(total @ cd.concepts.T)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,12 @@ from torch import Tensor
 
 from ..errors import MethodError
 from ..metrics import Score, exceedance
+from ..models.adapter import Model
 from ..models.hooks import watching
+from ..models.inference import inference
 from ..targets import Targets
+from ..targets.batches import Batch, score, word_states
+from ..targets.recorded import read_batch
 from ..types import resolve_layers
 from ..types.arguments import checked, checked_array
 from ..types.nulls import OTHER_CONCEPT, RANDOM_DIRECTION, Null
@@ -133,23 +138,80 @@ def layer_effects(
     chosen = resolve_layers("all" if layers is None else layers, model.n_layers, first=1)
     others = _directions(other, model.d_model)
     rng = np.random.default_rng(random_state)
-    before, _ = targets.read()
+    sizes = (n_random, len(others))
+    ablation = partial(ablate, model, part=part, how=how, means=means, direction=direction)
     change = np.zeros((len(targets), len(chosen)))
-    draws, effects = (np.zeros((n, *change.shape)) for n in (n_random, len(others)))
-    for j, layer in enumerate(chosen):
-        states: list[Tensor] = []
-        with ablate(model, layer, part=part, how=how, means=means, direction=direction), _reading(model, layer, states):
-            change[:, j] = targets.read()[0] - before
-        for i in range(n_random):
-            with _moved(model, layer, states, rng.normal(size=model.d_model), against=False):
-                draws[i, :, j] = targets.read()[0] - before
-        for i, vector in enumerate(others):
-            with _moved(model, layer, states, vector, against=True):
-                effects[i, :, j] = targets.read()[0] - before
-        if progress is not None:
-            progress(j + 1, len(chosen))
+    draws, effects = (np.zeros((n, *change.shape)) for n in sizes)
+    directions = [(rng.normal(size=(n_random, model.d_model)), others) for _ in chosen]
+    batches = targets.batches
+    for b, batch in enumerate(batches):
+        rows = slice(batch.start, batch.start + len(batch))
+        sweep = _Sweep(model, batch, ablation)
+        for j, layer in enumerate(chosen):
+            change[rows, j], (draws[:, rows, j], effects[:, rows, j]) = sweep.effects(layer, directions[j])
+            if progress is not None:
+                progress((b * len(chosen) + j + 1) // len(batches), len(chosen))
     null = draws.mean(0) if n_random else np.zeros(change.shape)
     return LayerEffects(chosen, change, null, draws, effects)
+
+
+class _Sweep:
+    """Ablations of one layer after the other in a batch of responses: in a recorded pass where the model can be continued.
+
+    Parameters
+    ----------
+    model, batch
+        The model, and the responses.
+    ablation
+        Makes the ablation of a layer.
+    """
+
+    def __init__(self, model: Model, batch: Batch, ablation: Callable[[int], AbstractContextManager[None]]) -> None:
+        self.model, self.batch, self.ablation = model, batch, ablation
+        self.recorded = read_batch(model, batch)
+        self.before = self._whole() if self.recorded is None else self._continued(0)
+
+    def effects(self, layer: int, directions: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        """Change when a layer is ablated, (n,), and in each of two sets of directions, (n_directions, n).
+
+        Parameters
+        ----------
+        layer
+            The layer.
+        directions : (n_directions, d_model)
+            Random directions, and those of other concepts, against which a state moves.
+        """
+        states: list[Tensor] = []
+        with self.ablation(layer), _reading(self.model, layer, states):
+            after = self._whole() if self.recorded is None else self._continued(layer - 1)
+        nulls = [
+            np.array([self._moved(layer, states, vector, against=against) for vector in vectors]).reshape(
+                len(vectors), len(self.batch)
+            )
+            for vectors, against in zip(directions, (False, True), strict=True)
+        ]
+        return after - self.before, (nulls[0], nulls[1])
+
+    def _moved(self, layer: int, states: Sequence[Tensor], direction: Array, *, against: bool) -> Array:
+        """Change when the states after a layer move in a direction as far as those of an earlier reading are away."""
+        move = _mover(states, direction, against=against)
+        if self.recorded is not None:
+            own = self.recorded.recording.stream[layer]
+            with inference(self.model.hf):
+                moved = move(own)
+            return np.asarray(self.recorded.measure(layer, moved).cpu().numpy()) - self.before
+        with watching(self.model.blocks, lambda here, hidden: move(hidden) if here == layer else None):
+            return self._whole() - self.before
+
+    def _continued(self, layer: int) -> Array:
+        """Log-probability of each token in the recorded pass, continued from a layer, (n,)."""
+        assert self.recorded is not None
+        return np.asarray(self.recorded.measure(layer, self.recorded.recording.stream[layer]).cpu().numpy())
+
+    def _whole(self) -> Array:
+        """Log-probability of each token in a whole pass, (n,)."""
+        states = word_states(self.model, self.batch, [self.model.n_layers])[0]
+        return np.asarray(score(self.model, states, self.batch).cpu().numpy())
 
 
 def _directions(other: Any, d_model: int) -> Array:
@@ -164,7 +226,7 @@ def _directions(other: Any, d_model: int) -> Array:
     return vectors
 
 
-def _reading(model: Any, layer: int, states: list[Tensor]) -> contextlib.AbstractContextManager[None]:
+def _reading(model: Model, layer: int, states: list[Tensor]) -> AbstractContextManager[None]:
     """Append the states after a layer in each forward pass to a list, in the model's precision."""
 
     def visit(here: int, hidden: Tensor) -> None:
@@ -174,14 +236,11 @@ def _reading(model: Any, layer: int, states: list[Tensor]) -> contextlib.Abstrac
     return watching(model.blocks, visit)
 
 
-@contextlib.contextmanager
-def _moved(model: Any, layer: int, states: Sequence[Tensor], direction: Array, *, against: bool) -> Iterator[None]:
-    """Move the states after a layer in a direction, at every position as far as those of an earlier reading are away.
+def _mover(states: Sequence[Tensor], direction: Array, *, against: bool) -> Callable[[Tensor], Tensor]:
+    """Function that moves states in a direction, at every position as far as those of an earlier reading are away.
 
     Parameters
     ----------
-    model, layer
-        The model and the layer.
     states
         States of the earlier reading, one tensor per forward pass.
     direction : (d_model,)
@@ -192,9 +251,7 @@ def _moved(model: Any, layer: int, states: Sequence[Tensor], direction: Array, *
     unit = torch.tensor(direction / np.linalg.norm(direction), dtype=torch.float32)
     passes = iter(states)
 
-    def visit(here: int, hidden: Tensor) -> Tensor | None:
-        if here != layer:
-            return None
+    def move(hidden: Tensor) -> Tensor:
         own = hidden.float()
         u = unit.to(own.device)
         length = (own - next(passes).float()).norm(dim=-1, keepdim=True)
@@ -202,5 +259,4 @@ def _moved(model: Any, layer: int, states: Sequence[Tensor], direction: Array, *
             length = -length * torch.sign(own @ u)[..., None]
         return (own + length * u).to(hidden.dtype)
 
-    with watching(model.blocks, visit):
-        yield
+    return move

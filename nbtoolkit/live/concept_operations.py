@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..attribution.concept_maps import saliencies
+from ..attribution.concept_maps import maps_of, saliencies
 from ..decomposition import unexplained
 from ..errors import NbtoolkitError, NothingFoundError
-from ..types import ConceptDictionary
+from ..types import ConceptDictionary, ConceptMap
 from ..widgets.concept_lists import N_LISTED, strongest
 from .registry import operation
+from .responses import chunks
 from .session import Session
 
 
@@ -39,19 +42,67 @@ def concept_maps(session: Session, *, sample: str, at: int, concept: int | None 
     cd = session.study.dictionary(at)
     with session.exclusive():
         maps = saliencies(session.model, session.image_of(sample), cd, prompt=session.question_of(sample))
-    geometry: Any = maps.geometry
     rows = strongest(cd)
-    if part := len(rows) < cd.n_concepts:
+    if len(rows) < cd.n_concepts:
         with contextlib.suppress(NothingFoundError):  # a response without the token has maps too
             rows += concepts_per_token(session, sample=sample, at=at).get("concepts", [])
         rows = sorted({*rows, *([] if concept is None else [_concept(cd, concept)])})
-    grids = maps.whole[rows].astype(np.float64)  # (n, height, width)
+    return _drawn(maps[rows], rows, cd)
+
+
+@operation
+def concept_maps_of(
+    session: Session,
+    *,
+    samples: Sequence[str],
+    at: int,
+    concepts: Sequence[int] = (),
+    progress: Callable[[int, int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Maps of the concepts of a layer over several images, which pass the model together.
+
+    Parameters
+    ----------
+    session, samples, at
+        The session, the ids of the samples, and the layer of the concepts.
+    concepts
+        Of a dictionary that is too large to be listed: the concepts whose maps are needed.
+    progress, cancel
+        Called with (done, total), in images; and the event that stops the operation.
+
+    Returns
+    -------
+    dict
+        ``maps``, per image as :func:`concept_maps` gives it, without its bytes; ``bytes``, those of all images.
+
+    Raises
+    ------
+    Cancelled
+        The event was set.
+    """
+    cd = session.study.dictionary(at)
+    listed = strongest(cd)
+    rows = listed if len(listed) == cd.n_concepts else sorted({_concept(cd, k) for k in concepts})
+    results: list[dict[str, Any]] = []
+    for chunk, _ in chunks(samples, progress, cancel):
+        with session.exclusive():
+            images, questions = zip(*((session.image_of(s), session.question_of(s)) for s in chunk), strict=True)
+            results += [_drawn(maps, rows, cd) for maps in maps_of(session.model, images, cd, rows, questions)]
+    pixels = b"".join(result.pop("bytes") for result in results)
+    return {"maps": results, "bytes": pixels}
+
+
+def _drawn(maps: ConceptMap, rows: Sequence[int], cd: ConceptDictionary) -> dict[str, Any]:
+    """Maps of some concepts of a dictionary as plain data."""
+    geometry: Any = maps.geometry
+    grids = maps.whole.astype(np.float64)  # (n, height, width)
     low, high = np.nanmin(grids, (1, 2)), np.nanmax(grids, (1, 2))
     span = np.where(high > low, high - low, 1)  # a constant map is all 0
     pixels = np.nan_to_num(255 * (grids - low[:, None, None]) / span[:, None, None]).round().astype(np.uint8)
     sides = np.tile(geometry.size, 2)
     return {
-        **({"concepts": rows} if part else {}),
+        **({"concepts": list(rows)} if len(rows) < cd.n_concepts else {}),
         "shape": list(pixels.shape),
         "low": low.tolist(),
         "high": high.tolist(),

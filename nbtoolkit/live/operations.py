@@ -16,17 +16,20 @@ import numpy as np
 
 from ..attribution.concepts import contributions
 from ..attribution.measures import MEASURES
-from ..errors import Cancelled, NbtoolkitError, NothingFoundError
+from ..errors import NbtoolkitError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
 from ..interventions.residual import ablate as ablation
 from ..studies.pipeline import extend as extended
+from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
 from ..widgets.concept_lists import N_LISTED
 from .concept_operations import concept_maps as concept_maps
+from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
 from .registry import operation
+from .responses import chunks, responses
 from .session import Session
 
 N_RANDOM = 2  # random directions of a layer's null
@@ -129,21 +132,23 @@ def layer_effects(
     if len(samples) > len(session.study.samples):
         raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {len(session.study.samples)}.")
     change, null, rows = [], [], []
-    for done, sample in enumerate(samples):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled(f"Stopped after {done} of {len(samples)} images.")
+    for chunk, report in chunks(samples, progress, cancel):
         with session.exclusive():
-            try:
-                means = session.means(part) if how == "mean" else None
-                target = session.response(sample)
-                result = effects_of_layers(target, part=part, how=how, means=means, n_random=N_RANDOM)
-            except NothingFoundError:
-                continue  # the thumbnail is too small for what the full image shows
-        change.append(result.change[0].astype(float).tolist())
-        null.append(result.null[0].astype(float).tolist())
-        rows.append(sample)
-        if progress is not None:
-            progress(done + 1, len(samples))
+            means = session.means(part) if how == "mean" else None
+            targets = responses(session, chunk)
+            if not targets:
+                continue
+            result = effects_of_layers(
+                joined([*targets.values()]),
+                part=part,
+                how=how,
+                means=means,
+                n_random=N_RANDOM,
+                progress=lambda done, total, report=report: report(done / total),
+            )
+        change += result.change.astype(float).tolist()
+        null += result.null.astype(float).tolist()
+        rows += list(targets)
     layers = list(range(1, session.model.n_layers + 1))
     return {"layers": layers, "change": change, "null": null, "preserves": str(RANDOM_DIRECTION), "samples": rows}
 

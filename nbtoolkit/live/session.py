@@ -19,11 +19,12 @@ from ..interventions.means import mean_contributions
 from ..models.adapter import Model
 from ..models.budget import limited
 from ..storage.study import Study
-from ..targets import Targets, mentions
+from ..targets import Targets
 from ..text.words import split_at_token
 from ..types import ConceptDictionary
 from ..widgets import arguments
 from .registry import OPERATIONS, Operation
+from .responses import respond
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
 N_RESPONSES = 32  # responses whose inputs stay in memory
@@ -50,6 +51,10 @@ class Session:
         The study, with the layers that were added meanwhile.
     image
         The image outside the study that Python gave last, as JPEG, or None.
+    memory
+        The last 32 responses, by sample.
+    variants
+        Words that count as the token, as the extraction of the study counted them.
 
     Raises
     ------
@@ -90,11 +95,11 @@ class Session:
         self.model, self.study, self.prompt = model, study, prompt
         self.image: bytes | None = None
         self._data = None if data is None else captioned(data)
-        self._responses: OrderedDict[str, Targets] = OrderedDict()
+        self.memory: OrderedDict[str, Targets] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
         self._explanations: dict[tuple[bytes, int], dict[str, Any]] = {}
         spelled = [model.decode(ids).strip() for ids in study.source.token_ids]
-        self._variants = [word for word in dict.fromkeys(spelled) if word]  # as the study's extraction counted them
+        self.variants = [word for word in dict.fromkeys(spelled) if word]
         self._lock = threading.RLock()
 
     @property
@@ -209,13 +214,13 @@ class Session:
         NothingFoundError
             The token is not in the response, for example because the thumbnail is too small.
         """
-        if sample not in self._responses:
+        if sample not in self.memory:
             given = [self.study.sample(sample).caption] if self.given_captions else None
-            self._responses[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
-            while len(self._responses) > N_RESPONSES:
-                self._responses.popitem(last=False)
-        self._responses.move_to_end(sample)
-        return self._responses[sample]
+            self.memory[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
+            while len(self.memory) > N_RESPONSES:
+                self.memory.popitem(last=False)
+        self.memory.move_to_end(sample)
+        return self.memory[sample]
 
     def question_of(self, sample: str) -> str | None:
         """The question of a sample: its own where every image of the study has one, else the session's.
@@ -239,15 +244,7 @@ class Session:
         prompt
             The question; the session's if None.
         """
-        return mentions(
-            self.model,
-            [image],
-            self.study.token,
-            variants=self._variants,
-            answers=captions,
-            prompt=self.prompt if prompt is None else prompt,
-            max_new_tokens=self.study.source.max_new_tokens,
-        )
+        return respond(self, [image], captions, [self.prompt if prompt is None else prompt])
 
     def means(self, part: str) -> dict[int, np.ndarray]:
         """Mean contributions of every layer over 16 images of the study, computed once per part.

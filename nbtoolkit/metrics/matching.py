@@ -47,7 +47,7 @@ def match(a: Annotated[Array, Rule("n_a d")], b: Annotated[Array, Rule("n_b d")]
     >>> match(np.eye(2), np.array([[0.0, 2.0], [1.0, 0.0]]))[0].tolist()
     [1, 0]
     """
-    return _assign(_cosines(a, b))
+    return assign(similarities(a, b))
 
 
 @checked
@@ -199,7 +199,7 @@ def compare_dictionaries(
             )
         V, W = a.activations[rows_a], b.activations[rows_b]
         measure, vectors, others = "activation", (V - V.mean(0)).T, (W - W.mean(0)).T
-    rng, similarity = np.random.default_rng(random_state), _cosines(vectors, others)
+    rng, similarity = np.random.default_rng(random_state), similarities(vectors, others)
     draws = [(rotated(others, rng), _exchanged(others, measure, rng)) for _ in range(n_draws(others))]
     floor = None
     if states is not None:
@@ -214,7 +214,7 @@ def compare_dictionaries(
         for f, name in ((np.asarray, measure), (less_mean, f"centred {measure}"))
     )
     centred = matched_cosines(less_mean(vectors), less_mean(others))
-    return Agreement(measure, similarity, *_assign(similarity), null, centred, centred_null, floor)
+    return Agreement(measure, similarity, *assign(similarity), null, centred, centred_null, floor)
 
 
 def _exchanged(vectors: Array, measure: str, rng: np.random.Generator) -> Array:
@@ -222,15 +222,41 @@ def _exchanged(vectors: Array, measure: str, rng: np.random.Generator) -> Array:
     return exchanged(vectors, rng) if measure == "cosine" else vectors[:, rng.permutation(vectors.shape[1])]
 
 
-def _cosines(a: Array, b: Array) -> Array:
-    """Cosine of each row of a (K, d) with each row of b (L, d): (K, L), 0 for a row of zeros."""
+def similarities(a: Array, b: Array) -> Array:
+    """Cosine of each row of one array with each row of another; of centred activations, Pearson's correlation.
+
+    Parameters
+    ----------
+    a : (n_a, d)
+        Concepts, or their activations less the means.
+    b : (n_b, d)
+        Others.
+
+    Returns
+    -------
+    (n_a, n_b) array
+        -1 to 1, no unit; 0 for a row of zeros.
+    """
     both = (np.asarray(x, np.float64) for x in (a, b))
     U, W = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in both)
     return np.clip(U @ W.T, -1, 1)  # rounding errors above 1 must not decide the matching
 
 
-def _assign(similarity: Array) -> tuple[Array, Array]:
-    """Partners and similarities (K,), (K,) of the best matching of rows with columns, as for :func:`match`."""
+def assign(similarity: Array) -> tuple[Array, Array]:
+    """One-to-one matching of rows with columns of largest total similarity (Hungarian).
+
+    Parameters
+    ----------
+    similarity : (n_a, n_b)
+        Similarity of each row with each column.
+
+    Returns
+    -------
+    partners : (n_a,)
+        Column of each row; -1 without one.
+    values : (n_a,)
+        Similarity with it; NaN without one.
+    """
     rows, columns = linear_sum_assignment(-similarity)
     partners, values = np.full(len(similarity), -1), np.full(len(similarity), np.nan)
     partners[rows], values[rows] = columns, similarity[rows, columns]

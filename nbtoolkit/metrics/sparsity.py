@@ -1,4 +1,4 @@
-"""Sparsity of activations."""
+"""Sparsity of activations, and importance of concepts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from ..errors import MethodError
-from ..types import Score
+from ..types import ConceptDictionary, Score
 from ..types.arguments import checked
 from ..types.rules import Rule
 
@@ -74,3 +74,22 @@ def hoyer(activations: Annotated[Array, Rule("n k")]) -> Score:
     norm = np.linalg.norm(V, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Score((np.sqrt(k) - V.sum(1) / norm) / (np.sqrt(k) - 1), "hoyer")
+
+
+def energy(cd: ConceptDictionary) -> Array:
+    """Importance of each concept: its total absolute activation times its norm.
+
+    Parameters
+    ----------
+    cd
+        The dictionary.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_concepts,)
+    """
+    total, used = np.zeros(cd.n_concepts), np.flatnonzero(cd.activations.any(0))
+    norms = np.linalg.norm(cd.concepts[used], axis=1)
+    total[used] = np.abs(cd.activations[:, used]).sum(0, dtype=np.float64) * norms  # float32 overflows
+    return total

@@ -57,7 +57,9 @@ class Prefix:
         """
         return max((end for end in self.ends if end <= position), default=0)
 
-    def replay(self, model: Model, recording: Recording, layer: int, states: Tensor) -> Tensor:
+    def replay(
+        self, model: Model, recording: Recording, layer: int, states: Tensor, *, gradient: bool = False
+    ) -> Tensor:
         """States of the last layer, of the last positions only.
 
         Parameters
@@ -70,6 +72,8 @@ class Prefix:
             The layer.
         states : (n, n_rest, d_model)
             Edited states of the last positions; they begin at one of ``ends``.
+        gradient
+            Record gradients.
 
         Returns
         -------
@@ -77,7 +81,7 @@ class Prefix:
         """
         start = self.recording.n_positions - states.shape[1]
         with in_front(model, lambda call: call.run(*_joined(call, *self.pairs[call.layer], start))):
-            return replay(model, _rest(recording, start), layer, states)
+            return replay(model, _rest(recording, start), layer, states, gradient=gradient)
 
 
 def read_prefix(model: Model, recording: Recording) -> Prefix | None:
@@ -115,7 +119,7 @@ def read_prefix(model: Model, recording: Recording) -> Prefix | None:
         _rest(recording, 1)
         with in_front(model, visit):
             last = replay(model, recording, 0, recording.stream[0])
-        if [call.layer for call in calls] != list(range(1, model.n_layers + 1)) or not _close(
+        if [call.layer for call in calls] != list(range(1, model.n_layers + 1)) or not is_close(
             last, recording.stream[-1]
         ):
             return None
@@ -137,11 +141,18 @@ def _equals(model: Model, prefix: Prefix) -> bool:
         edited = own.clone()
         edited[:, start:] += noise.to(own.device, own.dtype) * own.float().std().to(own.dtype)
         whole = replay(model, recording, 0, edited)[:, start:]
-        measured[way] = _close(prefix.replay(model, recording, 0, edited[:, start:]), whole)
+        measured[way] = is_close(prefix.replay(model, recording, 0, edited[:, start:]), whole)
     return measured[way]
 
 
-def _close(a: Tensor, b: Tensor) -> bool:
+def is_close(a: Tensor, b: Tensor) -> bool:
+    """Whether two ways to the same states agree up to 64 roundings.
+
+    Parameters
+    ----------
+    a, b
+        The states, in any shape.
+    """
     gap = (a.float() - b.float()).abs().max() / b.float().abs().max().clamp_min(1e-30)
     return bool(gap <= TOLERANCE * torch.finfo(b.dtype).eps)
 

@@ -77,6 +77,11 @@ class Targets:
         return f"Targets: {self.token!r} in {len(self)} responses of {self.model.name}"
 
     @property
+    def batches(self) -> tuple[Batch, ...]:
+        """The responses, in the batches of their forward passes."""
+        return self._batches
+
+    @property
     def piece_rows(self) -> Array:
         """Target of every piece of the words, (n_pieces,); 0 … n - 1 where each word is one piece."""
         return np.array([batch.start + j for batch in self._batches for j in batch.rows])

@@ -16,7 +16,7 @@ from ..metrics.matching import compare_dictionaries
 from ..options import options
 from ..storage.study import Study
 from ..types import Score
-from . import arguments, payloads
+from . import arguments, payloads, threads
 from .base import View, state_trait
 from .channel import Reply
 from .concept_lists import N_LISTED, part, strongest
@@ -143,7 +143,7 @@ class DictionaryComparison(View):
                 "name": automatic[k],
                 "words": list(g.words[k][:N_WORDS]),
                 "exemplars": [self._offsets[i] + study.rows[s] for s in g.exemplars[k] if s in study.rows][:N_IMAGES],
-                "label": study.labels.get(f"{layer}:{k}", ""),
+                "label": threads.given_name(study, layer, k),
                 **({"k": k, "n": cd.n_concepts} if cd.n_concepts > len(self._rows[i]) else {}),
             }
             for k in self._rows[i]

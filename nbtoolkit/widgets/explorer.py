@@ -15,12 +15,20 @@ from .concept_gallery import ConceptGallery
 from .layer_slider import LayerSlider
 from .sample_attribution import SampleAttribution
 
-TABS = ("concepts", "image", "ablation")
+TABS = ("concepts", "river", "map", "compare", "intervene", "image")
+FORMER_TABS = {"ablation": "intervene"}  # names of earlier releases
 LESSON = ("steps", "step")
 
 
+def _present(value: Any) -> Any:
+    """Name of a pane, or a list of names, as they are today."""
+    if isinstance(value, list | tuple):
+        return [_present(item) for item in value]
+    return FORMER_TABS.get(value, value) if isinstance(value, str) else value
+
+
 class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
-    """LayerSlider, ConceptGallery and SampleAttribution in one widget; with a live model, layer ablation too.
+    """Panes of concepts, layers and interventions beside one image, in one widget with one state.
 
     Parameters
     ----------
@@ -59,12 +67,21 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
             f"{edits.LAYERS_EDIT}, and of concepts, {edits.CONCEPT_EDIT}.",
         )
     )
-    tab = state_trait(traitlets.Enum(TABS, TABS[0], help="Pane that a narrow view shows."))
+    tab = state_trait(
+        traitlets.Enum(
+            (*TABS, *FORMER_TABS),
+            TABS[0],
+            help=f"Pane beside the image: one of {', '.join(TABS)}; 'image' only in a narrow view.",
+        )
+    )
+    page = state_trait(traitlets.Bool(help="Whether the page of the selected concept is in the place of the pane."))
     steps = state_trait(traitlets.List(traitlets.Dict(), help="Guided steps."))
     step = state_trait(traitlets.Int(0, help="Number of steps that are done."))
 
     def __init__(self, study: Study, *, steps: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
         lesson = guide.checked(steps, self._lesson_traits())
+        for step in lesson:
+            step["check"] |= {name: _present(value) for name, value in step["check"].items() if name == "tab"}
         super().__init__(study, steps=lesson, **options)
         if lesson:
             if "step" not in options:
@@ -88,6 +105,10 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 
+    @traitlets.validate("tab")
+    def _valid_tab(self, proposal: traitlets.Bunch) -> str:
+        return str(_present(proposal["value"]))
+
     @traitlets.validate("step")
     def _valid_step(self, proposal: traitlets.Bunch) -> int:
         n = len(self.steps)
@@ -96,8 +117,9 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
         return int(proposal["value"])
 
     def _begin_step(self) -> None:
-        for name, value in self.steps[self.step]["set"].items():
-            setattr(self, name, value)
+        traits = self.steps[self.step]["set"]
+        for name in sorted(traits, key=lambda name: name in ("concept", "thread")):  # a layer selects one of its own
+            setattr(self, name, traits[name])
 
     def _check_step(self, change: traitlets.Bunch) -> None:
         if change["name"] == "step":

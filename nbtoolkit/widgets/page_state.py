@@ -42,7 +42,7 @@ def rules(view: Any, special: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
 def _rule(trait: Any) -> dict[str, Any] | None:
     """Rule of a trait's type; None for lists and dicts."""
     if isinstance(trait, traitlets.Enum):
-        return {"kind": "choice", "values": [v for v in trait.values if v is not None]}
+        return {"kind": "choice", "values": [v for v in trait.values or () if v is not None]}
     if isinstance(trait, traitlets.Bool):
         return {"kind": "bool"}
     if isinstance(trait, traitlets.Float):  # before Int, which it is not

@@ -18,7 +18,6 @@ from .thumbnails import decoded
 
 SIZE = (1200, 630)  # of a link's picture on the usual sites
 INK, MUTED, LINE, SOFT, ACCENT = "#1b1f24", "#57606a", "#d0d7de", "#f3f5f8", "#0b6bcb"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # of the image's strongest concepts, as in the views
 MARGIN, HEAD, GAP = 26, 74, 12
 CARD, TILE = 128, 88  # pixels: height of a card, side of its images
 LEFT = 726  # right end of the cards

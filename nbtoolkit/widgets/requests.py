@@ -12,7 +12,7 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, payloads
+from . import arguments, concept_lists, payloads, threads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
@@ -44,6 +44,8 @@ class StudyRequests:
             "concepts": self._concepts,
             "search": self._search,
             "ids": self._ids,
+            "threads": self._threads,
+            "matches": self._matches,
         }
 
     def slow(self) -> Operations:
@@ -80,6 +82,12 @@ class StudyRequests:
 
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []
+
+    def _threads(self) -> Reply:
+        return threads.payload(self._view._study), []
+
+    def _matches(self, layer: int, other: int) -> Reply:
+        return threads.matches(self._view._study, layer, other), []
 
     def _live(self, name: str) -> Callable[..., Reply]:
         @functools.wraps(self._session.operations[name])  # its signature declares what a page may send

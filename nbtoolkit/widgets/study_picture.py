@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..storage.study import Study
-from . import payloads
+from . import payloads, threads
 from .concept_lists import N_PER_SAMPLE, energy
-from .picture import COLOURS, N_CARDS, N_TILES, Card, Picture
+from .picture import N_CARDS, N_TILES, Card, Picture
 
 
 def study_picture(view: Any) -> Picture:
@@ -24,7 +24,7 @@ def study_picture(view: Any) -> Picture:
     cd, row = study.dictionary(layer), study.rows.get(view.sample)
     strengths = np.zeros(cd.n_concepts) if row is None else np.nan_to_num(cd.activations[row])
     strongest = [int(k) for k in np.argsort(-np.abs(strengths), kind="stable")[:N_PER_SAMPLE] if strengths[k]]
-    colours = dict(zip(strongest, COLOURS, strict=False))
+    colours = {k: threads.colour(study, layer, k) for k in strongest}
     rest = None if row is None or cd.decoder is None or cd.unexplained is None else float(cd.unexplained[row])
     score, curve = _curve(view)
     return Picture(
@@ -42,7 +42,7 @@ def study_picture(view: Any) -> Picture:
 
 
 def concept_name(study: Study, layer: int, k: int) -> str:
-    """What a concept is called: its given name, or words that tell it apart from the others of its layer.
+    """What a concept is called: the name that a reader gave it or its thread, else an automatic one.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def concept_name(study: Study, layer: int, k: int) -> str:
     k
         Row of the concept.
     """
-    return study.names(layer)[k]
+    return threads.names(study, layer)[k]
 
 
 def _listed(study: Study, layer: int, selected: int | None) -> list[int]:

@@ -16,15 +16,16 @@ from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
 from ..strict_json import as_json
-from . import payloads
-from .base import View, state_trait
+from . import payloads, threads
+from .base import state_trait
+from .following import Following
 from .page import still
 from .picture import Picture
 from .requests import StudyRequests, id_of
 from .study_picture import study_picture
 
 
-class StudyView(View):
+class StudyView(Following):
     """A view of one study. All have the traits below, so ``traitlets.link`` and ``ipywidgets.jslink`` join any two.
 
     Parameters
@@ -72,6 +73,7 @@ class StudyView(View):
         self._requests = StudyRequests(self, session)
         start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
         super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
+        self._selection = self._selected()
 
     def _opening(self) -> dict[str, Any]:
         """The data that the view opens with."""
@@ -93,7 +95,8 @@ class StudyView(View):
         study
             From :func:`nbtoolkit.studies.extend`.
         """
-        self._study = study
+        self._study, self._selection = study, (self.layer, self.concept, None)
+        self.thread = None  # others have numbers of their own
         self._meta = as_json(self._opening())
 
     def set_label(self, concept: int, label: str, *, layer: int | None = None) -> None:
@@ -202,9 +205,9 @@ class StudyView(View):
         pathlib.Path
             The file.
         """
-        meta = self._opening() | payloads.content(self._study) | {"live": None}
+        meta = self._opening() | payloads.content(self._study) | {"live": None, "threads": threads.payload(self._study)}
         title = f"“{self._study.token}” in {payloads.short(self._study.source.model)}"
-        data = payloads.embedded(self._study, max_mb)
+        data = payloads.embedded(self._study, max_mb) | {"matches": threads.all_matches(self._study)}
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)
@@ -218,7 +221,7 @@ class StudyView(View):
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         study, layer = self.study, self.layer
-        g, names, rows = study.grounding(layer), study.names(layer), []
+        g, names, rows = study.grounding(layer), threads.names(study, layer), []
         order = np.argsort(-payloads.energy(study.dictionary(layer)), kind="stable")
         for k in [int(k) for k in order if g.exemplars[k]][:n_concepts]:
             words = " · ".join(g.words[k][:5]) or "no word passed the filter"

@@ -6,7 +6,8 @@ import torch
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import Contributions, contributions, mentions
-from nbtoolkit.targets import Quantity, Targets
+from nbtoolkit.attribution import concepts as module
+from nbtoolkit.targets import Quantity, Targets, continuations
 
 MEASURES = ("integrated_gradients", "ablation", "gradient")
 
@@ -72,7 +73,11 @@ def test_the_strongest_competitor_is_the_next_word(model, dogs):
         assert foil == others[0]
 
 
-def test_a_linear_model_has_no_remainder(dogs, concepts):
+def _not_continued(*_):
+    raise nbt.errors.ModelError("whole passes only")
+
+
+def test_a_linear_model_has_no_remainder(dogs, concepts, monkeypatch):
     """After the last layer comes the final norm; where the rest of the model is linear, all measures are equal."""
     rng = np.random.default_rng(0)
     weights = rng.normal(size=128).astype(np.float32)
@@ -99,6 +104,7 @@ def test_a_linear_model_has_no_remainder(dogs, concepts):
         def piece_gradient(self, layer, states, quantity):
             return np.tile(weights, (len(states), 1))
 
+    monkeypatch.setattr(module, "continuations", _not_continued)
     result = contributions(Linear(), concepts)
     scale = np.abs(result.leave_all_out).max()
     for measure in MEASURES:
@@ -109,7 +115,8 @@ def test_a_linear_model_has_no_remainder(dogs, concepts):
 
 
 def test_only_used_concepts_cost_passes(dogs, concepts, monkeypatch):
-    passes = []
+    passes, copies = [], []
+    values = continuations.Continuation.values
     forward = type(dogs).from_layer
 
     def counted(self, *args, **options):
@@ -120,9 +127,17 @@ def test_only_used_concepts_cost_passes(dogs, concepts, monkeypatch):
         np.eye(100, 128), np.zeros((1, 100)), ["a"], 4, "sparse", encoder=Sparse(), parameters={}
     )
     monkeypatch.setattr(type(dogs), "from_layer", counted)
+    monkeypatch.setattr(
+        continuations.Continuation, "values", lambda self, states: copies.append(len(states)) or values(self, states)
+    )
     result = contributions(dogs, sae, n_steps=1)
     assert (result.coefficients != 0).sum(1).tolist() == [2] * len(dogs)
-    assert len(passes) == 2 + 3  # two concepts per target; the states themselves twice, and all concepts together
+    assert (
+        copies == [2 + 2] * len(dogs) and not passes
+    )  # two concepts, the states themselves, and all concepts together
+    monkeypatch.setattr(module, "continuations", _not_continued)
+    contributions(dogs, sae, n_steps=1)
+    assert len(passes) == 2 + 2
 
 
 class Sparse:

@@ -147,8 +147,11 @@ def test_tab(open_page, page_file):
     page.locator(".nbt-card").first.wait_for()
     page.get_by_role("button", name="Image", exact=True).click()
     assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
-    put(page, tab="concepts")
+    page.get_by_role("button", name="‹ Concepts").click()
+    assert get(page, "tab") == "concepts"
     assert page.locator(".nbt-gallery").is_visible() and page.locator(".nbt-sample").is_hidden()
+    page.locator(".nbt-card .nbt-thumb").nth(1).click()  # what is chosen is shown
+    assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
 
 
 def test_pair_and_threshold(open_page, study, tmp_path):
@@ -201,7 +204,7 @@ def test_a_caption_that_was_given_is_not_called_a_response(open_page, study, tmp
 LIVE = """
 import nbtoolkit as nbt
 study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
-view = nbt.explore(study, model, layer=4, edits=[{{"op": "ablate", "layers": [1], "part": "mlp"}}])
+view = nbt.explore(study, model, layer=4, tab="ablation", edits=[{{"op": "ablate", "layers": [1], "part": "mlp"}}])
 view
 """
 

@@ -224,10 +224,19 @@ def test_layer_effects_are_reported_and_stopped(live, study):
 
 def test_operations_are_a_registry(live, study, monkeypatch):
     """A new operation is one function; sessions and pages can ask for it at once."""
-    names = ["concept_maps", "concepts_per_token", "ablate", "layer_effects", "attribution", "explain", "extend"]
+    names = [
+        "concept_maps",
+        "concept_maps_of",
+        "concepts_per_token",
+        "ablate",
+        "layer_effects",
+        "attribution",
+        "explain",
+        "extend",
+    ]
     assert list(live.operations) == names
     with pytest.raises(
-        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concepts_per_token"
+        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concept_maps_of"
     ):
         live.run("sweep", {})
     monkeypatch.setitem(registry.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})
@@ -310,7 +319,7 @@ def test_without_a_model_nothing_is_computed(study):
     view.send = lambda content, buffers=None: sent.append(content)
     view._channel.receive(view, {"kind": "request", "id": 1, "op": "ablate", "args": {}}, [])
     assert (
-        "op is 'ablate'; expected one of thumbs, sample, activations, layer, concepts, search, ids, texts."
+        "op is 'ablate'; expected one of thumbs, sample, activations, layer, concepts, search, ids, threads, matches, texts."
         in sent[0]["error"]
         and view._meta["live"] is None
     )

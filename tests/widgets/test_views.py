@@ -215,7 +215,7 @@ def test_a_lesson_goes_on_as_its_steps_are_reached(study):
 
 @pytest.mark.parametrize(
     ("step", "message"),
-    [({"say": "x", "check": {"page": 1}}, "'page' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
+    [({"say": "x", "check": {"pane": 1}}, "'pane' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
 )  # fmt: skip
 def test_a_wrong_lesson_is_refused(study, step, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):
@@ -325,13 +325,15 @@ STATE = {
         {"op": "ablate", "layer": 4, "concept": 3},
     ],
     "tab": "image",
+    "page": True,
 }
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_opens_the_view_again_and_links(study, view):
     state = {name: value for name, value in STATE.items() if name in view.state_names()}
-    assert set(view.state_names()) - {"sample", "steps", "step"} == set(state)
+    assert set(view.state_names()) - {"sample", "steps", "step", "thread"} == set(state)
+    state["thread"] = nbt.metrics.threads(study).thread(2, 3)
     w = view(study, **state)
     assert {name: w.state()[name] for name in state} == state
     again = view(study, **json.loads(json.dumps(w.state())))
@@ -343,6 +345,15 @@ def test_every_state_opens_the_view_again_and_links(study, view):
     for name, value in again.state().items():
         setattr(other, name, value)
     assert w.state() == other.state() == again.state()
+
+
+def test_the_pane_of_interventions_has_the_name_of_earlier_releases_too(study, tmp_path):
+    steps = [{"say": "Ablate.", "check": {"tab": "ablation"}}]
+    view = Explorer(study, tab="ablation")
+    assert view.tab == "intervene" and "'intervene'" in view.to_html(tmp_path / "x.html").read_text().replace('"', "'")
+    lesson = Explorer(study, steps=steps)
+    lesson.set_state({"tab": "ablation"})
+    assert lesson.progress == (1, 1)
 
 
 @pytest.mark.parametrize("name", sorted(STATE))

@@ -1,8 +1,11 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { GALLERY } from "./chinese_gallery.js";
+
 /** @type {Record<string, string>} */
 export const CHINESE = {
+  ...GALLERY,
   "Name of the selected concept": "所选概念的名称",
   "Name  ( l )": "命名  ( l )",
   "pin the selected concept to the top (p)": "将所选概念置顶 (p)",
@@ -51,7 +54,6 @@ export const CHINESE = {
   "images: {0}": "图像：{0}",
   Concepts: "概念",
   "Search  ( / )": "搜索  ( / )",
-  "Search words and captions": "搜索词语和描述",
   "{0} concepts": "{0} 个概念",
   "{0} concepts, of which the {1} strongest are compared": "{0} 个概念，比较其中最强的 {1} 个",
   "{0} of {1} concepts": "{1} 个概念中的 {0} 个",
@@ -101,7 +103,6 @@ export const CHINESE = {
   "All {0} steps done": "全部 {0} 步已完成",
   Done: "完成",
   Next: "下一步",
-  "0 or less": "不大于 0",
   "more than half of {0}": "超过 {0} 的一半",
   "zoomed to more than half of {0}": "放大到超过 {0} 一半的部分",
   top: "上方",
@@ -229,12 +230,6 @@ export const CHINESE = {
     "字典中的词：保持词数、字典的词汇和示例；仅该词：保持所有样本共有的词（单词列表）和示例",
   "main scores": "主要分数",
   "all scores": "全部分数",
-  "Caption (given by people)": "描述（由人给出）",
-  "near-duplicate of {0}": "与 {0} 近似重复",
-  "nearly the same direction, or more than half of its images in common": "方向几乎相同，或超过一半的图像相同",
-  "activation {0}": "激活 {0}",
-  nowhere: "无处",
-  name: "名称",
   "": "",
   // exported pages
   "“{0}” in {1}": "{1} 中的“{0}”",
@@ -254,4 +249,5 @@ export const CHINESE = {
     "条形表示在回答中标出的词处，该图像激活各概念的强度。",
   "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures.":
     "每行将 A 的一个概念与 B 中最相似的概念配对；相似度与随机混合的相似度作比较。",
+  Intervene: "干预",
 };

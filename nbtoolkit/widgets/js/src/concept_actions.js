@@ -40,15 +40,17 @@ export class ConceptActions extends Pane {
   togglePin() {
     const k = this.get("concept");
     if (k === null) return;
-    const [pinned, key] = [/** @type {string[]} */ (this.get("pinned")), this.key(k)];
-    this.commit({ pinned: this.isPinned(k) ? pinned.filter((p) => p !== key) : [...pinned, key] });
+    const [pinned, keys] = [/** @type {string[]} */ (this.get("pinned")), this.keys(k)];
+    this.commit({ pinned: this.isPinned(k) ? pinned.filter((p) => !keys.includes(p)) : [...pinned, this.key(k)] });
   }
 
   /** @param {string} text */
   setLabel(text) {
     const k = this.get("concept");
     if (k === null || text.trim() === this.label(k)) return;
-    const { [this.key(k)]: _, ...others } = this.get("labels");
-    this.commit({ labels: text.trim() ? { ...others, [this.key(k)]: text.trim() } : others });
+    const labels = { ...this.get("labels") };
+    if (text.trim()) labels[this.key(k)] = text.trim();
+    else for (const key of this.keys(k)) delete labels[key]; // else the name of another layer would stay
+    this.commit({ labels });
   }
 }

@@ -6,7 +6,7 @@ import { drawRows } from "./chart.js";
 import { h, percent, signed } from "./dom.js";
 import { Pane } from "./pane.js";
 import { saving } from "./saving.js";
-import { COLOURS, strongest } from "./state.js";
+import { strongest } from "./state.js";
 
 const N_WORDS = 3; // beside the name
 const N_SPOKEN = 4;
@@ -52,10 +52,10 @@ export class ConceptBars extends Pane {
     this.top = strongest(activations, row);
     this.rest = activations.rest[row];
     this.attribution = attribution;
-    const colours = new Map(this.top.map(({ concept }, j) => [concept, COLOURS[j]]));
+    const colours = new Map(this.top.map(({ concept }) => [concept, this.colour(concept)]));
     const items = this.top.map((bar) => h("li", {}, this.bar(bar, colours.get(bar.concept) ?? "")));
     this.list.replaceChildren(...items, this.unexplained());
-    const rows = this.top.map(({ concept }, j) => ({ concept, name: this.name(concept), colour: COLOURS[j] }));
+    const rows = this.top.map(({ concept }) => ({ concept, name: this.name(concept), colour: this.colour(concept) }));
     this.effectsTable.replaceChildren(...(attribution ? [table(this.t, attribution, rows)] : []));
     this.note.textContent = this.explanation(attribution, trouble);
     this.ctx.marks.set(colours);
@@ -66,12 +66,20 @@ export class ConceptBars extends Pane {
     return Math.max(...this.top.map(({ value }) => Math.abs(value)), 1e-30);
   }
 
+  /** Whether some bar is below zero: they begin at a line in the middle then. */
+  get signed() {
+    return this.top.some(({ value }) => value < 0);
+  }
+
   /** @param {Bar} bar @param {string} colour */
   bar({ concept, value }, colour) {
     const { t } = this;
     const [{ words }, name] = [this.concepts[concept], this.name(concept)];
     const others = words.filter((word) => word !== name).slice(0, N_WORDS);
-    const track = h("i", { style: { width: `${(100 * Math.abs(value)) / this.max}%`, background: colour } });
+    const size = (100 * Math.abs(value)) / this.max;
+    const from = value < 0 ? 50 - size / 2 : 50; // from the zero line, to the left or to the right
+    const place = this.signed ? { marginLeft: `${from}%`, width: `${size / 2}%` } : { width: `${size}%` };
+    const track = h("i", { style: { ...place, background: colour } });
     return h(
       "button",
       {
@@ -84,8 +92,8 @@ export class ConceptBars extends Pane {
       },
       h("span", { class: "nbt-swatch", style: { background: colour } }),
       h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.map((word) => ` · ${word}`).join("")),
-      h("span", { class: value < 0 ? "nbt-track nbt-negative" : "nbt-track" }, track),
-      h("span", { class: "nbt-value", text: signed(value) }),
+      h("span", { class: `nbt-track${value < 0 ? " nbt-negative" : ""}${this.signed ? " nbt-both" : ""}` }, track),
+      h("span", { class: "nbt-value", text: signed(value, 2, this.signed ? "+" : "") }),
     );
   }
 
@@ -132,12 +140,12 @@ export class ConceptBars extends Pane {
   /** The bars as a chart of their own, for a file. */
   chart() {
     if (this.attribution) return this.drawn(this.effects(this.attribution), `. ${target(this.t, this.attribution)}`);
-    const rows = this.top.map(({ concept, value }, j) => {
+    const rows = this.top.map(({ concept, value }) => {
       return {
         text: this.words(concept),
-        share: Math.abs(value) / this.max,
+        share: value / this.max,
         value: signed(value),
-        colour: COLOURS[j],
+        colour: this.colour(concept),
       };
     });
     rows.push({ text: this.t`unexplained`, share: Math.min(1, this.rest), value: percent(this.rest), colour: "#888" });
@@ -154,11 +162,11 @@ export class ConceptBars extends Pane {
   effects(attribution) {
     const listed = this.top.map(({ concept }) => concept);
     const rows = [
-      ...listed.map((k, j) => ({ text: this.words(k), effect: effectsOf(attribution, k)[0], colour: COLOURS[j] })),
+      ...listed.map((k) => ({ text: this.words(k), effect: effectsOf(attribution, k)[0], colour: this.colour(k) })),
       ...sums(this.t, attribution, listed).map(({ text, effects }) => ({ text, effect: effects[0], colour: "#888" })),
     ];
     const max = Math.max(...rows.map(({ effect }) => Math.abs(effect)), 1e-30);
-    return rows.map((r) => ({ ...r, share: Math.abs(r.effect) / max, value: signed(r.effect) }));
+    return rows.map((r) => ({ ...r, share: r.effect / max, value: signed(r.effect) }));
   }
 
   /** @param {{ text: string, share: number, value: string, colour: string }[]} rows @param {string} [after] of the heading */

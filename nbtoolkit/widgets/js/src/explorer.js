@@ -1,51 +1,55 @@
 // @ts-check
-/** Explorer: layers above, concepts and image side by side, layer ablation below; one pane at a time where it is narrow. */
+/** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
-import { LayerAblation } from "./layer_ablation.js";
+import { Intervene } from "./intervene.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
 import { SampleAttribution } from "./sample_attribution.js";
-import { pythonCall } from "./state.js";
+import { ViewTools } from "./view_tools.js";
+import { translate } from "./words.js";
 
-const COPIED = 1500; // milliseconds
+/** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
+/** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
 
-/** Traits that the line of Python leaves out where they have these values. */
-const DEFAULTS = {
-  metric: "",
-  labels: {},
-  pinned: [],
-  query: "",
-  sort: "importance",
-  examples: "strongest",
-  exemplar_overlay: "none",
-  overlay: "none",
-  all_tokens: false,
-  token: null,
-  attribution: false,
-  edits: [],
+/** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
+export const TABS = {
+  concepts: ["Concepts", ConceptGallery],
+  intervene: ["Intervene", Intervene],
 };
-const ALWAYS = ["layer", "concept", "sample"];
+
+/** What is in the place of the pane while the trait `page` is true. @type {ViewClass | null} */
+const PAGE = null;
+
+/** Panes that are made at once: what they show is not only in their tab. */
+const AT_ONCE = ["concepts", "intervene"];
+
+/** Names of earlier releases. @type {Record<string, string>} */
+const FORMER = { ablation: "intervene" };
 
 export class Explorer extends Pane {
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
-    const { t } = this;
-    const gallery = new ConceptGallery(ctx);
-    const sample = new SampleAttribution(ctx);
-    /** @type {Record<string, [string, HTMLElement]>} */
-    this.tabs = { concepts: [t`Concepts`, gallery.el], image: [t`Image`, sample.el] };
-    if (this.source.job) this.tabs.ablation = [t`Layer ablation`, new LayerAblation(ctx).el];
-    this.body = h("div", { class: "nbt-body" }, ...Object.values(this.tabs).map(([, el]) => el));
+    this.tabs = Object.entries(TABS).filter(([, [, View]]) => View.available?.(ctx) ?? true);
+    /** @type {Map<string, View>} */
+    this.views = new Map();
+    this.before = "concepts"; // where the way back leads from the image
+    this.slot = h("div", { class: "nbt-result", hidden: true });
+    this.left = h("div", { class: "nbt-left" });
+    this.sample = new SampleAttribution(ctx);
+    this.detail = h("div", { class: "nbt-detail" }, this.back(), this.sample.el, this.slot);
+    this.body = h("div", { class: "nbt-body" }, this.left, this.detail);
+    for (const [tab] of this.tabs) if (AT_ONCE.includes(tab)) this.view(tab);
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
     this.el.append(this.head(), this.tabBar(), this.body);
-    this.on(["tab"], () => this.syncTab());
-    this.on(["sample"], () => this.news());
-    this.syncTab();
+    this.on(["tab", "page", "edits"], () => this.sync());
+    this.sync();
+    this.watchChoices();
+    this.watchWidth();
   }
 
   head() {
@@ -64,79 +68,103 @@ export class Explorer extends Pane {
     return h("div", { class: "nbt-head" }, title, layers.el);
   }
 
-  /** The panes of a narrow view. */
   tabBar() {
-    this.buttons = Object.entries(this.tabs).map(([tab, [text]]) =>
-      h("button", { type: "button", class: "nbt-tab", "data-tab": tab, text, onclick: () => this.commit({ tab }) }),
-    );
-    return h("div", { class: "nbt-tabs", role: "group", "aria-label": this.t`Pane` }, ...this.buttons);
-  }
-
-  syncTab() {
-    const tab = this.get("tab") in this.tabs ? this.get("tab") : "concepts";
-    this.body.dataset.tab = tab;
-    for (const button of this.buttons ?? []) {
-      button.setAttribute("aria-pressed", String(button.dataset.tab === tab));
-      if (button.dataset.tab === tab) button.classList.remove("nbt-fresh");
-    }
-  }
-
-  /** Mark the image's tab: what was selected is behind it. */
-  news() {
-    const image = this.buttons?.find((button) => button.dataset.tab === "image");
-    image?.classList.toggle("nbt-fresh", this.get("tab") === "concepts" && this.get("sample") !== null);
-  }
-}
-
-/** Full screen, and the line of Python that opens this view again. */
-class ViewTools extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  constructor(ctx) {
-    super(ctx);
     const { t } = this;
-    const label = t`Python that opens this view`;
-    this.line = h("input", { class: "nbt-search nbt-code", readonly: true, hidden: true, "aria-label": label });
-    this.copy = this.button(t`Copy as Python`, () => this.copyLine());
-    this.full = this.button(t`Full screen`, () => this.toggleFull());
-    const full = document.fullscreenEnabled ? this.full : null;
-    this.el = h("div", { class: "nbt-toolbar nbt-view-tools" }, this.copy, full, this.line);
-    this.on([...ALWAYS, ...Object.keys(DEFAULTS)], () => {
-      this.line.value = this.python(); // never an old one
+    const button = (/** @type {string} */ tab, /** @type {string} */ text) =>
+      h("button", {
+        type: "button",
+        class: "nbt-tab",
+        "data-tab": tab,
+        text: translate(t, text),
+        onclick: () => this.commit({ tab, page: false }),
+      });
+    this.buttons = this.tabs.map(([tab, [text]]) => button(tab, text));
+    this.imageTab = button("image", "Image"); // where it is narrow
+    return h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...this.buttons, this.imageTab);
+  }
+
+  /** The way back from the image to the list, where it is narrow. */
+  back() {
+    this.backButton = this.button("", () => {
+      this.commit({ tab: this.before });
+      const card = this.left.querySelector('[aria-selected="true"]');
+      card?.scrollIntoView({ block: "nearest" });
+      card?.focus({ preventScroll: true });
     });
-    document.addEventListener("fullscreenchange", () => this.syncFull(), { signal: ctx.signal });
+    return h("div", { class: "nbt-back" }, this.backButton);
   }
 
-  python() {
-    const changed = Object.entries(DEFAULTS).filter(
-      ([name, value]) => JSON.stringify(this.get(name)) !== JSON.stringify(value),
-    );
-    const names = [...ALWAYS, ...changed.map(([name]) => name)];
-    const options = Object.fromEntries(names.map((name) => [name, this.get(name)]));
-    return pythonCall(this.meta.live ? ["study", "model"] : ["study"], options);
+  /** Whether one of the two columns is visible at a time: the style sheet decides. */
+  get narrow() {
+    return !["", "none"].includes(getComputedStyle(this.imageTab).display); // "": not in the page yet
   }
 
-  async copyLine() {
-    const { t, line, copy } = this;
-    line.value = this.python();
-    line.hidden = false;
-    line.select();
-    try {
-      await navigator.clipboard.writeText(line.value);
-    } catch {
-      return; // some hosts forbid it: the line is selected
+  /** The pane of a tab, made when it is needed first. @param {string} tab @returns {View | undefined} */
+  view(tab) {
+    const View = tab === "page" ? PAGE : this.tabs.find(([name]) => name === tab)?.[1][1];
+    if (View && !this.views.has(tab)) {
+      const view = new View(this.ctx);
+      this.views.set(tab, view);
+      this.left.append(view.el);
+      if (view.result) this.place(view.result);
     }
-    copy.textContent = t`Copied`;
-    this.ctx.say(t`Copied`);
-    setTimeout(() => (copy.textContent = t`Copy as Python`), COPIED);
+    return this.views.get(tab);
   }
 
-  toggleFull() {
-    const root = this.el.closest(".nbt-root");
-    if (document.fullscreenElement) document.exitFullscreen();
-    else root?.requestFullscreen?.().catch(() => this.ctx.say(`Error: ${this.t`full screen is not possible here`}`));
+  /** Show the selected pane. */
+  sync() {
+    const value = FORMER[this.get("tab")] ?? this.get("tab");
+    const tab = this.tabs.some(([name]) => name === value) ? value : this.before;
+    const narrow = this.narrow && value === "image";
+    if (!narrow) this.before = tab;
+    this.body.dataset.tab = narrow ? "image" : tab;
+    const shown = this.view(this.get("page") && PAGE ? "page" : tab);
+    for (const view of this.views.values()) view.el.hidden = view !== shown;
+    for (const button of [...(this.buttons ?? []), this.imageTab]) {
+      button.setAttribute("aria-pressed", String(button.dataset.tab === this.body.dataset.tab));
+    }
+    const [text] = TABS[this.before];
+    this.backButton.textContent = `‹ ${translate(this.t, text)}`;
+    this.slot.hidden = tab !== "intervene" && !this.get("edits")?.length;
   }
 
-  syncFull() {
-    this.full.textContent = document.fullscreenElement ? this.t`Exit full screen` : this.t`Full screen`;
+  /** Show the result of an intervention under the bars, or in its own pane where it is narrow. @param {HTMLElement} result */
+  place(result) {
+    const home = document.createComment("");
+    result.before(home);
+    this.move = () => (this.narrow ? home.after(result) : this.slot.append(result));
+  }
+
+  /** Where it is narrow, a card or an image that is chosen is shown at once. */
+  watchChoices() {
+    const { signal } = this.ctx;
+    let before = "";
+    const selection = () => JSON.stringify([this.get("concept"), this.get("sample"), this.get("layer")]);
+    this.left.addEventListener("click", () => (before = selection()), { capture: true, signal });
+    this.left.addEventListener(
+      "click",
+      (/** @type {Event} */ event) => {
+        /** @type {HTMLElement | null} */
+        const card = /** @type {HTMLElement} */ (event.target).closest(".nbt-card");
+        if (!this.narrow || (!card && selection() === before)) return;
+        this.commit({ ...this.strongest(card), tab: "image" });
+      },
+      { signal },
+    );
+  }
+
+  /** The strongest image of a card that does not have the selected one. @param {HTMLElement | null} card */
+  strongest(card) {
+    const rows = (card?.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
+    return rows.length && !rows.includes(this.row) ? { token: null, sample: this.meta.samples[rows[0]].id } : {};
+  }
+
+  watchWidth() {
+    const observer = new ResizeObserver(() => {
+      this.move?.();
+      this.sync();
+    });
+    observer.observe(this.body);
+    this.ctx.signal.addEventListener("abort", () => observer.disconnect());
   }
 }

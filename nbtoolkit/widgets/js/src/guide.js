@@ -1,7 +1,7 @@
 // @ts-check
 /** Guided steps: the instruction and the progress. A kernel checks what is reached; in a page without one, this does. */
 
-import { commit, h, onChange } from "./dom.js";
+import { h, onChange } from "./dom.js";
 import { Pane } from "./pane.js";
 import { visible } from "./words.js";
 
@@ -60,6 +60,6 @@ export class Guide extends Pane {
 
   /** @param {number} to */
   go(to) {
-    commit(this.model, { step: to, ...(this.source.alone ? this.steps[to]?.set : {}) });
+    this.commit({ step: to, ...(this.source.alone ? this.steps[to]?.set : {}) });
   }
 }

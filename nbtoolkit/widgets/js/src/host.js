@@ -2,7 +2,7 @@
 /** The host of a view: one root element, one live region, one error banner; panes are rebuilt when the study changes. */
 
 import { GONE } from "./channel.js";
-import { h, onChange } from "./dom.js";
+import { commit, h, onChange } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
 import { language, translate, translator, visible } from "./words.js";
@@ -24,7 +24,9 @@ export function show(model, el, source) {
 class Host {
   /** @param {import("./types.js").Model} model @param {import("./types.js").Source} source */
   constructor(model, source) {
-    this.model = lenient(model, () => this.warn(GONE));
+    /** @type {Set<() => void>} */
+    this.renamed = new Set(); // listeners to names, which follow threads
+    this.model = lenient(model, () => this.warn(GONE), this.renamed);
     this.source = source;
     const lang = language(this.model.get("_meta").locale || navigator.language);
     this.t = translator();
@@ -41,7 +43,10 @@ class Host {
         class: `nbt-root nbt-${kind}`,
         lang,
         "data-lm-suppress-shortcuts": "true",
-        onkeydown: containKeys,
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          containKeys(event);
+          this.toSearch(event);
+        },
       },
       this.banner,
       this.live,
@@ -70,6 +75,16 @@ class Host {
   listen(event, callback) {
     this.model.on(event, callback);
     this.ending.signal.addEventListener("abort", () => this.model.off(event, callback));
+  }
+
+  /** "/" leads to the search from everywhere in the view, but where one writes. @param {KeyboardEvent} event */
+  toSearch(event) {
+    const box = /** @type {HTMLElement | null} */ (this.root.querySelector("input[type=search]"));
+    const writing = /** @type {HTMLElement} */ (event.target).matches("input:not([type=range]), textarea, select");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || writing || !box) return;
+    event.preventDefault();
+    if (this.model.get("tab") !== undefined) commit(this.model, { tab: "concepts" });
+    box.focus();
   }
 
   dismiss() {
@@ -102,8 +117,15 @@ class Host {
     ctx.arrive(() => {
       const view = new VIEWS[this.model.get("_kind")](ctx);
       this.root.replaceChildren(this.banner, view.el, this.live);
-      setTimeout(() => data.prefetch(), REST);
+      setTimeout(() => this.complete(data), REST);
     });
+  }
+
+  /** Fetch what the first paint did without. @param {StudyData} data */
+  async complete(data) {
+    const came = await data.follow().catch((error) => this.say(String(error)));
+    if (came && !data.signal.aborted) for (const f of this.renamed) f();
+    data.prefetch();
   }
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
@@ -125,6 +147,12 @@ class Host {
           },
           (error) => this.say(String(error)),
         ),
+      every: (then) => {
+        data.every().then(
+          () => !signal.aborted && then(),
+          (error) => this.say(String(error)),
+        );
+      },
       arrive: (callback) => {
         if (here()) callback();
         else
@@ -167,9 +195,10 @@ function makeMarks() {
 
 /**
  * A model that can be set after its kernel has gone; then `lost` is called.
- * @param {import("./types.js").Model} model @param {() => void} lost @returns {import("./types.js").Model}
+ * @param {import("./types.js").Model} model @param {() => void} lost @param {Set<() => void>} renamed gathers listeners to names
+ * @returns {import("./types.js").Model}
  */
-function lenient(model, lost) {
+function lenient(model, lost, renamed) {
   const safe = (/** @type {() => void} */ f) => {
     try {
       f();
@@ -180,8 +209,14 @@ function lenient(model, lost) {
   return {
     get: (name) => model.get(name),
     set: (name, value) => model.set(name, value),
-    on: (...listener) => model.on(...listener),
-    off: (...listener) => model.off(...listener),
+    on: (event, callback) => {
+      if (event === "change:labels") renamed.add(callback);
+      model.on(event, callback);
+    },
+    off: (event, callback) => {
+      renamed.delete(callback);
+      model.off(event, callback);
+    },
     save_changes: () => safe(() => model.save_changes()),
     send: (...message) => safe(() => model.send(...message)),
   };

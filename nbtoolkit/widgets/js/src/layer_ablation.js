@@ -226,7 +226,7 @@ export class LayerAblation extends Pane {
     const chip = (/** @type {number} */ k) =>
       h("span", {
         class: "nbt-chip",
-        style: { borderColor: this.ctx.marks.get(k) ?? "" },
+        style: { borderColor: this.colour(k, layer) },
         text: `${k} ${this.name(k, layer)}`,
       });
     return h("p", {}, `${title}: `, ...rows.map(chip));

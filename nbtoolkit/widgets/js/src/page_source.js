@@ -4,8 +4,9 @@
 import { completed, place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
+export const NEIGHBOURS = "This page has only matches of neighbouring layers.";
 
-/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
+/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
 
 /** @param {string} text */
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -65,6 +66,12 @@ export function pageSource(data) {
       return new Map(pairs.flatMap(([row, url]) => (url ? [[row, thumb(row, url)]] : [])));
     },
     ids: () => Promise.resolve([]), // they are in the page's meta data
+    threads: () => Promise.reject(new Error("no threads")), // they are in the page's meta data
+    async matches(layer, other) {
+      const result = data.matches?.[`${layer}:${other}`];
+      if (!result) throw new Error(NEIGHBOURS);
+      return result;
+    },
     texts: () => Promise.resolve(data.texts),
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     async sample(row) {

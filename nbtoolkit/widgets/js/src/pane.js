@@ -3,6 +3,7 @@
 
 import { commit, h, onChange } from "./dom.js";
 import { conceptName } from "./state.js";
+import { COLOURS, followed, keysOf, memberOf, threadOf } from "./threads.js";
 import { translate } from "./words.js";
 
 export class Pane {
@@ -20,9 +21,13 @@ export class Pane {
     return this.model.get(trait);
   }
 
-  /** Set traits; those that this view does not have are left out. @param {Record<string, any>} values */
+  /**
+   * Set traits, and what follows from them: another layer selects the concept of the same thread. Those that this view does
+   * not have are left out. @param {Record<string, any>} values
+   */
   commit(values) {
-    const own = Object.entries(values).filter(([trait]) => this.get(trait) !== undefined);
+    const all = followed(this.meta.threads, (trait) => this.get(trait), values);
+    const own = Object.entries(all).filter(([trait]) => this.get(trait) !== undefined);
     commit(this.model, Object.fromEntries(own));
   }
 
@@ -47,14 +52,41 @@ export class Pane {
     return `${this.get("layer")}:${k}`;
   }
 
-  /** @param {number} k */
-  isPinned(k) {
-    return this.get("pinned").includes(this.key(k));
+  /** Thread of a concept; null without one. @param {number | null} k @param {number} [layer] the selected one if left out */
+  threadOf(k, layer = this.get("layer")) {
+    return threadOf(this.meta.threads, k, layer);
   }
 
-  /** The given name of a concept, or "". @param {number} k @param {number} [layer] the selected one if left out */
+  /** Concept of a thread; null without one. @param {number | null} thread @param {number} [layer] the selected one if left out */
+  memberOf(thread, layer = this.get("layer")) {
+    return memberOf(this.meta.threads, thread, layer);
+  }
+
+  /** The thread of the selection: it stays selected where a layer has no concept of it. @returns {number | null} */
+  get thread() {
+    return this.threadOf(this.get("concept")) ?? (this.get("concept") === null ? (this.get("thread") ?? null) : null);
+  }
+
+  /** Keys of a concept and of its thread in other layers, the nearest first. @param {number} k @param {number} [layer] */
+  keys(k, layer = this.get("layer")) {
+    return keysOf(this.meta.threads, k, layer);
+  }
+
+  /** Whether a concept, or its thread in another layer, is pinned. @param {number} k @param {number} [layer] */
+  isPinned(k, layer = this.get("layer")) {
+    return this.keys(k, layer).some((key) => this.get("pinned").includes(key));
+  }
+
+  /** Colour of a concept: that of its thread. @param {number} k @param {number} [layer] the selected one if left out */
+  colour(k, layer = this.get("layer")) {
+    return COLOURS[(this.threadOf(k, layer) ?? k) % COLOURS.length];
+  }
+
+  /** The given name of a concept, or of its thread in the nearest layer, or "". @param {number} k @param {number} [layer] */
   label(k, layer = this.get("layer")) {
-    return this.get("labels")?.[`${layer}:${k}`] ?? "";
+    const labels = this.get("labels") ?? {};
+    const key = this.keys(k, layer).find((at) => at in labels);
+    return key === undefined ? "" : labels[key];
   }
 
   /** What a concept is called. @param {number} k @param {number} [layer] the selected one if left out */

@@ -88,6 +88,9 @@ async function activationsOf(channel, layer) {
   return all;
 }
 
+/** Matches of the concepts of two layers. @param {Channel} channel @param {number} layer @param {number} other */
+const matchesOf = (channel, layer, other) => channel.request("matches", { layer, other }).then(({ data }) => data);
+
 /**
  * Results of live operations on one image, each computed once.
  * @param {Channel} channel
@@ -127,11 +130,14 @@ export function kernelSource(model) {
   };
   const thumbnails = new Thumbnails(channel, register, urls);
   const layers = new Cache();
+  const matches = new Cache();
   return {
     ask: live ? asker(channel) : null,
     job: live ? (...question) => channel.job(...question) : null,
     thumbs: (rows) => thumbnails.get(rows),
     ids: () => channel.request("ids", {}).then(({ data }) => data.ids),
+    threads: () => channel.request("threads", {}).then(({ data }) => data),
+    matches: (layer, other) => matches.get(`${layer}:${other}`, () => matchesOf(channel, layer, other)),
     texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),

@@ -71,6 +71,19 @@ export class StudyData {
     return true;
   }
 
+  /** Fetch the threads. @returns {Promise<boolean>} whether they came now */
+  async follow() {
+    if (this.meta.threads || this.meta.concepts === undefined) return false;
+    this.meta.threads = await this.source.threads();
+    return true;
+  }
+
+  /** Fetch all layers. @returns {Promise<any>} */
+  every() {
+    const layers = /** @type {number[]} */ (this.meta.layers);
+    return Promise.all(layers.filter((layer) => !this.has(layer)).map((layer) => this.fetch(layer)));
+  }
+
   /** Fetch the other layers, the nearest first, one at a time: the slider then has their words at once. */
   async prefetch() {
     const distance = (/** @type {number} */ layer) => Math.abs(layer - this.model.get("layer"));

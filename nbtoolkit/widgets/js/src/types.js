@@ -10,6 +10,7 @@
  * @property {boolean} [signed] whether some activation is negative
  * @property {number} share of all activation, 0 to 1
  * @property {number[]} histogram
+ * @property {number} [top] the end of its axis: the largest absolute activation of the layer
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
  * @property {number | null} clip_null random words on the same exemplars
@@ -43,6 +44,7 @@
  * @property {boolean} pictured whether any sample has an image
  * @property {Curve[]} metrics
  * @property {{ id: string, caption: string }[]} samples
+ * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
  * @property {{ n_layers: number, n_heads: number, name: string } | null} live
  *
@@ -96,6 +98,8 @@
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
  * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
  * @property {() => Promise<string[]>} ids
+ * @property {() => Promise<import("./threads.js").Threads>} threads
+ * @property {(layer: number, other: number) => Promise<any>} matches of the concepts of two layers
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
@@ -115,6 +119,7 @@
  * @property {AbortSignal} signal aborts when the panes are built anew or the view closes
  * @property {(text: string) => void} say to screen readers; a text that begins with "Error" to the banner
  * @property {(which: number[] | string, then?: () => void) => Promise<void>} more fetches concepts of the selected layer that are not there; then, where any came
+ * @property {(then: () => void) => void} every calls back once all layers are there
  * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
  * @property {Marks} marks
  * @property {Translator} t

@@ -8,7 +8,9 @@ import { GONE, SILENT } from "../src/channel.js";
 import { format, percent, signed } from "../src/dom.js";
 import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
+import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
+import { FOUND } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
@@ -48,7 +50,16 @@ test("every text of the views has a Chinese translation", () => {
     [],
   );
   assert.deepEqual(
-    [EXAMPLES, SORTS, EXEMPLAR_OVERLAYS, HOW, PARTS, [ABSENT, GONE, SILENT]]
+    [
+      EXAMPLES,
+      FOUND,
+      SORTS,
+      EXEMPLAR_OVERLAYS,
+      HOW,
+      PARTS,
+      [ABSENT, GONE, SILENT],
+      Object.values(TABS).map(([text]) => text),
+    ]
       .flatMap(Object.values)
       .filter((text) => !isTranslated(text)),
     [],
@@ -68,7 +79,7 @@ test("values go where the language wants them, and are never read as text to tra
 });
 
 test("no translation is left over", () => {
-  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && f !== "chinese.js");
+  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && !f.startsWith("chinese"));
   const code = files.map((f) => readFileSync(new URL(f, sources), "utf8"));
   const used = new Set(code.flatMap(texts));
   const quoted = (text) =>

@@ -1,0 +1,115 @@
+"""Responses to many images of a study: generated together where they are not in memory, and read in batches."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Cancelled, NothingFoundError
+from ..targets import Targets, mentions
+from ..targets.joining import single
+
+if TYPE_CHECKING:
+    from .session import Session
+
+CHUNK = 8  # images per pass of the model: the longest that a cancelled operation goes on
+
+
+def respond(
+    session: Session, images: Sequence[Any], captions: Sequence[str] | None, prompts: Sequence[str | None]
+) -> Targets:
+    """Responses of the model to images, those that contain the token, teacher-forced up to it.
+
+    Parameters
+    ----------
+    session
+        The session.
+    images
+        PIL images.
+    captions
+        The responses, where they are given; else the model generates them.
+    prompts
+        A question per image, or None for the model's own.
+    """
+    return mentions(
+        session.model,
+        images,
+        session.study.token,
+        variants=session.variants,
+        answers=captions,
+        prompt=None if None in prompts else prompts[0] if len({*prompts}) == 1 else list(prompts),
+        max_new_tokens=session.study.source.max_new_tokens,
+    )
+
+
+def responses(session: Session, samples: Sequence[str]) -> dict[str, Targets]:
+    """Responses to images that contain the token; those to images of the study are generated together.
+
+    Parameters
+    ----------
+    session
+        The session.
+    samples
+        Ids of some samples, fewer than its memory holds.
+    """
+    of_study = [s for s in dict.fromkeys(samples) if s in session.study.rows and s not in session.memory]
+    session.memory.update(_generated(session, of_study))
+    results = {}
+    for sample in samples:
+        if sample in of_study and sample not in session.memory:
+            continue  # the thumbnail is too small for what the full image shows
+        with contextlib.suppress(NothingFoundError):
+            results[sample] = session.response(sample)
+    return results
+
+
+def _generated(session: Session, samples: list[str]) -> dict[str, Targets]:
+    if not samples:
+        return {}
+    given = [session.study.sample(sample).caption for sample in samples] if session.given_captions else None
+    images = [session.image_of(sample) for sample in samples]
+    try:
+        many = respond(session, images, given, [session.question_of(sample) for sample in samples])
+    except NothingFoundError:
+        return {}
+    return {samples[row]: one for row, one in zip(many.rows, single(many), strict=True)}
+
+
+def chunks(
+    samples: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+    cancel: threading.Event | None,
+    size: int = CHUNK,
+) -> Iterator[tuple[Sequence[str], Callable[[float], None]]]:
+    """Samples in chunks, each with a function that reports the share of the chunk that is done.
+
+    Parameters
+    ----------
+    samples
+        Ids of the samples.
+    progress, cancel
+        Called with (done, total), in images; and the event that stops the operation.
+    size
+        Samples per chunk.
+
+    Raises
+    ------
+    Cancelled
+        The event was set; also from inside a chunk, by the function.
+    """
+    total = len(samples)
+    for start in range(0, total, size):
+        chunk = samples[start : start + size]
+
+        def report(share: float, start: int = start, chunk: Sequence[str] = chunk) -> None:
+            done = start + int(share * len(chunk))
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(f"Stopped after {done} of {total} images.")
+            if progress is not None:
+                progress(done, total)
+
+        report(0)
+        yield chunk, report
+        report(1)
