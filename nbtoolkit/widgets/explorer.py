@@ -12,6 +12,7 @@ from ..storage.study import Study
 from . import edits, guide
 from .base import state_trait
 from .concept_gallery import ConceptGallery
+from .concept_map import ConceptMap
 from .layer_slider import LayerSlider
 from .sample_attribution import SampleAttribution
 
@@ -27,7 +28,7 @@ def _present(value: Any) -> Any:
     return FORMER_TABS.get(value, value) if isinstance(value, str) else value
 
 
-class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
+class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """Panes of concepts, layers and interventions beside one image, in one widget with one state.
 
     Parameters
@@ -58,7 +59,7 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
         "A card is a concept: the images that activate it most and the words it is read as; "
         "select an image to see its concepts."
     )
-    python_only = ("steps",)
+    python_only = ("factors", "steps")
 
     edits = state_trait(
         traitlets.List(

@@ -12,7 +12,7 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, payloads, threads
+from . import arguments, concept_lists, maps_2d, payloads, threads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
@@ -44,6 +44,8 @@ class StudyRequests:
             "concepts": self._concepts,
             "search": self._search,
             "ids": self._ids,
+            "map": self._map,
+            "lacking": self._lacking,
             "threads": self._threads,
             "matches": self._matches,
         }
@@ -82,6 +84,12 @@ class StudyRequests:
 
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []
+
+    def _map(self, layer: int) -> Reply:
+        return maps_2d.reply(self._view._study, layer)
+
+    def _lacking(self) -> Reply:
+        return maps_2d.lacking_reply(self._view._study)
 
     def _threads(self) -> Reply:
         return threads.payload(self._view._study), []

@@ -15,6 +15,7 @@ from nbtoolkit.data import square
 from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
+    ConceptMap,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -23,7 +24,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptMap, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):
@@ -307,6 +308,13 @@ def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
 
 
 STATE = {
+    "map_items": "concepts",
+    "map_colour": "unexplained",
+    "map_thumbs": False,
+    "map_window": [-1.0, -1.0, 1.5, 1.0],
+    "map_filter": {"lacking": True, "unexplained": 0.25},
+    "lasso_concepts": ["4:1", "4:0"],
+    "table_sort": "activation",
     "layer": 2,
     "concept": 3,
     "metric": "overlap",
@@ -332,7 +340,7 @@ STATE = {
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_opens_the_view_again_and_links(study, view):
     state = {name: value for name, value in STATE.items() if name in view.state_names()}
-    assert set(view.state_names()) - {"sample", "steps", "step", "thread"} == set(state)
+    assert set(view.state_names()) - {"sample", "lasso", "factors", "steps", "step", "thread"} == set(state)
     state["thread"] = nbt.metrics.threads(study).thread(2, 3)
     w = view(study, **state)
     assert {name: w.state()[name] for name in state} == state

@@ -6,7 +6,7 @@ import { completed, place } from "./state.js";
 export const ABSENT = "This page has it only for exemplars.";
 export const NEIGHBOURS = "This page has only matches of neighbouring layers.";
 
-/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
+/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], bulk?: Record<string, Record<number, any>>, matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
 
 /** @param {string} text */
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -76,6 +76,11 @@ export function pageSource(data) {
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     async sample(row) {
       return { facts: data.facts[row], url: images.url(row) };
+    },
+    async bulk(op, { layer = 0 }) {
+      const reply = data.bulk?.[op]?.[layer];
+      if (!reply) throw new Error(`Layer ${layer} is not in this page.`);
+      return { data: reply, buffers: reply.buffers.map(bytes) };
     },
     async activations(layer) {
       const { shape, buffers } = data.activations[layer];

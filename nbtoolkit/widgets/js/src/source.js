@@ -7,6 +7,7 @@ import { completed, place } from "./state.js";
 
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
 const ROWS = 64; // of one strip
+const BULK = 64; // replies with arrays, such as maps, in memory
 const RESULTS = 600; // of each live operation
 
 /**
@@ -130,6 +131,7 @@ export function kernelSource(model) {
   };
   const thumbnails = new Thumbnails(channel, register, urls);
   const layers = new Cache();
+  const bulk = new Cache(BULK);
   const matches = new Cache();
   return {
     ask: live ? asker(channel) : null,
@@ -140,6 +142,7 @@ export function kernelSource(model) {
     matches: (layer, other) => matches.get(`${layer}:${other}`, () => matchesOf(channel, layer, other)),
     texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
+    bulk: (op, args) => bulk.get(`${op} ${Object.values(args)}`, () => channel.request(op, args)),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
     async sample(row) {
       const { data, buffers } = await channel.request("sample", { row });

@@ -105,6 +105,7 @@
  * @property {(layer: number) => Promise<Activations>} activations
  * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
+ * @property {(op: string, args: Record<string, number>) => Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>} bulk a quick request with arrays, cached; in a page, by operation and layer
  * @property {() => void} close
  *
  * @typedef {object} Marks colours of concepts, shared by the panes

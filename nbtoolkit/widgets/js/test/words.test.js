@@ -14,8 +14,10 @@ import { FOUND } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
-// labels of scores, which Python sends
+// labels of scores and notes on maps, which Python sends
 const PYTHON = [
+  "Near: images that use the same concepts. Principal components of the activations.",
+  "Near: concepts that the same images use. Classical scaling of their correlations.",
   "Reconstruction error",
   "random words",
   "Word overlap",
@@ -64,7 +66,10 @@ test("every text of the views has a Chinese translation", () => {
       .filter((text) => !isTranslated(text)),
     [],
   );
-  assert.deepEqual([READING.length, READING.filter((text) => !isTranslated(text))], [5, []]);
+  assert.ok(
+    READING.length >= 6 && READING.every((text) => isTranslated(text)),
+    String(READING.filter((text) => !isTranslated(text))),
+  );
 });
 
 test("values go where the language wants them, and are never read as text to translate", () => {
