@@ -228,10 +228,11 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         "concept_maps",
         "concept_maps_of",
         "concepts_per_token",
+        "photograph",
+        "explain",
         "ablate",
         "layer_effects",
         "attribution",
-        "explain",
         "extend",
     ]
     assert list(live.operations) == names

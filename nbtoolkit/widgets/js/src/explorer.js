@@ -58,7 +58,7 @@ export class Explorer extends Pane {
     const { t, meta, ctx } = this;
     const layers = new LayerSlider(ctx);
     const n = this.concepts.length;
-    const about = t`${meta.model} · ${meta.samples.length} images · ${n} concepts by ${meta.method}`;
+    const about = t`${meta.model} · ${meta.n_samples} images · ${n} concepts by ${meta.method}`;
     const title = h(
       "div",
       { class: "nbt-title" },

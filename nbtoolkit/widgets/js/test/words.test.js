@@ -10,6 +10,7 @@ import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
+import { NO_MODEL } from "../src/source.js";
 import { FOUND } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
@@ -59,7 +60,7 @@ test("every text of the views has a Chinese translation", () => {
       EXEMPLAR_OVERLAYS,
       HOW,
       PARTS,
-      [ABSENT, GONE, SILENT],
+      [ABSENT, GONE, NO_MODEL, SILENT],
       Object.values(TABS).map(([text]) => text),
     ]
       .flatMap(Object.values)
