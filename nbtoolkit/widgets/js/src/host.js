@@ -11,7 +11,7 @@ const REST = 200; // milliseconds that the first paint has for itself
 
 /**
  * Show the view that `_kind` names.
- * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
+ * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").StudySource} source
  * @returns {() => void} a function that cleans up
  */
 export function show(model, el, source) {
@@ -22,7 +22,7 @@ export function show(model, el, source) {
 }
 
 class Host {
-  /** @param {import("./types.js").Model} model @param {import("./types.js").Source} source */
+  /** @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source */
   constructor(model, source) {
     /** @type {Set<() => void>} */
     this.renamed = new Set(); // listeners to names, which follow threads
@@ -130,7 +130,8 @@ class Host {
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
   context(data, signal) {
-    const { model, source } = this;
+    const { model } = this;
+    const { source } = data;
     const here = () => data.has(model.get("layer"));
     return {
       model,

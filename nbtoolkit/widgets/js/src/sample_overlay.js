@@ -63,7 +63,7 @@ export class SampleOverlay extends Pane {
     this.clear();
     const mine = this.turn;
     const [mode, k, layer, { row }] = [this.get("overlay"), this.get("concept"), this.get("layer"), this];
-    if (!this.source.ask || this.sample.outside.image || (mode ?? "none") === "none" || k === null) return;
+    if (!this.source.ask || (mode ?? "none") === "none" || k === null) return;
     this.frame.dataset.state = "loading";
     try {
       const maps = await this.source.ask("concept_maps", { row, sample: this.meta.samples[row].id, layer, concept: k });

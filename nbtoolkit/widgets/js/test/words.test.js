@@ -10,12 +10,15 @@ import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
+import { NO_MODEL } from "../src/source.js";
 import { FOUND } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
-// labels of scores, which Python sends
+// labels of scores and notes on maps, which Python sends
 const PYTHON = [
+  "Near: images that use the same concepts. Principal components of the activations.",
+  "Near: concepts that the same images use. Classical scaling of their correlations.",
   "Reconstruction error",
   "random words",
   "Word overlap",
@@ -49,7 +52,7 @@ test("every text of the views has a Chinese translation", () => {
       EXEMPLAR_OVERLAYS,
       HOW,
       PARTS,
-      [ABSENT, GONE, SILENT],
+      [ABSENT, GONE, NO_MODEL, SILENT],
       Object.values(TABS).map(([text]) => text),
     ]
       .flatMap(Object.values)
