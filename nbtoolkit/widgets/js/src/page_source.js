@@ -10,7 +10,12 @@ export const NEIGHBOURS = "This page has only matches of neighbouring layers.";
 /** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], photos: Record<string, any>, bulk?: Record<string, Record<number, any>>, matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
 
 /** @param {string} text */
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+function bytes(text) {
+  const raw = atob(text);
+  const out = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i); // several times as fast as Uint8Array.from
+  return out;
+}
 
 /** Object URLs of images, made when they are shown. */
 class Images {
