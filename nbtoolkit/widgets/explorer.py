@@ -55,6 +55,10 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """
 
     kind = "explorer"
+    reading = (
+        "A card is a concept: the images that activate it most and the words it is read as; "
+        "select an image to see its concepts."
+    )
     python_only = ("factors", "photos", "steps")
 
     edits = state_trait(
