@@ -15,6 +15,7 @@ from nbtoolkit.data import square
 from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
+    ConceptRiver,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -23,7 +24,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptRiver, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):

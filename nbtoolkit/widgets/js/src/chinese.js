@@ -1,6 +1,8 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { RIVER } from "./chinese_river.js";
+
 /** @type {Record<string, string>} */
 export const CHINESE = {
   "Name of the selected concept": "所选概念的名称",
@@ -237,4 +239,5 @@ export const CHINESE = {
   name: "名称",
   "": "",
   Intervene: "干预",
+  ...RIVER,
 };

@@ -7,6 +7,7 @@ import { Guide } from "./guide.js";
 import { Intervene } from "./intervene.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
+import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
@@ -17,6 +18,7 @@ import { translate } from "./words.js";
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   intervene: ["Intervene", Intervene],
 };
 

@@ -5,11 +5,13 @@ import { ConceptGallery } from "./concept_gallery.js";
 import { DictionaryComparison } from "./dictionary_comparison.js";
 import { Explorer } from "./explorer.js";
 import { LayerSlider } from "./layer_slider.js";
+import { ConceptRiver } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 
 /** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
 export const VIEWS = {
   concept_gallery: ConceptGallery,
+  concept_river: ConceptRiver,
   dictionary_comparison: DictionaryComparison,
   explorer: Explorer,
   layer_slider: LayerSlider,
