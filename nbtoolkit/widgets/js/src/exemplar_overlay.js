@@ -5,7 +5,7 @@ import { h, reason } from "./dom.js";
 import { EXEMPLAR_OVERLAYS, gridOf, legend, paintTile } from "./heatmap.js";
 import { Pane } from "./pane.js";
 import { isCropped } from "./seen.js";
-import { showState } from "./tile.js";
+import { bare, showState } from "./tile.js";
 
 export class ExemplarOverlay extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -30,14 +30,18 @@ export class ExemplarOverlay extends Pane {
 
   paintLegend() {
     const mode = this.select ? this.get("exemplar_overlay") : "none";
-    const parts = legend(this.t, mode, this.t`each image's largest score`);
-    if (this.cropped && parts.length) parts.push(h("i", { class: "nbt-scale-unseen" }), this.t`not seen by the model`);
+    const { t } = this;
+    const top = mode === "heat map" ? t`each image's largest |score|` : t`each image's largest score`;
+    const parts = legend(t, mode, { top, bottom: "−" });
+    if (this.cropped && parts.length) parts.push(h("i", { class: "nbt-scale-unseen" }), t`not seen by the model`);
     this.scale.replaceChildren(...parts);
   }
 
   /** @param {HTMLElement} tile of a card @param {import("./types.js").Thumb} thumb */
   async paint(tile, thumb) {
     const [mode, { signal }] = [this.get("exemplar_overlay"), this.requests];
+    bare(tile, thumb);
+    showState(this.t, tile, "");
     if (mode === "none" || !this.source.ask) return;
     const card = /** @type {HTMLElement} */ (tile.closest(".nbt-card"));
     const row = Number(tile.dataset.row);

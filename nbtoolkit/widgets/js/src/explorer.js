@@ -2,6 +2,7 @@
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
+import { ConceptMap } from "./concept_map.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Intervene } from "./intervene.js";
@@ -19,6 +20,7 @@ import { translate } from "./words.js";
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
   river: ["River", River],
+  map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };
 
@@ -58,7 +60,7 @@ export class Explorer extends Pane {
     const { t, meta, ctx } = this;
     const layers = new LayerSlider(ctx);
     const n = this.concepts.length;
-    const about = t`${meta.model} · ${meta.samples.length} images · ${n} concepts by ${meta.method}`;
+    const about = t`${meta.model} · ${meta.n_samples} images · ${n} concepts by ${meta.method}`;
     const title = h(
       "div",
       { class: "nbt-title" },

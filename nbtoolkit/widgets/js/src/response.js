@@ -12,9 +12,14 @@ export class Response extends Pane {
     this.preview = preview;
     /** @type {import("./types.js").Tokens | null} */
     this.tokens = null;
-    const title = this.meta.given ? this.t`Caption (given by people)` : this.t`Response`;
-    this.heading = h("h3", { class: "nbt-h", text: title });
+    this.heading = h("h3", { class: "nbt-h" });
+    this.head(this.meta.given);
     this.el = h("p", { class: "nbt-response", dir: "auto" });
+  }
+
+  /** Tell who wrote it. @param {boolean} given */
+  head(given) {
+    this.heading.textContent = given ? this.t`Caption (given by people)` : this.t`Response`;
   }
 
   /** Whether the concepts of all tokens are needed. */

@@ -2,6 +2,7 @@
 /** The registry: a view by the name that Python calls its `kind`. A view is a class with an element, `el`. */
 
 import { ConceptGallery } from "./concept_gallery.js";
+import { ConceptMap } from "./concept_map.js";
 import { DictionaryComparison } from "./dictionary_comparison.js";
 import { Explorer } from "./explorer.js";
 import { LayerSlider } from "./layer_slider.js";
@@ -12,6 +13,7 @@ import { SampleAttribution } from "./sample_attribution.js";
 export const VIEWS = {
   concept_gallery: ConceptGallery,
   concept_river: ConceptRiver,
+  concept_map: ConceptMap,
   dictionary_comparison: DictionaryComparison,
   explorer: Explorer,
   layer_slider: LayerSlider,
