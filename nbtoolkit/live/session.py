@@ -21,7 +21,7 @@ from ..storage.study import Sample, Study
 from ..targets import Targets
 from ..widgets import arguments
 from .registry import OPERATIONS, Operation
-from .responses import respond
+from .responses import respond, responses
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
 N_RESPONSES = 32  # responses whose inputs stay in memory
@@ -217,6 +217,17 @@ class Session:
                 self.memory.popitem(last=False)
         self.memory.move_to_end(sample)
         return self.memory[sample]
+
+    def generate(self, samples: Sequence[str]) -> None:
+        """Generate the responses to several images together, where they are not in memory.
+
+        Parameters
+        ----------
+        samples
+            Ids of at most 32 samples.
+        """
+        with self.exclusive():
+            responses(self, samples)
 
     def question_of(self, sample: str) -> str | None:
         """The question of a sample: its own where every image of the study has one, else the session's.

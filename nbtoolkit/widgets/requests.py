@@ -16,6 +16,7 @@ from . import arguments, concept_lists, maps_2d, payloads, photograph_view, thre
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
+AHEAD = 16  # exemplars whose responses are generated together
 MAX_BYTES = 2_000_000  # of activations in one message
 PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution")  # operations whose results a page can carry
 
@@ -152,6 +153,8 @@ class StudyRequests:
         targets += [(f"{layer}:{photo['id']}", layer, photo["id"]) for layer in layers for photo in self._view.photos]
         with bar(progress, len(targets), "exemplars") as report:
             for done, (key, layer, sample) in enumerate(targets):
+                if done % AHEAD == 0:
+                    self._session.generate([self._id(one) for _, _, one in targets[done : done + AHEAD]])
                 with contextlib.suppress(NothingFoundError):
                     for name in PER_EXEMPLAR:
                         result = self._session.run(name, {"sample": self._id(sample), "at": layer})

@@ -3,6 +3,7 @@
 
 import { Cache } from "./cache.js";
 import { Channel } from "./channel.js";
+import { MapBatches } from "./map_batches.js";
 import { completed, place } from "./state.js";
 
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
@@ -101,14 +102,24 @@ const matchesOf = (channel, layer, other) => channel.request("matches", { layer,
 function asker(channel) {
   /** @type {Map<string, Cache<any>>} */
   const results = new Map();
-  return async (op, { sample, layer, concept }, signal) => {
+  const batches = new MapBatches((...question) => channel.job(...question));
+  return async (op, { sample, layer, concept, many }, signal) => {
     if (!results.has(op)) results.set(op, new Cache(RESULTS));
+    if (many && concept !== undefined) {
+      const key = many === "part" ? `${layer}:${sample}:${concept}` : `${layer}:${sample}`;
+      const of = { sample, layer, concept };
+      return /** @type {Cache<any>} */ (results.get(op)).get(key, () => batches.get(of, signal), signal);
+    }
     const get = (/** @type {string} */ key, /** @type {object} */ which) =>
-      /** @type {Cache<any>} */ (results.get(op)).get(key, () => {
-        const { result, cancel } = channel.job(op, { sample, at: layer, ...which });
-        signal?.addEventListener("abort", cancel);
-        return result.then(completed);
-      });
+      /** @type {Cache<any>} */ (results.get(op)).get(
+        key,
+        () => {
+          const { result, cancel } = channel.job(op, { sample, at: layer, ...which });
+          signal?.addEventListener("abort", cancel);
+          return result.then(completed);
+        },
+        signal,
+      );
     const result = await get(`${layer}:${sample}`, {});
     const absent = concept !== undefined && result.slots && !result.slots.has(concept); // of a large dictionary
     return absent ? get(`${layer}:${sample}:${concept}`, { concept }) : result;
