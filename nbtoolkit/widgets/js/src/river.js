@@ -229,16 +229,3 @@ function threadAt(event) {
   const target = /** @type {SVGElement | null} */ (/** @type {Element} */ (event.target).closest("[data-thread]"));
   return target ? Number(target.dataset.thread) : null;
 }
-
-/** The river as a view of its own. */
-export class ConceptRiver extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  constructor(ctx) {
-    super(ctx);
-    const { t, meta } = this;
-    const about = t`${meta.model} · ${meta.samples.length} images · ${this.concepts.length} concepts by ${meta.method}`;
-    const title = h("h2", { class: "nbt-token", text: `“${meta.token}”` });
-    const head = h("div", { class: "nbt-river-title" }, title, h("p", { class: "nbt-sub", text: about }));
-    this.el = h("section", { class: "nbt-river-view", "aria-label": t`Concept river` }, head, new River(ctx).el);
-  }
-}

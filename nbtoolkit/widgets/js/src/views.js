@@ -6,7 +6,7 @@ import { ConceptMap } from "./concept_map.js";
 import { DictionaryComparison } from "./dictionary_comparison.js";
 import { Explorer } from "./explorer.js";
 import { LayerSlider } from "./layer_slider.js";
-import { ConceptRiver } from "./river.js";
+import { ConceptRiver } from "./concept_river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 
 /** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
