@@ -20,4 +20,6 @@ export const RIVER = {
   "“{0}” in {1}: concepts through the layers": "{1} 中的“{0}”：各层的概念",
   "Joined: correlation of the activations above the 95 % quantile of matched random mixtures, per pair. Height: share of activation. Tapered: begins or ends.":
     "相连：激活的相关高于随机混合匹配对的 95 % 分位数（逐对）。高度：激活占比。渐尖：开始或结束。",
+  "A column is a layer, a strip a concept, as high as its share; joined strips are one concept that goes on.":
+    "每列是一层，每条带是一个概念，高度为其占比；相连的带是延续的同一概念。",
 };
