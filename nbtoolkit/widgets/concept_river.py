@@ -21,4 +21,6 @@ class ConceptRiver(StudyView):
     """
 
     kind = "concept_river"
-    reading = "A column is a layer, a strip a concept, as high as its share; joined strips are one concept that goes on."
+    reading = (
+        "A column is a layer, a strip a concept, as high as its share; joined strips are one concept that goes on."
+    )
