@@ -55,7 +55,7 @@ function asker(data) {
 /**
  * The data of a page without a kernel.
  * @param {PageData} data
- * @returns {import("./types.js").StudySource}
+ * @returns {import("./types.js").StudySource & { url(row: number): string | null }} `url` of an image
  */
 export function pageSource(data) {
   const images = new Images(data.images);
@@ -66,6 +66,7 @@ export function pageSource(data) {
   };
   return {
     alone: true,
+    url: (row) => images.url(row),
     job: null,
     ask: data.results ? asker(data) : null,
     async thumbs(rows) {
