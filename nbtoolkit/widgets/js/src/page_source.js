@@ -2,6 +2,7 @@
 /** Bulk data of an exported page: everything is in it. */
 
 import { NO_MODEL } from "./source.js";
+import * as PANES from "./panes.js";
 import { completed, place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
@@ -82,6 +83,7 @@ export function pageSource(data) {
       if (!result) throw new Error(NEIGHBOURS);
       return result;
     },
+    panes: () => Promise.resolve(PANES),
     texts: () => Promise.resolve(data.texts),
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     photo: (id) => Promise.resolve({ url: photos.url(id) ?? "", aspect: data.photos[id].aspect }),
