@@ -3,3 +3,4 @@
 
 export { ConceptMap } from "./concept_map.js";
 export { DictionaryComparison } from "./dictionary_comparison.js";
+export { Picture } from "./picture.js";
