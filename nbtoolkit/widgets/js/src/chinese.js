@@ -1,6 +1,7 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
 
 /** @type {Record<string, string>} */
@@ -304,4 +305,5 @@ export const CHINESE = {
   "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures.":
     "每行将 A 的一个概念与 B 中最相似的概念配对；相似度与随机混合的相似度作比较。",
   Intervene: "干预",
+  ...RIVER,
 };

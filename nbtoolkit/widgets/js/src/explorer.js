@@ -12,7 +12,9 @@ import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
 
-const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no part of the first script
+// a line in panes.js, and a pane is no part of the first script
+const ConceptMap = lazy("ConceptMap");
+const River = lazy("River");
 
 /** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
@@ -20,6 +22,7 @@ const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };

@@ -161,7 +161,7 @@ export class Picture extends Pane {
       const [w, h] = [image.width * scale, image.height * scale];
       this.pen.drawImage(image, left + (width - w) / 2, top + (IMAGE - h) / 2, w, h);
     }
-    let y = this.response(facts, left, top + IMAGE + 26, width) + 18;
+    let y = this.response(facts, left, top + IMAGE + 26, width) + 24;
     const largest = Math.max(...bars.map(({ value }) => Math.abs(value)), 1e-30);
     const lines = bars.map(({ concept: k, value }) => ({
       name: this.name(k),

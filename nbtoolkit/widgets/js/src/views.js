@@ -8,11 +8,13 @@ import { LayerSlider } from "./layer_slider.js";
 import { SampleAttribution } from "./sample_attribution.js";
 
 const ConceptMap = lazy("ConceptMap");
+const ConceptRiver = lazy("ConceptRiver");
 const DictionaryComparison = lazy("DictionaryComparison");
 
 /** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
 export const VIEWS = {
   concept_gallery: ConceptGallery,
+  concept_river: ConceptRiver,
   concept_map: ConceptMap,
   dictionary_comparison: DictionaryComparison,
   explorer: Explorer,
