@@ -10,7 +10,12 @@ export const NEIGHBOURS = "This page has only matches of neighbouring layers.";
 /** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], photos: Record<string, any>, bulk?: Record<string, Record<number, any>>, matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
 
 /** @param {string} text */
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+function bytes(text) {
+  const raw = atob(text);
+  const out = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i); // several times as fast as Uint8Array.from
+  return out;
+}
 
 /** Object URLs of images, made when they are shown. */
 class Images {
@@ -50,7 +55,7 @@ function asker(data) {
 /**
  * The data of a page without a kernel.
  * @param {PageData} data
- * @returns {import("./types.js").StudySource}
+ * @returns {import("./types.js").StudySource & { url(row: number): string | null }} `url` of an image
  */
 export function pageSource(data) {
   const images = new Images(data.images);
@@ -61,6 +66,7 @@ export function pageSource(data) {
   };
   return {
     alone: true,
+    url: (row) => images.url(row),
     job: null,
     ask: data.results ? asker(data) : null,
     async thumbs(rows) {
