@@ -1,6 +1,7 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
 
 /** @type {Record<string, string>} */
@@ -135,6 +136,10 @@ export const CHINESE = {
   "Exit full screen": "退出全屏",
   "Start again": "重新开始",
   "steps done": "已完成的步骤",
+  "Layer {0} is not the one.": "不是第 {0} 层。",
+  "Concept {0}, {1}, is not the one.": "不是概念 {0}（{1}）。",
+  "Image {0} is not the one.": "不是图像 {0}。",
+  "“{0}” is not it.": "“{0}”不对。",
   Lesson: "课程",
   "Step {0} of {1}": "第 {0} 步，共 {1} 步",
   "All {0} steps done": "全部 {0} 步已完成",
@@ -302,4 +307,5 @@ export const CHINESE = {
   "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures.":
     "每行将 A 的一个概念与 B 中最相似的概念配对；相似度与随机混合的相似度作比较。",
   Intervene: "干预",
+  ...RIVER,
 };

@@ -90,6 +90,7 @@ export class ConceptGallery extends Pane {
     const box = h("input", {
       type: "search",
       class: "nbt-search",
+      "data-at": "search query",
       placeholder: t`Search  ( / )`,
       "aria-label": t`Search names, words and captions`,
       "aria-controls": id,

@@ -2,15 +2,18 @@
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
-import { ConceptMap } from "./concept_map.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Intervene } from "./intervene.js";
+import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
+import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
+
+const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no part of the first script
 
 /** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
@@ -18,6 +21,7 @@ import { translate } from "./words.js";
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };
@@ -82,7 +86,12 @@ export class Explorer extends Pane {
       });
     this.buttons = this.tabs.map(([tab, [text]]) => button(tab, text));
     this.imageTab = button("image", "Image"); // where it is narrow
-    return h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...this.buttons, this.imageTab);
+    return h(
+      "div",
+      { class: "nbt-tabs", "data-at": "tab", role: "group", "aria-label": t`Pane` },
+      ...this.buttons,
+      this.imageTab,
+    );
   }
 
   /** The way back from the image to the list, where it is narrow. */
