@@ -8,6 +8,7 @@ import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
+import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
@@ -20,6 +21,7 @@ const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };
@@ -84,7 +86,12 @@ export class Explorer extends Pane {
       });
     this.buttons = this.tabs.map(([tab, [text]]) => button(tab, text));
     this.imageTab = button("image", "Image"); // where it is narrow
-    return h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...this.buttons, this.imageTab);
+    return h(
+      "div",
+      { class: "nbt-tabs", "data-at": "tab", role: "group", "aria-label": t`Pane` },
+      ...this.buttons,
+      this.imageTab,
+    );
   }
 
   /** The way back from the image to the list, where it is narrow. */
