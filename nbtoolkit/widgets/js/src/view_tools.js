@@ -4,7 +4,7 @@
 import { CopyImage } from "./copy_image.js";
 import { h } from "./dom.js";
 import { Pane } from "./pane.js";
-import { pythonCall } from "./state.js";
+import { pythonCall, pythonLiteral } from "./state.js";
 
 const COPIED = 1500; // milliseconds
 
@@ -55,7 +55,12 @@ export class ViewTools extends Pane {
     );
     const names = [...ALWAYS, ...changed.map(([name]) => name)];
     const options = Object.fromEntries(names.map((name) => [name, this.get(name)]));
-    return pythonCall(this.meta.live ? ["study", "model"] : ["study"], options);
+    const { own, name, given, caption } = this.meta.samples[this.row];
+    if (own) delete options.sample; // its id is that of the page's JPEG
+    const call = pythonCall(this.meta.live ? ["study", "model"] : ["study"], options);
+    if (!own) return call;
+    const captioned = given ? `, caption=${pythonLiteral(caption)}` : "";
+    return `view = ${call}; view.explain(${pythonLiteral(name)}${captioned})`;
   }
 
   async copyLine() {
