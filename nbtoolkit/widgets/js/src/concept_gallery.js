@@ -109,7 +109,7 @@ export class ConceptGallery extends Pane {
   }
 
   openImage() {
-    if (this.get("sample") !== null) this.dialog.open(this.row, this.get("concept"));
+    if (this.get("sample") !== null) this.dialog.open(this.list.rows(this.get("concept")));
   }
 
   /** Images of every concept with its activation. @returns {Promise<(k: number) => import("./concept_card.js").Images>} */

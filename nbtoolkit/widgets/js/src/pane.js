@@ -51,7 +51,7 @@ export class Pane {
   get imageName() {
     const { t, meta, row } = this;
     const { own, name } = meta.samples[row];
-    return own ? t`Your image ${name ?? ""}` : t`Image ${row + 1} of ${meta.n_samples}`;
+    return own ? t`Your image: ${name ?? ""}` : t`Image ${row + 1} of ${meta.n_samples}`;
   }
 
   /** Key of a concept of the selected layer in `labels` and `pinned`. @param {number} k */
