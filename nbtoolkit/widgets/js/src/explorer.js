@@ -8,14 +8,15 @@ import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
-import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
 
-const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no part of the first script
+// a line in panes.js, and a pane is no part of the first script
+const ConceptMap = lazy("ConceptMap");
+const River = lazy("River");
 
-/** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
+/** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
 
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
@@ -69,7 +70,7 @@ export class Explorer extends Pane {
       h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
       h("p", { class: "nbt-sub", text: about }),
       layers.preview,
-      new ViewTools(ctx).el,
+      new ViewTools(ctx, () => this.view(this.before)?.saved?.()).el,
     );
     return h("div", { class: "nbt-head" }, title, layers.el);
   }
