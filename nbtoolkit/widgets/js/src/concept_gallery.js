@@ -67,7 +67,7 @@ export class ConceptGallery extends Pane {
     list.el.setAttribute("aria-label", t`Concepts at “${meta.token}”`);
     list.el.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.onKey(event));
     this.search = this.searchBox(list.el.id);
-    this.naming = h("span", { class: "nbt-count" });
+    this.naming = h("span", { class: "nbt-count nbt-naming" });
     this.actions.el.append(this.count, this.naming);
     const tools = [
       this.search,
