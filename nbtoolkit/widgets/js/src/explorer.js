@@ -8,12 +8,14 @@ import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
-import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
 
-const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no part of the first script
+// a line in panes.js, and the pane is no part of the first script
+const Compare = lazy("Compare");
+const ConceptMap = lazy("ConceptMap");
+const River = lazy("River");
 
 /** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
@@ -23,6 +25,7 @@ export const TABS = {
   concepts: ["Concepts", ConceptGallery],
   river: ["River", River],
   map: ["Map", ConceptMap],
+  compare: ["Compare", Compare],
   intervene: ["Intervene", Intervene],
 };
 
