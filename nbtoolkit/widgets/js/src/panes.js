@@ -5,4 +5,5 @@ export { Compare } from "./compare.js";
 export { ConceptMap } from "./concept_map.js";
 export { ConceptRiver } from "./concept_river.js";
 export { DictionaryComparison } from "./dictionary_comparison.js";
+export { Picture } from "./picture.js";
 export { River } from "./river.js";
