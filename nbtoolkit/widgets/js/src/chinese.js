@@ -237,4 +237,8 @@ export const CHINESE = {
   name: "名称",
   "": "",
   Intervene: "干预",
+  More: "更多",
+  Less: "收起",
+  "Whole text": "全文",
+  "Scores per layer": "各层得分",
 };
