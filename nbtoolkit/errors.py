@@ -18,7 +18,15 @@ class TokenError(NbtoolkitError):
 
 
 class NothingFoundError(TokenError):
-    """No sample has the token at the requested position."""
+    """No sample has the token at the requested position.
+
+    Attributes
+    ----------
+    responses
+        Responses that lack it, the last ones, where a model was asked.
+    """
+
+    responses: tuple[str, ...] = ()
 
 
 class StudyError(NbtoolkitError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..storage.study import Study
 from ..types.arguments import checked
 from ..widgets import Explorer
+from ..widgets.factors import factors_of
 
 if TYPE_CHECKING:
     from ..models.adapter import Model
@@ -52,4 +53,6 @@ def explore(
         return Explorer(study, **state)
     from .operations import Session  # needs torch
 
+    if data is not None:
+        state.setdefault("factors", factors_of(study, data))
     return Explorer(study, session=Session(model, study, data, prompt), **state)

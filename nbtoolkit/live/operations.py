@@ -28,6 +28,8 @@ from ..widgets.concept_lists import N_LISTED
 from .concept_operations import concept_maps as concept_maps
 from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
+from .photographs import explain as explain
+from .photographs import photograph as photograph
 from .registry import operation
 from .responses import chunks, responses
 from .session import Session
@@ -71,7 +73,7 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
         target, length = session.response(sample), session.study.source.max_new_tokens
         result = effect(target, cd, edited, max_new_tokens=length)
         difference = result.difference
-        if session.given_captions:  # a caption by a person says nothing about what the edit changed
+        if session.has_given_caption(sample):  # a caption by a person says nothing about what the edit changed
             difference = word_difference(target.responses(length)[0], result.after)
     before, after = result.log_probability
     return {
@@ -180,34 +182,6 @@ def attribution(
     used = np.flatnonzero(np.any([result[measure] for measure in MEASURES], axis=0)).tolist()
     of_used = {measure: [result[measure][k] for k in used] for measure in MEASURES}
     return result | of_used | {"concepts": used, "n_concepts": cd.n_concepts}
-
-
-@operation
-def explain(session: Session, *, at: int, image: bytes | None = None) -> dict[str, Any]:
-    """Concepts of an image outside the study.
-
-    Parameters
-    ----------
-    session, at
-        The session, and the layer of the concepts.
-    image
-        The encoded image; the one that Python gave last if None.
-
-    Returns
-    -------
-    dict
-        ``pieces`` of the response (before the token, the token, after it); ``activations`` per concept; ``unexplained``
-        share of the state, 0 to 1, no unit.
-
-    Raises
-    ------
-    NothingFoundError
-        The token is not in the response; the message quotes it.
-    """
-    encoded = session.image if image is None else image
-    if not isinstance(encoded, bytes):
-        raise NbtoolkitError(f"image is a {type(encoded).__name__}; expected the bytes of a JPEG or PNG.")
-    return session.explanation(encoded, at)
 
 
 @operation

@@ -11,23 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from ..attribution.local import interpret_states
 from ..data.images import read_image, thumbnail
 from ..data.loading import captioned, rows_by_id
 from ..errors import NbtoolkitError
 from ..interventions.means import mean_contributions
 from ..models.adapter import Model
 from ..models.budget import limited
-from ..storage.study import Study
+from ..storage.study import Sample, Study
 from ..targets import Targets
-from ..text.words import split_at_token
-from ..types import ConceptDictionary
 from ..widgets import arguments
 from .registry import OPERATIONS, Operation
-from .responses import respond
+from .responses import respond, responses
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
 N_RESPONSES = 32  # responses whose inputs stay in memory
+N_PHOTOGRAPHS = 64  # images outside the study that are held
 N_MEAN = 16  # images of which the mean contributions are taken
 
 
@@ -51,6 +49,8 @@ class Session:
         The study, with the layers that were added meanwhile.
     image
         The image outside the study that Python gave last, as JPEG, or None.
+    photographs
+        Images outside the study that a view has lent the session, by id: every operation takes them as samples.
     memory
         The last 32 responses, by sample.
     variants
@@ -94,10 +94,10 @@ class Session:
             )
         self.model, self.study, self.prompt = model, study, prompt
         self.image: bytes | None = None
+        self.photographs: OrderedDict[str, Sample] = OrderedDict()
         self._data = None if data is None else captioned(data)
         self.memory: OrderedDict[str, Targets] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
-        self._explanations: dict[tuple[bytes, int], dict[str, Any]] = {}
         spelled = [model.decode(ids).strip() for ids in study.source.token_ids]
         self.variants = [word for word in dict.fromkeys(spelled) if word]
         self._lock = threading.RLock()
@@ -172,37 +172,32 @@ class Session:
         """
         return thumbnail(read_image(image), MAX_SIDE)
 
-    def explanation(self, image: bytes, at: int) -> dict[str, Any]:
-        """Concepts of an image outside the study, computed once per layer; see :func:`nbtoolkit.live.operations.explain`.
+    def lend(self, photograph: Sample) -> None:
+        """Have an image outside the study as a sample; the last 64 are held.
 
         Parameters
         ----------
-        image
-            The encoded image.
-        at
-            The layer.
+        photograph
+            The image; its caption, where it has one, is read as the response.
         """
-        if (image, at) not in self._explanations:
-            if self._explanations and next(iter(self._explanations))[0] != image:
-                self._explanations.clear()  # of the image before
-            self._explanations[image, at] = self._explain(image, self.study.dictionary(at))
-        return self._explanations[image, at]
+        self.photographs[photograph.id] = photograph
+        self.photographs.move_to_end(photograph.id)
+        while len(self.photographs) > N_PHOTOGRAPHS:
+            self.photographs.popitem(last=False)
 
-    def _explain(self, image: bytes, cd: ConceptDictionary) -> dict[str, Any]:
-        with self.exclusive():
-            target = self.respond(read_image({"bytes": image}))
-            _, states = target.read([cd.layer])
-        g = self.study.grounding(cd.layer)
-        (local,) = interpret_states(cd, g, states[:, 0], ["image"], target.captions, cd.n_concepts)
-        activations = {part.concept: part.activation for part in local.parts}
-        return {
-            "pieces": list(split_at_token(local.caption, target.spellings)[0]),
-            "unexplained": local.unexplained,
-            "activations": [activations.get(k, 0.0) for k in range(cd.n_concepts)],
-        }
+    def has_given_caption(self, sample: str) -> bool:
+        """Whether the response to an image is a text that the model reads, not one that it generates.
+
+        Parameters
+        ----------
+        sample
+            Id of the sample.
+        """
+        own = self.photographs.get(sample)
+        return self.given_captions if own is None else bool(own.caption)
 
     def response(self, sample: str) -> Targets:
-        """The response to one image of the study, teacher-forced up to the token; the last 32 stay in memory.
+        """The response to one image, teacher-forced up to the token; the last 32 stay in memory.
 
         Parameters
         ----------
@@ -215,12 +210,24 @@ class Session:
             The token is not in the response, for example because the thumbnail is too small.
         """
         if sample not in self.memory:
-            given = [self.study.sample(sample).caption] if self.given_captions else None
+            source = self.photographs.get(sample) or self.study.sample(sample)
+            given = [source.caption] if self.has_given_caption(sample) else None
             self.memory[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
             while len(self.memory) > N_RESPONSES:
                 self.memory.popitem(last=False)
         self.memory.move_to_end(sample)
         return self.memory[sample]
+
+    def generate(self, samples: Sequence[str]) -> None:
+        """Generate the responses to several images together, where they are not in memory.
+
+        Parameters
+        ----------
+        samples
+            Ids of at most 32 samples.
+        """
+        with self.exclusive():
+            responses(self, samples)
 
     def question_of(self, sample: str) -> str | None:
         """The question of a sample: its own where every image of the study has one, else the session's.
@@ -275,6 +282,8 @@ class Session:
         sample
             Id of the sample.
         """
+        if sample in self.photographs:
+            return read_image({"bytes": self.photographs[sample].image})
         if self._data is not None:
             return next(rows_by_id(self._data, [sample]))
         return read_image({"bytes": self.study.sample(sample).image})

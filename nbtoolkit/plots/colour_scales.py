@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import xarray
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from ..data.images import read_image
 from ..errors import NbtoolkitError
@@ -25,14 +24,60 @@ N_DOTS = 4000  # cells of a grid in which dots are legible
 N_TEXTS = 100  # texts of 6 points beside each other in the widest figure
 
 
-def _shades(m: Measurement, array: np.ndarray, colours: str = "Blues") -> ScalarMappable:
+BELOW = (
+    (103, 169, 207),
+    (33, 102, 172),
+)  # red, green and blue beside zero, and at the end; colour-blind safe (ColorBrewer)
+ABOVE = ((239, 138, 98), (178, 24, 43))
+OPACITY = 0.85  # at either end; 0 at zero
+
+
+def colours(shares: Any) -> np.ndarray:
+    """Colours of maps, in figures as in the views: blue below zero, red above, by the square root so that weak ones show.
+
+    Parameters
+    ----------
+    shares
+        Values as shares of the largest absolute one, -1 to 1; NaN is transparent.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., 4): red, green, blue and opacity, 0 to 1.
+    """
+    shares = np.nan_to_num(np.asarray(shares, float)).clip(-1, 1)
+    size = np.abs(shares)[..., None]
+    near, end = (np.where(shares[..., None] < 0, low, high) for low, high in zip(BELOW, ABOVE, strict=True))
+    return np.concatenate([(near + size * (end - near)) / 255, OPACITY * np.sqrt(size)], -1)
+
+
+def scale(limit: float, *, signed: bool, opaque: bool = True) -> ScalarMappable:
+    """The colours of maps with their range, for a colour bar.
+
+    Parameters
+    ----------
+    limit
+        The largest absolute value.
+    signed
+        Whether there are values below zero; the scale begins at zero otherwise.
+    opaque
+        Whether the colours lie on white, as in a grid; over an image they have opacities.
+    """
+    rgba = colours(np.linspace(-1 if signed else 0, 1, 511))
+    if opaque:
+        alpha = rgba[:, 3:] / OPACITY
+        rgba = np.concatenate([rgba[:, :3] * alpha + 1 - alpha, np.ones_like(alpha)], 1)
+    return ScalarMappable(Normalize(-limit if signed else 0, limit), ListedColormap(rgba))
+
+
+def _shades(m: Measurement, array: np.ndarray, *, opaque: bool = True) -> ScalarMappable:
     """Colours of values: zero in the middle of two hues where there are negative ones, white where there are none."""
     finite = array[np.isfinite(array)]
-    limit = float(np.abs(finite).max(initial=0)) or 1.0
+    shades = scale(float(np.abs(finite).max(initial=0)) or 1.0, signed=bool((finite < 0).any()), opaque=opaque)
     if m.name in LEVELS and finite.size:
-        return ScalarMappable(Normalize(float(finite.min()), float(finite.max())), colours)
-    signed = bool((finite < 0).any())
-    return ScalarMappable(Normalize(-limit if signed else 0, limit), "RdBu_r" if signed else colours)
+        shades = scale(1.0, signed=False, opaque=opaque)
+        shades.set_clim(float(finite.min()), float(finite.max()))
+    return shades
 
 
 def _scale(figure: Figure, m: Measurement, shades: ScalarMappable, axes: Any, null: Any) -> None:
@@ -121,7 +166,7 @@ def _text_ticks(roles: Sequence[str], names: Sequence[str]) -> dict[int, str]:
 
 
 def overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Figure:
-    """The image, and beside it the values of its patches over a pale copy.
+    """The image, and beside it the values of its patches over a grey copy.
 
     Parameters
     ----------
@@ -150,27 +195,16 @@ def overlay(m: Measurement, values: xarray.DataArray, null: Any, _n: int) -> Fig
     array = values.values.astype(float)
     boxes = np.stack([values[name].values for name in ("x0", "y0", "x1", "y1")], -1).astype(float)
     drawn = np.isfinite(boxes).all(1) & np.isfinite(array)
-    shades = _shades(m, array[drawn], "Reds")
-    pale = Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size, "white"), 0.5)
-    for one, backdrop in zip(axes, (picture, pale), strict=True):
+    shades = _shades(m, array[drawn], opaque=False)
+    for one, backdrop in zip(axes, (picture, picture.convert("L").convert("RGB")), strict=True):
         one.imshow(backdrop, extent=(0, width, height, 0))
         one.axis("off")
-    low, high = shades.get_clim()
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for i in np.argsort(-np.nan_to_num(areas), kind="stable"):  # patches of the whole image below those of its tiles
         x0, y0, x1, y1 = boxes[i]
         if drawn[i]:
-            strength = (array[i] - low) / (high - low) if m.name in LEVELS else abs(array[i]) / high
-            axes[1].add_patch(
-                Rectangle(
-                    (x0, y0),
-                    x1 - x0,
-                    y1 - y0,
-                    facecolor=shades.to_rgba(array[i])[:3],
-                    alpha=0.85 * min(1.0, strength),
-                    linewidth=0,
-                )
-            )
+            patch = Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=tuple(shades.to_rgba(array[i])), linewidth=0)
+            axes[1].add_patch(patch)
     others = np.abs(array[~drawn & np.isfinite(array)])
     if others.max(initial=0) > max(map(abs, shades.get_clim())):
         text = f"up to {others.max():.2g} at positions that are no patches"

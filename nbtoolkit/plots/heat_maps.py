@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -17,6 +15,7 @@ from ..errors import NbtoolkitError
 from ..types import Geometry
 from ..types.arguments import checked
 from ..types.rules import Rule
+from .colour_scales import colours, scale
 from .style import new_figure, plain
 
 
@@ -26,7 +25,7 @@ def saliency_map(
 ) -> Figure:
     """Heat maps of a concept over images: red where it is present, blue for its opposite; one scale for all (Figure 8).
 
-    A map lies on the part of the image that the model saw; what its processor cropped is dimmed, and a sentence says so.
+    The colours are those of the views, over the image in grey. A map lies on the part of the image that the model saw; what its processor cropped is dimmed, and a sentence says so.
 
     Parameters
     ----------
@@ -71,19 +70,18 @@ def saliency_map(
     for i, (image, (grid, frame, geometry)) in enumerate(zip(images, maps, strict=True)):
         width, height = image.size
         for row in (0, 1):
-            axes[row, i].imshow(image)
+            axes[row, i].imshow(np.asarray(image.convert("L").convert("RGB") if row else image))
             axes[row, i].axis("off")
-        strength = np.nan_to_num(np.abs(grid) / limit)  # transparent where the concept is absent
         x0, y0, x1, y1 = frame
-        axes[1, i].imshow(grid, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.85 * strength, extent=(x0, x1, y1, y0))
+        axes[1, i].imshow(colours(grid / limit), extent=(x0, x1, y1, y0))
         axes[1, i].set(xlim=(0, width), ylim=(height, 0))  # a frame may exceed the image, by padding
         if geometry is not None and geometry.sentence:
             _dim(axes[1, i], geometry)
         if i < len(titles):
             axes[0, i].set_title(plain(titles[i]), fontsize=8)
-    figure.colorbar(
-        ScalarMappable(Normalize(-limit, limit), "RdBu_r"), ax=list(axes.ravel()), label="Heat map (u · h)", shrink=0.8
-    )
+    signed = any(float(np.nanmin(grid, initial=0)) < 0 for grid, _, _ in maps)
+    shades = scale(limit, signed=signed, opaque=False)
+    figure.colorbar(shades, ax=list(axes.ravel()), label="Heat map (u · h)", shrink=0.8)
     return figure
 
 

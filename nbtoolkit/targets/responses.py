@@ -95,10 +95,13 @@ def mentions(
             own_questions += [questions[j] if isinstance(questions, list) else questions for j in hits]
             captions += [model.decode(responses[j]).strip() for j in hits]
     if not rows:
-        example = f" The last is {model.decode(responses[-1]).strip()!r}." if len(images) else ""
-        raise NothingFoundError(
+        texts = tuple(model.decode(ids).strip() for ids in responses)
+        example = f" The last is {texts[-1]!r}." if texts else ""
+        error = NothingFoundError(
             f"{token!r} is in none of {len(images)} responses.{example} Choose images whose response contains it."
         )
+        error.responses = texts
+        raise error
     its_images = tuple(images[row] for row in rows)
     return Targets(model, token, tuple(rows), tuple(captions), words, tuple(batches), its_images, tuple(own_questions))
 

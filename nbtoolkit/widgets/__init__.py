@@ -1,4 +1,4 @@
-"""Views of a study for notebooks and web pages: Explorer, LayerSlider, ConceptGallery, SampleAttribution, DictionaryComparison.
+"""Views of a study for notebooks and web pages: Explorer, LayerSlider, ConceptGallery, ConceptMap, SampleAttribution, DictionaryComparison.
 
 A view is a Python file and a JavaScript file of the same name, its ``kind``: here a subclass of
 :class:`nbtoolkit.widgets.study_view.StudyView` whose state traits say what a person can set, there a class that draws them.
@@ -8,9 +8,10 @@ A new one needs these two files, a line below and a line in ``js/src/views.js``,
 from __future__ import annotations
 
 from .concept_gallery import ConceptGallery
+from .concept_map import ConceptMap
 from .dictionary_comparison import DictionaryComparison
 from .explorer import Explorer
 from .layer_slider import LayerSlider
 from .sample_attribution import SampleAttribution
 
-__all__ = ["ConceptGallery", "DictionaryComparison", "Explorer", "LayerSlider", "SampleAttribution"]
+__all__ = ["ConceptGallery", "ConceptMap", "DictionaryComparison", "Explorer", "LayerSlider", "SampleAttribution"]

@@ -244,9 +244,13 @@ class View(anywidget.AnyWidget):
         """Release what is large: hosts and IPython's Out keep closed widgets."""
         self._meta = {}
 
+    def _page_state(self) -> dict[str, Any]:
+        """State of the view as an exported page begins with it."""
+        return self.state()
+
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
-        state = {"_kind": self.kind, "_meta": meta, **self.state()}
+        state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
         return write_text(path, page(title, state, data | {"texts": texts()}, STATIC, options.locale or "en"))
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:

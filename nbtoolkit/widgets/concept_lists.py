@@ -63,7 +63,9 @@ def strongest_per_sample(cd: ConceptDictionary, numbers: Sequence[int]) -> list[
 
 
 def search(study: Study, layer: int, query: str, labels: Mapping[str, str]) -> list[int]:
-    """Rows of the concepts that match all terms by label, words or captions of exemplars; the 1,000 strongest of them.
+    """Rows of the concepts that match all terms by label, words or captions of exemplars: 1,000 of them.
+
+    Those come first that match without the captions, and of each kind the strongest.
 
     Parameters
     ----------
@@ -79,15 +81,21 @@ def search(study: Study, layer: int, query: str, labels: Mapping[str, str]) -> l
     terms, g = query.lower().split(), study.grounding(layer)
     captions = [s.caption.lower() for s in study.samples]
 
+    def text(k: int) -> str:
+        return " ".join([labels.get(f"{layer}:{k}", ""), *g.words[k]]).lower()
+
+    def own(k: int) -> bool:
+        return all(term in text(k) for term in terms)
+
     def matches(k: int) -> bool:
-        own = " ".join([labels.get(f"{layer}:{k}", ""), *g.words[k]]).lower()
-        if all(term in own for term in terms):
+        if own(k):
             return True
-        text = " ".join([own, *(captions[study.rows[i]] for i in g.exemplars[k] if i in study.rows)])
-        return all(term in text for term in terms)
+        whole = " ".join([text(k), *(captions[study.rows[i]] for i in g.exemplars[k] if i in study.rows)])
+        return all(term in whole for term in terms)
 
     rows = np.array([k for k in range(len(g.words)) if matches(k)], int)
-    order = np.argsort(-energy(study.dictionary(layer))[rows], kind="stable")
+    only_captions = np.array([not own(int(k)) for k in rows], bool)
+    order = np.lexsort((-energy(study.dictionary(layer))[rows], only_captions))
     return sorted(rows[order][:N_LISTED].tolist())
 
 
@@ -116,7 +124,8 @@ def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[s
     share = total / max(total.sum(), 1e-30)
     per_concept = {} if scores is None else scores.per_concept
     clip, null = per_concept.get("clip_score"), per_concept.get("clip_score_random")
-    twin, counts = _twins(cd, g, rows), _histograms(strength, float(np.abs(cd.activations).max(initial=0)))
+    largest = float(np.abs(cd.activations).max(initial=0))
+    twin, counts = _twins(cd, g, rows), _histograms(strength, largest)
     active = (strength > 0).mean(0)
     part = len(rows) < cd.n_concepts
     return [
@@ -127,6 +136,7 @@ def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[s
             "values": [_short(V[i, j]) for i in exemplars],
             "share": round(float(share[k]), 4),
             "histogram": counts[j].tolist(),
+            "top": _short(largest),
             "active": round(float(active[j]), 4),
             "clip_score": _score(clip, k),
             "clip_null": _score(null, k),

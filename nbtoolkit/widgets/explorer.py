@@ -12,6 +12,7 @@ from ..storage.study import Study
 from . import edits, guide
 from .base import state_trait
 from .concept_gallery import ConceptGallery
+from .concept_map import ConceptMap
 from .layer_slider import LayerSlider
 from .sample_attribution import SampleAttribution
 
@@ -27,7 +28,7 @@ def _present(value: Any) -> Any:
     return FORMER_TABS.get(value, value) if isinstance(value, str) else value
 
 
-class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
+class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """Panes of concepts, layers and interventions beside one image, in one widget with one state.
 
     Parameters
@@ -54,7 +55,7 @@ class Explorer(LayerSlider, ConceptGallery, SampleAttribution):
     """
 
     kind = "explorer"
-    python_only = ("steps",)
+    python_only = ("factors", "photos", "steps")
 
     edits = state_trait(
         traitlets.List(

@@ -12,10 +12,11 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, payloads, threads
+from . import arguments, concept_lists, maps_2d, payloads, photograph_view, threads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
+AHEAD = 16  # exemplars whose responses are generated together
 MAX_BYTES = 2_000_000  # of activations in one message
 PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution")  # operations whose results a page can carry
 
@@ -44,8 +45,11 @@ class StudyRequests:
             "concepts": self._concepts,
             "search": self._search,
             "ids": self._ids,
+            "map": self._map,
+            "lacking": self._lacking,
             "threads": self._threads,
             "matches": self._matches,
+            **photograph_view.requests(self._view, self._session),
         }
 
     def slow(self) -> Operations:
@@ -83,6 +87,12 @@ class StudyRequests:
     def _ids(self) -> Reply:
         return {"ids": list(self._view._study.rows)}, []
 
+    def _map(self, layer: int) -> Reply:
+        return maps_2d.reply(self._view._study, layer)
+
+    def _lacking(self) -> Reply:
+        return maps_2d.lacking_reply(self._view._study)
+
     def _threads(self) -> Reply:
         return threads.payload(self._view._study), []
 
@@ -95,9 +105,9 @@ class StudyRequests:
             if job.cancel.is_set():  # while it waited for its turn
                 raise Cancelled("Cancelled before it started.")
             if "sample" in question:
-                question["sample"] = id_of(self._view._study, question["sample"])
+                question["sample"] = self._id(question["sample"])
             if "samples" in question:
-                question["samples"] = [id_of(self._view._study, sample) for sample in question["samples"]]
+                question["samples"] = [self._id(sample) for sample in question["samples"]]
             result = self._session.run(name, question, progress=job.progress, cancel=job.cancel)
             if self._session.study is not self._view._study:
                 self._view.adopt(self._session.study)
@@ -105,6 +115,14 @@ class StudyRequests:
             return data, [value for value in result.values() if isinstance(value, bytes)]
 
         return run
+
+    def _id(self, text: str) -> str:
+        """Id of the sample that a page means; the session is lent an image outside the study."""
+        own = self._view.photograph(text)
+        if own is None:
+            return id_of(self._view._study, text)
+        self._session.lend(own)
+        return text
 
     def exemplar_results(
         self, layers: Sequence[int], progress: bool | Callable[[int, int], None]
@@ -121,19 +139,26 @@ class StudyRequests:
         Returns
         -------
         dict
-            Per operation, ``"layer:row"`` to the result; rows whose response lacks the token have maps only.
+            Per operation, ``"layer:row"`` to the result, ``"layer:id"`` of images outside the study; those whose response lacks the token have maps only.
         """
         if self._session is None:
             raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
         study = self._view._study
         out: dict[str, dict[str, Any]] = {name: {} for name in PER_EXEMPLAR}
-        targets = [(layer, row) for layer in layers for row in payloads.exemplar_rows(study, layer)]
+        targets = [
+            (f"{layer}:{row}", layer, study.samples[row].id)
+            for layer in layers
+            for row in payloads.exemplar_rows(study, layer)
+        ]
+        targets += [(f"{layer}:{photo['id']}", layer, photo["id"]) for layer in layers for photo in self._view.photos]
         with bar(progress, len(targets), "exemplars") as report:
-            for done, (layer, row) in enumerate(targets):
+            for done, (key, layer, sample) in enumerate(targets):
+                if done % AHEAD == 0:
+                    self._session.generate([self._id(one) for _, _, one in targets[done : done + AHEAD]])
                 with contextlib.suppress(NothingFoundError):
                     for name in PER_EXEMPLAR:
-                        result = self._session.run(name, {"sample": study.samples[row].id, "at": layer})
-                        out[name][f"{layer}:{row}"] = _as_text(result)
+                        result = self._session.run(name, {"sample": self._id(sample), "at": layer})
+                        out[name][key] = _as_text(result)
                 report(done + 1)
         return out
 

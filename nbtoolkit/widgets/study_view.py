@@ -16,16 +16,17 @@ from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
 from ..strict_json import as_json
-from . import payloads, threads
+from . import maps_2d, payloads, threads
 from .base import state_trait
 from .following import Following
 from .page import still
+from .photograph_view import PhotographView, exported
 from .picture import Picture
 from .requests import StudyRequests, id_of
 from .study_picture import study_picture
 
 
-class StudyView(Following):
+class StudyView(Following, PhotographView):
     """A view of one study. All have the traits below, so ``traitlets.link`` and ``ipywidgets.jslink`` join any two.
 
     Parameters
@@ -56,9 +57,6 @@ class StudyView(Following):
     )
     pinned = state_trait(traitlets.List(traitlets.Unicode(), help='Concepts at the top of the list: "layer:concept".'))
 
-    cleared = ("_image",)
-    _image: Any = traitlets.Bytes(None, allow_none=True, help="An image outside the study, as JPEG.").tag(sync=True)
-
     def __init__(self, study: Study, *, session: Any = None, **state: Any) -> None:
         if not isinstance(study, Study):
             raise NbtoolkitError(
@@ -71,6 +69,7 @@ class StudyView(Following):
         concept, labels = start.get("concept", 0), dict(start.get("labels", study.labels))
         sample = start["sample"] if "sample" in start else _strongest(study, layer, concept)
         self._requests = StudyRequests(self, session)
+        start["photos"] = self._checked_photos(start.get("photos", []))  # now, for sample may be one of them
         start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
         super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
         self._selection = self._selected()
@@ -132,8 +131,11 @@ class StudyView(Following):
 
     @traitlets.validate("sample")
     def _valid_sample(self, proposal: Any) -> str | None:
+        value = proposal["value"]
+        if value is None or self.has_photo(value):
+            return value
         try:
-            return None if proposal["value"] is None else self._study.sample(id_of(self._study, proposal["value"])).id
+            return self._study.sample(id_of(self._study, value)).id
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 
@@ -143,36 +145,6 @@ class StudyView(Following):
         if proposal["value"] not in names:
             raise traitlets.TraitError(f"metric is {proposal['value']!r}; expected one of {names}.")
         return str(proposal["value"])
-
-    def _release(self) -> None:
-        super()._release()
-        self._image = None
-
-    def explain(self, image: Any) -> dict[str, Any]:
-        """Concepts of an image outside the study, at the selected layer; the view shows them.
-
-        Parameters
-        ----------
-        image
-            A path, a PIL image or encoded bytes; sent to the page as a JPEG of at most 1,024 pixels a side.
-
-        Returns
-        -------
-        dict
-            ``pieces`` of the response (before the token, the token, after it), ``activations`` of the concepts, and
-            ``unexplained``, the share of the state that no concept explains (0 to 1, no unit).
-
-        Raises
-        ------
-        NbtoolkitError
-            The view has no model, the image cannot be read, or the token is not in the response.
-        """
-        if self._session is None:
-            raise NbtoolkitError("explain needs a model; open the view with nbt.explore(study, model).")
-        jpeg = self._session.as_jpeg(image)
-        result: dict[str, Any] = self._session.run("explain", {"image": jpeg, "at": self.layer})
-        self._session.image = self._image = jpeg
-        return result
 
     # --- outside a live notebook ------------------------------------------------------------------------
 
@@ -207,7 +179,9 @@ class StudyView(Following):
         """
         meta = self._opening() | payloads.content(self._study) | {"live": None, "threads": threads.payload(self._study)}
         title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
-        data = payloads.embedded(self._study, max_mb) | {"matches": threads.all_matches(self._study)}
+        data = payloads.embedded(self._study, max_mb)
+        data |= {"matches": threads.all_matches(self._study), "bulk": maps_2d.embedded(self._study)}
+        data["photos"] = exported(self, self._session)
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)

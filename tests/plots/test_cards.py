@@ -99,7 +99,8 @@ def test_the_heat_map_is_transparent_where_the_concept_is_absent():
     grid[0, 0, 0] = 2.0
     figure = plots.saliency_map([image], [grid], titles=["here"])
     heat = figure.axes[1].images[1]
-    assert heat.get_alpha()[0, 0] == pytest.approx(0.85) and heat.get_alpha()[1:].max() == 0 and "here" in texts(figure)
+    alpha = heat.get_array()[..., 3]
+    assert alpha[0, 0] == pytest.approx(0.85) and alpha[1:].max() == 0 and "here" in texts(figure)
     with pytest.raises(
         nbt.NbtoolkitError, match="The number of images is 1 and that of maps 2; expected one map per image"
     ):

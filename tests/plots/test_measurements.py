@@ -146,7 +146,7 @@ def test_the_largest_level_is_the_strongest_colour_over_the_image():
     }
     values = xarray.DataArray([-9.0, -0.5], boxes, "patch", "logit_lens")
     figure = Measurement(values, "nats", Identity("planted", 0, 1), image=buffer.getvalue()).plot()
-    assert [p.get_alpha() for p in figure.axes[1].patches] == [0, 0.85]
+    assert [p.get_facecolor()[3] for p in figure.axes[1].patches] == pytest.approx([0, 0.85])
 
 
 def test_a_level_far_from_zero_has_the_whole_figure():

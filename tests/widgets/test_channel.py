@@ -306,8 +306,8 @@ def test_no_message_names_a_file_that_is_opened(explorer, study, path):
                          {"samples": [path]}, {"layer": 4, "query": path}, {"layer": 4, "numbers": path}):  # fmt: skip
                 (reply,) = replies(explorer, {"kind": "request", "id": 9, "op": name, "args": args})
                 assert "error" in reply or name == "search"
-        explorer._handle_msg(update(sample=path, _image=path, labels=path))
-    assert opened == [] and explorer._image is None
+        explorer._handle_msg(update(sample=path, photos=path, labels=path))
+    assert opened == [] and explorer.photos == []
 
 
 class Spy:
@@ -392,7 +392,7 @@ def test_10_000_malformed_messages_take_less_than_5_seconds_and_no_traceback(stu
 @pytest.mark.parametrize(
     ("name", "value"),
     [("pinned", [NAN]), ("pinned", b"x"), ("labels", {"4:0": b"x"}), ("_kind", "x"), ("_meta", {}),
-     ("_esm", "alert(1)"), ("_css", "*{}"), ("_image", b"x"), ("steps", [{}]),
+     ("_esm", "alert(1)"), ("_css", "*{}"), ("photos", [{"jpeg": ""}]), ("steps", [{}]),
      ("_view_module", "x"), ("_model_name", "x"), ("layer", NAN), ("token", -1), ("query", "x" * 201),
      ("step", 99), ("step", -5), ("concept", True), ("overlay", "\ud800"), ("layer", 99), ("layer", "../4"), ("concept", -1), ("sample", "../x"),
      ("metric", "x"), ("labels", {"4:0": 1}),

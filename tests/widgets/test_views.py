@@ -15,6 +15,7 @@ from nbtoolkit.data import square
 from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
+    ConceptMap,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -23,7 +24,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptMap, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):
@@ -271,31 +272,6 @@ def test_a_page_is_made_although_a_response_lacks_the_token(study, model, data, 
     assert progress[-1] == (len(exemplars), len(exemplars))
 
 
-def test_an_image_outside_the_study_by_its_path(study, model, data, tmp_path):
-    view = nbt.explore(study, model, data=data, layer=4)
-    (tmp_path / "mine.jpg").write_bytes(study.samples[0].image)
-    session, layers = view._session, []
-    respond = session.respond
-    session.respond = lambda *question: layers.append(1) or respond(*question)
-    result = view.explain(tmp_path / "mine.jpg")
-    again = [session.run("explain", {"at": layer}) for layer in (4, 3, 3)]
-    assert again[0] == result and again[1] == again[2] != result
-    assert len(layers) == 2  # once per layer
-    assert result == session.run("explain", {"image": view._image, "at": 4})
-    assert result["pieces"][1].strip() == study.token
-    with pytest.raises(nbt.NbtoolkitError, match="explain needs a model"):
-        nbt.explore(study).explain(tmp_path / "mine.jpg")
-    image = view._image
-    with pytest.raises(nbt.NbtoolkitError, match=r"missing\.jpg"):
-        view.explain(tmp_path / "missing.jpg")
-    assert view._image == image
-    view.set_state({"_image": None})  # the page goes on to an image of the study
-    assert view._image is None
-    view.explain(tmp_path / "mine.jpg")
-    view.close()
-    assert view._image is None
-
-
 def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
     view, sent = nbt.explore(study, model), []
     (tmp_path / "secret.jpg").write_bytes(study.samples[0].image)
@@ -307,6 +283,13 @@ def test_a_path_from_a_page_is_no_image(study, model, tmp_path):
 
 
 STATE = {
+    "map_items": "concepts",
+    "map_colour": "unexplained",
+    "map_thumbs": False,
+    "map_window": [-1.0, -1.0, 1.5, 1.0],
+    "map_filter": {"lacking": True, "unexplained": 0.25},
+    "lasso_concepts": ["4:1", "4:0"],
+    "table_sort": "activation",
     "layer": 2,
     "concept": 3,
     "metric": "overlap",
@@ -332,7 +315,7 @@ STATE = {
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_opens_the_view_again_and_links(study, view):
     state = {name: value for name, value in STATE.items() if name in view.state_names()}
-    assert set(view.state_names()) - {"sample", "steps", "step", "thread"} == set(state)
+    assert set(view.state_names()) - {"sample", "lasso", "factors", "photos", "steps", "step", "thread"} == set(state)
     state["thread"] = nbt.metrics.threads(study).thread(2, 3)
     w = view(study, **state)
     assert {name: w.state()[name] for name in state} == state

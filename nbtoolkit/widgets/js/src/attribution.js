@@ -44,12 +44,24 @@ export function sums(t, attribution, listed) {
 
 /**
  * A row of the table; a dash where a value is not defined.
- * @param {Record<string, any>} props @param {(Node | string)[]} name @param {(number | null)[]} values @param {number} [digits]
+ * @param {Record<string, any>} props @param {(Node | string)[]} name @param {(number | null)[]} values @param {string} [p] the probability
+ * @param {number} [digits]
  */
-function line(props, name, values, digits = 3) {
+function line(props, name, values, p, digits = 3) {
   const cells = values.map((value) => h("td", { text: value === null ? "–" : signed(value, digits) }));
+  if (p !== undefined) cells.splice(1, 0, h("td", { text: p }));
   return h("tr", props, h("th", { scope: "row" }, ...name), ...cells);
 }
+
+/** A probability. @param {number} p */
+export const chance = (p) => (p > 0 && p < 0.001 ? p.toExponential(0) : format(p, 3));
+
+/**
+ * The probability of the token after a change, where that is of its log-probability.
+ * @param {Attribution} attribution @param {number} change in nats
+ */
+export const after = ({ quantity, probability }, change) =>
+  quantity === "log_prob" ? chance(Math.min(1, probability * Math.exp(change))) : undefined;
 
 /**
  * The table: a row per concept, then the sums, and how well the measures agree.
@@ -60,21 +72,30 @@ export function table(t, attribution, listed) {
   const { unit, ratio, rank_correlation: rank } = attribution;
   const concepts = listed.map(({ concept, name, colour }) => {
     const swatch = h("span", { class: "nbt-swatch", style: { background: colour } });
-    return line({ "data-concept": concept }, [swatch, name], effectsOf(attribution, concept));
+    const effects = effectsOf(attribution, concept);
+    return line({ "data-concept": concept }, [swatch, name], effects, after(attribution, effects[0]));
   });
   const numbers = listed.map(({ concept }) => concept);
-  const last = sums(t, attribution, numbers).map(({ text, effects }, i, all) =>
-    line({ class: i === all.length - 1 ? "nbt-total" : "nbt-sum" }, [text], effects),
-  );
+  const none = attribution.quantity === "log_prob" ? "" : undefined;
+  const last = sums(t, attribution, numbers).map(({ text, effects }, i, all) => {
+    const total = i === all.length - 1;
+    return line(
+      { class: total ? "nbt-total" : "nbt-sum" },
+      [text],
+      effects,
+      total ? after(attribution, effects[0]) : none,
+    );
+  });
   const agreements = [
-    line({}, [t`ratio of the sum`], [ratio.ablation, ratio.integrated_gradients, ratio.gradient], 2),
-    line({}, [t`rank correlation`], [null, rank.integrated_gradients, rank.gradient], 2),
+    line({}, [t`ratio of the sum`], [ratio.ablation, ratio.integrated_gradients, ratio.gradient], none, 2),
+    line({}, [t`rank correlation`], [null, rank.integrated_gradients, rank.gradient], none, 2),
   ];
   const heads = [t`ablation`, t`integrated gradients`, t`gradient × coefficient`];
+  if (none !== undefined) heads.splice(1, 0, t`p without it`);
   return h(
     "table",
     { class: "nbt-attribution" },
-    h("caption", { text: t`${target(t, attribution)}, in ${unit}` }),
+    h("caption", { text: `${t`${target(t, attribution)}, in ${unit}`}; p = ${chance(attribution.probability)}` }),
     h("thead", {}, h("tr", {}, h("td"), ...heads.map((text) => h("th", { scope: "col", text })))),
     h("tbody", {}, ...concepts, ...last),
     h("tbody", { class: "nbt-agreements" }, ...agreements),

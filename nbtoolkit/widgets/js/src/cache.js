@@ -11,14 +11,16 @@ export class Cache {
   }
 
   /**
-   * @param {string | number} key @param {() => Promise<T>} make
+   * @param {string | number} key @param {() => Promise<T>} make @param {AbortSignal} [signal] of who waits: it is forgotten then
    * @returns {Promise<T>}
    */
-  get(key, make) {
+  get(key, make, signal) {
     const cached = this.entries.get(key);
     if (cached) return cached;
     const promise = make();
-    promise.catch(() => this.entries.delete(key)); // requested again next time
+    const forget = () => this.entries.get(key) === promise && this.entries.delete(key); // requested again next time
+    signal?.addEventListener("abort", forget);
+    promise.then(() => signal?.removeEventListener("abort", forget), forget);
     this.entries.set(key, promise);
     if (this.entries.size > this.limit) this.entries.delete([...this.entries.keys()][0]);
     return promise;

@@ -189,11 +189,13 @@ export function drawChart(t, chart) {
  * @returns {SVGSVGElement}
  */
 export function drawRows(title, rows) {
+  const signed = rows.some(({ share }) => share < 0);
+  const [zero, span] = signed ? [332.5, 67.5] : [265, 135];
   const bars = rows.flatMap(({ text, share, value, colour }, j) => {
-    const y = 30 + ROW * j;
+    const [y, width] = [30 + ROW * j, span * Math.abs(share)];
     return [
       h("svg:text", { x: 8, y: y + 13, text: text.slice(0, 40) }),
-      h("svg:rect", { x: 265, y: y + 4, height: 9, width: 135 * share, style: { fill: colour } }),
+      h("svg:rect", { x: share < 0 ? zero - width : zero, y: y + 4, height: 9, width, style: { fill: colour } }),
       h("svg:text", { x: 452, y: y + 13, style: { textAnchor: "end" }, text: value }),
     ];
   });

@@ -1,8 +1,48 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { GALLERY } from "./chinese_gallery.js";
+
 /** @type {Record<string, string>} */
 export const CHINESE = {
+  // the map
+  Map: "地图",
+  "Colour of the images": "图像的颜色",
+  "colour: {0}": "颜色：{0}",
+  Lasso: "套索",
+  "draw around points; also Shift with the pointer or arrows. Escape clears.":
+    "圈选各点；也可按住 Shift 并拖动或用方向键。Escape 清除。",
+  Clear: "清除",
+  "Shown on the map": "地图上显示",
+  Thumbnails: "缩略图",
+  "zoom in": "放大",
+  "zoom out": "缩小",
+  "whole map": "整张地图",
+  "all images": "全部图像",
+  Filter: "筛选",
+  "Choose all": "全选",
+  "unexplained above": "未解释高于",
+  "{0} of {1} have a place.": "{1} 个中有 {0} 个有位置。",
+  "The map holds {0}.": "地图保留 {0}。",
+  "Near: images that use the same concepts. Principal components of the activations.":
+    "相近：使用相同概念的图像。激活的主成分。",
+  "Near: concepts that the same images use. Classical scaling of their correlations.":
+    "相近：被相同图像使用的概念。其相关性的经典标度。",
+  "strongest concept": "最强概念",
+  "caption lacks the word": "描述中没有该词",
+  "caption has the word": "描述中有该词",
+  others: "其他",
+  "{0} of {1} images": "{1} 张图像中的 {0} 张",
+  "{0} chosen": "已选 {0} 个",
+  "Too many images for one choice.": "一次选择的图像过多。",
+  images: "图像",
+  concepts: "概念",
+  activation: "激活",
+  concept: "概念",
+  Images: "图像",
+  "Sort images": "图像排序",
+  // the card of a concept
+  ...GALLERY,
   "Name of the selected concept": "所选概念的名称",
   "Name  ( l )": "命名  ( l )",
   "pin the selected concept to the top (p)": "将所选概念置顶 (p)",
@@ -51,7 +91,6 @@ export const CHINESE = {
   "images: {0}": "图像：{0}",
   Concepts: "概念",
   "Search  ( / )": "搜索  ( / )",
-  "Search words and captions": "搜索词语和描述",
   "{0} concepts": "{0} 个概念",
   "{0} concepts, of which the {1} strongest are compared": "{0} 个概念，比较其中最强的 {1} 个",
   "{0} of {1} concepts": "{1} 个概念中的 {0} 个",
@@ -101,7 +140,6 @@ export const CHINESE = {
   "All {0} steps done": "全部 {0} 步已完成",
   Done: "完成",
   Next: "下一步",
-  "0 or less": "不大于 0",
   "more than half of {0}": "超过 {0} 的一半",
   "zoomed to more than half of {0}": "放大到超过 {0} 一半的部分",
   top: "上方",
@@ -169,9 +207,6 @@ export const CHINESE = {
   "Compute layer {0}": "计算第 {0} 层",
   "Compute the other {0} layers": "计算其余 {0} 层",
   "not computed": "尚未计算",
-  "Open image…": "打开图像……",
-  "Your image": "你的图像",
-  "This file is not an image that the browser can read.": "浏览器无法将此文件读作图像。",
   "Captions of the data set": "数据集的描述",
   "previous image": "上一张图像",
   "next image": "下一张图像",
@@ -181,6 +216,21 @@ export const CHINESE = {
     "去除各概念时该词对数概率（或相对于对照词的 logit 差）的变化",
   "All tokens": "所有词元",
   "select any token of the response to see its concepts": "选择回答中的任一词元，查看其概念",
+  // photographs of the reader
+  "Your images": "你的图像",
+  "+ your image": "+ 你的图像",
+  "or drop an image onto the view, or paste one": "也可将图像拖放到视图上，或粘贴",
+  "An image of yours needs the model: nbt.explore(study, model).": "你的图像需要模型：nbt.explore(study, model)。",
+  "The response to an image of yours needs the model: nbt.explore(study, model).":
+    "对你的图像的回答需要模型：nbt.explore(study, model)。",
+  "Reading {0} …": "正在读取 {0} ……",
+  "{0} has more than {1} MB.": "{0} 超过 {1} MB。",
+  "“{0}” is no image that the browser can read; expected JPEG, PNG, WebP or GIF.":
+    "“{0}”不是浏览器能读取的图像；应为 JPEG、PNG、WebP 或 GIF。",
+  "Your image {0}": "你的图像 {0}",
+  "“{0}” is not in the response “{1}”, so there are no concepts at it; heat maps need no word.":
+    "“{0}”不在回答“{1}”中，因此没有该词处的概念；热图不需要该词。",
+  "a caption with “{0}” to read instead": "改读一条含“{0}”的描述",
   "Image {0} of {1}": "第 {0} 张图像，共 {1} 张",
   "This image is not in the page; export with a larger max_mb.": "此图像不在页面中；请用更大的 max_mb 导出。",
   "The study has no image of this sample.": "此研究没有该样本的图像。",
@@ -229,12 +279,6 @@ export const CHINESE = {
     "字典中的词：保持词数、字典的词汇和示例；仅该词：保持所有样本共有的词（单词列表）和示例",
   "main scores": "主要分数",
   "all scores": "全部分数",
-  "Caption (given by people)": "描述（由人给出）",
-  "near-duplicate of {0}": "与 {0} 近似重复",
-  "nearly the same direction, or more than half of its images in common": "方向几乎相同，或超过一半的图像相同",
-  "activation {0}": "激活 {0}",
-  nowhere: "无处",
-  name: "名称",
   "": "",
   Intervene: "干预",
   More: "更多",

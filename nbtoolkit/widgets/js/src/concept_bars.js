@@ -66,12 +66,20 @@ export class ConceptBars extends Pane {
     return Math.max(...this.top.map(({ value }) => Math.abs(value)), 1e-30);
   }
 
+  /** Whether some bar is below zero: they begin at a line in the middle then. */
+  get signed() {
+    return this.top.some(({ value }) => value < 0);
+  }
+
   /** @param {Bar} bar @param {string} colour */
   bar({ concept, value }, colour) {
     const { t } = this;
     const [{ words }, name] = [this.concepts[concept], this.name(concept)];
     const others = words.filter((word) => word !== name).slice(0, N_WORDS);
-    const track = h("i", { style: { width: `${(100 * Math.abs(value)) / this.max}%`, background: colour } });
+    const size = (100 * Math.abs(value)) / this.max;
+    const from = value < 0 ? 50 - size / 2 : 50; // from the zero line, to the left or to the right
+    const place = this.signed ? { marginLeft: `${from}%`, width: `${size / 2}%` } : { width: `${size}%` };
+    const track = h("i", { style: { ...place, background: colour } });
     return h(
       "button",
       {
@@ -84,8 +92,8 @@ export class ConceptBars extends Pane {
       },
       h("span", { class: "nbt-swatch", style: { background: colour } }),
       h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.map((word) => ` · ${word}`).join("")),
-      h("span", { class: value < 0 ? "nbt-track nbt-negative" : "nbt-track" }, track),
-      h("span", { class: "nbt-value", text: signed(value) }),
+      h("span", { class: `nbt-track${value < 0 ? " nbt-negative" : ""}${this.signed ? " nbt-both" : ""}` }, track),
+      h("span", { class: "nbt-value", text: signed(value, 2, this.signed ? "+" : "") }),
     );
   }
 
@@ -135,7 +143,7 @@ export class ConceptBars extends Pane {
     const rows = this.top.map(({ concept, value }) => {
       return {
         text: this.words(concept),
-        share: Math.abs(value) / this.max,
+        share: value / this.max,
         value: signed(value),
         colour: this.colour(concept),
       };
@@ -158,7 +166,7 @@ export class ConceptBars extends Pane {
       ...sums(this.t, attribution, listed).map(({ text, effects }) => ({ text, effect: effects[0], colour: "#888" })),
     ];
     const max = Math.max(...rows.map(({ effect }) => Math.abs(effect)), 1e-30);
-    return rows.map((r) => ({ ...r, share: Math.abs(r.effect) / max, value: signed(r.effect) }));
+    return rows.map((r) => ({ ...r, share: r.effect / max, value: signed(r.effect) }));
   }
 
   /** @param {{ text: string, share: number, value: string, colour: string }[]} rows @param {string} [after] of the heading */

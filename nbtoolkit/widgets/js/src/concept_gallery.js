@@ -2,16 +2,16 @@
 /** ConceptGallery: a listbox of cards, images and words together. */
 
 import { ConceptActions } from "./concept_actions.js";
-import { conceptCard } from "./concept_card.js";
-import { freshId, h, lazyImages } from "./dom.js";
+import { ConceptList } from "./concept_list.js";
+import { freshId, h } from "./dom.js";
 import { ExemplarOverlay } from "./exemplar_overlay.js";
 import { ImageDialog } from "./image_dialog.js";
 import { Pane } from "./pane.js";
-import { examples, EXAMPLES, NAMINGS, select, SORTS } from "./state.js";
+import { ordered, search, termsOf } from "./search.js";
+import { examples, EXAMPLES, NAMINGS, SORTS } from "./state.js";
 import { translate } from "./words.js";
 
 const N_EXAMPLES = 8; // images per card, where they are not its exemplars
-const EAGER = 6; // cards whose images are fetched at once: what is visible first is there before it is scrolled to
 const MAX_QUERY = 200; // characters
 const PAGE = 5; // cards per page key
 
@@ -19,22 +19,32 @@ export class ConceptGallery extends Pane {
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
-    /** @type {Map<number, HTMLElement>} */
-    this.cards = new Map();
-    /** @type {number[]} */
-    this.order = [];
     this.turn = 0;
     this.overlay = new ExemplarOverlay(ctx);
     this.dialog = new ImageDialog(ctx);
-    this.images = lazyImages(ctx, EAGER, (tile, thumb) => this.overlay.paint(tile, thumb));
+    this.list = new ConceptList(ctx, this.overlay, {
+      pick: (k, row) => this.commit({ ...(row === null ? {} : this.selecting(row)), token: null, concept: k }),
+      open: () => this.openImage(),
+    });
     this.actions = new ConceptActions(ctx, {
-      leave: () => this.cards.get(this.get("concept"))?.focus(),
+      leave: () => this.list.cards.get(this.get("concept"))?.focus(),
       open: () => this.openImage(),
     });
     this.build();
-    this.on(["layer", "labels", "pinned", "sort", "examples", "exemplar_overlay"], () => this.paint());
+    this.listen();
+    this.paint();
+  }
+
+  listen() {
+    const { ctx, list } = this;
+    this.on(["layer"], () => {
+      list.clear();
+      this.paint(true);
+    });
+    this.on(["examples", "exemplar_overlay"], () => this.paint(true));
+    this.on(["labels", "pinned", "sort"], () => this.paint());
     this.on(["query"], () => {
-      this.list.scrollTop = 0;
+      list.el.scrollTop = 0;
       this.paint();
       ctx.more(this.get("query"), () => this.paint());
     });
@@ -46,22 +56,15 @@ export class ConceptGallery extends Pane {
     });
     this.on(["sample"], () => this.sync(false));
     ctx.marks.onChange(() => this.sync(false));
-    this.paint();
   }
 
   build() {
-    const { t, meta } = this;
-    const id = freshId("concepts");
+    const { t, meta, list } = this;
     this.count = h("span", { class: "nbt-count" });
-    this.list = h("div", {
-      role: "listbox",
-      class: "nbt-list",
-      id,
-      "aria-label": t`Concepts at “${meta.token}”`,
-      tabindex: -1,
-      onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
-    });
-    this.search = this.searchBox(id);
+    list.el.id = freshId("concepts");
+    list.el.setAttribute("aria-label", t`Concepts at “${meta.token}”`);
+    list.el.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.onKey(event));
+    this.search = this.searchBox(list.el.id);
     this.naming = h("span", { class: "nbt-count" });
     this.actions.el.append(this.count, this.naming);
     const tools = [
@@ -76,7 +79,7 @@ export class ConceptGallery extends Pane {
       h("div", { class: "nbt-toolbar" }, ...tools),
       this.overlay.scale,
       this.actions.el,
-      this.list,
+      list.el,
       this.dialog.el,
     );
   }
@@ -84,84 +87,74 @@ export class ConceptGallery extends Pane {
   /** @param {string} id of the list */
   searchBox(id) {
     const { t } = this;
-    const search = h("input", {
+    const box = h("input", {
       type: "search",
       class: "nbt-search",
       placeholder: t`Search  ( / )`,
-      "aria-label": t`Search words and captions`,
+      "aria-label": t`Search names, words and captions`,
       "aria-controls": id,
       maxlength: MAX_QUERY,
       value: this.get("query"),
-      oninput: () => this.commit({ query: search.value }),
+      oninput: () => this.commit({ query: box.value }),
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
         if (event.key === "Escape") this.commit({ query: "" });
         if (event.key === "ArrowDown" || event.key === "Enter") {
-          this.move(Math.max(0, this.order.indexOf(this.get("concept"))));
+          this.move(Math.max(0, this.list.order.indexOf(this.get("concept"))));
           event.preventDefault();
         }
       },
     });
-    return search;
+    return box;
   }
 
   openImage() {
     if (this.get("sample") !== null) this.dialog.open(this.row, this.get("concept"));
   }
 
-  /** Rows of the images of every concept. @returns {Promise<(k: number) => number[]>} */
-  async exampleRows() {
+  /** Images of every concept with its activation. @returns {Promise<(k: number) => import("./concept_card.js").Images>} */
+  async images() {
     const [mode, { concepts }] = [this.get("examples"), this];
-    if (mode === "strongest") return (k) => concepts[k].exemplars;
     const activations = await this.source.activations(this.get("layer"));
-    return (k) => examples(activations, k, mode, concepts[k].exemplars, N_EXAMPLES);
+    return (k) => {
+      const rows = examples(activations, k, mode, concepts[k].exemplars, N_EXAMPLES);
+      return { rows, values: rows.map((row) => activations.values[row * activations.nConcepts + k]) };
+    };
   }
 
-  async paint() {
+  /** @param {boolean} strips whether the images are others than before */
+  async paint(strips = false) {
     const mine = ++this.turn;
-    this.overlay.cancel();
+    if (strips) this.overlay.cancel();
     if (this.get("examples") === "strongest") {
-      this.paintCards((k) => this.concepts[k].exemplars); // at once
+      this.paintList((k) => ({ rows: this.concepts[k].exemplars, values: this.concepts[k].values }), strips); // at once
       return;
     }
     try {
-      const rows = await this.exampleRows();
-      if (mine === this.turn) this.paintCards(rows);
+      const images = await this.images();
+      if (mine === this.turn) this.paintList(images, strips);
     } catch (error) {
       this.ctx.say(String(error));
     }
   }
 
-  /** @param {(k: number) => number[]} rowsOf */
-  paintCards(rowsOf) {
+  /** @param {(k: number) => import("./concept_card.js").Images} images @param {boolean} strips */
+  paintList(images, strips) {
     const { t, meta, concepts, list } = this;
     const query = this.get("query");
     if (this.search.value !== query) this.search.value = query;
-    const labels = Object.fromEntries(concepts.map((_, k) => [k, this.label(k)]));
-    const pinned = new Set(concepts.map((_, k) => k).filter((k) => this.isPinned(k)));
-    this.order = select(concepts, query, this.get("sort"), meta.samples, labels, pinned);
-    const all = this.order.length === concepts.length;
-    this.count.textContent = all
-      ? t`${concepts.length} concepts`
-      : t`${this.order.length} of ${concepts.length} concepts`;
+    const name = (/** @type {number} */ k) => this.name(k);
+    const ranks = search(concepts, query, meta.samples, name);
+    const order = ordered(ranks, concepts, this.get("sort"), name, (k) => this.isPinned(k));
+    this.count.textContent =
+      order.length === concepts.length
+        ? t`${concepts.length} concepts`
+        : t`${order.length} of ${concepts.length} concepts`;
     const { rule, text } = meta.naming[this.get("layer")] ?? { rule: "paper", text: "" };
     this.naming.textContent = translate(t, NAMINGS[rule]);
-    this.naming.title = text;
+    this.naming.title = `${text} ${t`Names: the word, or two words, that tell a concept apart from the others of its layer.`}`;
     this.overlay.paintLegend();
-    const focused = list.contains(list.getRootNode().activeElement);
-    this.cards = new Map(this.order.map((k) => [k, this.card(k, rowsOf(k))]));
-    list.replaceChildren(...this.cards.values());
-    if (!this.order.length) list.append(noMatch(t`No concept matches “${query}”.`));
-    if (meta.pictured) this.images([...this.cards.values()]);
+    list.paint({ order, terms: termsOf(query), ranks, images }, strips);
     this.sync(false);
-    if (focused) (this.cards.get(this.get("concept")) ?? list).focus({ preventScroll: true });
-  }
-
-  /** @param {number} k @param {number[]} rows */
-  card(k, rows) {
-    return conceptCard(this, k, rows, {
-      onclick: (row) => this.commit({ ...(row === null ? {} : this.selecting(row)), token: null, concept: k }),
-      ondblclick: () => this.openImage(),
-    });
   }
 
   /** @param {number} row */
@@ -171,43 +164,22 @@ export class ConceptGallery extends Pane {
 
   /** Show the selection. @param {boolean} scroll to it */
   sync(scroll) {
-    const { meta } = this;
-    const [selected, sample] = [this.get("concept"), this.get("sample")];
     this.actions.sync();
-    const focusable = this.cards.has(selected) ? selected : this.order[0];
-    for (const [k, card] of this.cards) {
-      card.setAttribute("aria-selected", String(k === selected));
-      card.tabIndex = k === focusable ? 0 : -1;
-      card.style.borderLeftColor = this.colour(k);
-      card.classList.toggle("nbt-marked", Boolean(this.ctx.marks.get(k)));
-      for (const tile of /** @type {NodeListOf<HTMLElement>} */ (card.querySelectorAll(".nbt-thumb"))) {
-        tile.classList.toggle("nbt-current", meta.samples[Number(tile.dataset.row)].id === sample);
-      }
-    }
-    if (scroll) this.scrollTo(this.cards.get(selected));
-  }
-
-  /** @param {HTMLElement | undefined} card */
-  scrollTo(card) {
-    if (!card) return;
-    const { list } = this;
-    const top = card.offsetTop - list.offsetTop;
-    const hidden = top < list.scrollTop || top + card.offsetHeight > list.scrollTop + list.clientHeight;
-    if (hidden) list.scrollTop = top - 8;
+    this.list.sync(scroll);
   }
 
   /** Move the selection, and the focus with it. @param {number} to */
   move(to) {
-    const k = this.order[Math.min(this.order.length - 1, Math.max(0, to))];
+    const { order, cards } = this.list;
+    const k = order[Math.min(order.length - 1, Math.max(0, to))];
     if (k === undefined) return;
     this.commit({ token: null, concept: k });
-    this.cards.get(k)?.focus();
+    cards.get(k)?.focus();
   }
 
   /** Select an image of the selected concept. @param {number} by */
   moveImage(by) {
-    const card = this.cards.get(this.get("concept"));
-    const rows = (card?.dataset.rows ?? "").split(",").filter(Boolean).map(Number);
+    const rows = this.list.rows(this.get("concept"));
     const now = rows.findIndex((r) => this.meta.samples[r].id === this.get("sample"));
     const next = rows[Math.min(rows.length - 1, Math.max(0, now + by))];
     if (next === undefined) return;
@@ -217,8 +189,8 @@ export class ConceptGallery extends Pane {
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
-    const here = this.order.indexOf(this.get("concept"));
-    const last = this.order.length - 1;
+    const { order } = this.list;
+    const here = order.indexOf(this.get("concept"));
     const target = Number(/** @type {HTMLElement} */ (event.target).dataset?.concept);
     const pick = () => !Number.isNaN(target) && this.commit({ token: null, concept: target });
     /** @type {Record<string, () => void>} */
@@ -228,12 +200,11 @@ export class ConceptGallery extends Pane {
       PageDown: () => this.move(here + PAGE),
       PageUp: () => this.move(here - PAGE),
       Home: () => this.move(0),
-      End: () => this.move(last),
+      End: () => this.move(order.length - 1),
       Enter: pick,
       " ": pick,
       ArrowRight: () => this.moveImage(1),
       ArrowLeft: () => this.moveImage(-1),
-      "/": () => this.search.focus(),
       l: () => this.actions.nameBox.focus(),
       p: () => this.actions.togglePin(),
       o: () => this.openImage(),
@@ -243,7 +214,3 @@ export class ConceptGallery extends Pane {
     event.preventDefault();
   }
 }
-
-/** @param {string} text */
-const noMatch = (text) =>
-  h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false", text });

@@ -89,7 +89,7 @@ export const reason = (t, error) => translate(t, String(error).replace(/^Error: 
  * whenever they are, because images that were out of sight for long are released.
  * @param {import("./types.js").Context} ctx @param {number} eager
  * @param {(tile: HTMLElement, thumb: import("./types.js").Thumb) => void} [then] called with every image
- * @returns {(rows: HTMLElement[]) => void} to be called with the rows whenever they are new
+ * @returns {(rows: HTMLElement[], anew?: boolean) => void} to be called with all rows: anew where their images are others
  */
 export function lazyImages(ctx, eager, then) {
   const load = (/** @type {HTMLElement} */ row) => loadTiles(ctx, row, then).catch((error) => ctx.say(String(error)));
@@ -101,13 +101,21 @@ export function lazyImages(ctx, eager, then) {
   );
   ctx.signal.addEventListener("abort", () => observer.disconnect());
   let turn = 0;
-  return (rows) => {
-    const mine = ++turn;
-    observer.disconnect();
-    rows.forEach(async (row, i) => {
-      if (i < eager) await load(row);
-      if (mine === turn && !ctx.signal.aborted) observer.observe(row);
-    });
+  let observed = new WeakSet();
+  return (rows, anew = true) => {
+    if (anew) {
+      turn++;
+      observer.disconnect();
+      observed = new WeakSet();
+    }
+    const mine = turn;
+    rows
+      .filter((row) => !observed.has(row))
+      .forEach(async (row, i) => {
+        observed.add(row);
+        if (i < eager) await load(row);
+        if (mine === turn && !ctx.signal.aborted) observer.observe(row);
+      });
   };
 }
 

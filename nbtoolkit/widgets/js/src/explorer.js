@@ -2,6 +2,7 @@
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
+import { ConceptMap } from "./concept_map.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Header } from "./header.js";
@@ -16,6 +17,7 @@ import { translate } from "./words.js";
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };
 

@@ -13,7 +13,7 @@ export class Header extends Pane {
   constructor(ctx, tabs) {
     super(ctx);
     const { t, meta } = this;
-    const about = t`${meta.model} · ${meta.samples.length} images · ${this.concepts.length} concepts by ${meta.method}`;
+    const about = t`${meta.model} · ${meta.n_samples} images · ${this.concepts.length} concepts by ${meta.method}`;
     const layers = new LayerSlider(ctx);
     const scores = popover(ctx, new Sparkline(ctx).el, layers.el);
     this.el = h(

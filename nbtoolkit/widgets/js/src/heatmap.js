@@ -1,9 +1,10 @@
 // @ts-check
 /**
- * Image overlay: a small grid of scores over an image as heat map (dark where the score is low) or as contour of its
- * stronger half; or the image zoomed to that half. The grid lies on its frame: the part of the image that the model saw.
+ * Image overlay: a small grid of scores over a grey image as heat map, or over the image as contour of its stronger half; or
+ * the image zoomed to that half. The grid lies on its frame: the part of the image that the model saw.
  */
 
+import { colourAt, gradient } from "./colour_scale.js";
 import { about, h, signed } from "./dom.js";
 import { dim, lay, shade } from "./seen.js";
 import { over } from "./tile.js";
@@ -12,13 +13,15 @@ export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contou
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
 const ZOOM = 0.35; // of a tile: a smaller part would be a blur
 const CELL = 16; // canvas pixels per patch, for contours
-const DARK = 170; // opacity, of 255, where the score is 0 or less
 const HALF = 0.5; // of the largest score: what a contour surrounds
 
 /** @typedef {{ values: Uint8Array, height: number, width: number, frame: number[], zero: number, low: number, high: number }} Grid values from 0 to 255; `zero` is where the score is 0 */
 
 /** A canvas over an image. */
 export const overlayCanvas = () => h("canvas", { class: "nbt-overlay", "aria-hidden": "true" });
+
+/** What takes the colours of the image below it. */
+export const grey = () => h("i", { class: "nbt-grey" });
 
 /** Share of the largest score, from 0 to 1. @param {Grid} grid @param {number} i */
 const strength = ({ values, zero, high }, i) =>
@@ -39,10 +42,14 @@ export function paintGrid(canvas, mode, grid) {
   else paintHeat(brush, grid);
 }
 
-/** The image's own colours stay where the score is high. @param {CanvasRenderingContext2D} brush @param {Grid} grid */
+/** @param {CanvasRenderingContext2D} brush @param {Grid} grid */
 function paintHeat(brush, grid) {
   const image = brush.createImageData(grid.width, grid.height);
-  for (let i = 0; i < grid.values.length; i++) image.data[4 * i + 3] = DARK * (1 - strength(grid, i));
+  const [span, limit] = [grid.high - grid.low, Math.max(Math.abs(grid.low), Math.abs(grid.high)) || 1];
+  grid.values.forEach((value, i) => {
+    const [red, green, blue, opacity] = colourAt((grid.low + (span * value) / 255) / limit);
+    image.data.set([red, green, blue, 255 * opacity], 4 * i);
+  });
   brush.putImageData(image, 0, 0);
 }
 
@@ -73,14 +80,18 @@ function paintContour(brush, grid) {
 }
 
 /**
- * Legend of an overlay.
- * @param {import("./types.js").Translator} t @param {string} mode @param {string} top the largest score
+ * Legend of an overlay: the colours of the heat map with its ends and zero.
+ * @param {import("./types.js").Translator} t @param {string} mode
+ * @param {{ top: string, bottom?: string }} ends the largest score, or absolute score; and its opposite where signs matter
  * @returns {(HTMLElement | string)[]}
  */
-export function legend(t, mode, top) {
-  if (mode === "heat map") return [t`0 or less`, h("i", { class: "nbt-scale-heat" }), top];
+export function legend(t, mode, { top, bottom }) {
   if (mode === "contour") return [h("i", { class: "nbt-scale-line" }), t`more than half of ${top}`];
-  return mode === "zoom" ? [t`zoomed to more than half of ${top}`] : [];
+  if (mode === "zoom") return [t`zoomed to more than half of ${top}`];
+  if (mode !== "heat map") return [];
+  const zero = bottom ? h("b", { text: "0" }) : null;
+  const bar = h("i", { class: "nbt-scale-heat", style: { backgroundImage: gradient(Boolean(bottom)) } }, zero);
+  return [bottom ?? "0", bar, top];
 }
 
 /**
@@ -125,13 +136,14 @@ export function weightedGrid(maps, activations) {
  */
 export function paintTile(tile, thumb, mode, grid, seen) {
   about(tile, thumb.caption, `${signed(grid.low, 1)} … ${signed(grid.high, 1)}`);
+  const [drawn, unseen] = [grid.high > 0, shade()];
   if (mode === "zoom") {
-    if (grid.high > 0) zoomTile(tile, thumb, grid);
+    if (drawn) zoomTile(tile, thumb, grid);
     return;
   }
-  const [canvas, unseen] = [overlayCanvas(), shade()];
-  over(tile, thumb.aspect, [canvas, unseen]);
-  paintGrid(canvas, mode, grid);
+  const canvas = drawn ? overlayCanvas() : null;
+  over(tile, thumb.aspect, [drawn && mode === "heat map" ? grey() : null, canvas, unseen]);
+  if (canvas) paintGrid(canvas, mode, grid);
   dim(unseen, seen);
 }
 

@@ -2,7 +2,7 @@
 /** The host of a view: one root element, one live region, one error banner; panes are rebuilt when the study changes. */
 
 import { GONE } from "./channel.js";
-import { h, onChange } from "./dom.js";
+import { commit, h, onChange } from "./dom.js";
 import { StudyData } from "./study.js";
 import { VIEWS } from "./views.js";
 import { language, translate, translator, visible } from "./words.js";
@@ -11,7 +11,7 @@ const REST = 200; // milliseconds that the first paint has for itself
 
 /**
  * Show the view that `_kind` names.
- * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").Source} source
+ * @param {import("./types.js").Model} model @param {HTMLElement} el @param {import("./types.js").StudySource} source
  * @returns {() => void} a function that cleans up
  */
 export function show(model, el, source) {
@@ -22,7 +22,7 @@ export function show(model, el, source) {
 }
 
 class Host {
-  /** @param {import("./types.js").Model} model @param {import("./types.js").Source} source */
+  /** @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source */
   constructor(model, source) {
     /** @type {Set<() => void>} */
     this.renamed = new Set(); // listeners to names, which follow threads
@@ -43,7 +43,10 @@ class Host {
         class: `nbt-root nbt-${kind}`,
         lang,
         "data-lm-suppress-shortcuts": "true",
-        onkeydown: containKeys,
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          containKeys(event);
+          this.toSearch(event);
+        },
       },
       this.banner,
       this.live,
@@ -72,6 +75,16 @@ class Host {
   listen(event, callback) {
     this.model.on(event, callback);
     this.ending.signal.addEventListener("abort", () => this.model.off(event, callback));
+  }
+
+  /** "/" leads to the search from everywhere in the view, but where one writes. @param {KeyboardEvent} event */
+  toSearch(event) {
+    const box = /** @type {HTMLElement | null} */ (this.root.querySelector("input[type=search]"));
+    const writing = /** @type {HTMLElement} */ (event.target).matches("input:not([type=range]), textarea, select");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || writing || !box) return;
+    event.preventDefault();
+    if (this.model.get("tab") !== undefined) commit(this.model, { tab: "concepts" });
+    box.focus();
   }
 
   dismiss() {
@@ -117,7 +130,8 @@ class Host {
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
   context(data, signal) {
-    const { model, source } = this;
+    const { model } = this;
+    const { source } = data;
     const here = () => data.has(model.get("layer"));
     return {
       model,

@@ -56,6 +56,7 @@ export class LayerAblation extends Pane {
   build() {
     const { t, live } = this;
     const id = freshId("ablation");
+    this.subject = h("span", { class: "nbt-note" });
     this.result = h("div", { class: "nbt-effect", "aria-live": "polite" });
     this.conceptBox = h("input", { type: "checkbox", onchange: () => this.toggleSelected() });
     this.conceptText = h("span");
@@ -71,6 +72,7 @@ export class LayerAblation extends Pane {
         { class: "nbt-ablation-head" },
         heading,
         h("span", { class: "nbt-note", text: t`live, in ${live.name}` }),
+        this.subject,
       ),
       h("div", { class: "nbt-ablation-body" }, left, this.effects.el),
     );
@@ -131,6 +133,7 @@ export class LayerAblation extends Pane {
   sync() {
     const { t, edits } = this;
     const edit = layersEdit(edits);
+    if (this.subject) this.subject.textContent = this.imageName;
     this.switches?.forEach((button, i) =>
       button.setAttribute("aria-pressed", String(edit.layers.includes(this.layers[i]))),
     );

@@ -23,7 +23,7 @@ export class LayerEffects extends Pane {
     this.current = ""; // what the chart is about
     /** @type {import("./types.js").Job | null} */
     this.job = null;
-    const n = Math.min(MANY, meta.samples.length);
+    const n = Math.min(MANY, meta.n_samples);
     const one = this.button(t`Ablate each layer (this image)`, () => this.run([this.get("sample")]));
     const many = this.button(t`Ablate each layer (${n} images)`, () => this.run(this.some()));
     this.progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t`images done` });
@@ -43,7 +43,7 @@ export class LayerEffects extends Pane {
 
   /** The selected image first, then others spread over the study. */
   some() {
-    const { samples } = this.meta;
+    const samples = this.meta.samples.slice(0, this.meta.n_samples);
     const step = Math.max(1, Math.floor(samples.length / MANY));
     const ids = samples.filter((_, i) => i % step === 0).map((s) => s.id);
     return [...new Set([this.get("sample"), ...ids])].slice(0, MANY);

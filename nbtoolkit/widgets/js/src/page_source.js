@@ -1,26 +1,27 @@
 // @ts-check
 /** Bulk data of an exported page: everything is in it. */
 
+import { NO_MODEL } from "./source.js";
 import { completed, place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
 export const NEIGHBOURS = "This page has only matches of neighbouring layers.";
 
-/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
+/** @typedef {{ activations: Record<string, any>, images: Record<string, string>, facts: any[], photos: Record<string, any>, bulk?: Record<string, Record<number, any>>, matches?: Record<string, any>, results?: Record<string, Record<string, any>>, texts: Record<string, string> }} PageData */
 
 /** @param {string} text */
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 /** Object URLs of images, made when they are shown. */
 class Images {
-  /** @param {Record<string, string>} images by row, as base64 */
+  /** @param {Record<string, string>} images by row or id, as base64 */
   constructor(images) {
     this.images = images;
-    /** @type {Map<number, string>} */
+    /** @type {Map<number | string, string>} */
     this.urls = new Map();
   }
 
-  /** @param {number} row @returns {string | null} */
+  /** @param {number | string} row @returns {string | null} */
   url(row) {
     const text = this.images[row];
     if (!this.urls.has(row) && text !== undefined) {
@@ -36,8 +37,9 @@ class Images {
 
 /** @param {PageData} data @returns {NonNullable<import("./types.js").Source["ask"]>} */
 function asker(data) {
-  return async (op, { row, layer, concept }) => {
-    const result = data.results?.[op]?.[`${layer}:${row}`];
+  return async (op, { row, sample, layer, concept }) => {
+    const own = sample in data.photos;
+    const result = data.results?.[op]?.[`${layer}:${own ? sample : row}`];
     if (!result) throw new Error(ABSENT);
     const whole = completed(result);
     if (concept !== undefined && whole.slots && !whole.slots.has(concept)) throw new Error(ABSENT);
@@ -48,10 +50,11 @@ function asker(data) {
 /**
  * The data of a page without a kernel.
  * @param {PageData} data
- * @returns {import("./types.js").Source}
+ * @returns {import("./types.js").StudySource}
  */
 export function pageSource(data) {
   const images = new Images(data.images);
+  const photos = new Images(Object.fromEntries(Object.entries(data.photos).map(([id, { image }]) => [id, image])));
   const thumb = (/** @type {number} */ row, /** @type {string} */ url) => {
     const facts = data.facts[row];
     return { url, index: 0, count: 1, caption: facts?.caption ?? "", aspect: facts?.aspect ?? 1 };
@@ -73,8 +76,19 @@ export function pageSource(data) {
     },
     texts: () => Promise.resolve(data.texts),
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
+    photo: (id) => Promise.resolve({ url: photos.url(id) ?? "", aspect: data.photos[id].aspect }),
+    async described(id, layer) {
+      const result = data.photos[id].layers[layer];
+      if (!result) throw new Error(NO_MODEL);
+      return { ...result, bytes: bytes(result.bytes) };
+    },
     async sample(row) {
       return { facts: data.facts[row], url: images.url(row) };
+    },
+    async bulk(op, { layer = 0 }) {
+      const reply = data.bulk?.[op]?.[layer];
+      if (!reply) throw new Error(`Layer ${layer} is not in this page.`);
+      return { data: reply, buffers: reply.buffers.map(bytes) };
     },
     async activations(layer) {
       const { shape, buffers } = data.activations[layer];
@@ -83,6 +97,6 @@ export function pageSource(data) {
       place(all, 0, buffers.map(bytes));
       return all;
     },
-    close: () => images.close(),
+    close: () => [images, photos].forEach((some) => some.close()),
   };
 }

@@ -47,6 +47,13 @@ export class Pane {
     return Math.max(0, row);
   }
 
+  /** What the selected image is called. */
+  get imageName() {
+    const { t, meta, row } = this;
+    const { own, name } = meta.samples[row];
+    return own ? t`Your image ${name ?? ""}` : t`Image ${row + 1} of ${meta.n_samples}`;
+  }
+
   /** Key of a concept of the selected layer in `labels` and `pinned`. @param {number} k */
   key(k) {
     return `${this.get("layer")}:${k}`;

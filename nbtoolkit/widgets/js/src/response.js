@@ -13,12 +13,17 @@ export class Response extends Pane {
     this.preview = preview;
     /** @type {import("./types.js").Tokens | null} */
     this.tokens = null;
-    const title = this.meta.given ? this.t`Caption (given by people)` : this.t`Response`;
-    this.heading = h("h3", { class: "nbt-h", text: title });
+    this.heading = h("h3", { class: "nbt-h" });
+    this.head(this.meta.given);
     this.text = h("p", { class: "nbt-response", dir: "auto" });
     this.clamp = clamp(ctx, this.text);
     const head = h("div", { class: "nbt-response-head" }, this.heading, this.clamp.more);
     this.el = h("div", { class: "nbt-response-box" }, head, this.text);
+  }
+
+  /** Tell who wrote it. @param {boolean} given */
+  head(given) {
+    this.heading.textContent = given ? this.t`Caption (given by people)` : this.t`Response`;
   }
 
   /** Whether the concepts of all tokens are needed. */

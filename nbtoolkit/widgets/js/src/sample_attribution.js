@@ -4,8 +4,8 @@
 import { ConceptBars } from "./concept_bars.js";
 import { h, reason } from "./dom.js";
 import { Cache } from "./cache.js";
-import { OutsideImage } from "./outside_image.js";
 import { Pane } from "./pane.js";
+import { Photographs } from "./photographs.js";
 import { Response } from "./response.js";
 import { SampleOverlay } from "./sample_overlay.js";
 import { strongest } from "./state.js";
@@ -13,7 +13,7 @@ import { strongest } from "./state.js";
 const N_SAMPLES = 32; // in memory
 
 /**
- * The data of the selected sample at the selected layer.
+ * The data of the selected sample at the selected layer; `row` is its row in the activations.
  * @typedef {{ activations: import("./types.js").Activations, row: number, tokens: import("./types.js").Tokens | null, attribution: import("./types.js").Attribution | null }} Result
  */
 
@@ -22,6 +22,7 @@ export class SampleAttribution extends Pane {
   constructor(ctx) {
     super(ctx);
     this.turn = 0;
+    this.current = ""; // id of the sample whose image is shown
     this.trouble = ""; // why a live operation has no result
     /** @type {Result | null} */
     this.result = null;
@@ -30,16 +31,18 @@ export class SampleAttribution extends Pane {
     this.bars = new ConceptBars(ctx);
     this.response = new Response(ctx, (at) => this.paintBars(at));
     this.overlay = new SampleOverlay(ctx, this);
-    this.outside = new OutsideImage(ctx, this);
+    this.el = h("section", { class: "nbt-sample", "aria-label": this.t`One image` });
+    this.photographs = new Photographs(ctx, this.el);
     this.build();
     this.listen();
-    if (!this.outside.adopt()) this.paint();
+    this.paint();
   }
 
   build() {
     const { t } = this;
     this.heading = h("h3", { class: "nbt-h" });
     this.missing = h("p", { class: "nbt-note", hidden: true });
+    this.lacking = h("p", { class: "nbt-lacking", hidden: true });
     this.references = h("ul", { class: "nbt-references" });
     this.details = h(
       "details",
@@ -47,20 +50,23 @@ export class SampleAttribution extends Pane {
       h("summary", { text: t`Captions of the data set` }),
       this.references,
     );
+    const { photographs } = this;
     const head = h(
       "div",
       { class: "nbt-sample-head" },
       this.heading,
+      photographs.remove,
       this.stepper(t`previous image`, "‹", () => this.step(-1)),
       this.stepper(t`next image`, "›", () => this.step(1)),
+      photographs.control,
     );
     const { overlay, response } = this;
     const tools = this.source.ask ? this.tools() : null;
-    const caption = h("div", {}, response.el, this.details);
+    const caption = h("div", {}, response.el, this.lacking, this.details);
     const parts = [overlay.frame, caption, tools, overlay.scale, overlay.note, this.missing];
     const left = h("div", { class: "nbt-sample-picture" }, ...parts);
     const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
-    this.el = h("section", { class: "nbt-sample", "aria-label": t`One image` }, head, body);
+    this.el.append(head, photographs.note, photographs.strip, body);
   }
 
   /** Controls of what needs a model. */
@@ -78,17 +84,14 @@ export class SampleAttribution extends Pane {
       t`select any token of the response to see its concepts`,
       () => ({ token: null }),
     );
-    this.liveTools = [this.overlay.select, attribution, tokens]; // of images of the study
-    return h("div", { class: "nbt-toolbar" }, ...this.liveTools, this.source.job ? this.outside.control : null);
+    this.tokenTools = [attribution, tokens]; // they need a response with the token
+    return h("div", { class: "nbt-toolbar" }, this.overlay.select, ...this.tokenTools);
   }
 
   listen() {
-    this.on(["_image"], () => this.outside.adopt());
-    this.on(["layer"], () => (this.outside.image ? this.outside.explain() : this.paint()));
-    this.on(["sample"], () => this.paint());
-    this.on(["attribution", "all_tokens"], () => this.outside.image || this.paint());
+    this.on(["layer", "sample", "attribution", "all_tokens"], () => this.paint());
     this.on(["token"], () => this.onToken());
-    this.on(["labels"], () => this.result && !this.outside.image && this.paintBars());
+    this.on(["labels"], () => this.result && this.paintBars());
     this.on(["concept"], () => {
       this.bars.sync();
       this.overlay.paint();
@@ -102,7 +105,6 @@ export class SampleAttribution extends Pane {
   }
 
   onToken() {
-    if (this.outside.image) return;
     if (this.get("token") !== null && !this.result?.tokens) {
       this.paint();
       return;
@@ -114,28 +116,64 @@ export class SampleAttribution extends Pane {
   async paint() {
     const mine = ++this.turn;
     const [row, layer] = [this.row, this.get("layer")];
-    this.outside.leave();
-    this.liveTools?.forEach((el) => (el.disabled = false));
-    this.heading.textContent = this.t`Image ${row + 1} of ${this.meta.samples.length}`;
+    this.heading.textContent = this.imageName;
     try {
-      const sample = this.samples.get(row, () => this.source.sample(row));
-      const [{ facts, url }, activations] = await Promise.all([sample, this.source.activations(layer)]);
+      const all = this.source.ofRow(row, layer);
+      all.catch(() => {}); // reported below
+      const { id, own } = this.meta.samples[row];
+      const { facts, url } = await this.samples.get(id, () => this.source.sample(row));
       if (mine !== this.turn) return; // a later one is on its way
-      this.paintImage(facts, url);
+      if (own && id !== this.current) this.wait(facts, url);
+      this.current = id;
+      const { activations, at, facts: response = facts } = await all;
+      if (mine !== this.turn) return;
+      this.paintImage(response, url);
+      const lacks = response.position < 0;
+      this.paintLacking(lacks, response);
       this.trouble = "";
-      const tokens = await this.ask(this.response.needsTokens, "concepts_per_token", row, layer);
+      const tokens = await this.ask(this.response.needsTokens && !lacks, "concepts_per_token", row, layer);
       if (mine !== this.turn) return;
-      this.response.paint(facts, tokens);
-      const attribution = await this.ask(this.get("attribution"), "attribution", row, layer);
+      this.response.paint(response, tokens);
+      const attribution = await this.ask(this.get("attribution") && !lacks, "attribution", row, layer);
       if (mine !== this.turn) return;
-      this.result = { activations, row, tokens, attribution };
-      await this.ctx.more(strongest(activations, row).map(({ concept }) => concept));
+      this.result = { activations, row: at, tokens, attribution };
+      await this.ctx.more(strongest(activations, at).map(({ concept }) => concept));
       if (mine !== this.turn) return;
-      this.paintBars();
+      if (lacks) this.bars.clear(this.meta.token);
+      else this.paintBars();
       this.overlay.paint();
     } catch (error) {
-      this.ctx.say(String(error));
+      if (mine !== this.turn) return;
+      if (this.meta.samples[row]?.own) this.response.clear(reason(this.t, error));
+      else this.ctx.say(String(error));
     }
+  }
+
+  /** Show a photograph until the model has responded. @param {import("./types.js").Facts} facts @param {string | null} url */
+  wait(facts, url) {
+    this.result = null;
+    this.paintImage(facts, url);
+    this.paintLacking(false, facts);
+    this.response.clear("…");
+    this.bars.clear(this.meta.token);
+    this.overlay.clear();
+  }
+
+  /** Where the response lacks the token there are no concepts at it. @param {boolean} lacks @param {import("./types.js").Facts} facts */
+  paintLacking(lacks, { caption, given }) {
+    const { t, meta } = this;
+    this.response.head(Boolean(given ?? meta.given));
+    this.tokenTools?.forEach((el) => (el.disabled = lacks));
+    this.lacking.hidden = !lacks;
+    if (!lacks) return;
+    const text = t`“${meta.token}” is not in the response “${caption}”, so there are no concepts at it; heat maps need no word.`;
+    const box = h("input", {
+      class: "nbt-search",
+      placeholder: t`a caption with “${meta.token}” to read instead`,
+      "aria-label": t`a caption with “${meta.token}” to read instead`,
+      onchange: () => this.photographs.caption(box.value),
+    });
+    this.lacking.replaceChildren(h("span", { text }), this.source.job ? box : "");
   }
 
   /** @param {import("./types.js").Facts} facts @param {string | null} url */
@@ -178,16 +216,5 @@ export class SampleAttribution extends Pane {
     const values = new Float32Array(tokens.activations[at]);
     const rest = new Float32Array([tokens.unexplained[at] ?? NaN]);
     this.bars.paint(tokens.pieces[at].trim(), { nConcepts: values.length, values, rest }, 0, null, this.trouble);
-  }
-
-  /** Clear everything that is about an image of the study. */
-  clear() {
-    this.turn++;
-    this.result = null;
-    this.missing.hidden = this.details.hidden = true;
-    this.overlay.clear();
-    this.response.clear("…");
-    this.bars.clear(this.meta.token);
-    this.liveTools?.forEach((el) => (el.disabled = true));
   }
 }

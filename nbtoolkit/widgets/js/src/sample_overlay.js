@@ -2,7 +2,17 @@
 /** The image of a sample with the map of a concept, or of a token's concepts; patches can be pointed at. */
 
 import { h, reason, signed } from "./dom.js";
-import { describe, gridOf, legend, overlayCanvas, OVERLAYS, paintGrid, scoreAt, weightedGrid } from "./heatmap.js";
+import {
+  describe,
+  grey,
+  gridOf,
+  legend,
+  overlayCanvas,
+  OVERLAYS,
+  paintGrid,
+  scoreAt,
+  weightedGrid,
+} from "./heatmap.js";
 import { Pane } from "./pane.js";
 import { dim, sentence, shade } from "./seen.js";
 
@@ -19,7 +29,8 @@ export class SampleOverlay extends Pane {
     this.image = h("img", { class: "nbt-picture", alt: "" });
     this.canvas = overlayCanvas();
     this.unseen = shade();
-    this.frame = h("div", { class: "nbt-frame" }, this.image, this.canvas, this.unseen);
+    this.grey = grey();
+    this.frame = h("div", { class: "nbt-frame" }, this.image, this.grey, this.canvas, this.unseen);
     this.scale = h("p", { class: "nbt-scale" });
     this.note = h("p", { class: "nbt-note nbt-where", hidden: true });
     this.select = this.choice(
@@ -43,7 +54,8 @@ export class SampleOverlay extends Pane {
   clear() {
     this.turn++;
     this.maps = null;
-    this.canvas.hidden = this.note.hidden = this.unseen.hidden = true;
+    this.grey.hidden = this.canvas.hidden = this.note.hidden = this.unseen.hidden = true;
+    this.frame.dataset.state = "";
     this.scale.replaceChildren();
   }
 
@@ -51,17 +63,20 @@ export class SampleOverlay extends Pane {
     this.clear();
     const mine = this.turn;
     const [mode, k, layer, { row }] = [this.get("overlay"), this.get("concept"), this.get("layer"), this];
-    if (!this.source.ask || this.sample.outside.image || (mode ?? "none") === "none" || k === null) return;
+    if (!this.source.ask || (mode ?? "none") === "none" || k === null) return;
+    this.frame.dataset.state = "loading";
     try {
       const maps = await this.source.ask("concept_maps", { row, sample: this.meta.samples[row].id, layer, concept: k });
       if (mine !== this.turn) return;
       this.maps = maps;
-      this.canvas.hidden = this.note.hidden = false;
+      this.frame.dataset.state = "";
+      this.note.hidden = false;
       this.paintMap(mode, maps, k);
       dim(this.unseen, maps.seen);
       this.note.append(" ", sentence(this.t, maps.seen));
     } catch (error) {
       if (mine !== this.turn) return;
+      this.frame.dataset.state = "";
       this.note.hidden = false;
       this.note.textContent = reason(this.t, error);
     }
@@ -74,19 +89,28 @@ export class SampleOverlay extends Pane {
     const at = this.get("token") ?? null;
     if (tokens && at !== null && at < tokens.pieces.length) {
       const grid = weightedGrid(maps, tokens.activations[at]);
-      paintGrid(this.canvas, mode, grid);
-      this.scale.replaceChildren(...legend(t, mode, t`largest`));
+      this.draw(mode, grid, t`largest`);
       this.note.textContent = t`Concepts at “${tokens.pieces[at].trim()}”, weighted by activation: ${describe(t, grid)}.`;
       return;
     }
     const grid = gridOf(maps, k);
     const { height, width, low, high } = grid;
-    paintGrid(this.canvas, mode, grid);
-    if (high > 0) this.scale.replaceChildren(...legend(t, mode, signed(high, 1)));
+    if (high > 0) this.draw(mode, grid);
+    else this.frame.dataset.state = "nowhere";
     this.note.textContent =
       high > 0
         ? t`Concept ${k} on ${height} × ${width} patches, scores from ${signed(low, 1)} to ${signed(high, 1)}: ${describe(t, grid)}.`
         : t`Concept ${k} is nowhere in this image (largest score ${signed(high, 1)}).`;
+  }
+
+  /** Draw a map with its legend. @param {string} mode @param {import("./heatmap.js").Grid} grid @param {string} [top] the largest score */
+  draw(mode, grid, top) {
+    const limit = mode === "heat map" ? Math.max(grid.high, -grid.low) : grid.high;
+    const ends = { top: top ?? signed(limit, 1), bottom: grid.low < 0 ? signed(-limit, 1) : undefined };
+    this.canvas.hidden = false;
+    this.grey.hidden = mode !== "heat map";
+    paintGrid(this.canvas, mode, grid);
+    this.scale.replaceChildren(...legend(this.t, mode, ends));
   }
 
   /** Show the concepts of largest score at a patch. @param {PointerEvent} event */

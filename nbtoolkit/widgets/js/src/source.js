@@ -3,10 +3,13 @@
 
 import { Cache } from "./cache.js";
 import { Channel } from "./channel.js";
+import { MapBatches } from "./map_batches.js";
 import { completed, place } from "./state.js";
 
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
 const ROWS = 64; // of one strip
+export const NO_MODEL = "The response to an image of yours needs the model: nbt.explore(study, model).";
+const BULK = 64; // replies with arrays, such as maps, in memory
 const RESULTS = 600; // of each live operation
 
 /**
@@ -99,24 +102,34 @@ const matchesOf = (channel, layer, other) => channel.request("matches", { layer,
 function asker(channel) {
   /** @type {Map<string, Cache<any>>} */
   const results = new Map();
-  return async (op, { row, sample, layer, concept }, signal) => {
+  const batches = new MapBatches((...question) => channel.job(...question));
+  return async (op, { sample, layer, concept, many }, signal) => {
     if (!results.has(op)) results.set(op, new Cache(RESULTS));
+    if (many && concept !== undefined) {
+      const key = many === "part" ? `${layer}:${sample}:${concept}` : `${layer}:${sample}`;
+      const of = { sample, layer, concept };
+      return /** @type {Cache<any>} */ (results.get(op)).get(key, () => batches.get(of, signal), signal);
+    }
     const get = (/** @type {string} */ key, /** @type {object} */ which) =>
-      /** @type {Cache<any>} */ (results.get(op)).get(key, () => {
-        const { result, cancel } = channel.job(op, { sample, at: layer, ...which });
-        signal?.addEventListener("abort", cancel);
-        return result.then(completed);
-      });
-    const result = await get(`${layer}:${row}`, {});
+      /** @type {Cache<any>} */ (results.get(op)).get(
+        key,
+        () => {
+          const { result, cancel } = channel.job(op, { sample, at: layer, ...which });
+          signal?.addEventListener("abort", cancel);
+          return result.then(completed);
+        },
+        signal,
+      );
+    const result = await get(`${layer}:${sample}`, {});
     const absent = concept !== undefined && result.slots && !result.slots.has(concept); // of a large dictionary
-    return absent ? get(`${layer}:${row}:${concept}`, { concept }) : result;
+    return absent ? get(`${layer}:${sample}:${concept}`, { concept }) : result;
   };
 }
 
 /**
  * The data of a view whose kernel answers.
  * @param {import("./types.js").Model} model
- * @returns {import("./types.js").Source}
+ * @returns {import("./types.js").StudySource}
  */
 export function kernelSource(model) {
   const channel = new Channel(model);
@@ -130,8 +143,19 @@ export function kernelSource(model) {
   };
   const thumbnails = new Thumbnails(channel, register, urls);
   const layers = new Cache();
+  /** @type {string[]} */
+  const photos = [];
+  const described = (/** @type {string} */ sample, /** @type {number} */ at) =>
+    channel.job("photograph", { sample, at }).result;
+  const bulk = new Cache(BULK);
   const matches = new Cache();
   return {
+    described: live ? described : () => Promise.reject(new Error(NO_MODEL)),
+    async photo(sample) {
+      const { data, buffers } = await channel.request("photo", { sample });
+      photos.push(URL.createObjectURL(new Blob([/** @type {any} */ (buffers[0])], { type: "image/jpeg" })));
+      return { url: photos[photos.length - 1], aspect: data.aspect };
+    },
     ask: live ? asker(channel) : null,
     job: live ? (...question) => channel.job(...question) : null,
     thumbs: (rows) => thumbnails.get(rows),
@@ -140,6 +164,7 @@ export function kernelSource(model) {
     matches: (layer, other) => matches.get(`${layer}:${other}`, () => matchesOf(channel, layer, other)),
     texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
+    bulk: (op, args) => bulk.get(`${op} ${Object.values(args)}`, () => channel.request(op, args)),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
     async sample(row) {
       const { data, buffers } = await channel.request("sample", { row });
@@ -147,7 +172,7 @@ export function kernelSource(model) {
     },
     close() {
       channel.close();
-      for (const url of urls) URL.revokeObjectURL(url);
+      for (const url of [...urls, ...photos]) URL.revokeObjectURL(url);
     },
   };
 }

@@ -4,7 +4,7 @@
 export const EXAMPLES = { strongest: "strongest", range: "across activation range", random: "random" };
 
 /**
- * Images that are listed for a concept: its exemplars, or others with an activation, evenly across its range or at random.
+ * Images that are listed for a concept: its exemplars, or others with an activation, evenly across its range (from the largest to the smallest, by sign) or at random.
  * @param {import("./types.js").Activations} acts @param {number} concept @param {string} mode @param {number[]} exemplars @param {number} n
  * @returns {number[]} rows of the samples
  */
@@ -13,8 +13,8 @@ export function examples(acts, concept, mode, exemplars, n) {
   /** @type {{ i: number, value: number }[]} */
   const used = [];
   for (let i = 0; i * acts.nConcepts < acts.values.length; i++) {
-    const value = Math.abs(acts.values[i * acts.nConcepts + concept]);
-    if (value > 0) used.push({ i, value });
+    const value = acts.values[i * acts.nConcepts + concept];
+    if (value) used.push({ i, value });
   }
   if (mode === "random") {
     // the same ones each time: a linear congruential generator, seeded by the concept
@@ -46,36 +46,6 @@ export const SORTS = {
   rarity: "rarest first",
   name: "name",
 };
-
-/**
- * Concepts that match a search, in order. A concept matches by its words or by the captions of its exemplars.
- * @param {import("./types.js").Concept[]} concepts @param {string} query @param {string} order
- * @param {{ caption: string }[]} samples @param {Record<number, string>} [labels] @param {Set<number>} [pinned] these come first
- * @returns {number[]} rows of the dictionary
- */
-export function select(concepts, query, order, samples, labels = {}, pinned = new Set()) {
-  const terms = query.toLowerCase().split(/\s+/).filter(Boolean);
-  const hay = (/** @type {number} */ k) =>
-    [labels[k] ?? "", ...concepts[k].words, ...concepts[k].exemplars.map((i) => samples[i].caption)]
-      .join(" ")
-      .toLowerCase();
-  const rows = concepts
-    .map((_, k) => k)
-    .filter((k) => {
-      if (concepts[k].absent) return false;
-      if (!terms.length) return true;
-      const text = hay(k);
-      return terms.every((t) => text.includes(t));
-    });
-  const key =
-    {
-      importance: (/** @type {number} */ k) => -concepts[k].share,
-      clip_score: (/** @type {number} */ k) => -(concepts[k].clip_score ?? -1),
-      rarity: (/** @type {number} */ k) => concepts[k].active || 2,
-      index: (/** @type {number} */ k) => k,
-    }[order] ?? ((k) => k);
-  return rows.sort((a, b) => Number(pinned.has(b)) - Number(pinned.has(a)) || key(a) - key(b) || a - b);
-}
 
 /**
  * The strongest concepts of one sample, by absolute activation; concepts with activation 0 are left out.

@@ -1,16 +1,21 @@
 // @ts-check
 /** The data of a study as the panes read it: what the opening message lacks is requested, layer by layer. */
 
+import { photoSource, withPhotos } from "./photo_source.js";
+import { onChange } from "./dom.js";
+
 export class StudyData {
   /**
-   * @param {import("./types.js").Model} model @param {import("./types.js").Source} source @param {AbortSignal} signal
+   * @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source @param {AbortSignal} signal
    */
   constructor(model, source, signal) {
     this.model = model;
-    this.source = source;
     this.signal = signal;
     /** @type {any} */
     this.meta = complete(model.get("_meta"));
+    this.source = photoSource(source, this.meta);
+    this.photograph();
+    onChange({ model, signal }, ["photos", "sample"], () => this.photograph()); // before the panes
     /** @type {Map<number, Promise<void>>} */
     this.requests = new Map();
     /** @type {Promise<void> | undefined} */
@@ -42,8 +47,17 @@ export class StudyData {
     if (this.meta.samples) return Promise.resolve();
     this.idsRequest ??= this.source.ids().then((ids) => {
       this.meta.samples = ids.map((id) => ({ id, caption: "" }));
+      this.photograph();
     });
     return this.idsRequest;
+  }
+
+  /** Have the reader's photographs among the samples. */
+  photograph() {
+    const { meta } = this;
+    if (!meta.samples) return;
+    meta.n_samples ??= meta.samples.length;
+    withPhotos(meta, this.model.get("photos") ?? []);
   }
 
   /** @param {number} layer @param {{ concepts: import("./types.js").Concept[], captions: Record<string, string> }} content */

@@ -8,9 +8,10 @@ import { lay } from "./seen.js";
 
 /** A number in at most four digits, with a real minus sign. @param {number} value @param {string} [plus] before positive ones */
 export function compact(value, plus = "") {
+  if (value === 0) return "0";
   const size = Math.abs(value);
-  const sign = value < 0 ? "−" : value > 0 ? plus : "";
-  if (size && size < 0.001) return `${sign}${size.toExponential(0)}`;
+  const sign = value < 0 ? "−" : plus;
+  if (size < 0.001) return `${sign}${size.toExponential(0)}`;
   return `${sign}${size >= 10_000 ? size.toExponential(1) : format(size, size >= 100 ? 0 : size >= 1 ? 1 : size >= 0.1 ? 2 : 3)}`;
 }
 

@@ -10,6 +10,7 @@
  * @property {boolean} [signed] whether some activation is negative
  * @property {number} share of all activation, 0 to 1
  * @property {number[]} histogram
+ * @property {number} [top] the end of its axis: the largest absolute activation of the layer
  * @property {number} active share of the samples that use it
  * @property {number | null} clip_score
  * @property {number | null} clip_null random words on the same exemplars
@@ -42,7 +43,8 @@
  * @property {Record<string, { rule: string, text: string }>} naming how words are read, by layer
  * @property {boolean} pictured whether any sample has an image
  * @property {Curve[]} metrics
- * @property {{ id: string, caption: string }[]} samples
+ * @property {{ id: string, caption: string, own?: boolean, name?: string, given?: boolean }[]} samples those of the study, then the reader's own photographs
+ * @property {number} n_samples number of the study's
  * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
  * @property {Record<string, any>} defaults of the state traits, in the Explorer
@@ -56,6 +58,7 @@
  * @property {number} position of the token among them
  * @property {boolean} pictured
  * @property {number} aspect width over height
+ * @property {boolean} [given] of a photograph: whether its caption was given
  *
  * @typedef {{ values: Float32Array, nConcepts: number, rest: Float32Array }} Activations (n_samples, n_concepts), and the unexplained shares
  * @typedef {{ url: string, index: number, count: number, caption: string, aspect: number }} Thumb a place in a strip
@@ -97,15 +100,21 @@
  * @property {boolean} [alone] whether there is no kernel
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
  * @property {(row: number) => Promise<{ facts: Facts, url: string | null }>} sample
+ * @property {(row: number, layer: number) => Promise<{ activations: Activations, at: number, facts?: Facts }>} ofRow activations of one sample, in row `at` of them; and of a photograph its response
+ * @property {(id: string) => Promise<{ url: string, aspect: number }>} photo image of a photograph
+ * @property {(id: string, layer: number) => Promise<import("./photo_source.js").Described>} described its response and concepts
  * @property {() => Promise<string[]>} ids
  * @property {() => Promise<import("./threads.js").Threads>} threads
  * @property {(layer: number, other: number) => Promise<any>} matches of the concepts of two layers
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
- * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached
+ * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number, many?: string }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached; `many`: of one among many images, which are requested together (a part of the concepts where the dictionary is large)
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
+ * @property {(op: string, args: Record<string, number>) => Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>} bulk a quick request with arrays, cached; in a page, by operation and layer
  * @property {() => void} close
+ *
+ * @typedef {Omit<Source, "ofRow">} StudySource without the reader's photographs
  *
  * @typedef {object} Marks colours of concepts, shared by the panes
  * @property {(concept: number) => string | undefined} get

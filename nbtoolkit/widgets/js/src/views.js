@@ -2,6 +2,7 @@
 /** The registry: a view by the name that Python calls its `kind`. A view is a class with an element, `el`. */
 
 import { ConceptGallery } from "./concept_gallery.js";
+import { ConceptMap } from "./concept_map.js";
 import { DictionaryComparison } from "./dictionary_comparison.js";
 import { Explorer } from "./explorer.js";
 import { LayerSlider } from "./layer_slider.js";
@@ -10,6 +11,7 @@ import { SampleAttribution } from "./sample_attribution.js";
 /** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
 export const VIEWS = {
   concept_gallery: ConceptGallery,
+  concept_map: ConceptMap,
   dictionary_comparison: DictionaryComparison,
   explorer: Explorer,
   layer_slider: LayerSlider,

@@ -10,10 +10,10 @@ import {
   niceMax,
   place,
   pythonCall,
-  select,
   strongest,
 } from "../src/state.js";
 import { gridOf, scoreAt } from "../src/heatmap.js";
+import { search } from "../src/search.js";
 import { spread } from "../src/study.js";
 
 const samples = [{ caption: "a dog on grass" }, { caption: "a dog at night" }];
@@ -22,16 +22,6 @@ const concepts = [
   { words: ["night"], exemplars: [1], share: 0.7, histogram: [], active: 0.1, clip_score: null },
   { words: [], exemplars: [], share: 0, histogram: [], active: 0, clip_score: 2 },
 ];
-
-test("select searches words and captions and sorts", () => {
-  assert.deepEqual(select(concepts, "", "importance", samples), [1, 0, 2]);
-  assert.deepEqual(select(concepts, "", "index", samples), [0, 1, 2]);
-  assert.deepEqual(select(concepts, "", "clip_score", samples), [2, 0, 1]);
-  assert.deepEqual(select(concepts, "", "rarity", samples), [1, 0, 2]);
-  assert.deepEqual(select(concepts, "LAWN", "index", samples), [0]);
-  assert.deepEqual(select(concepts, "at night", "index", samples), [1]);
-  assert.deepEqual(select(concepts, "zebra", "index", samples), []);
-});
 
 test("activations come whole, or without their zeros", () => {
   const bytes = (/** @type {any} */ array) => new Uint8Array(array.buffer);
@@ -60,16 +50,11 @@ test("concepts that were not sent are absent, and not listed", () => {
     all.map((c) => Boolean(c.absent)),
     [true, true, false, true],
   );
-  assert.deepEqual(select(all, "", "index", samples), [2]);
+  assert.deepEqual([...search(all, "", samples, () => "x").keys()], [2]);
   assert.equal(spread([{ ...concepts[1], k: 0, n: 4 }], all), all);
-  assert.deepEqual(select(all, "", "index", samples), [0, 2]);
+  assert.deepEqual([...search(all, "", samples, () => "x").keys()], [0, 2]);
   assert.equal(spread(concepts), concepts);
   assert.equal(spread([], all), all);
-});
-
-test("labels are searched, and pinned concepts come first", () => {
-  assert.deepEqual(select(concepts, "my name", "index", samples, { 2: "My name" }), [2]);
-  assert.deepEqual(select(concepts, "", "importance", samples, {}, new Set([2])), [2, 1, 0]);
 });
 
 test("examples are exemplars, spread over the range, or the same random ones each time", () => {
@@ -81,6 +66,8 @@ test("examples are exemplars, spread over the range, or the same random ones eac
   assert.deepEqual(examples(acts, 0, "strongest", [0, 1], 3), [0, 1]);
   assert.deepEqual(examples(acts, 0, "range", [], 3), [0, 2, 4]);
   assert.deepEqual(examples(acts, 1, "range", [], 3), [2]);
+  const signed = { values: new Float32Array([1, -4, 0, 3]), nConcepts: 1, rest: new Float32Array(4) };
+  assert.deepEqual(examples(signed, 0, "range", [], 2), [3, 1]); // both ends
   const some = examples(acts, 0, "random", [], 3);
   assert.equal(new Set(some).size, 3);
   assert.ok(!some.includes(5)); // it does not use the concept

@@ -10,11 +10,15 @@ import { HOW, PARTS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
+import { NO_MODEL } from "../src/source.js";
+import { FOUND } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
-// labels of scores, which Python sends
+// labels of scores and notes on maps, which Python sends
 const PYTHON = [
+  "Near: images that use the same concepts. Principal components of the activations.",
+  "Near: concepts that the same images use. Classical scaling of their correlations.",
   "Reconstruction error",
   "random words",
   "Word overlap",
@@ -41,7 +45,16 @@ test("every text of the views has a Chinese translation", () => {
     [],
   );
   assert.deepEqual(
-    [EXAMPLES, SORTS, EXEMPLAR_OVERLAYS, HOW, PARTS, [ABSENT, GONE, SILENT], Object.values(TABS).map(([text]) => text)]
+    [
+      EXAMPLES,
+      FOUND,
+      SORTS,
+      EXEMPLAR_OVERLAYS,
+      HOW,
+      PARTS,
+      [ABSENT, GONE, NO_MODEL, SILENT],
+      Object.values(TABS).map(([text]) => text),
+    ]
       .flatMap(Object.values)
       .filter((text) => !isTranslated(text)),
     [],
@@ -60,7 +73,7 @@ test("values go where the language wants them, and are never read as text to tra
 });
 
 test("no translation is left over", () => {
-  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && f !== "chinese.js");
+  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && !f.startsWith("chinese"));
   const code = files.map((f) => readFileSync(new URL(f, sources), "utf8"));
   const used = new Set(code.flatMap(texts));
   const quoted = (text) => code.some((source) => source.includes(`"${text}"`)) || PYTHON.includes(text);
