@@ -67,7 +67,9 @@ def test_metric_labels_and_pinned(page):
 def test_a_given_name_is_the_concepts_name_everywhere(page):
     concept = int(page.locator(".nbt-bar").first.get_attribute("data-concept"))
     put(page, labels={f"4:{concept}": "MINE"})
-    assert "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").text_content()
+    assert (
+        "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").text_content()
+    )
 
 
 def test_query(page):
