@@ -7,7 +7,8 @@ from .patching import activation_patching
 from .path_effects import path_effects
 from .residual import ablate, patch, steer
 from .selectivity import Selectivity, causal_selectivity
-from .vectors import concept_pair, difference_of_means
+from .unembedding import unembedding_direction
+from .vectors import concept_pair, concept_unit, difference_of_means, typical_coefficient, word_contrast
 
 __all__ = [
     "Effect",
@@ -18,6 +19,7 @@ __all__ = [
     "attention_knockout",
     "causal_selectivity",
     "concept_pair",
+    "concept_unit",
     "difference_of_means",
     "effect",
     "layer_effects",
@@ -25,5 +27,8 @@ __all__ = [
     "patch",
     "path_effects",
     "steer",
+    "typical_coefficient",
+    "unembedding_direction",
+    "word_contrast",
     "word_difference",
 ]

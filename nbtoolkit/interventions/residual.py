@@ -18,6 +18,7 @@ from ..models.sums import residual_sums
 from ..types import resolve_layer, resolve_layers
 from ..types.arguments import checked, checked_array
 from ..types.rules import Rule
+from .places import Places
 
 PARTS = ("block", "attention", "mlp")
 HOW = ("skip", "zero", "mean")
@@ -174,8 +175,14 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
 
 @checked
 @contextlib.contextmanager
-def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float = 1.0) -> Iterator[None]:
-    """Add a vector to the residual stream after layers, at every position and every step.
+def steer(
+    model: Model,
+    layers: int | Sequence[int],
+    vector: Any,
+    scale: float = 1.0,
+    positions: Sequence[int] | slice | None = None,
+) -> Iterator[None]:
+    """Add a vector to the residual stream after layers, at every position and every step, or at some positions.
 
     Parameters
     ----------
@@ -184,9 +191,12 @@ def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float =
     layers
         0 … n_layers, or negative.
     vector : (d_model,)
-        For example of :func:`nbtoolkit.interventions.difference_of_means`, or a concept.
+        For example of :func:`nbtoolkit.interventions.concept_unit` or :func:`nbtoolkit.interventions.difference_of_means`.
     scale
         Factor, no unit.
+    positions
+        Positions, counted from the first position of the prompt, or a slice such as ``slice(70, None)``; all of them where
+        None. The steps of a generation continue the count. One generation per block, of prompts without padding.
 
     Raises
     ------
@@ -208,10 +218,16 @@ def steer(model: Model, layers: int | Sequence[int], vector: Any, scale: float =
     """
     v = _vector(model, vector)
 
-    def add(hidden: Tensor) -> Tensor:
-        return hidden + scale * v.to(hidden.device, hidden.dtype)
+    def adder() -> Callable[[Tensor], Tensor]:
+        place = Places(positions)  # each layer counts its own passes
 
-    with _edit(model, dict.fromkeys(resolve_layers(layers, model.n_layers), add)):
+        def add(hidden: Tensor) -> Tensor:
+            added = scale * v.to(hidden.device, hidden.dtype)
+            return hidden + (added if positions is None else place.mask(hidden) * added)
+
+        return add
+
+    with _edit(model, {layer: adder() for layer in resolve_layers(layers, model.n_layers)}):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..errors import NbtoolkitError
 from ..storage.study import Study
 from ..types.arguments import checked
 from ..widgets import Explorer
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
 
 @checked
 def explore(
-    study: Study, model: Model | None = None, *, data: Any = None, prompt: str | None = None, **state: Any
+    study: Study,
+    model: Model | None = None,
+    *,
+    data: Any = None,
+    prompt: str | None = None,
+    directions: Any = None,
+    **state: Any,
 ) -> Explorer:
-    """Open the Explorer of a study; with its model, layers, heads and concepts can be ablated in it.
+    """Open the Explorer of a study; with its model, layers, heads and concepts can be ablated and steered in it.
 
     Parameters
     ----------
@@ -29,6 +36,9 @@ def explore(
         With a model: the data set of the study, for its images in full; else the study's thumbnails.
     prompt
         With a model: the prompt of the study, if it was not the model's default.
+    directions
+        With a model: further directions to steer by, name to vector (d_model,), such as
+        ``{"rain": nbt.interventions.word_contrast(reps, "rain")}``. Strength 1 adds the vector as it is.
     **state
         Where to start: ``layer``, ``concept``, ``sample`` and the other traits of :class:`nbtoolkit.widgets.Explorer`.
 
@@ -40,7 +50,7 @@ def explore(
     Raises
     ------
     NbtoolkitError
-        The model is not the study's: another width, number of layers, or prompt.
+        The model is not the study's: another width, number of layers, or prompt; or a direction is no vector of its width.
 
     Examples
     --------
@@ -50,9 +60,11 @@ def explore(
     4
     """
     if model is None:
+        if directions is not None:
+            raise NbtoolkitError("directions needs a model; expected explore(study, model, directions=…).")
         return Explorer(study, **state)
     from .operations import Session  # needs torch
 
     if data is not None:
         state.setdefault("factors", factors_of(study, data))
-    return Explorer(study, session=Session(model, study, data, prompt), **state)
+    return Explorer(study, session=Session(model, study, data, prompt, directions), **state)

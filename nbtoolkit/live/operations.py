@@ -7,9 +7,8 @@ path. An argument called ``progress`` or ``cancel`` is filled by the session.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from ..attribution.measures import MEASURES
 from ..errors import NbtoolkitError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
-from ..interventions.residual import ablate as ablation
 from ..studies.pipeline import extend as extended
 from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION
@@ -28,11 +26,13 @@ from ..widgets.concept_lists import N_LISTED
 from .concept_operations import concept_maps as concept_maps
 from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
+from .edited import edited
 from .photographs import explain as explain
 from .photographs import photograph as photograph
 from .registry import operation
 from .responses import chunks, responses
 from .session import Session
+from .steering import steer as steer
 
 N_RANDOM = 2  # random directions of a layer's null
 
@@ -48,7 +48,7 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
     sample
         Id of the sample.
     edits
-        Ablations; see :func:`nbtoolkit.widgets.edits.checked`.
+        Ablations, and steering; see :func:`nbtoolkit.widgets.edits.checked`.
     at
         Layer whose concepts are compared.
 
@@ -60,18 +60,10 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
         ``activations`` before and after, (2, n_concepts).
     """
     cd = session.study.dictionary(at)
-    rules = edit_rules.checked(edits, session.study, session.model.n_heads)
-
-    @contextlib.contextmanager
-    def edited() -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            for edit in rules:
-                stack.enter_context(_ablation(session, edit))
-            yield
-
+    rules = edit_rules.checked(edits, session.study, session.model.n_heads, session.directions)
     with session.exclusive():
         target, length = session.response(sample), session.study.source.max_new_tokens
-        result = effect(target, cd, edited, max_new_tokens=length)
+        result = effect(target, cd, lambda: edited(session, rules, target), max_new_tokens=length)
         difference = result.difference
         if session.has_given_caption(sample):  # a caption by a person says nothing about what the edit changed
             difference = word_difference(target.responses(length)[0], result.after)
@@ -86,17 +78,6 @@ def ablate(session: Session, *, sample: str, edits: Sequence[dict[str, Any]] = (
         "appeared": result.appeared,
         "activations": result.activations.astype(float).tolist(),
     }
-
-
-def _ablation(session: Session, edit: dict[str, Any]) -> Any:
-    if "concept" in edit:
-        cd = session.study.dictionary(edit["layer"])
-        cd.require_decoder("the ablation of a concept")
-        return ablation(session.model, cd.layer, direction=cd.concept(edit["concept"]))
-    if not edit["layers"]:
-        return contextlib.nullcontext()
-    means = session.means(edit["part"]) if edit["how"] == "mean" else None
-    return ablation(session.model, edit["layers"], part=edit["part"], how=edit["how"], heads=edit["heads"], means=means)
 
 
 @operation

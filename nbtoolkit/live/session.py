@@ -20,6 +20,7 @@ from ..models.budget import limited
 from ..storage.study import Sample, Study
 from ..targets import Targets
 from ..widgets import arguments
+from .directions import checked_directions
 from .registry import OPERATIONS, Operation
 from .responses import respond, responses
 
@@ -42,6 +43,8 @@ class Session:
         The data set of the study, for the images in full.
     prompt
         The prompt of the study, if it was not the model's default.
+    directions
+        Name to vector (d_model,), which edits can steer by.
 
     Attributes
     ----------
@@ -72,7 +75,9 @@ class Session:
 
     operations: Mapping[str, Operation] = OPERATIONS
 
-    def __init__(self, model: Model, study: Study, data: Any = None, prompt: str | None = None) -> None:
+    def __init__(
+        self, model: Model, study: Study, data: Any = None, prompt: str | None = None, directions: Any = None
+    ) -> None:
         width, n_layers = study.dictionary(study.layers[-1]).concepts.shape[1], study.representations.n_layers
         if (width, n_layers) != (model.d_model, model.n_layers):
             raise NbtoolkitError(
@@ -93,6 +98,7 @@ class Session:
                 "Give data=…, the data set of the study."
             )
         self.model, self.study, self.prompt = model, study, prompt
+        self.directions = checked_directions(directions, model.d_model)
         self.image: bytes | None = None
         self.photographs: OrderedDict[str, Sample] = OrderedDict()
         self._data = None if data is None else captioned(data)
@@ -104,8 +110,9 @@ class Session:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The facts about the model that a view opens with: ``n_layers``, ``n_heads``, ``name``."""
-        return {"n_layers": self.model.n_layers, "n_heads": self.model.n_heads, "name": self.model.name}
+        """The facts about the model that a view opens with: ``n_layers``, ``n_heads``, ``name``, ``directions``."""
+        model, names = self.model, list(self.directions)
+        return {"n_layers": model.n_layers, "n_heads": model.n_heads, "name": model.name, "directions": names}
 
     @property
     def given_captions(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 SMALL = 50_000_000  # parameters; smaller models run on one thread
+_BLOCK = threading.local()  # the model of the block that a thread is in
 
 
 @contextlib.contextmanager
@@ -66,5 +68,13 @@ def inference(hf: Any, *, gradient: bool = False) -> Iterator[None]:
     gradient
         Record gradients instead of entering inference mode, whatever mode the caller is in.
     """
+    outer = getattr(_BLOCK, "hf", None)
+    if outer is hf and not gradient and torch.is_inference_mode_enabled():
+        yield  # inside a block of the same model: the steps of a generation do not look at every module again
+        return
     with evaluating(hf), fitting_threads(hf), torch.inference_mode(not gradient), torch.set_grad_enabled(gradient):
-        yield
+        _BLOCK.hf = None if gradient else hf
+        try:
+            yield
+        finally:
+            _BLOCK.hf = outer

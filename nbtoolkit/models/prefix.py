@@ -41,11 +41,14 @@ class Prefix:
         Layer, counted from 1, to keys and values, (1, n_heads, n_positions, d_head).
     ends
         Positions that no earlier one reads, nor any after them: where the computed part may begin.
+    masks
+        Layer, counted from 1, to the mask of its attention; None where it is causal.
     """
 
     recording: Recording
     pairs: Mapping[int, tuple[Tensor, Tensor]]
     ends: tuple[int, ...]
+    masks: Mapping[int, Any]
 
     def start(self, position: int) -> int:
         """First position to compute, so that everything from a position on is computed.
@@ -81,7 +84,7 @@ class Prefix:
         """
         start = self.recording.n_positions - states.shape[1]
         with in_front(model, lambda call: call.run(*_joined(call, *self.pairs[call.layer], start))):
-            return replay(model, _rest(recording, start), layer, states, gradient=gradient)
+            return replay(model, cut(recording, start), layer, states, gradient=gradient)
 
 
 def read_prefix(model: Model, recording: Recording) -> Prefix | None:
@@ -116,7 +119,7 @@ def read_prefix(model: Model, recording: Recording) -> Prefix | None:
         return call.run()
 
     try:
-        _rest(recording, 1)
+        cut(recording, 1)
         with in_front(model, visit):
             last = replay(model, recording, 0, recording.stream[0])
         if [call.layer for call in calls] != list(range(1, model.n_layers + 1)) or not is_close(
@@ -126,7 +129,8 @@ def read_prefix(model: Model, recording: Recording) -> Prefix | None:
         ends = _ends(calls, recording.n_positions)
     except _UnsupportedError:
         return None
-    prefix = Prefix(recording, {call.layer: (call.key, call.value) for call in calls}, ends)
+    pairs = {call.layer: (call.key, call.value) for call in calls}
+    prefix = Prefix(recording, pairs, ends, {call.layer: call.mask for call in calls})
     return prefix if ends and _equals(model, prefix) else None
 
 
@@ -193,24 +197,33 @@ def _ends(calls: list[Call], n_positions: int) -> tuple[int, ...]:
     return tuple(i for i in free.nonzero()[:, 0].tolist() if i)
 
 
-def _rest(recording: Recording, start: int) -> Recording:
-    """The recording of the positions from one on."""
+def cut(recording: Recording, start: int, stop: int | None = None) -> Recording:
+    """What the blocks were called with at some positions of a recording.
 
-    def cut(name: str, value: Any) -> Any:
+    Parameters
+    ----------
+    recording
+        The recording.
+    start, stop
+        The first of the positions, and the one behind the last; all from the first on where None.
+    """
+    length = (recording.n_positions if stop is None else stop) - start
+
+    def part(name: str, value: Any) -> Any:
         if isinstance(value, Tensor):
             axes = [axis for axis, size in enumerate(value.shape) if size == recording.n_positions]
             if not axes or name == "attention_mask":
                 return value
             if len(axes) > 1 or name not in BY_POSITION:
                 raise _UnsupportedError
-            return value.narrow(axes[0], start, recording.n_positions - start)
+            return value.narrow(axes[0], start, length)
         if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-            return type(value)(cut(name, part) for part in value)
+            return type(value)(part(name, entry) for entry in value)
         return value
 
     calls = tuple(
-        (tuple(cut("", arg) for arg in args), {name: cut(name, value) for name, value in kwargs.items()})
+        (tuple(part("", arg) for arg in args), {name: part(name, value) for name, value in kwargs.items()})
         for args, kwargs in recording.calls
     )
-    between = {layer: added[:, start:] for layer, added in recording.between.items()}
+    between = {layer: added[:, start : start + length] for layer, added in recording.between.items()}
     return replace(recording, calls=calls, between=between)

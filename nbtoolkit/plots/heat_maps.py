@@ -25,7 +25,8 @@ def saliency_map(
 ) -> Figure:
     """Heat maps of a concept over images: red where it is present, blue for its opposite; one scale for all (Figure 8).
 
-    The colours are those of the views, over the image in grey. A map lies on the part of the image that the model saw; what its processor cropped is dimmed, and a sentence says so.
+    The colours are those of the views, over the image in grey. A map lies on the part of the image that the model saw; what
+    its processor cropped is dimmed, and a sentence says so.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from ..storage.files import write_text
 from ..strict_json import as_json, encodable
 from . import reopening
 from .channel import MAX_ERROR, Channel, Operations
-from .page import page
+from .page import page, panes, texts
+from .page_state import rules
 from .picture import Picture
 from .refusals import Later
 from .snapshot import Snapshot
@@ -36,13 +38,6 @@ MAX_STATE = 1_000_000  # characters of the traits that one message sets
 RESTORED_EVERY = 1.0  # seconds between two restorations of a trait in the page: the script has 90 kB
 
 __getattr__ = lazy_names(__name__, {".study_view": ["StudyView"]})[1]  # its place in release 0.1
-
-
-@functools.cache
-def texts() -> dict[str, str]:
-    """Texts of the views in Chinese, by the short keys of ``js/src/words.js``."""
-    table: dict[str, str] = json.loads((STATIC / "chinese.json").read_text("utf-8"))
-    return table
 
 
 def asset(name: str) -> str | Path:
@@ -102,11 +97,12 @@ class View(anywidget.AnyWidget):
     _view = traitlets.Unicode().tag(sync=True)  # by which a notebook's file knows whether the view is in the page
     _meta = traitlets.Dict().tag(sync=True, to_json=_strict)
     kind = ""
+    reading = ""  # one sentence on how to read the view
     python_only: Collection[str] = ()  # state traits that no page writes
     cleared: Collection[str] = ()  # further traits, which a page may set to None
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
-        quick = {**quick, "texts": lambda: (texts(), [])}
+        quick = {**quick, "texts": lambda: (texts(STATIC), []), "panes": lambda: (panes(STATIC), [])}
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}
@@ -251,7 +247,12 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
-        return write_text(path, page(title, state, data | {"texts": texts()}, STATIC, options.locale or "en"))
+        data = data | {"texts": texts(STATIC), "rules": rules(self, self._rules()), "date": date.today().isoformat()}
+        return write_text(path, page(title, state, data, STATIC, options.locale or "en", self.reading))
+
+    def _rules(self) -> dict[str, dict[str, Any]]:
+        """Rules of traits in a page's address whose values depend on the data."""
+        return {}
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
         """Static HTML of the view; every kind of view defines it."""

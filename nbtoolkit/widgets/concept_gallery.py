@@ -28,6 +28,7 @@ class ConceptGallery(StudyView):
     """
 
     kind = "concept_gallery"
+    reading = "A card is a concept: the images that activate it most and the words it is read as."
 
     query = state_trait(traitlets.Unicode(help="Search in words, labels and captions of exemplars."))
     sort = state_trait(traitlets.Enum(SORTS, SORTS[0], help=f"Order of the concepts: one of {', '.join(SORTS)}."))

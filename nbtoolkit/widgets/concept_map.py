@@ -48,6 +48,7 @@ class ConceptMap(StudyView):
     """
 
     kind = "concept_map"
+    reading = "Points that lie close together are similar; draw around some to choose them."
     python_only: Sequence[str] = ("factors",)
 
     map_items = state_trait(traitlets.Enum(ITEMS, ITEMS[0], help="What the map shows: samples or concepts."))

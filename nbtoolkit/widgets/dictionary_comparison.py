@@ -56,6 +56,7 @@ class DictionaryComparison(View):
     """
 
     kind = "dictionary_comparison"
+    reading = "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures."
 
     pair = state_trait(
         traitlets.List(
@@ -189,7 +190,7 @@ class DictionaryComparison(View):
         listed = sorted({i for side in self._meta["sides"] for c in side["concepts"] for i in c["exemplars"]})
         jpegs = {str(i): encoded(self._samples[i]) for i in listed}
         images = {i: base64.b64encode(jpeg).decode() for i, jpeg in jpegs.items() if jpeg}
-        title = f"{self._meta['sides'][0]['title']} and {self._meta['sides'][1]['title']} · nbtoolkit"
+        title = f"{self._meta['sides'][0]['title']} and {self._meta['sides'][1]['title']}"
         return self._write_page(path, title, dict(self._meta), {"activations": {}, "images": images, "facts": []})
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:

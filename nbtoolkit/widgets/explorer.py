@@ -55,13 +55,17 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """
 
     kind = "explorer"
+    reading = (
+        "A card is a concept: the images that activate it most and the words it is read as; "
+        "select an image to see its concepts."
+    )
     python_only = ("factors", "photos", "steps")
 
     edits = state_trait(
         traitlets.List(
             traitlets.Dict(),
             help="Edits of the model's forward pass whose effect is shown: ablations of layers, "
-            f"{edits.LAYERS_EDIT}, and of concepts, {edits.CONCEPT_EDIT}.",
+            f"{edits.LAYERS_EDIT}, and of concepts, {edits.CONCEPT_EDIT}; steering, {edits.STEER_EDIT}.",
         )
     )
     tab = state_trait(
@@ -101,8 +105,8 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     @traitlets.validate("edits")
     def _valid_edits(self, proposal: traitlets.Bunch) -> list[dict[str, Any]]:
         try:
-            n_heads = None if self._session is None else self._session.facts["n_heads"]
-            return edits.checked(proposal["value"], self._study, n_heads)
+            facts = {} if self._session is None else self._session.facts
+            return edits.checked(proposal["value"], self._study, facts.get("n_heads"), facts.get("directions"))
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 

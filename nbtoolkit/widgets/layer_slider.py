@@ -9,3 +9,4 @@ class LayerSlider(StudyView):
     """Scores per layer, such as CLIPScore and reconstruction error, over a slider that selects the layer."""
 
     kind = "layer_slider"
+    reading = "The curves score the concepts of each layer; select a layer to see its strongest concepts."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,14 @@ _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<meta name="description" content="{about}">
+<meta property="og:type" content="website">
+<meta property="og:title" content="{title}">
+<meta property="og:description" content="{about}">
 <style>{style}</style>
 </head>
 <body class="nbt-page">
+<header class="nbt-page-head"><h1>{title}</h1><p>{about}</p></header>
 <main id="view"></main>
 <noscript>This page needs JavaScript; it contacts no server.</noscript>
 <script type="application/json" id="data">{data}</script>
@@ -32,7 +39,34 @@ _PAGE = """<!doctype html>
 """
 
 
-def page(title: str, state: dict[str, Any], data: dict[str, Any], static: Path, lang: str = "en") -> str:
+@functools.cache
+def texts(static: Path) -> dict[str, str]:
+    """Texts of the views in Chinese, by the short keys of ``js/src/words.js``.
+
+    Parameters
+    ----------
+    static
+        Folder of the built front end.
+    """
+    table: dict[str, str] = json.loads((static / "chinese.json").read_text("utf-8"))
+    return table
+
+
+@functools.cache
+def panes(static: Path) -> dict[str, str]:
+    """Script of the panes that are not there at the first paint, as ``code``.
+
+    Parameters
+    ----------
+    static
+        Folder of the built front end.
+    """
+    return {"code": (static / "panes.js").read_text("utf-8")}
+
+
+def page(
+    title: str, state: dict[str, Any], data: dict[str, Any], static: Path, lang: str = "en", about: str = ""
+) -> str:
     """Put a view's state and data into one HTML page under a policy that allows no network at all.
 
     NaN and infinity are written as ``null``, lone surrogates as replacement characters. Every ``<`` of the data is
@@ -50,12 +84,19 @@ def page(title: str, state: dict[str, Any], data: dict[str, Any], static: Path, 
         Folder of the built front end.
     lang
         Language tag of the page.
+    about
+        One sentence on how to read the page, which links to it show too. There is no ``og:image``: those who read it fetch
+        an image from a server, and a page in one file has none.
     """
     script, style = (static / "standalone.js").read_text("utf-8"), (static / "nbtoolkit.css").read_text("utf-8")
+    data = data | {
+        "key": hashlib.sha256(dump_json([title, state["_meta"], state.get("labels")]).encode()).hexdigest()[:16]
+    }
     payload = dump_json({"state": state, "data": data}).replace("<", "\\u003c")
     policy = f"default-src 'none'; img-src data: blob:; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     return _PAGE.format(
         title=html.escape(visible(title)),
+        about=html.escape(visible(about), quote=True),
         lang=html.escape(lang, quote=True),
         style=style,
         script=script,

@@ -14,6 +14,7 @@ class SampleAttribution(StudyView):
     """One image: the response with the token marked, and the strongest concepts at the token as bars."""
 
     kind = "sample_attribution"
+    reading = "The bars show how strongly the image activates each concept at the marked word of the response."
 
     overlay = state_trait(
         traitlets.Enum(

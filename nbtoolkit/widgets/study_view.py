@@ -178,7 +178,7 @@ class StudyView(Following, PhotographView):
             The file.
         """
         meta = self._opening() | payloads.content(self._study) | {"live": None, "threads": threads.payload(self._study)}
-        title = f"“{self._study.token}” in {self._study.source.model} · nbtoolkit"
+        title = f"“{self._study.token}” in {payloads.short(self._study.source.model)}"
         data = payloads.embedded(self._study, max_mb)
         data |= {"matches": threads.all_matches(self._study), "bulk": maps_2d.embedded(self._study)}
         data["photos"] = exported(self, self._session)
@@ -201,6 +201,16 @@ class StudyView(Following, PhotographView):
             words = " · ".join(g.words[k][:5]) or "no word passed the filter"
             rows.append((names[k], words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
+
+    def _rules(self) -> dict[str, dict[str, Any]]:
+        n = max(d.n_concepts for d in self._study.dictionaries.values())
+        metrics = ["", "all", *(curve["name"] for curve in self._meta["metrics"])]
+        return {
+            "layer": {"kind": "choice", "values": list(self._study.layers)},
+            "concept": {"kind": "int", "min": 0, "max": n - 1},
+            "sample": {"kind": "id"},
+            "metric": {"kind": "choice", "values": metrics},
+        }
 
     def _picture(self) -> Picture:
         return study_picture(self)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import json
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -68,6 +70,36 @@ def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, st
     chosen = state(page, "concept")
     assert page.locator('.nbt-card[aria-selected="true"]').count() == 1
     assert state(page, "sample") == study.grounding(3).exemplars[chosen][1]
+    view.clean()
+
+
+def test_an_address_names_survive_a_reload_and_print(open_page, page_file, study, node_modules, tmp_path):
+    view = open_page(f"{page_file}", bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-card")
+    assert page.get_by_role("heading", level=1).inner_text() == "“dog” in toy" and view.axe(node_modules, "html") == []
+    page.goto(page.url + "#layer=2&concept=3&tab=nowhere&sample=%3Cb%3E&_kind=x")
+    page.reload()
+    page.wait_for_selector(".nbt-card")
+    assert [state(page, n) for n in ("layer", "concept", "_kind")] == [2, 3, "explorer"]
+    page.evaluate("nbtoolkit.set('layer', 5)")
+    page.wait_for_function("location.hash.includes('layer=5')")
+    page.go_back()
+    page.wait_for_function("nbtoolkit.get('layer') === 2")
+    page.evaluate("nbtoolkit.set('labels', {'2:3': 'my <b>name</b>'})")
+    page.reload()
+    page.wait_for_selector(".nbt-card")
+    assert state(page, "labels") == {"2:3": "my <b>name</b>"}
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save names").click()
+    assert json.loads(saved.value.path().read_text("utf-8")) == {"2:3": "my <b>name</b>"}
+    page.pdf(path=tmp_path / "sheet.pdf", prefer_css_page_size=True)
+    sheet = page.locator(".nbt-sheet")
+    assert "my <b>name</b>" in sheet.text_content() and "layer 2" in sheet.text_content()
+    assert sheet.locator("li").count() == 8 and sheet.locator("b b").count() == 0
+    pdf = (tmp_path / "sheet.pdf").read_bytes()
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 2 and pdf.count(b"/Subtype /Image") >= 20
+    assert b"595" in pdf and not view.outside
     view.clean()
 
 

@@ -113,6 +113,25 @@ def test_steering_adds_the_vector_times_the_scale():
         torch.testing.assert_close(added, expected.expand_as(added), atol=1e-5, rtol=1e-4)
 
 
+def test_steering_at_positions():
+    family = load("llava")
+    (inputs,) = prompts(family)
+    plain, vector = stream(family, inputs, 2), np.ones(family.d_model)
+    n = plain.shape[1]
+    for positions, expected in [([1, 4], {1, 4}), (slice(3, None), {*range(3, n)}), (slice(0, 2), {0, 1}), ([], set())]:
+        with interventions.steer(family, 2, vector, positions=positions):
+            added = (stream(family, inputs, 2) - plain)[0].abs().amax(-1) > 0.5
+        assert {*added.nonzero()[:, 0].tolist()} == expected
+    prompt = family.inputs(pictures(1))
+    with interventions.steer(family, 2, 50 * vector, positions=[n + 1]):  # a position of the response, in a cached step
+        steered = family.generate(prompt, 6)
+    assert (steered[:, : n + 1] == family.generate(prompt, 6)[:, : n + 1]).all()
+    for positions in ([-1], [True], ["a"], slice(-2, None), slice(0, 9, 2)):
+        refused = pytest.raises(nbt.NbtoolkitError, match="positions is|An entry of positions is")
+        with refused, interventions.steer(family, 2, vector, positions=positions):
+            pass
+
+
 def test_skipping_a_block_is_leaving_out_its_branches(family, name):
     (inputs,) = prompts(family)
     for layer in range(1, family.n_layers + 1):

@@ -230,6 +230,7 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         "concepts_per_token",
         "photograph",
         "explain",
+        "steer",
         "ablate",
         "layer_effects",
         "attribution",
@@ -310,7 +311,7 @@ def test_the_view_answers_from_a_thread(model, study, data, sample):
         sent[0]["data"]["after"] < sent[0]["data"]["before"]
         and "layers of edits[0] is [9]; expected integers of 1 … 5" in sent[1]["error"]
     )
-    assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy"}
+    assert view._meta["live"] == {"n_layers": 5, "n_heads": model.n_heads, "name": "toy", "directions": []}
     view.close()
 
 

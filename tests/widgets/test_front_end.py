@@ -32,5 +32,6 @@ def test_a_view_has_one_file_on_either_side(view):
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.kind)
 def test_every_state_trait_says_what_it_is(view):
     traits = view.class_traits(state=True)
+    assert view.reading.endswith(".") and len(view.reading) < 140
     assert traits and all(trait.help and trait.metadata["sync"] for trait in traits.values())
     assert not [name for name in traits if name.startswith("_")]

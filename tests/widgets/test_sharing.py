@@ -28,6 +28,15 @@ def test_chinese_texts_come_by_request_and_are_in_every_page(study, tmp_path, vi
     assert "回答" not in w._esm and len(json.dumps(w._meta)) < 20_000
 
 
+def test_the_script_of_further_panes_comes_by_request(study):
+    w, sent = DictionaryComparison(study, layers=(2, 4)), []
+    w.send = lambda content, buffers=None: sent.append(content)
+    w._channel.receive(w, {"kind": "request", "id": 1, "op": "panes"}, [])
+    code = sent[0]["data"]["code"]
+    assert code.startswith("export default function(") and "DictionaryComparison" in code and code.isascii()
+    assert "only in A" in code and "only in A" not in w._esm
+
+
 def written(view, monkeypatch):
     """Texts that the picture of a view writes, and the picture."""
     texts, write = [], ImageDraw.ImageDraw.text
@@ -92,3 +101,33 @@ def test_a_notebook_keeps_the_picture_beside_the_widget(study, monkeypatch):
     monkeypatch.setattr(nbt.options, "preview", False)
     with pytest.raises(NotImplementedError):
         outputs(view, monkeypatch, kernel=True)
+
+
+def test_a_page_has_a_title_and_says_how_to_read_it(study, tmp_path):
+    text = Explorer(study).to_html(tmp_path / "x.html").read_text("utf-8")
+    about = re.search('<meta name="description" content="(.*?)">', text)[1]
+    assert about.startswith("A card is a concept") and f"<p>{about}</p>" in text
+    assert text.count("<h1>“dog” in toy</h1>") == 1 and '<meta property="og:title" content="“dog” in toy">' in text
+    assert f'<meta property="og:description" content="{about}">' in text
+
+
+def test_the_address_of_a_page_may_hold_what_its_rules_allow(study, tmp_path):
+    steps = [{"say": "Look.", "check": {"layer": 5}}]
+    data = payload(Explorer(study, steps=steps).to_html(tmp_path / "x.html"))["data"]
+    rules = data["rules"]
+    assert rules["layer"] == {"kind": "choice", "values": [1, 2, 3, 4, 5]}
+    assert rules["concept"] == {"kind": "int", "min": 0, "max": 7, "none": True}
+    assert rules["sample"] == {"kind": "id", "none": True} and "clip_score" in rules["metric"]["values"]
+    assert rules["query"] == {"kind": "text", "max": 200} and rules["all_tokens"] == {"kind": "bool"}
+    assert rules["tab"]["values"] == list(Explorer.class_traits()["tab"].values)
+    assert not {"labels", "pinned", "edits", "steps", "step", "_meta"} & rules.keys()
+    two = DictionaryComparison(study, layers=(2, 4)).to_html(tmp_path / "y.html")
+    assert payload(two)["data"]["rules"] == {"threshold": {"kind": "float"}}
+    other = payload(Explorer(study, labels={"4:1": "x"}).to_html(tmp_path / "z.html"))["data"]
+    assert other["key"] != payload(two)["data"]["key"] and len(other["key"]) == 16
+
+
+def test_names_of_a_page_are_names_of_a_view(study):
+    view = Explorer(study)
+    view.labels = json.loads('{"4:5": "mine", "2:0": "<b>x</b>"}')  # what "Save names" writes
+    assert view.study.labels == {"4:5": "mine", "2:0": "<b>x</b>"}

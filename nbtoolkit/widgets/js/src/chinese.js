@@ -280,6 +280,26 @@ export const CHINESE = {
   "main scores": "主要分数",
   "all scores": "全部分数",
   "": "",
+  // exported pages
+  "Points that lie close together are similar; draw around some to choose them.":
+    "相近的点彼此相似；圈选一些点即可选中它们。",
+  "“{0}” in {1}": "{1} 中的“{0}”",
+  "Copy address": "复制地址",
+  "Load names": "载入名称",
+  "Save names": "保存名称",
+  "This file holds no names of concepts.": "此文件不含概念名称。",
+  Print: "打印",
+  "page of {0}": "页面生成于 {0}",
+  "A card is a concept: the images that activate it most and the words it is read as.":
+    "每张卡片是一个概念：激活它最强的图像，以及它所对应的词。",
+  "A card is a concept: the images that activate it most and the words it is read as; select an image to see its concepts.":
+    "每张卡片是一个概念：激活它最强的图像，以及它所对应的词；选择一张图像即可查看其概念。",
+  "The curves score the concepts of each layer; select a layer to see its strongest concepts.":
+    "曲线给出各层概念的评分；选择一层即可查看其最强的概念。",
+  "The bars show how strongly the image activates each concept at the marked word of the response.":
+    "条形表示在回答中标出的词处，该图像激活各概念的强度。",
+  "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures.":
+    "每行将 A 的一个概念与 B 中最相似的概念配对；相似度与随机混合的相似度作比较。",
   Intervene: "干预",
   More: "更多",
   Less: "收起",

@@ -27,6 +27,8 @@ export function conceptCard(pane, k, images, match, { onclick, ondblclick }) {
     {
       role: "option",
       class: "nbt-card",
+      "aria-selected": "false",
+      tabindex: -1,
       "data-concept": k,
       onclick: (/** @type {Event} */ event) => {
         const row = rowOf(event);

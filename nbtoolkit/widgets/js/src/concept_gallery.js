@@ -142,9 +142,10 @@ export class ConceptGallery extends Pane {
     const { t, meta, concepts, list } = this;
     const query = this.get("query");
     if (this.search.value !== query) this.search.value = query;
-    const name = (/** @type {number} */ k) => this.name(k);
-    const ranks = search(concepts, query, meta.samples, name);
-    const order = ordered(ranks, concepts, this.get("sort"), name, (k) => this.isPinned(k));
+    const names = concepts.map((_, k) => this.name(k));
+    const pins = concepts.map((_, k) => this.isPinned(k));
+    const ranks = search(concepts, query, meta.samples, names);
+    const order = ordered(ranks, concepts, this.get("sort"), names, pins);
     this.count.textContent =
       order.length === concepts.length
         ? t`${concepts.length} concepts`
@@ -153,7 +154,7 @@ export class ConceptGallery extends Pane {
     this.naming.textContent = translate(t, NAMINGS[rule]);
     this.naming.title = `${text} ${t`Names: the word, or two words, that tell a concept apart from the others of its layer.`}`;
     this.overlay.paintLegend();
-    list.paint({ order, terms: termsOf(query), ranks, images }, strips);
+    list.paint({ order, names, pins, terms: termsOf(query), ranks, images }, strips);
     this.sync(false);
   }
 

@@ -10,7 +10,7 @@ const EAGER = 6; // cards whose images are fetched at once: what is visible firs
 const AT_ONCE = 12; // cards whose marks are painted before the next frame
 const GAP = 4; // pixels between images
 
-/** @typedef {{ order: number[], terms: string[], ranks: Map<number, number>, images(k: number): import("./concept_card.js").Images }} Listing */
+/** @typedef {{ order: number[], names: string[], pins: boolean[], terms: string[], ranks: Map<number, number>, images(k: number): import("./concept_card.js").Images }} Listing */
 
 export class ConceptList extends Pane {
   /**
@@ -86,7 +86,9 @@ export class ConceptList extends Pane {
       onclick: (/** @type {number | null} */ row) => this.events.pick(k, row),
       ondblclick: () => this.events.open(),
     };
-    this.cards.set(k, conceptCard(this, k, listing.images(k), this.match(k, listing), events));
+    const card = conceptCard(this, k, listing.images(k), this.match(k, listing), events);
+    card.style.borderLeftColor = this.colour(k);
+    this.cards.set(k, card);
     this.heads.set(k, this.head(k, listing));
   }
 
@@ -94,9 +96,7 @@ export class ConceptList extends Pane {
   match = (k, { terms, ranks }) => ({ terms, rank: ranks.get(k) ?? 0 });
 
   /** What a head shows, to know whether it is another. @param {number} k @param {Listing} listing */
-  head(k, { terms, ranks }) {
-    return [this.name(k), this.label(k), this.isPinned(k), ranks.get(k), ...terms].join("\n");
-  }
+  head = (k, { terms, ranks, names, pins }) => [names[k], pins[k], ranks.get(k), ...terms].join("\n");
 
   /** Names, pins and marks: of the first cards at once, of the others while nothing else is to be done. @param {Listing} listing */
   paintHeads(listing) {
@@ -133,13 +133,12 @@ export class ConceptList extends Pane {
   sync(scroll) {
     const { meta, el, cards } = this;
     const [selected, sample] = [this.get("concept"), this.get("sample")];
-    const focusable = this.order.includes(selected) ? selected : this.order[0];
-    for (const k of this.order) {
-      const card = this.card(k);
-      card.setAttribute("aria-selected", String(k === selected));
-      card.tabIndex = k === focusable ? 0 : -1;
-      card.style.borderLeftColor = this.colour(k);
-    }
+    const focusable = cards.get(this.order.includes(selected) ? selected : this.order[0]);
+    for (const card of el.querySelectorAll('.nbt-card[aria-selected="true"]'))
+      card.setAttribute("aria-selected", "false");
+    for (const card of el.querySelectorAll('.nbt-card[tabindex="0"]')) card.setAttribute("tabindex", "-1");
+    cards.get(selected)?.setAttribute("aria-selected", "true");
+    focusable?.setAttribute("tabindex", "0");
     const row = meta.samples.findIndex((/** @type {{ id: string }} */ s) => s.id === sample);
     for (const tile of el.querySelectorAll(".nbt-current")) tile.classList.remove("nbt-current");
     for (const tile of el.querySelectorAll(`[data-row="${row}"]`)) tile.classList.add("nbt-current");

@@ -2,14 +2,16 @@
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
-import { ConceptMap } from "./concept_map.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Header } from "./header.js";
 import { Intervene } from "./intervene.js";
+import { lazy } from "./lazy.js";
 import { Pane } from "./pane.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { translate } from "./words.js";
+
+const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no part of the first script
 
 /** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */

@@ -125,6 +125,7 @@ class Host {
   async complete(data) {
     const came = await data.follow().catch((error) => this.say(String(error)));
     if (came && !data.signal.aborted) for (const f of this.renamed) f();
+    this.source.panes().catch(() => {}); // requested again when a pane is selected, and reported then
     data.prefetch();
   }
 

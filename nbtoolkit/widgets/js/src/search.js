@@ -5,6 +5,8 @@
 export const FOUND = { name: "in its name", word: "in its words", caption: "in a caption" };
 const SOURCES = /** @type {(keyof typeof FOUND)[]} */ (Object.keys(FOUND));
 
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
 /** @typedef {import("./types.js").Concept} Concept */
 
 /** @param {string} query */
@@ -19,16 +21,16 @@ const placeIn = (text, term) => (text.includes(` ${term}`) ? 0 : text.includes(t
 /**
  * The concepts that have every term in their name, words or captions of exemplars, with a rank: 0 and 1 by name, 2 and 3 by
  * words, 4 and 5 by a caption; even where a word begins with it. The last of the terms counts.
- * @param {Concept[]} concepts @param {string} query @param {{ caption: string }[]} samples @param {(k: number) => string} name
+ * @param {Concept[]} concepts @param {string} query @param {{ caption: string }[]} samples @param {string[]} names
  * @returns {Map<number, number>} of all concepts where there is no query
  */
-export function search(concepts, query, samples, name) {
+export function search(concepts, query, samples, names) {
   const terms = termsOf(query);
   /** @type {Map<number, number>} */
   const found = new Map();
   concepts.forEach((concept, k) => {
     if (concept.absent) return;
-    const texts = [() => [name(k)], () => concept.words, () => concept.exemplars.map((row) => samples[row].caption)];
+    const texts = [() => [names[k]], () => concept.words, () => concept.exemplars.map((row) => samples[row].caption)];
     /** @type {string[]} */
     const lower = []; // as far as they are needed
     const rankOf = (/** @type {string} */ term) => {
@@ -51,18 +53,18 @@ export const sourceOf = (rank) => SOURCES[rank >> 1];
 /**
  * Matches in order: by source, then pinned ones, then by the chosen order, then by number.
  * @param {Map<number, number>} found @param {Concept[]} concepts @param {string} order
- * @param {(k: number) => string} name @param {(k: number) => boolean} pinned
+ * @param {string[]} names @param {boolean[]} pins
  * @returns {number[]} rows of the dictionary
  */
-export function ordered(found, concepts, order, name, pinned) {
+export function ordered(found, concepts, order, names, pins) {
   const key =
     {
       importance: (/** @type {number} */ k) => -concepts[k].share,
       clip_score: (/** @type {number} */ k) => -(concepts[k].clip_score ?? -1),
       rarity: (/** @type {number} */ k) => concepts[k].active || 2,
     }[order] ?? ((k) => k);
-  const rows = [...found].map(([k, rank]) => ({ k, rank, pin: pinned(k) ? 0 : 1, key: key(k), name: name(k) }));
-  const byName = order === "name" ? new Intl.Collator("en", { numeric: true }).compare : () => 0;
+  const rows = [...found].map(([k, rank]) => ({ k, rank, pin: pins[k] ? 0 : 1, key: key(k), name: names[k] }));
+  const byName = order === "name" ? COLLATOR.compare : () => 0;
   rows.sort((a, b) => a.rank - b.rank || a.pin - b.pin || byName(a.name, b.name) || a.key - b.key || a.k - b.k);
   return rows.map(({ k }) => k);
 }

@@ -1,8 +1,14 @@
 // @ts-check
 /** The exported page: the same views on a model that lives in the page. */
 
+import { followAddress } from "./address.js";
 import { show } from "./host.js";
+import { storeLabels } from "./labels_file.js";
 import { pageSource } from "./page_source.js";
+import { pageTools } from "./page_tools.js";
+import { sheet } from "./sheet.js";
+import { StudyData } from "./study.js";
+import { language, translator } from "./words.js";
 
 /**
  * What a view needs of a model, without a kernel.
@@ -30,5 +36,32 @@ function pageModel(state) {
 
 const { state, data } = JSON.parse(document.getElementById("data")?.textContent ?? "{}");
 const model = pageModel(state);
-show(model, /** @type {HTMLElement} */ (document.getElementById("view")), pageSource(data));
+const source = pageSource(data);
+const t = translator(language(state._meta.locale || navigator.language) === "en" ? {} : data.texts);
+
+/** Make the sheet that is printed in place of the view, of its present state. @param {boolean} [fresh] */
+function makeSheet(fresh = true) {
+  const old = document.querySelector(".nbt-sheet");
+  if (!state._meta.metrics || (old && !fresh)) return []; // a comparison is printed as it is
+  old?.remove();
+  const { meta, signal } = new StudyData(model, source, new AbortController().signal);
+  const made = sheet(/** @type {any} */ ({ model, meta, t, source, signal }), source.url, data.date);
+  document.body.append(made);
+  return [...made.querySelectorAll("img")];
+}
+
+async function print() {
+  await Promise.all(makeSheet().map((image) => image.decode().catch(() => {})));
+  window.print();
+  document.querySelector(".nbt-sheet")?.remove();
+}
+
+if (state.labels) storeLabels(model, data.key);
+for (const rule of Object.values(data.rules)) {
+  if (rule.kind === "id") Object.assign(rule, { kind: "choice", values: state._meta.ids });
+}
+followAddress(model, data.rules);
+pageTools(model, t, print);
+addEventListener("beforeprint", () => makeSheet(false)); // from the browser's menu
+show(model, /** @type {HTMLElement} */ (document.getElementById("view")), source);
 Object.assign(window, { nbtoolkit: model });

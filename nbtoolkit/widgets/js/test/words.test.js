@@ -31,6 +31,14 @@ const PYTHON = [
   "random words: preserves the number of words, the word filter and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars",
   "words of the dictionary: preserves the number of words, the vocabulary of the dictionary and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars",
 ];
+const READING = readdirSync(new URL("../../", import.meta.url)) // how to read a page, which Python writes
+  .filter((f) => f.endsWith(".py"))
+  .flatMap(
+    (f) =>
+      readFileSync(new URL(`../../${f}`, import.meta.url), "utf8").match(/(?<=\breading = )(\([^)]*\)|".+")/g) ?? [],
+  )
+  .map((text) => [...text.matchAll(/"([^"]*)"/g)].map(([, part]) => part).join(""))
+  .filter(Boolean);
 const sources = new URL("../src/", import.meta.url);
 const TABLE = Object.fromEntries(Object.entries(CHINESE).map(([text, words]) => [shortKey(text), words]));
 const isTranslated = (text) => text in CHINESE;
@@ -59,6 +67,10 @@ test("every text of the views has a Chinese translation", () => {
       .filter((text) => !isTranslated(text)),
     [],
   );
+  assert.ok(
+    READING.length >= 6 && READING.every((text) => isTranslated(text)),
+    String(READING.filter((text) => !isTranslated(text))),
+  );
 });
 
 test("values go where the language wants them, and are never read as text to translate", () => {
@@ -76,7 +88,8 @@ test("no translation is left over", () => {
   const files = readdirSync(sources).filter((f) => f.endsWith(".js") && !f.startsWith("chinese"));
   const code = files.map((f) => readFileSync(new URL(f, sources), "utf8"));
   const used = new Set(code.flatMap(texts));
-  const quoted = (text) => code.some((source) => source.includes(`"${text}"`)) || PYTHON.includes(text);
+  const quoted = (text) =>
+    code.some((source) => source.includes(`"${text}"`)) || [...PYTHON, ...READING].includes(text);
   assert.deepEqual(
     Object.keys(CHINESE).filter((text) => text && !used.has(text) && !quoted(text) && !/^[a-z]+$/.test(text)),
     [],

@@ -1,0 +1,50 @@
+// @ts-check
+/** What an exported page has around its view: its title in the reader's language, its address, names as a file, print. */
+
+import { h } from "./dom.js";
+import { loadLabels, saveLabels } from "./labels_file.js";
+import { language, translate } from "./words.js";
+
+const COPIED = 1500; // milliseconds
+
+/**
+ * Put a text into the clipboard, and say so on the button; where that is forbidden, show it to be copied by hand.
+ * @param {string} text @param {HTMLElement} button @param {import("./types.js").Translator} t
+ */
+async function copy(text, button, t) {
+  const before = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = t`Copied`;
+    setTimeout(() => (button.textContent = before), COPIED);
+  } catch {
+    const line = h("input", { class: "nbt-search", readonly: true, value: text, "aria-label": before });
+    button.after(line);
+    line.select();
+    line.addEventListener("blur", () => line.remove());
+  }
+}
+
+/** @param {import("./types.js").Model} model @param {import("./types.js").Translator} t @param {() => Promise<void>} print */
+export function pageTools(model, t, print) {
+  const { locale, token, model: name } = model.get("_meta");
+  const head = /** @type {HTMLElement} */ (document.querySelector(".nbt-page-head"));
+  if (language(locale || navigator.language) !== "en") {
+    head.lang = "zh-Hans";
+    const [title, about] = [...head.children];
+    if (name) title.textContent = document.title = t`“${token}” in ${name}`;
+    about.textContent = translate(t, about.textContent ?? "");
+  }
+  const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) =>
+    h("button", { type: "button", class: "nbt-button", text, onclick });
+  const address = button(t`Copy address`, () => copy(location.href, address, t));
+  const load = button(t`Load names`, async () => {
+    if (!(await loadLabels(model))) note.textContent = t`This file holds no names of concepts.`;
+  });
+  const note = h("span", { role: "status" });
+  const names = model.get("labels")
+    ? [button(t`Save names`, () => saveLabels(model, `${token} names.json`)), load]
+    : [];
+  const tools = h("div", { class: "nbt-toolbar nbt-page-tools" }, address, button(t`Print`, print), ...names, note);
+  head.append(h("div", { class: "nbt" }, tools));
+}

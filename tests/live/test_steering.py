@@ -1,0 +1,128 @@
+"""Steering in a view is the steering of the interventions, beside random directions of the same norm."""
+
+import numpy as np
+import pytest
+
+import nbtoolkit as nbt
+from nbtoolkit.interventions import ablate, concept_unit, steer, word_contrast
+from nbtoolkit.live import Session, edited, steering
+from nbtoolkit.live.operations import ablate as ablate_operation
+
+MLP = {"op": "ablate", "layers": [2], "part": "mlp"}
+WIND = np.random.default_rng(0).normal(size=128)
+
+
+@pytest.fixture(scope="module")
+def live(model, study, data):
+    return Session(model, study, data, directions={"wind": WIND})
+
+
+@pytest.fixture
+def sample(study):
+    return study.samples[0].id
+
+
+def edit(strength=2.0, layer=4, positions="all", **what):
+    return {"op": "steer", "layer": layer, "strength": strength, "positions": positions, **(what or {"concept": 1})}
+
+
+@pytest.mark.parametrize("positions", ["all", "image", "after"])
+@pytest.mark.parametrize("ablations", [(), (MLP,)])
+def test_a_steered_response_is_that_of_generate_under_the_intervention(
+    live, model, study, sample, positions, ablations
+):
+    own = [
+        *ablations,
+        edit(-2, positions=positions),
+        edit(3, 3, word="snow"),
+        edit(0.5, 0, positions, direction="wind"),
+    ]
+    result = steering.steer(live, sample=sample, edits=own, at=4, draws=2)
+    plain = ablate_operation(live, sample=sample, edits=own, at=4)
+    control = result.pop("control")
+    assert result.pop("units")[2] == "the direction as given"
+    np.testing.assert_allclose(result.pop("activations"), plain.pop("activations"), atol=1e-3)
+    assert result.pop("after") == pytest.approx(plain.pop("after"), abs=1e-4) and result == plain
+    assert len(control["responses"]) == len(control["after"]) == 2 and control["changed"] in (0, 1, 2)
+
+
+def test_it_equals_the_call_from_python(live, model, study, sample):
+    target = live.response(sample)
+    for strength in (-3, -0.25, 3):
+        with ablate(model, [2], part="mlp"), steer(model, 4, concept_unit(study.dictionary(4), 1), strength):
+            (after,), (response,) = target.read()[0], target.responses(study.source.max_new_tokens)
+        result = live.run("steer", {"sample": sample, "edits": [MLP, edit(strength)], "at": 4})
+        assert result["response"] == response and result["after"] == pytest.approx(float(after), abs=1e-4)
+
+
+def test_controls_are_random_directions_of_the_same_norm(live, model, study, sample):
+    vector = 2 * concept_unit(study.dictionary(4), 1)
+    (draws,) = steering.random_directions([vector], 4)
+    np.testing.assert_allclose(np.linalg.norm(draws, axis=1), np.linalg.norm(vector))
+    assert np.abs(draws @ vector).max() < 0.5 * float(vector @ vector)
+    control = steering.steer(live, sample=sample, edits=[edit()], at=4)["control"]
+    again = steering.steer(live, sample=sample, edits=[edit()], at=4)["control"]
+    assert control == again and len(control["after"]) == steering.DRAWS
+    target = live.response(sample)
+    with steer(model, 4, draws[1]):
+        assert control["after"][1] == pytest.approx(float(target.read()[0][0]), abs=1e-4)
+        assert control["responses"][1] == target.responses(study.source.max_new_tokens)[0]
+    unedited = target.captions[0]
+    assert control["changed"] == sum(response != unedited for response in control["responses"])
+
+
+def test_without_a_draft_the_model_generates(live, sample, monkeypatch):
+    own = [MLP, edit(-2, positions="after")]
+    quick = steering.steer(live, sample=sample, edits=own, at=4, draws=1)
+    monkeypatch.setattr(steering, "draft", lambda *_: None)
+    steering._BASES.pop(live)
+    whole = steering.steer(live, sample=sample, edits=own, at=4)
+    steering._BASES.pop(live)
+    assert whole["control"]["responses"] == quick["control"]["responses"] and whole["response"] == quick["response"]
+    assert whole["after"] == pytest.approx(quick["after"], abs=1e-4)
+
+
+def test_units(live, model, study):
+    cd = study.dictionary(4)
+    own = edited.unit(live, edit(concept=1))
+    used = cd.coefficients[:, 1][cd.coefficients[:, 1] > 0]
+    np.testing.assert_allclose(own.vector, used.mean() * cd.concept(1), rtol=1e-5)
+    snow = edited.unit(live, edit(word="snow"))
+    np.testing.assert_allclose(snow.vector, word_contrast(study.representations, "snow", layer=4))
+    rare = edited.unit(live, edit(word="zebra"))
+    norms = [np.linalg.norm(concept_unit(cd, k)) for k in range(cd.n_concepts)]
+    assert np.linalg.norm(rare.vector) == pytest.approx(np.median(norms), abs=1e-3) and "unembedding" in rare.text
+    scope = {"study": study, "model": model, "directions": live.directions} | vars(nbt.interventions)
+    for one in (own, snow, rare, edited.unit(live, edit(direction="wind"))):
+        np.testing.assert_allclose(eval(one.python, scope), one.vector, rtol=1e-6)
+
+
+def test_what_does_not_steer_is_refused(live, sample):
+    for edits in ([], [MLP], [edit(0)]):
+        with pytest.raises(nbt.NbtoolkitError, match="edits has nothing that steers"):
+            steering.steer(live, sample=sample, edits=edits)
+    with pytest.raises(nbt.NbtoolkitError, match="draws is 17; expected 1 … 16"):
+        steering.steer(live, sample=sample, edits=[edit()], draws=17)
+    with pytest.raises(nbt.NbtoolkitError, match=r"direction of edits\[0\] is 'rain'"):
+        steering.steer(live, sample=sample, edits=[edit(direction="rain")])
+
+
+@pytest.mark.parametrize(("directions", "message"), [
+    ([WIND], "directions is a list of 1 entries; expected at most 64 names"),
+    ({"wind": WIND[:5]}, r"directions\['wind'\] has shape \(5,\); expected \(128,\)"),
+    ({"wind": WIND * 0}, "not all zeros"),
+    ({"wind": WIND * np.nan}, r"directions\['wind'\] has NaN"),
+    ({"wind": "west"}, r"directions\['wind'\] is 'west'"),
+    ({"": WIND}, "A name of directions is ''"),
+])  # fmt: skip
+def test_directions_are_checked(model, study, directions, message):
+    with pytest.raises(nbt.NbtoolkitError, match=message):
+        nbt.explore(study, model, directions=directions)
+
+
+def test_directions_and_edits_are_state(model, study):
+    own = [edit(direction="wind"), edit(-1, word="snow", positions="after")]
+    view = nbt.explore(study, model, directions={"wind": WIND}, edits=own)
+    assert view.state()["edits"] == own and view._meta["live"]["directions"] == ["wind"]
+    with pytest.raises(nbt.NbtoolkitError, match="directions needs a model"):
+        nbt.explore(study, directions={"wind": WIND})
