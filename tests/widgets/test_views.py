@@ -16,6 +16,7 @@ from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
     ConceptMap,
+    ConceptRiver,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -24,7 +25,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, ConceptMap, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptMap, ConceptRiver, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):

@@ -1,6 +1,7 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
 
 /** @type {Record<string, string>} */
@@ -305,4 +306,5 @@ export const CHINESE = {
   Less: "收起",
   "Whole text": "全文",
   "Scores per layer": "各层得分",
+  ...RIVER,
 };

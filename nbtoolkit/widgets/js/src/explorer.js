@@ -8,6 +8,7 @@ import { Header } from "./header.js";
 import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
 import { Pane } from "./pane.js";
+import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { translate } from "./words.js";
 
@@ -19,6 +20,7 @@ const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };

@@ -60,7 +60,9 @@ function asker(data) {
  */
 export function pageSource(data) {
   const images = new Images(data.images);
-  const photos = new Images(Object.fromEntries(Object.entries(data.photos).map(([id, { image }]) => [id, image])));
+  const photos = new Images(
+    Object.fromEntries(Object.entries(data.photos ?? {}).map(([id, { image }]) => [id, image])),
+  );
   const thumb = (/** @type {number} */ row, /** @type {string} */ url) => {
     const facts = data.facts[row];
     return { url, index: 0, count: 1, caption: facts?.caption ?? "", aspect: facts?.aspect ?? 1 };

@@ -72,8 +72,9 @@ function download(url, name) {
 /**
  * Two small buttons that save a chart.
  * @param {import("./types.js").Translator} t @param {() => SVGSVGElement | null} chart @param {string} name of the file
+ * @param {number} [scale] pixels of a PNG for each unit of the chart
  */
-export function saving(t, chart, name) {
+export function saving(t, chart, name, scale = SCALE) {
   const svg = () => {
     const el = chart();
     return el && new Blob([asSvg(el)], { type: "image/svg+xml" });
@@ -85,7 +86,7 @@ export function saving(t, chart, name) {
     const image = new Image();
     image.src = URL.createObjectURL(blob);
     await image.decode();
-    const canvas = h("canvas", { width: image.width * SCALE, height: image.height * SCALE });
+    const canvas = h("canvas", { width: image.width * scale, height: image.height * scale });
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     URL.revokeObjectURL(image.src);
     canvas.toBlob((/** @type {Blob} */ made) => download(URL.createObjectURL(made), `${name}.png`));

@@ -5,6 +5,7 @@ import { ConceptGallery } from "./concept_gallery.js";
 import { Explorer } from "./explorer.js";
 import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
+import { ConceptRiver } from "./concept_river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 
 const ConceptMap = lazy("ConceptMap");
@@ -13,6 +14,7 @@ const DictionaryComparison = lazy("DictionaryComparison");
 /** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
 export const VIEWS = {
   concept_gallery: ConceptGallery,
+  concept_river: ConceptRiver,
   concept_map: ConceptMap,
   dictionary_comparison: DictionaryComparison,
   explorer: Explorer,
