@@ -69,7 +69,12 @@ export class Explorer extends Pane {
       });
     this.buttons = this.tabs.map(([tab, [text]]) => button(tab, text));
     this.imageTab = button("image", "Image"); // where it is narrow
-    return h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...this.buttons, this.imageTab);
+    return h(
+      "div",
+      { class: "nbt-tabs", "data-at": "tab", role: "group", "aria-label": t`Pane` },
+      ...this.buttons,
+      this.imageTab,
+    );
   }
 
   /** The way back from the image to the list, where it is narrow. */

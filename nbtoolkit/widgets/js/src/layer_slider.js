@@ -61,7 +61,7 @@ export class LayerSlider extends Pane {
     /** The choice of the layer, which the Explorer has in its header. */
     this.steps = h(
       "div",
-      { class: "nbt-layer-steps" },
+      { class: "nbt-layer-steps", "data-at": "layer" },
       label,
       this.stepper(t`previous layer`, "‹", () => this.go(this.place - 1)),
       this.range,

@@ -4,7 +4,7 @@
 import { h } from "./dom.js";
 import { Pane } from "./pane.js";
 import { popover } from "./popover.js";
-import { pythonCall } from "./state.js";
+import { pythonCall, pythonLiteral } from "./state.js";
 
 const COPIED = 1500; // milliseconds
 
@@ -34,10 +34,16 @@ export class ViewTools extends Pane {
 
   /** The line that opens the view as it is: every trait that is not at its default. */
   python() {
-    const { defaults, live } = this.meta;
+    const { defaults, live, samples } = this.meta;
     const differs = (/** @type {string} */ name) => JSON.stringify(this.get(name)) !== JSON.stringify(defaults[name]);
     const names = [...ALWAYS, ...Object.keys(defaults).filter((name) => !ALWAYS.includes(name) && differs(name))];
-    return pythonCall(live ? ["study", "model"] : ["study"], Object.fromEntries(names.map((n) => [n, this.get(n)])));
+    const options = Object.fromEntries(names.map((n) => [n, this.get(n)]));
+    const { own, name, given, caption } = samples[this.row];
+    if (own) delete options.sample; // its id is that of the page's JPEG
+    const call = pythonCall(live ? ["study", "model"] : ["study"], options);
+    if (!own) return call;
+    const captioned = given ? `, caption=${pythonLiteral(caption)}` : "";
+    return `view = ${call}; view.explain(${pythonLiteral(name)}${captioned})`;
   }
 
   async copyLine() {
