@@ -341,7 +341,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     page.get_by_role("combobox", name="Overlay of the exemplars").select_option("heat map")
     page.locator(".nbt-card").first.locator(".nbt-overlay").first.wait_for()
     painted = page.locator(".nbt-card").first.locator(".nbt-overlay").count()
-    assert painted >= 4 and page.get_by_text("each image's largest score").is_visible()
+    assert painted >= 4 and page.get_by_text("each image's largest |score|").is_visible()
     k, row = (
         int(page.locator(".nbt-card").first.get_attribute("data-concept")),
         page.locator(".nbt-card .nbt-thumb").first,
@@ -349,7 +349,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     sample = study.samples[int(row.get_attribute("data-row"))]
     highest = nbt.saliency(model, data["image"][data["id"].index(sample.id)], study.dictionary(4), k)[-1].max()
     assert row.get_attribute("title").startswith(sample.caption) and row.get_attribute("title").endswith(
-        f"… {highest:.1f})"
+        f"… {highest:.1f}"
     )
     page.get_by_role("combobox", name="Overlay of the selected concept").select_option("contour")
     page.get_by_text("patches, scores from").wait_for()

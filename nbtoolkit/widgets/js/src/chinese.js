@@ -289,6 +289,9 @@ export const CHINESE = {
   "main scores": "主要分数",
   "all scores": "全部分数",
   "": "",
+  // sharing
+  "Copy image": "复制图像",
+  Saved: "已保存",
   // exported pages
   "Points that lie close together are similar; draw around some to choose them.":
     "相近的点彼此相似；圈选一些点即可选中它们。",

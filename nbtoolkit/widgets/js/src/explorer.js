@@ -8,13 +8,14 @@ import { Header } from "./header.js";
 import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
 import { Pane } from "./pane.js";
-import { River } from "./river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { translate } from "./words.js";
 
-const ConceptMap = lazy("ConceptMap"); // a line in panes.js, and the pane is no part of the first script
+// a line in panes.js, and a pane is no part of the first script
+const ConceptMap = lazy("ConceptMap");
+const River = lazy("River");
 
-/** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
+/** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
 
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
@@ -50,7 +51,7 @@ export class Explorer extends Pane {
     for (const [tab] of this.tabs) if (AT_ONCE.includes(tab)) this.view(tab);
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
-    this.el.append(new Header(ctx, this.tabBar()).el, this.body);
+    this.el.append(new Header(ctx, this.tabBar(), () => this.view(this.before)?.saved?.()).el, this.body);
     this.on(["tab", "page", "edits"], () => this.sync());
     this.sync();
     this.watchChoices();

@@ -9,8 +9,8 @@ import { Sparkline } from "./sparkline.js";
 import { ViewTools } from "./view_tools.js";
 
 export class Header extends Pane {
-  /** @param {import("./types.js").Context} ctx @param {HTMLElement} tabs */
-  constructor(ctx, tabs) {
+  /** @param {import("./types.js").Context} ctx @param {HTMLElement} tabs @param {() => SVGSVGElement | null | undefined} drawing of the selected pane */
+  constructor(ctx, tabs, drawing) {
     super(ctx);
     const { t, meta } = this;
     const about = t`${meta.model} · ${meta.n_samples} images · ${this.concepts.length} concepts by ${meta.method}`;
@@ -24,7 +24,7 @@ export class Header extends Pane {
       layers.steps,
       scores,
       tabs,
-      new ViewTools(ctx).el,
+      new ViewTools(ctx, drawing).el,
     );
   }
 }

@@ -45,7 +45,9 @@ export const lazy = (name, available) =>
       ctx.source.panes().then(
         (all) => {
           if (ctx.signal.aborted) return;
-          const { el } = new all[name](ctx);
+          const view = new all[name](ctx);
+          const { el } = view;
+          this.saved = () => view.saved?.();
           el.hidden = this.el.hidden;
           this.el.replaceWith(el);
           this.el = el;

@@ -96,7 +96,7 @@
  *
  * @typedef {{ result: Promise<any>, cancel(): void }} Job long work in the kernel
  *
- * @typedef {Record<string, new (ctx: Context) => { el: HTMLElement }>} Panes
+ * @typedef {Record<string, new (ctx: Context) => { el: HTMLElement, saved?(): SVGSVGElement | null }>} Panes
  *
  * @typedef {object} Source of bulk data
  * @property {boolean} [alone] whether there is no kernel

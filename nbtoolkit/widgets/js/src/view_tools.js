@@ -1,6 +1,7 @@
 // @ts-check
 /** Full screen, and the line of Python that opens the view again. */
 
+import { CopyImage } from "./copy_image.js";
 import { h } from "./dom.js";
 import { Pane } from "./pane.js";
 import { popover } from "./popover.js";
@@ -11,8 +12,8 @@ const COPIED = 1500; // milliseconds
 const ALWAYS = ["layer", "concept", "sample"]; // in the line of Python, whatever they are
 
 export class ViewTools extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  constructor(ctx) {
+  /** @param {import("./types.js").Context} ctx @param {() => SVGSVGElement | null | undefined} [drawing] of the selected pane */
+  constructor(ctx, drawing) {
     super(ctx);
     const { t } = this;
     const label = t`Python that opens this view`;
@@ -20,12 +21,9 @@ export class ViewTools extends Pane {
     this.copy = this.button(t`Copy as Python`, () => this.copyLine());
     this.full = this.button(t`Full screen`, () => this.toggleFull());
     const full = document.fullscreenEnabled ? this.full : null;
-    const menu = h("div", { class: "nbt-menu" }, this.copy, this.line, full);
-    this.el = popover(
-      ctx,
-      this.stepper(t`More`, "⋯", () => {}),
-      menu,
-    );
+    const menu = h("div", { class: "nbt-menu" }, this.copy, this.line, new CopyImage(ctx, drawing).el, full);
+    const opener = this.stepper(t`More`, "⋯", () => {});
+    this.el = popover(ctx, opener, menu);
     this.on([...ALWAYS, ...Object.keys(this.meta.defaults)], () => {
       this.line.value = this.python(); // never an old one
     });

@@ -5,10 +5,10 @@ import { ConceptGallery } from "./concept_gallery.js";
 import { Explorer } from "./explorer.js";
 import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
-import { ConceptRiver } from "./concept_river.js";
 import { SampleAttribution } from "./sample_attribution.js";
 
 const ConceptMap = lazy("ConceptMap");
+const ConceptRiver = lazy("ConceptRiver");
 const DictionaryComparison = lazy("DictionaryComparison");
 
 /** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
