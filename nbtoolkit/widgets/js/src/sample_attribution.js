@@ -55,7 +55,6 @@ export class SampleAttribution extends Pane {
       "div",
       { class: "nbt-sample-head" },
       this.heading,
-      photographs.remove,
       this.stepper(t`previous image`, "‹", () => this.step(-1)),
       this.stepper(t`next image`, "›", () => this.step(1)),
       photographs.control,
