@@ -128,7 +128,9 @@ class Host {
     const came = await data.follow().catch((error) => this.say(String(error)));
     if (came && !data.signal.aborted) for (const f of this.renamed) f();
     this.source.panes().catch(() => {}); // requested again when a pane is selected, and reported then
-    data.prefetch();
+    const ahead = () => data.ahead().catch(() => {}); // requested again when the layer is selected
+    onChange(data, ["layer"], () => setTimeout(ahead, REST));
+    data.prefetch().then(ahead);
   }
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */
