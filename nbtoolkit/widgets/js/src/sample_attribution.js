@@ -61,17 +61,8 @@ export class SampleAttribution extends Pane {
     );
     const { overlay, response } = this;
     const tools = this.source.ask ? this.tools() : photographs.strip;
-    const parts = [
-      overlay.frame,
-      tools,
-      overlay.scale,
-      overlay.note,
-      this.missing,
-      response.heading,
-      response.el,
-      this.lacking,
-      this.details,
-    ];
+    const caption = h("div", {}, response.el, this.lacking, this.details);
+    const parts = [overlay.frame, caption, tools, overlay.scale, overlay.note, this.missing];
     const left = h("div", { class: "nbt-sample-picture" }, ...parts);
     const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
     this.el.append(head, photographs.note, body);
