@@ -4,8 +4,11 @@
 import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
 
+import { FRAME } from "./chinese_frame.js";
+
 /** @type {Record<string, string>} */
 export const CHINESE = {
+  ...FRAME,
   // the map
   Map: "地图",
   "Colour of the images": "图像的颜色",
@@ -309,6 +312,5 @@ export const CHINESE = {
     "条形表示在回答中标出的词处，该图像激活各概念的强度。",
   "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures.":
     "每行将 A 的一个概念与 B 中最相似的概念配对；相似度与随机混合的相似度作比较。",
-  Intervene: "干预",
   ...RIVER,
 };
