@@ -126,6 +126,8 @@ def test_runs_top_to_bottom(path, tmp_path, monkeypatch):
     assert not [o for o in outputs if o.output_type == "error"]
     early = [o for c in notebook.cells[:3] if c.cell_type == "code" for o in c.outputs]
     assert any("image/png" in o.get("data", {}) for o in early), "no picture within the first three cells"
-    last = [kind for o in outputs[-2:] for kind in o.get("data", {})]  # a view, and its image for a notebook without a kernel
+    last = [
+        kind for o in outputs[-2:] for kind in o.get("data", {})
+    ]  # a view, and its image for a notebook without a kernel
     assert "application/vnd.jupyter.widget-view+json" in last, "the last cell shows no view"
     assert {p.name for p in tmp_path.iterdir()} <= {"dog.study"}
