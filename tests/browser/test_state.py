@@ -103,7 +103,7 @@ def test_examples(page):
         assert [shown.first.get_attribute("data-row"), shown.last.get_attribute("data-row")] == [rows[0], rows[-1]]
         last, box = shown.last.bounding_box(), strip.bounding_box()
         assert last["y"] < box["y"] + 1 and last["x"] + last["width"] <= box["x"] + box["width"] + 1, "an end is cut"
-        values = [float(v) for v in shown.locator(".nbt-tile-value").all_inner_texts()]
+        values = [float(v) for v in shown.locator(".nbt-tile-value").all_text_contents()]
         assert values == sorted(values, reverse=True)
     combobox(page, "Images per concept").select_option("random")
     assert get(page, "examples") == "random"
@@ -127,12 +127,12 @@ def test_exemplar_overlay(page):
 
 def test_overlay(page):
     put(page, overlay="contour")
-    page.locator(".nbt-frame .nbt-overlay").wait_for()
+    page.locator(".nbt-sample .nbt-frame .nbt-overlay").wait_for()
     page.get_by_text("patches, scores from").wait_for()
     combobox(page, "Overlay of the selected concept").select_option("heat map")
     assert get(page, "overlay") == "heat map"
     put(page, overlay="none")
-    assert page.locator(".nbt-frame .nbt-overlay").is_hidden()
+    assert page.locator(".nbt-sample .nbt-frame .nbt-overlay").is_hidden()
 
 
 def test_all_tokens_and_token(page):
@@ -141,6 +141,8 @@ def test_all_tokens_and_token(page):
     first.wait_for()
     page.get_by_role("heading", name=f"Concepts at “{first.inner_text().strip()}”, layer 4").wait_for()
     assert first.get_attribute("aria-pressed") == "true"
+    largest = page.locator(".nbt-bar .nbt-value").first.inner_text()  # of this token
+    assert f"relative to the largest here ({largest})" in page.locator(".nbt-sample-bars .nbt-note").inner_text()
     page.get_by_role("button", name="All tokens").click()
     assert get(page, "all_tokens") is True and get(page, "token") is None
     page.locator(".nbt-piece").nth(1).click()
@@ -301,7 +303,7 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     page.get_by_role("button", name="Concepts", exact=True).click()
     page.locator(".nbt-detail .nbt-effect .nbt-response").wait_for()
     page.evaluate("document.querySelector('.nbt-root').scrollIntoView({ block: 'end' })")
-    visible_together(page, ".nbt-header", ".nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect")
+    visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect")
     # the same view again, and two linked ones
     page.evaluate(ASK, "view.overlay, view.attribution, view.all_tokens, view.token = 'heat map', True, True, 0")
     again = "again = nbt.explore(study, model, **view.state()); print(again.state() == view.state())"
@@ -339,7 +341,7 @@ def visible_together(page, *parts):
 def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(open_page, page_file, study, tmp_path):
     page = open_page(page_file, width=934, height=650).page
     page.locator(".nbt-response mark").wait_for()
-    visible_together(page, ".nbt-header", ".nbt-frame", ".nbt-response", ".nbt-rest")
+    visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
     for width in (1366, 934, 700, 590):  # one row
         page.set_viewport_size({"width": width, "height": 768})
         header = page.locator(".nbt-header").bounding_box()
@@ -351,14 +353,14 @@ def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(ope
     long = dataclasses.replace(study, samples=tuple(dataclasses.replace(s, **text) for s in study.samples))
     page = open_page(nbt.explore(long, layer=4).to_html(tmp_path / "long.html"), width=934, height=650).page
     page.locator(".nbt-response mark").wait_for()
-    text, mark = page.locator(".nbt-response"), page.locator(".nbt-response mark")
+    text, mark = page.locator(".nbt-sample .nbt-response"), page.locator(".nbt-sample .nbt-response mark")
     short, word = text.bounding_box(), mark.bounding_box()
     assert (
         short["height"] < 80
         and short["y"] <= word["y"]
         and word["y"] + word["height"] <= short["y"] + short["height"] + 2
     )
-    visible_together(page, ".nbt-frame", ".nbt-response", ".nbt-rest")
+    visible_together(page, ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
     page.get_by_role("button", name="Whole text").click()
     assert text.bounding_box()["height"] > 200
     page.get_by_role("button", name="Less").click()
