@@ -12,6 +12,7 @@ from ..errors import NbtoolkitError
 from ..interventions.residual import ablate
 from ..interventions.selectivity import moved_as_far
 from ..targets.joining import joined
+from ..types import mean_interval
 from ..types.nulls import RANDOM_DIRECTION
 from .registry import operation
 from .responses import chunks, responses
@@ -44,7 +45,8 @@ def concept_effect(
     -------
     dict
         ``samples``, those whose response contains the token; ``change`` per sample, in nats; ``control`` per sample: the mean
-        over four random directions along which the states move as far, at every position; ``preserves``, what it preserves.
+        over four random directions along which the states move as far, at every position; ``preserves``, what it preserves;
+        ``interval`` and ``control_interval``, of 95 % of the two means (None for fewer than two samples).
 
     Raises
     ------
@@ -86,4 +88,17 @@ def concept_effect(
         change += (after - before).astype(float).tolist()
         control += (np.mean(moved, axis=0) - before).astype(float).tolist()
         rows += list(targets)
-    return {"samples": rows, "change": change, "control": control, "preserves": str(RANDOM_DIRECTION)}
+    return {
+        "samples": rows,
+        "change": change,
+        "control": control,
+        "interval": _interval(change),
+        "control_interval": _interval(control),
+        "preserves": str(RANDOM_DIRECTION),
+    }
+
+
+def _interval(values: Sequence[float]) -> list[float] | None:
+    """Interval of the mean; None where there is none."""
+    low, high = mean_interval(np.asarray(values, float), 0.95)
+    return [low, high] if np.isfinite([low, high]).all() else None

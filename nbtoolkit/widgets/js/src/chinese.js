@@ -5,6 +5,29 @@ import { GALLERY } from "./chinese_gallery.js";
 
 /** @type {Record<string, string>} */
 export const CHINESE = {
+  // the page of a concept
+  "‹ Back": "‹ 返回",
+  "previous concept": "上一个概念",
+  "next concept": "下一个概念",
+  Concept: "概念",
+  "Images from the strongest to the weakest": "图像，从最强到最弱",
+  "No concept of this thread here": "此层没有该线索的概念",
+  "Words, with logits": "词语与 logit",
+  "Most negative": "最负",
+  "Activation of the {0} of {1} images that use it": "使用该概念的图像的激活（{0}/{1}）",
+  "{0} to {1}: {2} images": "{0} 到 {1}：{2} 张图像",
+  "Active together (correlation over the images)": "同时激活（图像上的相关系数）",
+  Opposite: "相反",
+  "Near-duplicate": "近似重复",
+  "Through the layers (similarity with the layer before)": "各层（与前一层的相似度）",
+  "{0} images": "{0} 张图像",
+  "Ablate it in {0} images": "在 {0} 张图像中消融它",
+  "Δ log p (nats) without it: {0}, n {1}": "去除后的 Δ log p（奈特）：{0}，n {1}",
+  "random direction, same length: {0}": "随机方向，等长：{0}",
+  Page: "页面",
+  "all about the selected concept (Enter)": "所选概念的全部内容（Enter）",
+  "This study has no logits: it is of an earlier version. Make it again for them.":
+    "此研究没有 logit：它来自较早的版本。请重新生成。",
   // the map
   Map: "地图",
   "Colour of the images": "图像的颜色",

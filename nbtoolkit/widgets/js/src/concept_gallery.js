@@ -202,7 +202,10 @@ export class ConceptGallery extends Pane {
       PageUp: () => this.move(here - PAGE),
       Home: () => this.move(0),
       End: () => this.move(order.length - 1),
-      Enter: pick,
+      Enter: () => {
+        pick();
+        this.commit({ page: true });
+      },
       " ": pick,
       ArrowRight: () => this.moveImage(1),
       ArrowLeft: () => this.moveImage(-1),

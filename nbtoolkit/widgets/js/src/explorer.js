@@ -3,6 +3,7 @@
 
 import { ConceptGallery } from "./concept_gallery.js";
 import { ConceptMap } from "./concept_map.js";
+import { ConceptPage } from "./concept_page.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Intervene } from "./intervene.js";
@@ -23,7 +24,7 @@ export const TABS = {
 };
 
 /** What is in the place of the pane while the trait `page` is true. @type {ViewClass | null} */
-const PAGE = null;
+const PAGE = ConceptPage;
 
 /** Panes that are made at once: what they show is not only in their tab. */
 const AT_ONCE = ["concepts", "intervene"];
