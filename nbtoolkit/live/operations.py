@@ -29,6 +29,7 @@ from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
 from .edited import edited
 from .photographs import explain as explain
+from .photographs import full_image as full_image
 from .photographs import photograph as photograph
 from .registry import operation
 from .responses import chunks, responses

@@ -37,7 +37,9 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
         The study.
     steps
         A lesson: dicts with ``say`` (the instruction), and optionally ``set`` (traits that are set as the step begins)
-        and ``check`` (the values, or lists of values, that the reader has to reach; without it there is a button).
+        and ``check`` (the values, or lists of values, that the reader has to reach; without it there is a button), ``at``
+        (the control that is outlined: a trait, ``"search"``, ``"image"``, or a tab such as ``"tab:river"``) and ``hint`` (what
+        a wrong choice is answered with: a text, or a text per value, with ``"else"`` for all others).
     **options
         ``session`` and the state; see :class:`nbtoolkit.widgets.study_view.StudyView`.
 

@@ -258,15 +258,24 @@ def test_two_dictionaries_side_by_side(open_page, study, node_modules, tmp_path,
 
 def test_a_lesson_goes_on_in_a_page_without_a_kernel(open_page, study, tmp_path):
     lesson = [
-        {"say": "Go to layer 5.", "set": {"layer": 2, "concept": 0}, "check": {"layer": 5}},
-        {"say": "Select concept 3.", "check": {"concept": [3]}},
+        {"say": "Go to layer 5.", "set": {"layer": 2, "concept": 0}, "check": {"layer": 5}, "at": "layer"},
+        {"say": "Select concept 3.", "check": {"concept": [3]}, "at": "concept", "hint": "Look for the third."},
         {"say": "That is all."},
     ]
     view = open_page(nbt.explore(study, steps=lesson).to_html(tmp_path / "lesson.html"))
     page, guide = view.page, view.page.locator(".nbt-guide")
     assert "Step 1 of 3" in guide.inner_text() and state(page, "layer") == 2
+    assert page.locator(".nbt-pointed input[type=range]").is_visible()
+    page.get_by_role("slider").fill("3")
+    assert "Layer 4 is not the one." in guide.inner_text()
     page.get_by_role("slider").fill("4")
     assert "Step 2 of 3" in guide.inner_text() and "Select concept 3." in guide.inner_text()
+    assert "is not the one" not in guide.inner_text() and page.locator(".nbt-pointed .nbt-card").count()
+    page.locator('.nbt-card[data-concept="2"]').click()
+    assert "is not the one. Look for the third." in guide.inner_text()
+    page.set_viewport_size({"width": 700, "height": 400})
+    page.evaluate("scrollTo(0, 300)")
+    page.wait_for_function("Math.abs(document.querySelector('.nbt-guide').getBoundingClientRect().top) < 1")
     page.locator('.nbt-card[data-concept="3"]').click()
     guide.get_by_role("button", name="Done").click()
     assert "All 3 steps done" in guide.inner_text() and state(page, "step") == 3
@@ -316,7 +325,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     page.get_by_role("combobox", name="Overlay of the exemplars").select_option("heat map")
     page.locator(".nbt-card").first.locator(".nbt-overlay").first.wait_for()
     painted = page.locator(".nbt-card").first.locator(".nbt-overlay").count()
-    assert painted >= 4 and page.get_by_text("each image's largest score").is_visible()
+    assert painted >= 4 and page.get_by_text("each image's largest |score|").is_visible()
     k, row = (
         int(page.locator(".nbt-card").first.get_attribute("data-concept")),
         page.locator(".nbt-card .nbt-thumb").first,
@@ -324,7 +333,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     sample = study.samples[int(row.get_attribute("data-row"))]
     highest = nbt.saliency(model, data["image"][data["id"].index(sample.id)], study.dictionary(4), k)[-1].max()
     assert row.get_attribute("title").startswith(sample.caption) and row.get_attribute("title").endswith(
-        f"… {highest:.1f})"
+        f"… {highest:.1f}"
     )
     page.get_by_role("combobox", name="Overlay of the selected concept").select_option("contour")
     page.get_by_text("patches, scores from").wait_for()

@@ -26,7 +26,7 @@ export class ConceptActions extends Pane {
     });
     this.pin = this.button("", () => this.togglePin(), { title: t`pin the selected concept to the top (p)` });
     this.open = this.button(t`⤢ Open`, open, { title: t`open the selected image (o)` });
-    const page = this.button(t`Page`, () => this.commit({ page: true }), {
+    const page = this.button(t`Page`, () => this.enter(), {
       title: t`all about the selected concept (Enter)`,
     });
     this.page = this.get("page") === undefined ? null : page;
@@ -39,6 +39,12 @@ export class ConceptActions extends Pane {
     this.pin.textContent = k !== null && this.isPinned(k) ? this.t`★ Unpin` : this.t`☆ Pin`;
     this.pin.disabled = this.open.disabled = this.nameBox.disabled = k === null;
     if (k !== null) this.nameBox.value = this.label(k);
+  }
+
+  /** Open the page of the selected concept. */
+  enter() {
+    this.ctx.entered = true;
+    this.commit({ page: true });
   }
 
   togglePin() {

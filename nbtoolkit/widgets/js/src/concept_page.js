@@ -58,9 +58,15 @@ export class ConceptPage extends Pane {
       this.table.el,
     );
     this.on(["page", "concept", "layer", "labels", "exemplar_overlay"], () => this.paint());
-    this.on(["page"], () => this.get("page") && this.title.focus());
+    this.on(["page"], () => this.enter());
+    setTimeout(() => this.enter());
     ctx.every(() => this.paint()); // names of the thread in the other layers
     this.paint();
+  }
+
+  /** The focus, where the reader has opened the page. */
+  enter() {
+    if (this.get("page") && this.ctx.entered) this.title.focus({ preventScroll: true });
   }
 
   /** Whether a map is painted over a tile: over the strongest images. @param {HTMLElement} el */

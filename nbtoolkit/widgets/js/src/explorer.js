@@ -2,23 +2,28 @@
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
-import { ConceptMap } from "./concept_map.js";
-import { ConceptPage } from "./concept_page.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Intervene } from "./intervene.js";
+import { lazy } from "./lazy.js";
 import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
 import { SampleAttribution } from "./sample_attribution.js";
 import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
 
-/** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
+// a line in panes.js, and a pane is no part of the first script
+const ConceptMap = lazy("ConceptMap");
+const ConceptPage = lazy("ConceptPage");
+const River = lazy("River");
+
+/** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
 
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };
@@ -66,7 +71,7 @@ export class Explorer extends Pane {
       h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
       h("p", { class: "nbt-sub", text: about }),
       layers.preview,
-      new ViewTools(ctx).el,
+      new ViewTools(ctx, () => this.view(this.before)?.saved?.()).el,
     );
     return h("div", { class: "nbt-head" }, title, layers.el);
   }
@@ -83,7 +88,12 @@ export class Explorer extends Pane {
       });
     this.buttons = this.tabs.map(([tab, [text]]) => button(tab, text));
     this.imageTab = button("image", "Image"); // where it is narrow
-    return h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...this.buttons, this.imageTab);
+    return h(
+      "div",
+      { class: "nbt-tabs", "data-at": "tab", role: "group", "aria-label": t`Pane` },
+      ...this.buttons,
+      this.imageTab,
+    );
   }
 
   /** The way back from the image to the list, where it is narrow. */

@@ -60,7 +60,7 @@ export class LayerSlider extends Pane {
     );
     return h(
       "div",
-      { class: "nbt-layer-row" },
+      { class: "nbt-layer-row", "data-at": "layer" },
       label,
       this.stepper(t`previous layer`, "‹", () => this.go(this.place - 1)),
       this.range,

@@ -95,6 +95,8 @@
  *
  * @typedef {{ result: Promise<any>, cancel(): void }} Job long work in the kernel
  *
+ * @typedef {Record<string, new (ctx: Context) => { el: HTMLElement, saved?(): SVGSVGElement | null }>} Panes
+ *
  * @typedef {object} Source of bulk data
  * @property {boolean} [alone] whether there is no kernel
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
@@ -105,6 +107,7 @@
  * @property {() => Promise<string[]>} ids
  * @property {() => Promise<import("./threads.js").Threads>} threads
  * @property {(layer: number, other: number) => Promise<any>} matches of the concepts of two layers
+ * @property {() => Promise<Panes>} panes classes of panes.js
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations
@@ -130,6 +133,7 @@
  * @property {(then: () => void) => void} every calls back once all layers are there
  * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
  * @property {Marks} marks
+ * @property {boolean} [entered] whether the reader has opened the page of a concept, which then takes the focus
  * @property {Translator} t
  */
 export {};

@@ -1,9 +1,10 @@
 // @ts-check
 /** Full screen, and the line of Python that opens the view again. */
 
+import { CopyImage } from "./copy_image.js";
 import { h } from "./dom.js";
 import { Pane } from "./pane.js";
-import { pythonCall } from "./state.js";
+import { pythonCall, pythonLiteral } from "./state.js";
 
 const COPIED = 1500; // milliseconds
 
@@ -25,8 +26,8 @@ const DEFAULTS = {
 const ALWAYS = ["layer", "concept", "sample"];
 
 export class ViewTools extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  constructor(ctx) {
+  /** @param {import("./types.js").Context} ctx @param {() => SVGSVGElement | null | undefined} [drawing] of the selected pane */
+  constructor(ctx, drawing) {
     super(ctx);
     const { t } = this;
     const label = t`Python that opens this view`;
@@ -34,7 +35,14 @@ export class ViewTools extends Pane {
     this.copy = this.button(t`Copy as Python`, () => this.copyLine());
     this.full = this.button(t`Full screen`, () => this.toggleFull());
     const full = document.fullscreenEnabled ? this.full : null;
-    this.el = h("div", { class: "nbt-toolbar nbt-view-tools" }, this.copy, full, this.line);
+    this.el = h(
+      "div",
+      { class: "nbt-toolbar nbt-view-tools" },
+      this.copy,
+      new CopyImage(ctx, drawing).el,
+      full,
+      this.line,
+    );
     this.on([...ALWAYS, ...Object.keys(DEFAULTS)], () => {
       this.line.value = this.python(); // never an old one
     });
@@ -47,7 +55,12 @@ export class ViewTools extends Pane {
     );
     const names = [...ALWAYS, ...changed.map(([name]) => name)];
     const options = Object.fromEntries(names.map((name) => [name, this.get(name)]));
-    return pythonCall(this.meta.live ? ["study", "model"] : ["study"], options);
+    const { own, name, given, caption } = this.meta.samples[this.row];
+    if (own) delete options.sample; // its id is that of the page's JPEG
+    const call = pythonCall(this.meta.live ? ["study", "model"] : ["study"], options);
+    if (!own) return call;
+    const captioned = given ? `, caption=${pythonLiteral(caption)}` : "";
+    return `view = ${call}; view.explain(${pythonLiteral(name)}${captioned})`;
   }
 
   async copyLine() {
