@@ -95,6 +95,10 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     def _lesson_traits(cls) -> list[str]:
         return [name for name in cls.state_names() if name not in LESSON]
 
+    def _opening(self) -> dict[str, Any]:
+        traits = {name: trait for name, trait in self.traits(state=True).items() if name not in LESSON}
+        return super()._opening() | {"defaults": {name: trait.default(self) for name, trait in traits.items()}}
+
     @property
     def progress(self) -> tuple[int, int]:
         """Number of steps that are done, and of all steps."""

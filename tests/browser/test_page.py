@@ -60,8 +60,11 @@ def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, st
     page.keyboard.press("End")
     assert state(page, "layer") == 5
     # a chart slot is a button for the mouse
+    page.locator(".nbt-spark").click()
     page.locator(".nbt-figure").first.locator(".nbt-hit").nth(2).click()
     assert state(page, "layer") == 3
+    page.keyboard.press("Escape")
+    assert page.locator(".nbt-figure").first.is_hidden()
     # a picture and a concept
     page.locator(".nbt-card").nth(2).locator(".nbt-thumb").nth(1).click()
     chosen = state(page, "concept")
@@ -153,12 +156,19 @@ def test_the_view_as_a_line_of_python(open_page, page_file, study):
     page = view.page
     page.wait_for_selector(".nbt-card")
     page.locator(".nbt-card").nth(3).click()
+    page.evaluate("window.nbtoolkit.set('overlay', 'contour'); window.nbtoolkit.set('pinned', ['4:2'])")
+    page.get_by_role("button", name="More").click()
     page.get_by_role("button", name="Copy as Python").click()
     line = page.get_by_role("textbox", name="Python that opens this view").input_value()
     again = eval(line, {"nbt": nbt, "study": study})
     assert (again.layer, again.concept, again.sample) == (4, state(page, "concept"), state(page, "sample"))
+    assert (again.overlay, again.pinned) == ("contour", ["4:2"]) and "query" not in line
+    page.evaluate("window.nbtoolkit.set('query', 'snow')")  # the line is never an old one
+    assert 'query="snow"' in page.get_by_role("textbox", name="Python that opens this view").input_value()
     page.get_by_role("button", name="Full screen").click()
     page.wait_for_function("document.fullscreenElement?.classList.contains('nbt-root')")
+    page.get_by_role("button", name="Exit full screen").click()
+    page.wait_for_function("!document.fullscreenElement")
     view.clean()
 
 
@@ -288,6 +298,7 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
     view = open_page(page_file)
     page = view.page
     page.locator(".nbt-bar").first.wait_for()
+    page.locator(".nbt-spark").click()
     for button, name, kind in (
         (".nbt-figure .nbt-save", "clip_score", "svg"),
         (".nbt-bars-head .nbt-save", "concepts", "svg"),
@@ -301,6 +312,7 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(texts) >= 5
         assert all(e.get("fill") for e in root.iter("{http://www.w3.org/2000/svg}text"))
     with page.expect_download() as found:
+        page.locator(".nbt-spark").click()  # a click elsewhere has closed the charts
         page.locator(".nbt-figure .nbt-save").nth(1).click()
     found.value.save_as(tmp_path / "chart.png")
     picture = Image.open(tmp_path / "chart.png")
@@ -311,6 +323,10 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
 def test_scores_are_chosen(open_page, page_file):
     page = open_page(page_file).page
     shown = page.locator(".nbt-charts .nbt-figure:visible")
+    assert shown.count() == 0
+    spark = page.get_by_role("button", name="Scores per layer. CLIPScore, layer 4: ")
+    assert "random words" in spark.get_attribute("aria-label")
+    spark.click()
     assert shown.count() == 2
     chooser = page.get_by_role("combobox", name="Score per layer")
     chooser.select_option("overlap")

@@ -52,6 +52,7 @@ def test_layer_concept_and_sample(page, study):
 
 def test_metric_labels_and_pinned(page):
     put(page, metric="overlap", labels={"4:2": "mine"}, pinned=["4:2"])
+    page.get_by_role("button", name="Scores per layer. Word overlap").click()
     assert page.locator(".nbt-charts .nbt-figure:visible").inner_text().startswith("Word overlap")
     first = page.locator(".nbt-card").first
     assert "★ 2" in first.inner_text() and "mine" in first.inner_text()
@@ -66,7 +67,9 @@ def test_metric_labels_and_pinned(page):
 def test_a_given_name_is_the_concepts_name_everywhere(page):
     concept = int(page.locator(".nbt-bar").first.get_attribute("data-concept"))
     put(page, labels={f"4:{concept}": "MINE"})
-    assert "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").inner_text()
+    assert (
+        "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").text_content()
+    )
 
 
 def test_query(page):
@@ -196,6 +199,7 @@ def test_the_page_opens_with_the_state(open_page, study, tmp_path):
         and page.locator(".nbt-card").count() > 0
     )
     assert page.locator('.nbt-card[aria-selected="true"]').get_attribute("data-concept") == "3"
+    page.locator(".nbt-spark").click()
     assert page.locator(".nbt-figure:visible").count() == 4
     view.clean()
 

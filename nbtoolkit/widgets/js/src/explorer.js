@@ -4,12 +4,11 @@
 import { ConceptGallery } from "./concept_gallery.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
+import { Header } from "./header.js";
 import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
-import { LayerSlider } from "./layer_slider.js";
 import { Pane } from "./pane.js";
 import { SampleAttribution } from "./sample_attribution.js";
-import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
 
 // a line in panes.js, and a pane is no part of the first script
@@ -53,27 +52,11 @@ export class Explorer extends Pane {
     for (const [tab] of this.tabs) if (AT_ONCE.includes(tab)) this.view(tab);
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
-    this.el.append(this.head(), this.tabBar(), this.body);
+    this.el.append(new Header(ctx, this.tabBar(), () => this.view(this.before)?.saved?.()).el, this.body);
     this.on(["tab", "page", "edits"], () => this.sync());
     this.sync();
     this.watchChoices();
     this.watchWidth();
-  }
-
-  head() {
-    const { t, meta, ctx } = this;
-    const layers = new LayerSlider(ctx);
-    const n = this.concepts.length;
-    const about = t`${meta.model} · ${meta.n_samples} images · ${n} concepts by ${meta.method}`;
-    const title = h(
-      "div",
-      { class: "nbt-title" },
-      h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
-      h("p", { class: "nbt-sub", text: about }),
-      layers.preview,
-      new ViewTools(ctx, () => this.view(this.before)?.saved?.()).el,
-    );
-    return h("div", { class: "nbt-head" }, title, layers.el);
   }
 
   tabBar() {

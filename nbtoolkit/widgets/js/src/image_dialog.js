@@ -28,13 +28,15 @@ export class ImageDialog extends Pane {
     this.facts = h("p", { class: "nbt-note" });
     const { image, frame, select, scale, note } = this.overlay;
     image.addEventListener("load", () => this.fit());
+    const next = this.stepper(t`next image`, "›", () => this.step(1));
+    next.autofocus = true; // the arrow keys are those of the images, not of the overlay
     const head = h(
       "div",
       { class: "nbt-sample-head" },
       this.heading,
       this.source.ask && this.get("overlay") !== undefined ? select : null,
       this.stepper(t`previous image`, "‹", () => this.step(-1)),
-      this.stepper(t`next image`, "›", () => this.step(1)),
+      next,
       this.button(t`Close`, () => this.el.close()),
     );
     /** @type {HTMLDialogElement} */
@@ -84,7 +86,7 @@ export class ImageDialog extends Pane {
       this.overlay.show(url, visible(caption));
       this.response.textContent = visible(caption);
       const rank = concept === null || own.facts?.position === -1 ? "" : this.rank(all, own, concept);
-      this.facts.textContent = [visible(id), t`layer ${layer}`, rank].filter(Boolean).join(" · ");
+      this.facts.textContent = [own.facts ? "" : visible(id), t`layer ${layer}`, rank].filter(Boolean).join(" · ");
       const words = this.concepts[concept]?.words.slice(0, N_WORDS) ?? [];
       this.words.replaceChildren(...dotted(words, () => false));
       if (!this.el.open) this.el.showModal();

@@ -64,7 +64,7 @@ export class Photographs extends Pane {
         onclick: () => this.commit({ token: null, sample: id }),
       }),
     );
-    this.strip.replaceChildren(...this.tiles);
+    this.strip.replaceChildren(...this.tiles, this.remove);
     this.sync();
     const thumbs = await this.source.thumbs(own.map(({ row }) => row)).catch(() => new Map());
     if (mine === this.turn) this.tiles.forEach((tile, i) => showThumb(tile, thumbs.get(own[i].row)));

@@ -55,24 +55,14 @@ export class SampleAttribution extends Pane {
       "div",
       { class: "nbt-sample-head" },
       this.heading,
-      photographs.remove,
       this.stepper(t`previous image`, "‹", () => this.step(-1)),
       this.stepper(t`next image`, "›", () => this.step(1)),
       photographs.control,
     );
     const { overlay, response } = this;
     const tools = this.source.ask ? this.tools() : photographs.strip;
-    const parts = [
-      overlay.frame,
-      tools,
-      overlay.scale,
-      overlay.note,
-      this.missing,
-      response.heading,
-      response.el,
-      this.lacking,
-      this.details,
-    ];
+    const caption = h("div", {}, response.el, this.lacking, this.details);
+    const parts = [overlay.frame, caption, tools, overlay.scale, overlay.note, this.missing];
     const left = h("div", { class: "nbt-sample-picture" }, ...parts);
     const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
     this.el.append(head, photographs.note, body);

@@ -47,6 +47,7 @@
  * @property {number} n_samples number of the study's
  * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
+ * @property {Record<string, any>} defaults of the state traits, in the Explorer
  * @property {{ n_layers: number, n_heads: number, name: string } | null} live
  *
  * @typedef {object} Facts of one sample
