@@ -322,6 +322,7 @@ STATE = {
         {"op": "ablate", "layer": 4, "concept": 3},
     ],
     "tab": "image",
+    "other_layer": 3,
     "page": True,
 }
 
@@ -367,6 +368,7 @@ REFUSED = [
     ("token", -1, "token is -1; expected None or the index of a token of the response."),
     ("query", "x" * 201, "query has 201 characters; expected at most 200."),
     ("tab", "gallery", "tab"),
+    ("other_layer", 9, r"other_layer is 9; expected None or one of the layers \[1, 2, 3, 4, 5\]."),
     ("edits", [{"op": "patch"}], r"edits\[0\] is {'op': 'patch'}; expected {\"op\": \"ablate\", \"layers\""),
     ("edits", [{"op": "ablate", "layers": [2], "path": "/etc"}], r"edits\[0\] is .*'path': '/etc'.*; expected"),
     ("edits", [{"op": "ablate", "layers": [9]}], r"layers of edits\[0\] is \[9\]; expected integers of 1 … 5."),
