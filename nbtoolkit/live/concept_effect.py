@@ -12,7 +12,7 @@ from ..errors import NbtoolkitError
 from ..interventions.residual import ablate
 from ..interventions.selectivity import moved_as_far
 from ..targets.joining import joined
-from ..types import mean_interval
+from ..types.intervals import mean_interval
 from ..types.nulls import RANDOM_DIRECTION
 from .registry import operation
 from .responses import chunks, responses
