@@ -128,7 +128,7 @@ def test_exemplar_overlay(page):
 def test_overlay(page):
     put(page, overlay="contour")
     page.locator(".nbt-sample .nbt-frame .nbt-overlay").wait_for()
-    page.get_by_text("patches, scores from").wait_for()
+    page.locator(".nbt-sample").get_by_text("patches, scores from").wait_for()
     combobox(page, "Overlay of the selected concept").select_option("heat map")
     assert get(page, "overlay") == "heat map"
     put(page, overlay="none")
