@@ -231,6 +231,8 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         "photograph",
         "explain",
         "steer",
+        "interventions_of",
+        "edits_as_python",
         "ablate",
         "layer_effects",
         "attribution",
