@@ -48,7 +48,7 @@ export class Explorer extends Pane {
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
     this.el.append(this.head(), this.tabBar(), this.body);
-    this.on(["tab", "page", "edits"], () => this.sync());
+    this.on(["tab", "page"], () => this.sync());
     this.sync();
     this.watchChoices();
     this.watchWidth();
@@ -127,7 +127,7 @@ export class Explorer extends Pane {
     }
     const [text] = TABS[this.before];
     this.backButton.textContent = `‹ ${translate(this.t, text)}`;
-    this.slot.hidden = tab !== "intervene" && !this.get("edits")?.length;
+    this.slot.hidden = !this.move; // without a model there is no intervention
   }
 
   /** Show the result of an intervention under the bars, or in its own pane where it is narrow. @param {HTMLElement} result */

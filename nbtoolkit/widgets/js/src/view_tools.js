@@ -21,6 +21,8 @@ const DEFAULTS = {
   token: null,
   attribution: false,
   edits: [],
+  steer_by: "",
+  steer_at: "all",
 };
 const ALWAYS = ["layer", "concept", "sample"];
 
