@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 N_LOOKED_AT = 200  # tokens: in a vocabulary of 150,000, code, fragments and other languages fill the first places
 CHUNK = 64  # directions
+N_NEGATIVE = 10  # words of the most negative logits
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def ground(
     -------
     Grounding
         ``words`` best first, ``exemplars`` strongest first (by absolute activation; samples with activation 0 are
-        excluded), ``tokens`` the first ``n_words`` of the unfiltered list (50 for ``"xl-vlms"``), ``naming`` the rule.
+        excluded), ``tokens`` the first ``n_words`` of the unfiltered list (50 for ``"xl-vlms"``), ``naming`` the rule; with the
+        logits of the words, and ten words of the most negative ones.
 
     Raises
     ------
@@ -174,16 +176,34 @@ def ground(
         )
     choice = choose_naming(_from_switches(naming, norm, centred), model)
     concepts = D - D.mean(0) if choice.centred else D
-    order = top_tokens(model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), norm=choice.norm)
+    (order, logits), (lowest, negative) = extreme_tokens(
+        model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), norm=choice.norm
+    )
     live = np.linalg.norm(D, axis=1) > 0
     read = functools.cache(model.tokenizer.decode)  # concepts share tokens
     tokens = [[read((i,)) for i in ids[: rule.n_tokens or n_words]] for ids in order]
-    own = {i: accepted(model.tokenizer, [i], rule) for i in {i for ids in order for i in ids}}
-    words = [
-        list(dict.fromkeys(word for i in ids for word in own[i]))[:n_words] if live[k] else []
-        for k, ids in enumerate(order)
-    ]
-    return Grounding(words, exemplars(cd, n_exemplars), tokens, rule.name, choice)
+    own = functools.cache(lambda i: accepted(model.tokenizer, [i], rule))
+
+    def listed(ids: list[int], values: list[float], n: int) -> dict[str, float]:
+        """The first words that pass, each with the logit of its first token."""
+        first: dict[str, float] = {}
+        for i, value in zip(ids, values, strict=True):
+            for word in own(i):
+                first.setdefault(word, value)
+        return dict(list(first.items())[:n])
+
+    words = [listed(ids, logits[k], n_words) if live[k] else {} for k, ids in enumerate(order)]
+    least = [listed(ids, negative[k], N_NEGATIVE) if live[k] else {} for k, ids in enumerate(lowest)]
+    return Grounding(
+        [list(row) for row in words],
+        exemplars(cd, n_exemplars),
+        tokens,
+        rule.name,
+        choice,
+        [list(row.values()) for row in words],
+        [list(row) for row in least],
+        [list(row.values()) for row in least],
+    )
 
 
 def _from_switches(naming: str | Naming | None, norm: bool | None, centred: bool | None) -> str | Naming:
@@ -200,7 +220,21 @@ def _from_switches(naming: str | Naming | None, norm: bool | None, centred: bool
 
 
 def top_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> list[list[int]]:
-    """Ids of the tokens of largest logit per direction, best first; the logits of 64 directions are in memory at a time.
+    """Ids of the tokens of largest logit per direction, best first.
+
+    Parameters
+    ----------
+    model, directions, n, norm
+        As for :func:`extreme_tokens`.
+    """
+    return extreme_tokens(model, directions, n, norm=norm)[0][0]
+
+
+Tokens = tuple[list[list[int]], list[list[float]]]
+
+
+def extreme_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> tuple[Tokens, Tokens]:
+    """Tokens of largest and of smallest logit per direction; the logits of 64 directions are in memory at a time.
 
     Parameters
     ----------
@@ -212,15 +246,23 @@ def top_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> l
         Number of tokens; all where the vocabulary has fewer.
     norm
         Whether the final norm is applied first.
+
+    Returns
+    -------
+    largest, smallest
+        Ids per direction, the most extreme first, and their logits.
     """
-    top: list[list[int]] = []
+    ends: tuple[Tokens, Tokens] = (([], []), ([], []))
     for start in range(0, len(directions), CHUNK):
-        below = -model.unembed(directions[start : start + CHUNK], norm=norm)
-        ids = np.argpartition(below, min(n, below.shape[1]) - 1, axis=1)[:, :n]
-        ids.sort(axis=1)  # equal logits in the order of their ids
-        order = np.argsort(np.take_along_axis(below, ids, 1), axis=1, kind="stable")
-        top += np.take_along_axis(ids, order, 1).tolist()
-    return top
+        logits = model.unembed(directions[start : start + CHUNK], norm=norm)
+        for (ids, values), key in zip(ends, (-logits, logits), strict=True):
+            first = np.argpartition(key, min(n, key.shape[1]) - 1, axis=1)[:, :n]
+            first.sort(axis=1)  # equal logits in the order of their ids
+            order = np.argsort(np.take_along_axis(key, first, 1), axis=1, kind="stable")
+            first = np.take_along_axis(first, order, 1)
+            ids += first.tolist()
+            values += np.take_along_axis(logits, first, 1).astype(float).round(4).tolist()
+    return ends
 
 
 def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:

@@ -130,3 +130,16 @@ def test_no_word_may_pass_and_the_concept_still_has_pictures(model, reps, scorer
 def test_another_models_concepts_are_refused(model):
     with pytest.raises(nbt.NbtoolkitError, match="The concepts have width 7, the model 128"):
         nbt.ground(dictionary(np.ones((1, 7)), [[1.0]]), model)
+
+
+def test_words_have_the_logits_of_their_tokens_and_the_most_negative_words_are_listed(model, reps):
+    cd = nbt.decompose(reps, nbt.SemiNMF(4, random_state=0), layer=4)
+    g = nbt.ground(cd, model, filter="none", naming="paper")
+    logits = model.unembed(cd.concepts, norm=False)
+    for k, row in enumerate(logits):
+        assert g.logits[k] == sorted(g.logits[k], reverse=True) and g.logits[k][0] <= round(float(row.max()), 4)
+        assert g.negative_logits[k] == sorted(g.negative_logits[k]) and 0 < len(g.negative[k]) <= 10
+        for words, numbers in ((g.words[k], g.logits[k]), (g.negative[k], g.negative_logits[k])):
+            ids = [i for i in range(row.size) if model.tokenizer.decode([i]).strip().lower() == words[0]]
+            assert min(abs(float(row[i]) - numbers[0]) for i in ids) < 1e-3
+    assert not set(g.words[0]) & set(g.negative[0])

@@ -28,6 +28,7 @@ from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
 from .edited import edited
 from .photographs import explain as explain
+from .photographs import full_image as full_image
 from .photographs import photograph as photograph
 from .precomputed import interventions_of as interventions_of
 from .registry import operation

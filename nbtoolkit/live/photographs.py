@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..data.images import first_image, read_image, thumbnail
 from ..decomposition import unexplained
 from ..errors import NbtoolkitError, NothingFoundError
 from ..storage.study import Sample
 from ..text.words import split_at_token
 from ..widgets import photographs
+from ..widgets.thumbnails import LARGEST
 from .registry import operation
 from .session import Session
 
@@ -49,6 +51,24 @@ def photograph(session: Session, *, sample: str, at: int) -> dict[str, Any]:
         "bytes": np.ascontiguousarray(activations[0], "<f4").tobytes(),
         "unexplained": rest if np.isfinite(rest) else None,
     }
+
+
+@operation
+def full_image(session: Session, *, sample: str) -> dict[str, Any]:
+    """An image in full, for a view that shows it large.
+
+    Parameters
+    ----------
+    session, sample
+        The session, and the id of the sample.
+
+    Returns
+    -------
+    dict
+        ``bytes``, a JPEG of at most 1,024 pixels a side: of the data set where the session has it, else the thumbnail.
+    """
+    image = first_image(session.image_of(sample))
+    return {"bytes": thumbnail(read_image(image), LARGEST)}
 
 
 @operation

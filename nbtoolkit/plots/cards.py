@@ -51,7 +51,7 @@ def concept_cards(
     Returns
     -------
     matplotlib.figure.Figure
-        One row of images per card, under its index and words.
+        One row of images per card, under its index, name (:meth:`nbtoolkit.storage.study.Study.names`) and words.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def concept_cards(
     >>> len(concept_cards(noise_study(), concepts=[0, 1], n_images=3).axes)
     6
     """
-    cd, g = study.dictionary(layer), study.grounding(layer)
+    cd, g, names = study.dictionary(layer), study.grounding(layer), study.names(layer)
     concepts = range(cd.n_concepts) if concepts is None else concepts
     check_concepts(concepts, cd.n_concepts)
     dead = np.abs(cd.activations).max(0) <= 0
@@ -80,8 +80,8 @@ def concept_cards(
         axes.axis("off")
     for n, k in enumerate(concepts):
         row = grid[n // columns, (n % columns) * n_images : (n % columns + 1) * n_images]
-        words = ", ".join(g.words[k][:n_words]) or "(no word passed the filter)"
-        title(row[0], f"{k}  {'dead: no sample uses it' if dead[k] else words}")
+        text = "dead: no sample uses it" if dead[k] else _words(names[k], g.words[k][:n_words])
+        title(row[0], f"{k}  {text}")
         for axes, name in zip(row, g.exemplars[k][:n_images], strict=False):
             _show(axes, images.get(name, b""))
     return figure
@@ -190,7 +190,7 @@ def across_layers(
     Returns
     -------
     matplotlib.figure.Figure
-        One row of exemplars per layer, under its words.
+        One row of exemplars per layer, under its name and words.
 
     Raises
     ------
@@ -223,10 +223,16 @@ def across_layers(
         k = concept if cd is reference else int(match(reference.activations.T, cd.activations.T)[0][concept])
         for axes in row:
             axes.axis("off")
-        title(row[0], f"layer {cd.layer}: " + (", ".join(g.words[k][:n_words]) if k >= 0 else "no partner"))
+        text = _words(study.names(at)[k], g.words[k][:n_words]) if k >= 0 else "no partner"
+        title(row[0], f"layer {cd.layer}, {text}")
         for axes, name in zip(row, g.exemplars[k][:n_images] if k >= 0 else [], strict=False):
             _show(axes, images.get(name, b""))
     return figure
+
+
+def _words(name: str, words: Sequence[str]) -> str:
+    """Name of a concept, and its words."""
+    return f"{name}: {', '.join(words) or '(no word passed the filter)'}"
 
 
 def _show(axes: Any, encoded: bytes) -> None:

@@ -20,7 +20,7 @@ from ..types import ConceptDictionary, Grounding, Scores
 from .estimators import dump_encoder
 from .files import new_folder, plain, sha256, write_json, write_stacked, write_table, write_tensors
 from .study_json import FORMAT, tagged
-from .study_reader import SAMPLE
+from .study_reader import KINDS, LOGITS, SAMPLE
 
 
 def write_study(study: Any, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
@@ -159,8 +159,13 @@ def _grounding_columns(groundings: Mapping[int, Grounding]) -> dict[str, list[An
     rows = [
         (layer, k, kind, text)
         for layer, g in groundings.items()
-        for kind, lists in (("word", g.words), ("exemplar", g.exemplars), ("token", g.tokens))
+        for kind, lists in (*((kind, getattr(g, name)) for kind, name in KINDS.items()), *_logits(g))
         for k, texts in enumerate(lists)
         for text in texts
     ]
     return {name: [r[i] for r in rows] for i, name in enumerate(("layer", "concept", "kind", "text"))}
+
+
+def _logits(g: Grounding) -> list[tuple[str, list[list[str]]]]:
+    """Logits as texts, which the table has."""
+    return [(kind, [[repr(float(v)) for v in row] for row in getattr(g, name)]) for kind, name in LOGITS.items()]

@@ -33,7 +33,8 @@ SAMPLE = {
     "position": "whole",
 }
 _GROUNDING = {"layer": "whole", "concept": "whole", "kind": "text", "text": "text"}
-_KINDS = ("word", "exemplar", "token")
+KINDS = {"word": "words", "exemplar": "exemplars", "token": "tokens", "negative": "negative"}
+LOGITS = {"logit": "logits", "negative logit": "negative_logits"}  # studies of earlier versions have none
 _TEXTS = 1000  # per row or concept, in a table
 _MANIFEST = 1 << 24  # bytes
 
@@ -215,21 +216,40 @@ def _read_groundings(
     lists: dict[tuple[int, str], dict[int, list[str]]] = {}
     place = f"grounding.parquet in {str(folder)!r}"
     for row, (layer, concept, kind, word) in enumerate(zip(*(table[name] for name in _GROUNDING), strict=True)):
-        if layer not in dictionaries or not 0 <= concept < dictionaries[layer].n_concepts or kind not in _KINDS:
+        if layer not in dictionaries or not 0 <= concept < dictionaries[layer].n_concepts or kind not in KINDS | LOGITS:
             raise StudyError(
                 f"{place} has the {kind!r} of concept {concept} at layer {layer} in row {row}; there is none."
             )
         lists.setdefault((layer, kind), {}).setdefault(concept, []).append(word)
     groundings = {}
     for layer, cd in dictionaries.items():
-        words, exemplars, tokens = (
-            [lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)] for kind in _KINDS
-        )
+        texts = {
+            kind: [lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)] for kind in KINDS | LOGITS
+        }
         if str(layer) not in about["filters"]:
             raise StudyError(f"study.json in {str(folder)!r}: filters lacks layer {layer}. Copy the study again.")
         naming = Naming(**about.get("naming", {}).get(str(layer), {}))  # studies of release 0.1 had the paper's rule
-        groundings[layer] = Grounding(words, exemplars, tokens, about["filters"][str(layer)], naming)
+        content = {name: texts[kind] for kind, name in KINDS.items()} | _logits(texts, place)
+        groundings[layer] = Grounding(**content, filter=about["filters"][str(layer)], naming=naming)
     return groundings
+
+
+def _logits(texts: Mapping[str, list[list[str]]], place: str) -> dict[str, list[list[float]]]:
+    """Logits of the words, where the study has them: one finite number per word."""
+    numbers: dict[str, list[list[float]]] = {}
+    for kind, words in (("logit", "word"), ("negative logit", "negative")):
+        if not any(texts[kind]):
+            continue
+        try:
+            values = [[float(text) for text in row] for row in texts[kind]]
+        except ValueError:
+            values = []
+        if [len(row) for row in values] != [len(row) for row in texts[words]] or not all(
+            np.isfinite(row).all() for row in values
+        ):
+            raise StudyError(f"{place} has logits that do not fit; expected one number per word. Copy the study again.")
+        numbers[LOGITS[kind]] = values
+    return numbers
 
 
 def _score(entry: Mapping[str, Any]) -> Scores:

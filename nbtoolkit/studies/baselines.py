@@ -116,7 +116,8 @@ class RandomWords:
         sizes = [min(self._n_words, len(words)) for words in like.words]
         if len(self._lists) < len(sizes) or min(map(len, self._lists), default=0) < max(sizes, default=0):
             rows = [[""] * max(sizes, default=0)] * max(len(sizes), len(self._lists))
-            self._lists = [list(w) for w in self._draw(replace(like, words=rows, exemplars=[[]] * len(rows))).words]
+            shape = replace(like, words=rows, exemplars=[[]] * len(rows), logits=(), negative=(), negative_logits=())
+            self._lists = [list(w) for w in self._draw(shape).words]
         return [self._lists[k][:n] for k, n in enumerate(sizes)]
 
 

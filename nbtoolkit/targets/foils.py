@@ -76,7 +76,7 @@ def partings(model: Model, batch: Batch, foil: str, words: Sequence[str]) -> lis
     return [_parting(model.tokenizer, foil, span, ids[span.first : span.last + 1], words) for ids, span in spans]
 
 
-def competitors(model: Model, batch: Batch, words: Sequence[str]) -> list[tuple[int, int, str]]:
+def competitors(model: Model, batch: Batch, words: Sequence[str], states: Any = None) -> list[tuple[int, int, str]]:
     """Per target the piece at which a token of another word comes closest, the id of that token, and its text.
 
     Parameters
@@ -85,13 +85,16 @@ def competitors(model: Model, batch: Batch, words: Sequence[str]) -> list[tuple[
         The model, and the responses.
     words
         All words that count as the token.
+    states : (n_pieces, d_model)
+        States of the last layer that predict the pieces; read where None.
 
     Raises
     ------
     MethodError
         No probable token is of another word.
     """
-    logits = model.unembed(word_states(model, batch, [model.n_layers])[0]).cpu()
+    last = word_states(model, batch, [model.n_layers])[0] if states is None else states
+    logits = model.unembed(last).cpu()
     order = logits.topk(min(N_COMPETITORS, logits.shape[1])).indices.tolist()
     results = []
     for j, span in enumerate(batch.spans):

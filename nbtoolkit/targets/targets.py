@@ -120,7 +120,9 @@ class Targets:
         logit difference to 'cat'
         """
         check_kind(kind, foil)
-        probability = float(np.median(np.exp(self.read()[0])))
+        states = [word_states(self.model, batch, [self.model.n_layers])[0] for batch in self._batches]
+        log_p = [score(self.model, last, b).cpu() for last, b in zip(states, self._batches, strict=True)]
+        probability = float(np.median(np.exp(torch.cat(log_p).numpy())))
         switched = kind == "auto" and foil is None and probability > SATURATED
         if kind == "auto":
             kind = "logit_difference" if switched or foil is not None else "log_prob"
@@ -130,7 +132,8 @@ class Targets:
         if foil is not None:
             parting = [pair for batch in self._batches for pair in partings(self.model, batch, foil, self.spellings)]
             return replace(base, foils=(foil.strip(),) * len(self), parting=tuple(parting))
-        strongest = [one for batch in self._batches for one in competitors(self.model, batch, self.spellings)]
+        pairs = zip(self._batches, states, strict=True)
+        strongest = [one for batch, last in pairs for one in competitors(self.model, batch, self.spellings, last)]
         foils = tuple(text for _, _, text in strongest)
         return replace(base, foils=foils, parting=tuple((piece, token) for piece, token, _ in strongest))
 

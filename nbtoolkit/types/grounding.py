@@ -24,6 +24,10 @@ class Grounding:
         Name of the word filter.
     naming
         Rule by which the words were read, with the measurement that chose it.
+    logits
+        Per concept, the logit of each of its words, read by the same rule; empty where they were not kept.
+    negative, negative_logits
+        Per concept, the words of the most negative logits, the lowest first, and these; empty where they were not kept.
 
     Examples
     --------
@@ -37,13 +41,22 @@ class Grounding:
     tokens: tuple[tuple[str, ...], ...] | list[list[str]] = ()
     filter: str = "default"
     naming: Naming = PAPER
+    logits: tuple[tuple[float, ...], ...] | list[list[float]] = ()
+    negative: tuple[tuple[str, ...], ...] | list[list[str]] = ()
+    negative_logits: tuple[tuple[float, ...], ...] | list[list[float]] = ()
 
     def __post_init__(self) -> None:
         if len(self.words) != len(self.exemplars):
             raise NbtoolkitError(
                 f"Grounding has words for {len(self.words)} concepts but exemplars for {len(self.exemplars)}; expected the same number."
             )
-        for name in ("words", "exemplars", "tokens"):
+        for name, numbers, words in (
+            ("logits", self.logits, self.words),
+            ("negative_logits", self.negative_logits, self.negative),
+        ):
+            if numbers and [len(row) for row in numbers] != [len(row) for row in words]:
+                raise NbtoolkitError(f"Grounding has {name} of other lengths than its words; expected one per word.")
+        for name in ("words", "exemplars", "tokens", "logits", "negative", "negative_logits"):
             object.__setattr__(self, name, [list(row) for row in getattr(self, name)])
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ from ..storage.files import write_text
 from ..strict_json import as_json, encodable
 from . import reopening
 from .channel import MAX_ERROR, Channel, Operations
-from .page import page, texts
+from .page import page, panes, texts
 from .page_state import rules
 from .picture import Picture
 from .refusals import Later
@@ -102,7 +102,7 @@ class View(anywidget.AnyWidget):
     cleared: Collection[str] = ()  # further traits, which a page may set to None
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
-        quick = {**quick, "texts": lambda: (texts(STATIC), [])}
+        quick = {**quick, "texts": lambda: (texts(STATIC), []), "panes": lambda: (panes(STATIC), [])}
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}

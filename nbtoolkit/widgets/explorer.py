@@ -37,7 +37,9 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
         The study.
     steps
         A lesson: dicts with ``say`` (the instruction), and optionally ``set`` (traits that are set as the step begins)
-        and ``check`` (the values, or lists of values, that the reader has to reach; without it there is a button).
+        and ``check`` (the values, or lists of values, that the reader has to reach; without it there is a button), ``at``
+        (the control that is outlined: a trait, ``"search"``, ``"image"``, or a tab such as ``"tab:river"``) and ``hint`` (what
+        a wrong choice is answered with: a text, or a text per value, with ``"else"`` for all others).
     **options
         ``session`` and the state; see :class:`nbtoolkit.widgets.study_view.StudyView`.
 
@@ -103,6 +105,10 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     @classmethod
     def _lesson_traits(cls) -> list[str]:
         return [name for name in cls.state_names() if name not in LESSON]
+
+    def _opening(self) -> dict[str, Any]:
+        traits = {name: trait for name, trait in self.traits(state=True).items() if name not in LESSON}
+        return super()._opening() | {"defaults": {name: trait.default(self) for name, trait in traits.items()}}
 
     @property
     def progress(self) -> tuple[int, int]:

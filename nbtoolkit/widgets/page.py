@@ -52,6 +52,18 @@ def texts(static: Path) -> dict[str, str]:
     return table
 
 
+@functools.cache
+def panes(static: Path) -> dict[str, str]:
+    """Script of the panes that are not there at the first paint, as ``code``.
+
+    Parameters
+    ----------
+    static
+        Folder of the built front end.
+    """
+    return {"code": (static / "panes.js").read_text("utf-8")}
+
+
 def page(
     title: str, state: dict[str, Any], data: dict[str, Any], static: Path, lang: str = "en", about: str = ""
 ) -> str:

@@ -31,6 +31,11 @@ FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 # from an action to the moment at which a condition holds, looked at every frame
 UNTIL = """([act, holds]) => new Promise((done) => { const begun = performance.now(); eval(act);
   const look = () => (eval(holds) ? done(performance.now() - begun) : requestAnimationFrame(look)); look(); })"""
+# milliseconds that each key of a search takes until the list is laid out
+KEYS = """async (text) => { const box = document.querySelector('.nbt-explorer input[type=search]'), times = [];
+  for (const query of [...text].map((_, i) => text.slice(0, i + 1)).concat('')) { const begun = performance.now(); box.value = query;
+    box.dispatchEvent(new Event('input', { bubbles: true })); document.querySelector('.nbt-list').offsetHeight;
+    times.push(performance.now() - begun); await new Promise((done) => setTimeout(done, 300)); } return times; }"""
 SCROLL = """() => new Promise((done) => { const list = document.querySelector('.nbt-list'); let frames = 0; const begun = performance.now();
   const go = () => { list.scrollTop += 40; frames++; performance.now() - begun < 3000 ? requestAnimationFrame(go) : done(frames / 3); }; go(); })"""
 
@@ -161,6 +166,9 @@ def main(what: str) -> None:
             print(
                 f"click to highlight {chosen:.0f} ms, layer to words {words:.0f} ms, to the first card's pictures {shown:.0f} ms"
             )
+            times = page.evaluate(KEYS, "word12")
+            n = page.locator(".nbt-card").count()
+            print(f"a key of a search in {n} concepts {statistics.median(times):.0f} ms, at most {max(times):.0f} ms")
             print(f"scrolling the gallery: {page.evaluate(SCROLL):.0f} frames a second")
             memory(page)
             browser.close()

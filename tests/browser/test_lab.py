@@ -186,9 +186,11 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page.get_by_role("heading", name="Your image").wait_for(state="detached")
     arrives(page, "print(explorer._image)", "None")
     # a layer that the study lacks is computed; and the layers play
+    page.locator(".nbt-spark").click()
     page.get_by_role("button", name="Compute layer 3").click()
     page.locator(".nbt-computing").wait_for(state="detached", timeout=20_000)
     assert page.evaluate(ASK, "print(explorer.study.layers)") == "(1, 2, 3, 4, 5)"
+    page.locator(".nbt-spark").click()
     page.locator(".nbt-figure").nth(1).locator(".nbt-hit").nth(2).click()
     page.wait_for_function("document.querySelector('.nbt-layer-label strong').textContent === '3'")
     page.get_by_role("button", name="play", exact=True).click()

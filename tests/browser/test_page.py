@@ -60,8 +60,11 @@ def test_under_its_own_policy_without_kernel_or_network(open_page, page_file, st
     page.keyboard.press("End")
     assert state(page, "layer") == 5
     # a chart slot is a button for the mouse
+    page.locator(".nbt-spark").click()
     page.locator(".nbt-figure").first.locator(".nbt-hit").nth(2).click()
     assert state(page, "layer") == 3
+    page.keyboard.press("Escape")
+    assert page.locator(".nbt-figure").first.is_hidden()
     # a picture and a concept
     page.locator(".nbt-card").nth(2).locator(".nbt-thumb").nth(1).click()
     chosen = state(page, "concept")
@@ -153,12 +156,19 @@ def test_the_view_as_a_line_of_python(open_page, page_file, study):
     page = view.page
     page.wait_for_selector(".nbt-card")
     page.locator(".nbt-card").nth(3).click()
+    page.evaluate("window.nbtoolkit.set('overlay', 'contour'); window.nbtoolkit.set('pinned', ['4:2'])")
+    page.get_by_role("button", name="More").click()
     page.get_by_role("button", name="Copy as Python").click()
     line = page.get_by_role("textbox", name="Python that opens this view").input_value()
     again = eval(line, {"nbt": nbt, "study": study})
     assert (again.layer, again.concept, again.sample) == (4, state(page, "concept"), state(page, "sample"))
+    assert (again.overlay, again.pinned) == ("contour", ["4:2"]) and "query" not in line
+    page.evaluate("window.nbtoolkit.set('query', 'snow')")  # the line is never an old one
+    assert 'query="snow"' in page.get_by_role("textbox", name="Python that opens this view").input_value()
     page.get_by_role("button", name="Full screen").click()
     page.wait_for_function("document.fullscreenElement?.classList.contains('nbt-root')")
+    page.get_by_role("button", name="Exit full screen").click()
+    page.wait_for_function("!document.fullscreenElement")
     view.clean()
 
 
@@ -258,15 +268,24 @@ def test_two_dictionaries_side_by_side(open_page, study, node_modules, tmp_path,
 
 def test_a_lesson_goes_on_in_a_page_without_a_kernel(open_page, study, tmp_path):
     lesson = [
-        {"say": "Go to layer 5.", "set": {"layer": 2, "concept": 0}, "check": {"layer": 5}},
-        {"say": "Select concept 3.", "check": {"concept": [3]}},
+        {"say": "Go to layer 5.", "set": {"layer": 2, "concept": 0}, "check": {"layer": 5}, "at": "layer"},
+        {"say": "Select concept 3.", "check": {"concept": [3]}, "at": "concept", "hint": "Look for the third."},
         {"say": "That is all."},
     ]
     view = open_page(nbt.explore(study, steps=lesson).to_html(tmp_path / "lesson.html"))
     page, guide = view.page, view.page.locator(".nbt-guide")
     assert "Step 1 of 3" in guide.inner_text() and state(page, "layer") == 2
+    assert page.locator(".nbt-pointed input[type=range]").is_visible()
+    page.get_by_role("slider").fill("3")
+    assert "Layer 4 is not the one." in guide.inner_text()
     page.get_by_role("slider").fill("4")
     assert "Step 2 of 3" in guide.inner_text() and "Select concept 3." in guide.inner_text()
+    assert "is not the one" not in guide.inner_text() and page.locator(".nbt-pointed .nbt-card").count()
+    page.locator('.nbt-card[data-concept="2"]').click()
+    assert "is not the one. Look for the third." in guide.inner_text()
+    page.set_viewport_size({"width": 700, "height": 400})
+    page.evaluate("scrollTo(0, 300)")
+    page.wait_for_function("Math.abs(document.querySelector('.nbt-guide').getBoundingClientRect().top) < 1")
     page.locator('.nbt-card[data-concept="3"]').click()
     guide.get_by_role("button", name="Done").click()
     assert "All 3 steps done" in guide.inner_text() and state(page, "step") == 3
@@ -279,6 +298,7 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
     view = open_page(page_file)
     page = view.page
     page.locator(".nbt-bar").first.wait_for()
+    page.locator(".nbt-spark").click()
     for button, name, kind in (
         (".nbt-figure .nbt-save", "clip_score", "svg"),
         (".nbt-bars-head .nbt-save", "concepts", "svg"),
@@ -292,6 +312,7 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(texts) >= 5
         assert all(e.get("fill") for e in root.iter("{http://www.w3.org/2000/svg}text"))
     with page.expect_download() as found:
+        page.locator(".nbt-spark").click()  # a click elsewhere has closed the charts
         page.locator(".nbt-figure .nbt-save").nth(1).click()
     found.value.save_as(tmp_path / "chart.png")
     picture = Image.open(tmp_path / "chart.png")
@@ -302,6 +323,10 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
 def test_scores_are_chosen(open_page, page_file):
     page = open_page(page_file).page
     shown = page.locator(".nbt-charts .nbt-figure:visible")
+    assert shown.count() == 0
+    spark = page.get_by_role("button", name="Scores per layer. CLIPScore, layer 4: ")
+    assert "random words" in spark.get_attribute("aria-label")
+    spark.click()
     assert shown.count() == 2
     chooser = page.get_by_role("combobox", name="Score per layer")
     chooser.select_option("overlap")
@@ -316,7 +341,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     page.get_by_role("combobox", name="Overlay of the exemplars").select_option("heat map")
     page.locator(".nbt-card").first.locator(".nbt-overlay").first.wait_for()
     painted = page.locator(".nbt-card").first.locator(".nbt-overlay").count()
-    assert painted >= 4 and page.get_by_text("each image's largest score").is_visible()
+    assert painted >= 4 and page.get_by_text("each image's largest |score|").is_visible()
     k, row = (
         int(page.locator(".nbt-card").first.get_attribute("data-concept")),
         page.locator(".nbt-card .nbt-thumb").first,
@@ -324,7 +349,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
     sample = study.samples[int(row.get_attribute("data-row"))]
     highest = nbt.saliency(model, data["image"][data["id"].index(sample.id)], study.dictionary(4), k)[-1].max()
     assert row.get_attribute("title").startswith(sample.caption) and row.get_attribute("title").endswith(
-        f"… {highest:.1f})"
+        f"… {highest:.1f}"
     )
     page.get_by_role("combobox", name="Overlay of the selected concept").select_option("contour")
     page.get_by_text("patches, scores from").wait_for()

@@ -52,6 +52,7 @@ def test_layer_concept_and_sample(page, study):
 
 def test_metric_labels_and_pinned(page):
     put(page, metric="overlap", labels={"4:2": "mine"}, pinned=["4:2"])
+    page.get_by_role("button", name="Scores per layer. Word overlap").click()
     assert page.locator(".nbt-charts .nbt-figure:visible").inner_text().startswith("Word overlap")
     first = page.locator(".nbt-card").first
     assert "★ 2" in first.inner_text() and "mine" in first.inner_text()
@@ -66,7 +67,9 @@ def test_metric_labels_and_pinned(page):
 def test_a_given_name_is_the_concepts_name_everywhere(page):
     concept = int(page.locator(".nbt-bar").first.get_attribute("data-concept"))
     put(page, labels={f"4:{concept}": "MINE"})
-    assert "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").inner_text()
+    assert (
+        "MINE" in page.locator(".nbt-bar").first.inner_text() and "MINE" in page.locator(".nbt-preview").text_content()
+    )
 
 
 def test_query(page):
@@ -88,10 +91,18 @@ def test_sort(page):
 
 def test_examples(page):
     put(page, examples="range")
-    page.wait_for_function("document.querySelectorAll('.nbt-strip.nbt-whole').length === 8")
-    tiles = page.locator(".nbt-card").first.locator(".nbt-thumb")
-    boxes = [tiles.nth(i).bounding_box() for i in range(tiles.count())]
-    assert all(box["height"] > 40 for box in boxes), "an end of the range is cut"
+    page.wait_for_function("document.querySelector('.nbt-card .nbt-thumb[hidden]')")  # as many as fit
+    for width in (1280, 620, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(200)
+        strip = page.locator(".nbt-card").first.locator(".nbt-strip")
+        shown = strip.locator(".nbt-thumb:visible")
+        rows = page.locator(".nbt-card").first.get_attribute("data-rows").split(",")
+        assert [shown.first.get_attribute("data-row"), shown.last.get_attribute("data-row")] == [rows[0], rows[-1]]
+        last, box = shown.last.bounding_box(), strip.bounding_box()
+        assert last["y"] < box["y"] + 1 and last["x"] + last["width"] <= box["x"] + box["width"] + 1, "an end is cut"
+        values = [float(v) for v in shown.locator(".nbt-tile-value").all_inner_texts()]
+        assert values == sorted(values, reverse=True)
     combobox(page, "Images per concept").select_option("random")
     assert get(page, "examples") == "random"
 
@@ -100,7 +111,14 @@ def test_exemplar_overlay(page):
     put(page, exemplar_overlay="heat map")
     page.locator(".nbt-card .nbt-overlay").first.wait_for()
     assert combobox(page, "Overlay of the exemplars").input_value() == "heat map"
-    page.wait_for_function("!document.querySelector('.nbt-loading')")
+    page.wait_for_function("!document.querySelector('[data-state=loading]')")
+    tiles = page.locator(".nbt-card .nbt-thumb:not([data-state=''])[data-state]")
+    for state in tiles.evaluate_all(
+        "tiles => tiles.map((t) => [t.dataset.state, t.innerText, !!t.querySelector('canvas')])"
+    ):
+        assert state[2] == (state[0] == "somewhere") and ("nowhere" in state[1]) == (state[0] == "nowhere")
+    legend = page.locator(".nbt-gallery .nbt-scale-heat").evaluate("(bar) => getComputedStyle(bar).backgroundImage")
+    assert "33, 102, 172, 0.85" in legend and "178, 24, 43, 0.85" in legend  # the ends of what the pictures show
     combobox(page, "Overlay of the exemplars").select_option("none")
     assert get(page, "exemplar_overlay") == "none" and page.locator(".nbt-card .nbt-overlay").count() == 0
 
@@ -176,20 +194,51 @@ def test_the_page_opens_with_the_state(open_page, study, tmp_path):
     page = view.page
     page.locator(".nbt-sample").wait_for()
     assert page.get_by_role("searchbox", include_hidden=True).input_value() == "dog"
-    assert page.locator(".nbt-strip.nbt-whole").count() == page.locator(".nbt-card").count() > 0
+    assert (
+        page.locator("select[aria-label='Images per concept']").input_value() == "range"
+        and page.locator(".nbt-card").count() > 0
+    )
     assert page.locator('.nbt-card[aria-selected="true"]').get_attribute("data-concept") == "3"
+    page.locator(".nbt-spark").click()
     assert page.locator(".nbt-figure:visible").count() == 4
     view.clean()
 
 
-def test_keys_go_on_after_a_card_was_pinned(page):
+def test_keys_go_on_after_a_card_was_pinned_named_and_sorted(page):
     page.locator('.nbt-card[tabindex="0"]').focus()
     page.keyboard.press("End")
+    page.evaluate("window.card = document.activeElement")
     page.keyboard.press("p")
-    assert page.evaluate("document.activeElement.classList.contains('nbt-card')")
+    put(page, labels={f"4:{get(page, 'concept')}": "MINE"}, sort="name")
+    assert page.evaluate("document.activeElement === window.card && window.card.isConnected"), (
+        "the card was built again"
+    )
+    assert "MINE" in page.evaluate("document.activeElement.innerText")
     before = get(page, "concept")
     page.keyboard.press("ArrowDown")
     assert get(page, "concept") != before
+    page.get_by_role("button", name="next image").focus()
+    page.keyboard.press("/")  # from everywhere in the view
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.type("a/")
+    assert get(page, "query") == "a/"
+
+
+def test_a_search_ranks_names_first_marks_the_matches_and_begins_at_the_top(page, study):
+    words = study.grounding(4).words
+    word = next(w for row in words for w in row if sum(w in other for other in words) > 1)
+    page.locator(".nbt-list").evaluate("(list) => (list.scrollTop = 9999)")
+    page.get_by_role("searchbox").fill(word)
+    page.locator(".nbt-card mark").first.wait_for()
+    assert page.locator(".nbt-list").evaluate("(list) => list.scrollTop") == 0
+    assert set(page.locator(".nbt-card mark").all_inner_texts()) <= {word}
+    found = page.locator(".nbt-card").evaluate_all(
+        "cards => cards.map((c) => c.querySelector('.nbt-badge')?.innerText ?? '')"
+    )
+    kinds = [
+        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in found
+    ]
+    assert kinds == sorted(kinds)
 
 
 def test_a_caption_that_was_given_is_not_called_a_response(open_page, study, tmp_path):

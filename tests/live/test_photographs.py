@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nbtoolkit as nbt
+from nbtoolkit.data import read_image
 from nbtoolkit.live import Session, operations
 from nbtoolkit.live.session import N_PHOTOGRAPHS
 from nbtoolkit.storage.study import Sample
@@ -41,3 +42,11 @@ def test_the_last_ones_are_held(live, study):
     assert len(live.photographs) == N_PHOTOGRAPHS
     with pytest.raises(nbt.NbtoolkitError, match="No sample 'photo:0' in this study"):
         live.image_of("photo:0")
+
+
+def test_an_image_in_full_is_that_of_the_data_set(model, study, data):
+    sample = study.samples[0].id
+    jpeg = operations.full_image(Session(model, study, data), sample=sample)["bytes"]
+    assert read_image(jpeg).size == read_image(data["image"][data["id"].index(sample)]).size
+    jpeg = operations.full_image(Session(model, study), sample=sample)["bytes"]
+    assert read_image(jpeg).size == read_image(study.samples[0].image).size

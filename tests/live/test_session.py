@@ -229,6 +229,7 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         "concept_maps_of",
         "concepts_per_token",
         "photograph",
+        "full_image",
         "explain",
         "steer",
         "interventions_of",

@@ -31,7 +31,10 @@ def pixels(figure):
 def test_cards_have_words_and_exemplars(study):
     figure = plots.concept_cards(study, concepts=[0, 2], n_images=3)
     g = study.grounding(-1)
-    assert f"0  {', '.join(g.words[0][:5])}" in texts(figure) and any(t.startswith("2  ") for t in texts(figure))
+    name = study.names(-1)[0]
+    assert f"0  {name}: {', '.join(g.words[0][:5])}" in texts(figure) and any(
+        t.startswith("2  ") for t in texts(figure)
+    )
     assert sum(bool(a.images) for a in figure.axes) == sum(len(g.exemplars[k][:3]) for k in (0, 2))
     assert pixels(figure).std() > 20
     with pytest.raises(nbt.NbtoolkitError, match=r"concepts is \[9\]; expected at least one, between 0 and 7"):
@@ -110,7 +113,11 @@ def test_the_heat_map_is_transparent_where_the_concept_is_absent():
 def test_a_concept_across_layers(study):
     figure = plots.across_layers(study, 0, layers=[2, 5], n_images=2)
     lines = [t for t in texts(figure) if t.startswith("layer ")]
-    assert len(lines) == 2 and lines[1] == "layer 5: " + ", ".join(study.grounding(5).words[0][:5])
+    assert (
+        lines[1] == f"layer 5, {study.names(5)[0]}: " + ", ".join(study.grounding(5).words[0][:5]) and len(lines) == 2
+    )
+    given = dataclasses.replace(study, labels={"5:0": "MINE"})
+    assert any(t.startswith("layer 5, MINE: ") for t in texts(plots.across_layers(given, 0, layers=[5])))
 
 
 def test_figures_open_no_window():

@@ -28,6 +28,15 @@ def test_chinese_texts_come_by_request_and_are_in_every_page(study, tmp_path, vi
     assert "回答" not in w._esm and len(json.dumps(w._meta)) < 20_000
 
 
+def test_the_script_of_further_panes_comes_by_request(study):
+    w, sent = DictionaryComparison(study, layers=(2, 4)), []
+    w.send = lambda content, buffers=None: sent.append(content)
+    w._channel.receive(w, {"kind": "request", "id": 1, "op": "panes"}, [])
+    code = sent[0]["data"]["code"]
+    assert code.startswith("export default function(") and "DictionaryComparison" in code and code.isascii()
+    assert "only in A" in code and "only in A" not in w._esm
+
+
 def written(view, monkeypatch):
     """Texts that the picture of a view writes, and the picture."""
     texts, write = [], ImageDraw.ImageDraw.text

@@ -16,6 +16,7 @@ from nbtoolkit.errors import NothingFoundError
 from nbtoolkit.widgets import (
     ConceptGallery,
     ConceptMap,
+    ConceptRiver,
     Explorer,
     LayerSlider,
     SampleAttribution,
@@ -24,7 +25,7 @@ from nbtoolkit.widgets import (
     thumbnails,
 )
 
-VIEWS = [Explorer, ConceptGallery, ConceptMap, LayerSlider, SampleAttribution]
+VIEWS = [Explorer, ConceptGallery, ConceptMap, ConceptRiver, LayerSlider, SampleAttribution]
 
 
 def ask(view, op, **args):
@@ -214,9 +215,22 @@ def test_a_lesson_goes_on_as_its_steps_are_reached(study):
     assert (w.layer, w.concept) == (2, 0)
 
 
+def test_a_step_points_at_a_control_and_answers_wrong_choices(study):
+    step = {"say": "Go.", "check": {"layer": 4}, "at": "layer", "hint": {3: "Go on.", True: "?", "else": "Higher."}}
+    others = [{"say": "Look.", "at": place} for place in ("tab:river", "search", "concept")]
+    steps = Explorer(study, steps=[step, *others, {"say": "Find.", "check": {"query": "sea"}, "hint": "Water."}]).steps
+    assert steps[0]["at"] == "layer" and steps[0]["hint"] == {"3": "Go on.", "true": "?", "else": "Higher."}
+    assert [s["at"] for s in steps[1:4]] == ["tab:river", "search", "concept"] and steps[4]["hint"] == {
+        "else": "Water."
+    }
+    assert set(steps[1]) == {"say", "set", "check", "at"} and set(steps[4]) == {"say", "set", "check", "hint"}
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
-    [({"say": "x", "check": {"pane": 1}}, "'pane' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'")],
+    [({"say": "x", "check": {"pane": 1}}, "'pane' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'"),
+     ({"say": "x", "at": "#layer"}, "points at '#layer'; expected 'search', 'image', a tab"), ({"say": "x", "at": "tab:"}, "points at"),
+     ({"say": "x", "hint": "No."}, "Only what is checked can be wrong"), ({"say": "x", "check": {"layer": 4}, "hint": {3: 4}}, "a text per value")],
 )  # fmt: skip
 def test_a_wrong_lesson_is_refused(study, step, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):

@@ -1,11 +1,15 @@
 // @ts-check
 /** The views' own texts in Chinese; `{0}` is what is filled in. A test checks that every text is here. */
 
+import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
 import { STEERING } from "./chinese_steering.js";
 
+import { FRAME } from "./chinese_frame.js";
+
 /** @type {Record<string, string>} */
 export const CHINESE = {
+  ...FRAME,
   // the map
   Map: "地图",
   "Colour of the images": "图像的颜色",
@@ -137,6 +141,10 @@ export const CHINESE = {
   "Exit full screen": "退出全屏",
   "Start again": "重新开始",
   "steps done": "已完成的步骤",
+  "Layer {0} is not the one.": "不是第 {0} 层。",
+  "Concept {0}, {1}, is not the one.": "不是概念 {0}（{1}）。",
+  "Image {0} is not the one.": "不是图像 {0}。",
+  "“{0}” is not it.": "“{0}”不对。",
   Lesson: "课程",
   "Step {0} of {1}": "第 {0} 步，共 {1} 步",
   "All {0} steps done": "全部 {0} 步已完成",
@@ -223,9 +231,10 @@ export const CHINESE = {
   "{0} has more than {1} MB.": "{0} 超过 {1} MB。",
   "“{0}” is no image that the browser can read; expected JPEG, PNG, WebP or GIF.":
     "“{0}”不是浏览器能读取的图像；应为 JPEG、PNG、WebP 或 GIF。",
-  "Your image {0}": "你的图像 {0}",
-  "“{0}” is not in the response “{1}”, so there are no concepts at it; heat maps need no word.":
-    "“{0}”不在回答“{1}”中，因此没有该词处的概念；热图不需要该词。",
+  "Your image: {0}": "你的图像：{0}",
+  "“{0}” is not in this response, so there are no concepts at it; heat maps need no word.":
+    "此回答中没有“{0}”，因此没有该词处的概念；热图不需要该词。",
+  "Drop the image to see its concepts": "放下图像以查看其概念",
   "a caption with “{0}” to read instead": "改读一条含“{0}”的描述",
   "Image {0} of {1}": "第 {0} 张图像，共 {1} 张",
   "This image is not in the page; export with a larger max_mb.": "此图像不在页面中；请用更大的 max_mb 导出。",
@@ -276,6 +285,9 @@ export const CHINESE = {
   "main scores": "主要分数",
   "all scores": "全部分数",
   "": "",
+  // sharing
+  "Copy image": "复制图像",
+  Saved: "已保存",
   // exported pages
   "Points that lie close together are similar; draw around some to choose them.":
     "相近的点彼此相似；圈选一些点即可选中它们。",
@@ -296,5 +308,5 @@ export const CHINESE = {
     "条形表示在回答中标出的词处，该图像激活各概念的强度。",
   "A row pairs a concept of A with the most similar one of B; the similarities are compared with those of random mixtures.":
     "每行将 A 的一个概念与 B 中最相似的概念配对；相似度与随机混合的相似度作比较。",
-  Intervene: "干预",
+  ...RIVER,
 };

@@ -90,6 +90,7 @@ export class ConceptGallery extends Pane {
     const box = h("input", {
       type: "search",
       class: "nbt-search",
+      "data-at": "search query",
       placeholder: t`Search  ( / )`,
       "aria-label": t`Search names, words and captions`,
       "aria-controls": id,
@@ -108,7 +109,7 @@ export class ConceptGallery extends Pane {
   }
 
   openImage() {
-    if (this.get("sample") !== null) this.dialog.open(this.row, this.get("concept"));
+    if (this.get("sample") !== null) this.dialog.open(this.list.rows(this.get("concept")));
   }
 
   /** Images of every concept with its activation. @returns {Promise<(k: number) => import("./concept_card.js").Images>} */

@@ -30,7 +30,7 @@ export class ConceptList extends Pane {
     this.turn = 0;
     this.load = lazyImages(ctx, EAGER, (tile, thumb) => overlay.paint(tile, thumb));
     this.none = h("div", { class: "nbt-note", role: "option", "aria-disabled": "true", "aria-selected": "false" });
-    this.el = h("div", { role: "listbox", class: "nbt-list", tabindex: -1 });
+    this.el = h("div", { role: "listbox", class: "nbt-list", "data-at": "concept", tabindex: -1 });
     const observer = new ResizeObserver(() => this.fit());
     observer.observe(this.el);
     ctx.signal.addEventListener("abort", () => observer.disconnect());

@@ -128,8 +128,8 @@ export class ConceptMap extends Pane {
 
   /** @param {any} data @param {Float32Array[]} arrays */
   arrange(data, [samples, concepts, numbers, rows]) {
-    const { t, ofConcepts, scatter, meta } = this;
-    const all = ofConcepts ? this.concepts.length : meta.samples.length;
+    const { t, ofConcepts, scatter } = this;
+    const all = ofConcepts ? this.concepts.length : this.strongest.length;
     const some = new Int32Array((ofConcepts ? numbers : rows).buffer);
     this.items = some.length || ofConcepts ? some : Int32Array.from({ length: all }, (_, row) => row);
     scatter.points = points(ofConcepts ? concepts : samples);
@@ -190,7 +190,7 @@ export class ConceptMap extends Pane {
     this.lacks.hidden = this.colourBy.querySelector("[value=lacking]").hidden = !this.lacking;
     this.colourBy.hidden = ofConcepts;
     this.clear.disabled = !chosen;
-    const all = ofConcepts ? t`${passing} concepts` : t`${passing} of ${this.meta.samples.length} images`;
+    const all = ofConcepts ? t`${passing} concepts` : t`${passing} of ${this.strongest.length} images`;
     this.count.textContent = chosen ? t`${chosen} chosen` : all;
   }
 
@@ -198,7 +198,7 @@ export class ConceptMap extends Pane {
   list() {
     const { chosen, ofConcepts, activations, strongest } = this;
     if (!activations) return;
-    const rows = this.meta.samples.map((_, row) => row).filter((row) => this.passes(row));
+    const rows = [...activations.rest.keys()].filter((row) => this.passes(row));
     const included = (/** @type {number} */ row) => !chosen.size || chosen.has(ofConcepts ? strongest[row] : row);
     this.table.show(rows.filter(included), activations, strongest);
   }

@@ -3,7 +3,7 @@
 
 import { GONE, SILENT } from "./channel.js";
 import { h, reason, signed } from "./dom.js";
-import { condensed, isActive, isSteering, probability } from "./edits.js";
+import { condensed, isActive, isSteering, PRECOMPUTED, probability } from "./edits.js";
 import { Newest } from "./newest.js";
 import { Pane } from "./pane.js";
 
@@ -142,7 +142,7 @@ async function stopOf(ask, edits, of) {
   const [edit] = edits;
   const fits = edits.length === 1 && isSteering(edit) && edit.layer === of.layer && edit.positions === "all";
   if (!fits || edit.concept === undefined) throw new Error(STOPS);
-  const { stops, steering } = await ask("interventions_of", of).catch(() => ({ stops: [], steering: {} }));
+  const { stops, steering } = await ask(PRECOMPUTED, of).catch(() => ({ stops: [], steering: {} }));
   const stop = steering[edit.concept]?.[stops.indexOf(edit.strength)];
   if (!stop) throw new Error(STOPS);
   return stop;

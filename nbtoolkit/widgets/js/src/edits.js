@@ -8,6 +8,7 @@
 /** @typedef {{ layer: number, concept?: number, word?: string, direction?: string }} Aim what is steered */
 
 export const PARTS = { block: "whole layer", attention: "attention", mlp: "MLP" };
+export const PRECOMPUTED = "interventions_of"; // operation whose results a page without a kernel can have
 export const POSITIONS = { all: "at all positions", image: "at the image", after: "from the word on" };
 export const HOW = { zero: "zero ablation", mean: "mean ablation" };
 

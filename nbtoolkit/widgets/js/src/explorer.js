@@ -2,22 +2,26 @@
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
 import { ConceptGallery } from "./concept_gallery.js";
-import { ConceptMap } from "./concept_map.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
-import { Intervene } from "./intervene.js";
-import { LayerSlider } from "./layer_slider.js";
+import { Header } from "./header.js";
+import { lazy } from "./lazy.js";
 import { Pane } from "./pane.js";
 import { SampleAttribution } from "./sample_attribution.js";
-import { ViewTools } from "./view_tools.js";
 import { translate } from "./words.js";
 
-/** @typedef {{ el: HTMLElement, result?: HTMLElement }} View a pane; `result` is shown beside the image where there is room */
+// a line in panes.js, and a pane is no part of the first script
+const ConceptMap = lazy("ConceptMap");
+const River = lazy("River");
+const Intervene = lazy("Intervene", ({ source }) => Boolean(source.job || source.holds?.("interventions_of")), true);
+
+/** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
 
 /** The panes in the order of their tabs: text and class. Each is made when it is selected first. @type {Record<string, [string, ViewClass]>} */
 export const TABS = {
   concepts: ["Concepts", ConceptGallery],
+  river: ["River", River],
   map: ["Map", ConceptMap],
   intervene: ["Intervene", Intervene],
 };
@@ -38,6 +42,8 @@ export class Explorer extends Pane {
     this.tabs = Object.entries(TABS).filter(([, [, View]]) => View.available?.(ctx) ?? true);
     /** @type {Map<string, View>} */
     this.views = new Map();
+    /** @type {HTMLElement | undefined} */
+    this.result = undefined; // of an intervention
     this.before = "concepts"; // where the way back leads from the image
     this.slot = h("div", { class: "nbt-result", hidden: true });
     this.left = h("div", { class: "nbt-left" });
@@ -47,27 +53,11 @@ export class Explorer extends Pane {
     for (const [tab] of this.tabs) if (AT_ONCE.includes(tab)) this.view(tab);
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
-    this.el.append(this.head(), this.tabBar(), this.body);
+    this.el.append(new Header(ctx, this.tabBar(), () => this.view(this.before)?.saved?.()).el, this.body);
     this.on(["tab", "page"], () => this.sync());
     this.sync();
     this.watchChoices();
     this.watchWidth();
-  }
-
-  head() {
-    const { t, meta, ctx } = this;
-    const layers = new LayerSlider(ctx);
-    const n = this.concepts.length;
-    const about = t`${meta.model} · ${meta.n_samples} images · ${n} concepts by ${meta.method}`;
-    const title = h(
-      "div",
-      { class: "nbt-title" },
-      h("h2", { class: "nbt-token", text: `“${meta.token}”` }),
-      h("p", { class: "nbt-sub", text: about }),
-      layers.preview,
-      new ViewTools(ctx).el,
-    );
-    return h("div", { class: "nbt-head" }, title, layers.el);
   }
 
   tabBar() {
@@ -82,7 +72,12 @@ export class Explorer extends Pane {
       });
     this.buttons = this.tabs.map(([tab, [text]]) => button(tab, text));
     this.imageTab = button("image", "Image"); // where it is narrow
-    return h("div", { class: "nbt-tabs", role: "group", "aria-label": t`Pane` }, ...this.buttons, this.imageTab);
+    return h(
+      "div",
+      { class: "nbt-tabs", "data-at": "tab", role: "group", "aria-label": t`Pane` },
+      ...this.buttons,
+      this.imageTab,
+    );
   }
 
   /** The way back from the image to the list, where it is narrow. */
@@ -108,7 +103,7 @@ export class Explorer extends Pane {
       const view = new View(this.ctx);
       this.views.set(tab, view);
       this.left.append(view.el);
-      if (view.result) this.place(view.result);
+      this.result ??= view.result;
     }
     return this.views.get(tab);
   }
@@ -127,14 +122,16 @@ export class Explorer extends Pane {
     }
     const [text] = TABS[this.before];
     this.backButton.textContent = `‹ ${translate(this.t, text)}`;
-    this.slot.hidden = !this.move; // without a model there is no intervention
+    this.place();
   }
 
-  /** Show the result of an intervention under the bars, or in its own pane where it is narrow. @param {HTMLElement} result */
-  place(result) {
-    const home = document.createComment("");
-    result.before(home);
-    this.move = () => (this.narrow ? home.after(result) : this.slot.append(result));
+  /** Show the result of an intervention under the bars, or below its own pane where it is narrow. */
+  place() {
+    const { result, narrow } = this;
+    const parent = narrow ? this.left : this.slot;
+    if (result && result.parentNode !== parent) parent.append(result); // an element that is moved loses the focus
+    if (result) result.hidden = narrow && this.before !== "intervene";
+    this.slot.hidden = !result; // without a model there is no intervention
   }
 
   /** Where it is narrow, a card or an image that is chosen is shown at once. */
@@ -162,10 +159,7 @@ export class Explorer extends Pane {
   }
 
   watchWidth() {
-    const observer = new ResizeObserver(() => {
-      this.move?.();
-      this.sync();
-    });
+    const observer = new ResizeObserver(() => this.sync());
     observer.observe(this.body);
     this.ctx.signal.addEventListener("abort", () => observer.disconnect());
   }

@@ -89,7 +89,7 @@ export function legend(t, mode, { top, bottom }) {
   if (mode === "contour") return [h("i", { class: "nbt-scale-line" }), t`more than half of ${top}`];
   if (mode === "zoom") return [t`zoomed to more than half of ${top}`];
   if (mode !== "heat map") return [];
-  const zero = bottom ? h("b", { text: "0" }) : null;
+  const zero = bottom ? h("span", { text: "0" }) : null;
   const bar = h("i", { class: "nbt-scale-heat", style: { backgroundImage: gradient(Boolean(bottom)) } }, zero);
   return [bottom ?? "0", bar, top];
 }

@@ -125,7 +125,10 @@ class Host {
   async complete(data) {
     const came = await data.follow().catch((error) => this.say(String(error)));
     if (came && !data.signal.aborted) for (const f of this.renamed) f();
-    data.prefetch();
+    this.source.panes().catch(() => {}); // requested again when a pane is selected, and reported then
+    const ahead = () => data.ahead().catch(() => {}); // requested again when the layer is selected
+    onChange(data, ["layer"], () => setTimeout(ahead, REST));
+    data.prefetch().then(ahead);
   }
 
   /** @param {StudyData} data @param {AbortSignal} signal @returns {import("./types.js").Context} */

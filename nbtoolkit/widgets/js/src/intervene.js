@@ -9,14 +9,7 @@ import { LayerEffects } from "./layer_effects.js";
 import { Pane } from "./pane.js";
 import { Steering } from "./steering.js";
 
-const PRECOMPUTED = "interventions_of"; // operation whose results a page without a kernel can have
-
 export class Intervene extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  static available({ source }) {
-    return Boolean(source.job || source.holds?.(PRECOMPUTED));
-  }
-
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
@@ -29,7 +22,6 @@ export class Intervene extends Pane {
     this.result = h("section", { class: "nbt-intervention", "aria-label": this.t`Intervention`, onkeydown }, ...parts);
     this.el = this.source.job ? new LayerAblation(ctx).el : this.sweep();
     this.el.addEventListener("keydown", onkeydown);
-    this.el.append(this.result);
   }
 
   /** Effects of the layers in a page without a kernel. @returns {HTMLElement} */

@@ -2,6 +2,7 @@
 /** Names of concepts that outlive a page: in the browser's storage, and in a file that `view.labels` takes. */
 
 import { h } from "./dom.js";
+import { download } from "./saving.js";
 
 const MAX = { key: 40, name: 200, names: 20_000 };
 
@@ -38,12 +39,6 @@ export function storeLabels(model, key) {
   } catch {
     // no storage: the file remains
   }
-}
-
-/** @param {string} url @param {string} name */
-export function download(url, name) {
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /** @param {import("./types.js").Model} model @param {string} name of the file */

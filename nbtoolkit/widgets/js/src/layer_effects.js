@@ -3,7 +3,7 @@
 
 import { drawChart } from "./chart.js";
 import { h, reason, signed } from "./dom.js";
-import { layersEdit } from "./edits.js";
+import { layersEdit, PRECOMPUTED } from "./edits.js";
 import { Pane } from "./pane.js";
 import { niceMax } from "./state.js";
 import { translate } from "./words.js";
@@ -57,7 +57,7 @@ export class LayerEffects extends Pane {
   /** Effects that a page without a kernel has. */
   async fetch() {
     const [sample, layer] = [this.get("sample"), this.get("layer")];
-    const result = await this.source.ask?.("interventions_of", { row: this.row, sample, layer }).catch(() => null);
+    const result = await this.source.ask?.(PRECOMPUTED, { row: this.row, sample, layer }).catch(() => null);
     if (result) this.results.set(this.subject(sample), result.sweep);
     this.sync();
   }

@@ -29,7 +29,7 @@ export class LayerSlider extends Pane {
       class: "nbt-range",
       oninput: () => this.go(Number(this.range.value)),
     });
-    this.play = h("button", { type: "button", class: "nbt-step", onclick: () => this.togglePlay() });
+    this.play = h("button", { type: "button", class: "nbt-step nbt-play", onclick: () => this.togglePlay() });
     this.charts = meta.metrics.map((curve) => this.chart(curve));
     this.figures = h("div", { class: "nbt-charts" }, ...this.charts.map((chart) => chart.el));
     const note = h("p", { class: "nbt-note", text: t`No scores in this study.` });
@@ -56,18 +56,19 @@ export class LayerSlider extends Pane {
       { for: this.id, class: "nbt-layer-label" },
       t`Layer` + " ",
       this.value,
-      " " + t`of ${meta.n_layers}`,
+      h("span", { text: " " + t`of ${meta.n_layers}` }),
     );
-    return h(
+    /** The choice of the layer, which the Explorer has in its header. */
+    this.steps = h(
       "div",
-      { class: "nbt-layer-row" },
+      { class: "nbt-layer-steps", "data-at": "layer" },
       label,
       this.stepper(t`previous layer`, "‹", () => this.go(this.place - 1)),
       this.range,
       this.stepper(t`next layer`, "›", () => this.go(this.place + 1)),
       layers.length > 1 ? this.play : null,
-      this.charts.length > N_MAIN ? this.metrics() : null,
     );
+    return h("div", { class: "nbt-layer-row" }, this.steps, this.charts.length > N_MAIN ? this.metrics() : null);
   }
 
   metrics() {
@@ -228,7 +229,7 @@ function nulls(t, curve) {
 }
 
 /** @param {import("./types.js").Translator} t @param {number | null} value @param {number | null} chance @param {string} baseline */
-function hint(t, value, chance, baseline) {
+export function hint(t, value, chance, baseline) {
   if (value === null) return t`not computed`;
   return `${format(value, 3)}${chance === null ? "" : `, ${baseline} ${format(chance, 3)}`}`;
 }

@@ -2,6 +2,7 @@
 /** Bulk data of an exported page: everything is in it. */
 
 import { NO_MODEL } from "./source.js";
+import * as PANES from "./panes.js";
 import { completed, place } from "./state.js";
 
 export const ABSENT = "This page has it only for exemplars.";
@@ -59,7 +60,9 @@ function asker(data) {
  */
 export function pageSource(data) {
   const images = new Images(data.images);
-  const photos = new Images(Object.fromEntries(Object.entries(data.photos).map(([id, { image }]) => [id, image])));
+  const photos = new Images(
+    Object.fromEntries(Object.entries(data.photos ?? {}).map(([id, { image }]) => [id, image])),
+  );
   const thumb = (/** @type {number} */ row, /** @type {string} */ url) => {
     const facts = data.facts[row];
     return { url, index: 0, count: 1, caption: facts?.caption ?? "", aspect: facts?.aspect ?? 1 };
@@ -81,6 +84,7 @@ export function pageSource(data) {
       if (!result) throw new Error(NEIGHBOURS);
       return result;
     },
+    panes: () => Promise.resolve(PANES),
     texts: () => Promise.resolve(data.texts),
     layer: (layer) => Promise.reject(new Error(`Layer ${layer} is not in this page.`)),
     photo: (id) => Promise.resolve({ url: photos.url(id) ?? "", aspect: data.photos[id].aspect }),

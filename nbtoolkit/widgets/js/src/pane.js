@@ -51,7 +51,7 @@ export class Pane {
   get imageName() {
     const { t, meta, row } = this;
     const { own, name } = meta.samples[row];
-    return own ? t`Your image ${name ?? ""}` : t`Image ${row + 1} of ${meta.n_samples}`;
+    return own ? t`Your image: ${name ?? ""}` : t`Image ${row + 1} of ${meta.n_samples}`;
   }
 
   /** Key of a concept of the selected layer in `labels` and `pinned`. @param {number} k */
@@ -110,7 +110,12 @@ export class Pane {
   choice(trait, label, options, decorate = (text) => text) {
     const select = h(
       "select",
-      { class: "nbt-select", "aria-label": label, onchange: () => this.commit({ [trait]: select.value }) },
+      {
+        class: "nbt-select",
+        "aria-label": label,
+        "data-at": trait,
+        onchange: () => this.commit({ [trait]: select.value }),
+      },
       ...Object.entries(options).map(([value, text]) =>
         h("option", { value, text: decorate(translate(this.t, text)) }),
       ),
@@ -131,6 +136,7 @@ export class Pane {
     const button = h("button", {
       type: "button",
       class: "nbt-button",
+      "data-at": trait,
       text,
       title,
       onclick: () => this.commit({ ...also(), [trait]: !this.get(trait) }),

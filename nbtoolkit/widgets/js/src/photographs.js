@@ -37,7 +37,10 @@ export class Photographs extends Pane {
       onclick: () => this.drop(),
     });
     this.on(["photos"], () => this.paint());
-    this.on(["sample"], () => this.sync());
+    this.on(["sample"], () => {
+      this.tell("");
+      this.sync();
+    });
     queueMicrotask(() => this.listen(place.closest(".nbt-root")));
     this.paint();
   }
@@ -61,7 +64,7 @@ export class Photographs extends Pane {
         onclick: () => this.commit({ token: null, sample: id }),
       }),
     );
-    this.strip.replaceChildren(...this.tiles);
+    this.strip.replaceChildren(...this.tiles, this.remove);
     this.sync();
     const thumbs = await this.source.thumbs(own.map(({ row }) => row)).catch(() => new Map());
     if (mine === this.turn) this.tiles.forEach((tile, i) => showThumb(tile, thumbs.get(own[i].row)));
@@ -79,6 +82,7 @@ export class Photographs extends Pane {
   listen(root) {
     const { signal } = this.ctx;
     if (!root || this.source.alone) return;
+    /** @type {HTMLElement} */ (root).dataset.drop = this.t`Drop the image to see its concepts`;
     const over = (/** @type {boolean} */ value) => root.classList.toggle("nbt-dropping", value && this.live);
     const listeners = {
       dragover: (/** @type {DragEvent} */ event) => {

@@ -1,6 +1,7 @@
 // @ts-check
 /** The response to an image: plain, with the token marked; or with every token as a button that shows its concepts. */
 
+import { clamp } from "./clamp.js";
 import { h } from "./dom.js";
 import { visible } from "./words.js";
 import { Pane } from "./pane.js";
@@ -14,7 +15,10 @@ export class Response extends Pane {
     this.tokens = null;
     this.heading = h("h3", { class: "nbt-h" });
     this.head(this.meta.given);
-    this.el = h("p", { class: "nbt-response", dir: "auto" });
+    this.text = h("p", { class: "nbt-response", dir: "auto" });
+    this.clamp = clamp(ctx, this.text);
+    const head = h("div", { class: "nbt-response-head" }, this.heading, this.clamp.more);
+    this.el = h("div", { class: "nbt-response-box" }, head, this.text);
   }
 
   /** Tell who wrote it. @param {boolean} given */
@@ -30,7 +34,7 @@ export class Response extends Pane {
   /** @param {import("./types.js").Facts} facts @param {import("./types.js").Tokens | null} tokens */
   paint(facts, tokens) {
     this.tokens = tokens;
-    if (tokens) this.el.replaceChildren(...tokens.pieces.map((text, i) => this.token(text, i)));
+    if (tokens) this.text.replaceChildren(...tokens.pieces.map((text, i) => this.token(text, i)));
     else this.plain(facts.pieces, facts.position);
   }
 
@@ -39,13 +43,15 @@ export class Response extends Pane {
     this.tokens = null;
     const part = (/** @type {string} */ text, /** @type {number} */ i) =>
       i === position && text ? h("mark", { text }) : visible(text);
-    this.el.replaceChildren(...pieces.map(part));
+    this.text.replaceChildren(...pieces.map(part));
+    this.clamp.sync();
   }
 
   /** @param {string} text */
   clear(text) {
     this.tokens = null;
-    this.el.textContent = visible(text);
+    this.text.textContent = visible(text);
+    this.clamp.sync();
   }
 
   /** @param {string} text @param {number} i */
@@ -63,12 +69,13 @@ export class Response extends Pane {
 
   /** @returns {HTMLElement[]} */
   get buttons() {
-    return [...this.el.querySelectorAll(".nbt-piece")];
+    return [...this.text.querySelectorAll(".nbt-piece")];
   }
 
   /** Mark the token whose concepts are shown. @param {number | null} at */
   mark(at) {
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === at)));
+    if (!this.text.matches(":hover")) this.clamp.sync(); // what is under the pointer stays there
   }
 
   /** Underline each token by its activation of the concepts at a place of the image. @param {number[] | null} scores per concept; null for none */

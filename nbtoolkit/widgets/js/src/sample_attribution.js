@@ -55,27 +55,17 @@ export class SampleAttribution extends Pane {
       "div",
       { class: "nbt-sample-head" },
       this.heading,
-      photographs.remove,
       this.stepper(t`previous image`, "‹", () => this.step(-1)),
       this.stepper(t`next image`, "›", () => this.step(1)),
       photographs.control,
     );
     const { overlay, response } = this;
-    const tools = this.source.ask ? this.tools() : null;
-    const parts = [
-      overlay.frame,
-      tools,
-      overlay.scale,
-      overlay.note,
-      this.missing,
-      response.heading,
-      response.el,
-      this.lacking,
-      this.details,
-    ];
+    const tools = this.source.ask ? this.tools() : photographs.strip;
+    const caption = h("div", {}, response.el, this.lacking, this.details);
+    const parts = [overlay.frame, caption, tools, overlay.scale, overlay.note, this.missing];
     const left = h("div", { class: "nbt-sample-picture" }, ...parts);
     const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
-    this.el.append(head, photographs.note, photographs.strip, body);
+    this.el.append(head, photographs.note, body);
   }
 
   /** Controls of what needs a model. */
@@ -94,7 +84,7 @@ export class SampleAttribution extends Pane {
       () => ({ token: null }),
     );
     this.tokenTools = [attribution, tokens]; // they need a response with the token
-    return h("div", { class: "nbt-toolbar" }, this.overlay.select, ...this.tokenTools);
+    return h("div", { class: "nbt-toolbar" }, this.overlay.select, ...this.tokenTools, this.photographs.strip);
   }
 
   listen() {
@@ -125,7 +115,7 @@ export class SampleAttribution extends Pane {
   async paint() {
     const mine = ++this.turn;
     const [row, layer] = [this.row, this.get("layer")];
-    this.heading.textContent = this.imageName;
+    this.heading.textContent = this.heading.title = this.imageName;
     try {
       const all = this.source.ofRow(row, layer);
       all.catch(() => {}); // reported below
@@ -169,13 +159,13 @@ export class SampleAttribution extends Pane {
   }
 
   /** Where the response lacks the token there are no concepts at it. @param {boolean} lacks @param {import("./types.js").Facts} facts */
-  paintLacking(lacks, { caption, given }) {
+  paintLacking(lacks, { given }) {
     const { t, meta } = this;
     this.response.head(Boolean(given ?? meta.given));
     this.tokenTools?.forEach((el) => (el.disabled = lacks));
     this.lacking.hidden = !lacks;
     if (!lacks) return;
-    const text = t`“${meta.token}” is not in the response “${caption}”, so there are no concepts at it; heat maps need no word.`;
+    const text = t`“${meta.token}” is not in this response, so there are no concepts at it; heat maps need no word.`;
     const box = h("input", {
       class: "nbt-search",
       placeholder: t`a caption with “${meta.token}” to read instead`,

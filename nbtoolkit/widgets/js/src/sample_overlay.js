@@ -30,7 +30,14 @@ export class SampleOverlay extends Pane {
     this.canvas = overlayCanvas();
     this.unseen = shade();
     this.grey = grey();
-    this.frame = h("div", { class: "nbt-frame" }, this.image, this.grey, this.canvas, this.unseen);
+    this.frame = h(
+      "div",
+      { class: "nbt-frame", "data-at": "image sample" },
+      this.image,
+      this.grey,
+      this.canvas,
+      this.unseen,
+    );
     this.scale = h("p", { class: "nbt-scale" });
     this.note = h("p", { class: "nbt-note nbt-where", hidden: true });
     this.select = this.choice(

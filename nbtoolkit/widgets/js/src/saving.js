@@ -51,44 +51,54 @@ export function asSvg(svg) {
     target.removeAttribute("class");
   });
   copy.querySelectorAll("title").forEach((title) => title.parentElement?.remove()); // areas to point at
-  const [, , width, height] = (svg.getAttribute("viewBox") ?? "0 0 1 1").split(" ");
+  const [x, y, width, height] = (svg.getAttribute("viewBox") ?? "0 0 1 1").split(" ");
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   let ground = /** @type {Element | null} */ (svg);
   while (ground && plain(getComputedStyle(ground).backgroundColor)[1] < 0.99) ground = ground.parentElement;
   copy.prepend(
-    h("svg:rect", { width, height, fill: ground ? plain(getComputedStyle(ground).backgroundColor)[0] : "white" }),
+    h("svg:rect", { x, y, width, height, fill: ground ? plain(getComputedStyle(ground).backgroundColor)[0] : "white" }),
   );
   return new XMLSerializer().serializeToString(copy);
 }
 
-/** @param {string} url @param {string} name */
-function download(url, name) {
+/** Download what an object URL has. @param {string} url @param {string} name */
+export function download(url, name) {
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /**
+ * A drawing as pixels.
+ * @param {SVGSVGElement} svg @param {number} scale pixels for each unit
+ * @returns {Promise<HTMLCanvasElement>}
+ */
+export async function raster(svg, scale) {
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([asSvg(svg)], { type: "image/svg+xml" }));
+  await image.decode();
+  const canvas = h("canvas", { width: image.width * scale, height: image.height * scale });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return canvas;
+}
+
+/**
  * Two small buttons that save a chart.
  * @param {import("./types.js").Translator} t @param {() => SVGSVGElement | null} chart @param {string} name of the file
+ * @param {number} [scale] pixels of a PNG for each unit of the chart
  */
-export function saving(t, chart, name) {
+export function saving(t, chart, name, scale = SCALE) {
   const svg = () => {
     const el = chart();
     return el && new Blob([asSvg(el)], { type: "image/svg+xml" });
   };
   const png = async () => {
-    const blob = svg(),
-      el = chart();
-    if (!blob || !el) return;
-    const image = new Image();
-    image.src = URL.createObjectURL(blob);
-    await image.decode();
-    const canvas = h("canvas", { width: image.width * SCALE, height: image.height * SCALE });
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    URL.revokeObjectURL(image.src);
-    canvas.toBlob((/** @type {Blob} */ made) => download(URL.createObjectURL(made), `${name}.png`));
+    const el = chart();
+    if (!el) return;
+    const canvas = await raster(el, scale);
+    canvas.toBlob((/** @type {any} */ made) => download(URL.createObjectURL(made), `${name}.png`));
   };
   const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ onclick) =>
     h("button", { type: "button", class: "nbt-save", text, "aria-label": title, title, onclick });

@@ -3,6 +3,7 @@
 
 import { Cache } from "./cache.js";
 import { Channel } from "./channel.js";
+import { loadPanes } from "./lazy.js";
 import { MapBatches } from "./map_batches.js";
 import { completed, place } from "./state.js";
 
@@ -162,6 +163,7 @@ export function kernelSource(model) {
     ids: () => channel.request("ids", {}).then(({ data }) => data.ids),
     threads: () => channel.request("threads", {}).then(({ data }) => data),
     matches: (layer, other) => matches.get(`${layer}:${other}`, () => matchesOf(channel, layer, other)),
+    panes: () => loadPanes(() => channel.request("panes", {}).then(({ data }) => data.code)),
     texts: () => channel.request("texts", {}).then(({ data }) => data),
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
     bulk: (op, args) => bulk.get(`${op} ${Object.values(args)}`, () => channel.request(op, args)),

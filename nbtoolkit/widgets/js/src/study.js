@@ -4,6 +4,8 @@
 import { photoSource, withPhotos } from "./photo_source.js";
 import { onChange } from "./dom.js";
 
+const EAGER = 6; // concepts of a layer whose images are there before it is selected
+
 export class StudyData {
   /**
    * @param {import("./types.js").Model} model @param {import("./types.js").StudySource} source @param {AbortSignal} signal
@@ -98,7 +100,7 @@ export class StudyData {
     return Promise.all(layers.filter((layer) => !this.has(layer)).map((layer) => this.fetch(layer)));
   }
 
-  /** Fetch the other layers, the nearest first, one at a time: the slider then has their words at once. */
+  /** Fetch the other layers, the nearest first, one at a time: the slider then has their words at once, and the next layers their images. */
   async prefetch() {
     const distance = (/** @type {number} */ layer) => Math.abs(layer - this.model.get("layer"));
     const missing = (this.meta.layers ?? []).filter((/** @type {number} */ layer) => !this.has(layer));
@@ -108,6 +110,19 @@ export class StudyData {
         await this.fetch(missing.pop());
       } catch {
         return; // it is requested again when it is selected, and reported then
+      }
+    }
+  }
+
+  /** Fetch the images of the first concepts of the layers beside the selected one: a step of the slider then shows no grey boxes. */
+  async ahead() {
+    const { concepts, layers, pictured } = this.meta;
+    if (this.source.alone || !pictured || !layers) return;
+    const at = layers.indexOf(this.model.get("layer"));
+    for (const layer of [layers[at + 1], layers[at - 1]]) {
+      for (const { exemplars } of concepts[String(layer)]?.slice(0, EAGER) ?? []) {
+        if (this.signal.aborted || layers[at] !== this.model.get("layer")) return;
+        if (exemplars.length) await this.source.thumbs([...new Set(/** @type {number[]} */ (exemplars))]);
       }
     }
   }

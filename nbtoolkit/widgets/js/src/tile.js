@@ -35,7 +35,7 @@ export function tile({ t, meta }, row, { value = null, signed = false } = {}) {
     const text = compact(value, signed ? "+" : "");
     const end = signed && value ? (value < 0 ? "low" : "high") : null;
     el.dataset.value = t`activation ${text}`;
-    el.append(h("b", { class: "nbt-tile-value", "data-end": end, dir: "ltr", text }));
+    el.append(h("span", { class: "nbt-tile-value", "data-end": end, dir: "ltr", text }));
   }
   about(el, caption);
   return el;
@@ -46,7 +46,7 @@ export function showState(t, el, state) {
   el.querySelector(".nbt-tile-mark")?.remove();
   el.dataset.state = state;
   el.setAttribute("aria-busy", String(state === "loading"));
-  if (state === "nowhere") el.append(h("i", { class: "nbt-tile-mark", text: t`nowhere` }));
+  if (state === "nowhere") el.append(h("span", { class: "nbt-tile-mark", text: t`nowhere` }));
 }
 
 /** Take off what an overlay has added. @param {HTMLElement} el @param {import("./types.js").Thumb} thumb */

@@ -47,6 +47,7 @@
  * @property {number} n_samples number of the study's
  * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
+ * @property {Record<string, any>} defaults of the state traits, in the Explorer
  * @property {{ n_layers: number, n_heads: number, name: string, directions: string[] } | null} live
  *
  * @typedef {object} Facts of one sample
@@ -96,6 +97,8 @@
  *
  * @typedef {{ result: Promise<any>, cancel(): void }} Job long work in the kernel
  *
+ * @typedef {Record<string, new (ctx: Context) => { el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }>} Panes
+ *
  * @typedef {object} Source of bulk data
  * @property {boolean} [alone] whether there is no kernel
  * @property {(rows: number[]) => Promise<Map<number, Thumb>>} thumbs
@@ -106,6 +109,7 @@
  * @property {() => Promise<string[]>} ids
  * @property {() => Promise<import("./threads.js").Threads>} threads
  * @property {(layer: number, other: number) => Promise<any>} matches of the concepts of two layers
+ * @property {() => Promise<Panes>} panes classes of panes.js
  * @property {() => Promise<Record<string, string>>} texts of the views in Chinese, by short key
  * @property {(layer: number, op?: string, which?: Record<string, any>) => Promise<{ concepts: Concept[], captions: Record<string, string> }>} layer all, or some, of its concepts
  * @property {(layer: number) => Promise<Activations>} activations

@@ -1,34 +1,19 @@
 // @ts-check
 /** Full screen, and the line of Python that opens the view again. */
 
+import { CopyImage } from "./copy_image.js";
 import { h } from "./dom.js";
 import { Pane } from "./pane.js";
-import { pythonCall } from "./state.js";
+import { popover } from "./popover.js";
+import { pythonCall, pythonLiteral } from "./state.js";
 
 const COPIED = 1500; // milliseconds
 
-/** Traits that the line of Python leaves out where they have these values. */
-const DEFAULTS = {
-  metric: "",
-  labels: {},
-  pinned: [],
-  query: "",
-  sort: "importance",
-  examples: "strongest",
-  exemplar_overlay: "none",
-  overlay: "none",
-  all_tokens: false,
-  token: null,
-  attribution: false,
-  edits: [],
-  steer_by: "",
-  steer_at: "all",
-};
-const ALWAYS = ["layer", "concept", "sample"];
+const ALWAYS = ["layer", "concept", "sample"]; // in the line of Python, whatever they are
 
 export class ViewTools extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  constructor(ctx) {
+  /** @param {import("./types.js").Context} ctx @param {() => SVGSVGElement | null | undefined} [drawing] of the selected pane */
+  constructor(ctx, drawing) {
     super(ctx);
     const { t } = this;
     const label = t`Python that opens this view`;
@@ -36,20 +21,27 @@ export class ViewTools extends Pane {
     this.copy = this.button(t`Copy as Python`, () => this.copyLine());
     this.full = this.button(t`Full screen`, () => this.toggleFull());
     const full = document.fullscreenEnabled ? this.full : null;
-    this.el = h("div", { class: "nbt-toolbar nbt-view-tools" }, this.copy, full, this.line);
-    this.on([...ALWAYS, ...Object.keys(DEFAULTS)], () => {
+    const menu = h("div", { class: "nbt-menu" }, this.copy, this.line, new CopyImage(ctx, drawing).el, full);
+    const opener = this.stepper(t`More`, "⋯", () => {});
+    this.el = popover(ctx, opener, menu);
+    this.on([...ALWAYS, ...Object.keys(this.meta.defaults)], () => {
       this.line.value = this.python(); // never an old one
     });
     document.addEventListener("fullscreenchange", () => this.syncFull(), { signal: ctx.signal });
   }
 
+  /** The line that opens the view as it is: every trait that is not at its default. */
   python() {
-    const changed = Object.entries(DEFAULTS).filter(
-      ([name, value]) => JSON.stringify(this.get(name)) !== JSON.stringify(value),
-    );
-    const names = [...ALWAYS, ...changed.map(([name]) => name)];
-    const options = Object.fromEntries(names.map((name) => [name, this.get(name)]));
-    return pythonCall(this.meta.live ? ["study", "model"] : ["study"], options);
+    const { defaults, live, samples } = this.meta;
+    const differs = (/** @type {string} */ name) => JSON.stringify(this.get(name)) !== JSON.stringify(defaults[name]);
+    const names = [...ALWAYS, ...Object.keys(defaults).filter((name) => !ALWAYS.includes(name) && differs(name))];
+    const options = Object.fromEntries(names.map((n) => [n, this.get(n)]));
+    const { own, name, given, caption } = samples[this.row];
+    if (own) delete options.sample; // its id is that of the page's JPEG
+    const call = pythonCall(live ? ["study", "model"] : ["study"], options);
+    if (!own) return call;
+    const captioned = given ? `, caption=${pythonLiteral(caption)}` : "";
+    return `view = ${call}; view.explain(${pythonLiteral(name)}${captioned})`;
   }
 
   async copyLine() {

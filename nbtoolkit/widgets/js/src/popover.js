@@ -1,0 +1,30 @@
+// @ts-check
+/** A button and what it opens below it: the button, Escape, and a click elsewhere close it. */
+
+import { freshId, h } from "./dom.js";
+
+/**
+ * @param {import("./types.js").Context} ctx @param {HTMLElement} button @param {HTMLElement} content
+ * @returns {HTMLElement} both
+ */
+export function popover(ctx, button, content) {
+  const { signal } = ctx;
+  content.id ||= freshId("popover");
+  content.classList.add("nbt-popover");
+  button.setAttribute("aria-controls", content.id);
+  const el = h("div", { class: "nbt-opens" }, button, content);
+  const show = (/** @type {boolean} */ open) => {
+    content.hidden = !open;
+    button.setAttribute("aria-expanded", String(open));
+  };
+  show(false);
+  button.addEventListener("click", () => show(content.hidden), { signal });
+  el.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || content.hidden) return;
+    show(false);
+    button.focus();
+    event.stopPropagation();
+  });
+  document.addEventListener("pointerdown", (event) => event.composedPath().includes(el) || show(false), { signal });
+  return el;
+}

@@ -1,0 +1,131 @@
+// @ts-check
+/** The river as SVG: a column per layer, a strip per concept, ribbons between concepts of one thread. */
+
+import { h } from "./dom.js";
+import { ink, layOut, membersByLayer, middle, ribbon, taper } from "./river_layout.js";
+
+const LABEL = 11; // pixels of height from which a strip has a word
+const PICTURE = 17; // and from which an image
+const LETTER = 6.3; // pixels of a letter of a word
+const TIP = 16; // length of a taper
+
+/**
+ * @typedef {import("./river_layout.js").Strip} Strip
+ * @typedef {{ svg: SVGSVGElement, strips: Strip[][], groups: Map<number, SVGElement[]>, nodes: Map<string, SVGElement> }} Drawing elements by thread, and strips by `layer:concept`
+ */
+
+/**
+ * @param {import("./pane.js").Pane} pane @param {{ width: number, height: number, heading?: string, legend?: string }} size
+ * @param {Map<number, string>} pictures URLs of small images by row
+ * @returns {Drawing}
+ */
+export function drawRiver(pane, { width, height, heading, legend }, pictures) {
+  const { meta, t } = pane;
+  const pitch = width / meta.layers.length;
+  const frame = { width, height, top: heading ? 58 : 4, bottom: legend ? 58 : 22, side: heading ? 24 : 6, node: 0 };
+  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (meta.layers.length > 1 ? 0.55 : 0.8)));
+  const members = membersByLayer(/** @type {any} */ (meta.threads), meta.concepts, meta.layers);
+  const strips = layOut(members, frame);
+  /** @type {Drawing["groups"]} */
+  const groups = new Map();
+  const grouped = (/** @type {number} */ thread, /** @type {SVGElement} */ el) => {
+    if (!groups.has(thread)) groups.set(thread, []);
+    groups.get(thread)?.push(el);
+    return el;
+  };
+  const flow = (/** @type {Strip} */ s, /** @type {string} */ d, at = 0) =>
+    grouped(
+      s.thread,
+      h("svg:path", { class: "nbt-flow", d, fill: pane.colour(s.k, s.layer), "data-thread": s.thread, "data-at": at }),
+    );
+  const ribbons = strips.flatMap((column, at) =>
+    column.flatMap((s) => {
+      const after = strips[at + 1]?.find((other) => other.thread === s.thread);
+      return [
+        ...(after ? [flow(s, ribbon(s, after), at)] : []),
+        ...(s.first ? [flow(s, taper(s, -TIP), at)] : []),
+        ...(s.last ? [flow(s, taper(s, TIP), at)] : []),
+      ];
+    }),
+  );
+  /** @type {Drawing["nodes"]} */
+  const nodes = new Map();
+  for (const s of strips.flat()) nodes.set(`${s.layer}:${s.k}`, grouped(s.thread, node(pane, s, pictures)));
+  const axis = meta.layers.map((layer, at) =>
+    h("svg:text", {
+      class: "nbt-tick nbt-river-layer",
+      x: middle(frame, meta.layers.length, at),
+      y: height - (legend ? 40 : 7),
+      "text-anchor": "middle",
+      "data-layer": layer,
+      text: pitch > 60 ? t`layer ${layer}` : layer,
+    }),
+  );
+  const texts = [
+    heading ? h("svg:text", { class: "nbt-river-heading", x: 24, y: 36, text: heading }) : null,
+    legend ? h("svg:text", { class: "nbt-tick nbt-river-legend", x: 24, y: height - 14, text: legend }) : null,
+  ];
+  const svg = h(
+    "svg:svg",
+    { viewBox: `0 0 ${width} ${height}`, width, height, class: "nbt-river-svg" },
+    ...ribbons,
+    ...nodes.values(),
+    ...axis,
+    ...texts,
+  );
+  return { svg, strips, groups, nodes };
+}
+
+/** A name in so many letters: its first words, whole where they fit. @param {string} name @param {number} room */
+export function shortened(name, room) {
+  if (name.length <= room) return name;
+  const whole = name.slice(0, room + 1).lastIndexOf(" · ");
+  return whole > 0 ? name.slice(0, whole) : `${name.slice(0, Math.max(0, room - 1))}…`;
+}
+
+/** @param {import("./pane.js").Pane} pane @param {Strip} s @param {Map<number, string>} pictures */
+function node(pane, s, pictures) {
+  const { x, y, width, height, k, layer } = s;
+  const colour = pane.colour(k, layer);
+  const url = pictures.get(pane.meta.concepts[layer][k].exemplars[0]);
+  const side = height >= PICTURE && width >= 30 && url ? Math.min(height - 2, width * 0.5, 34) : 0;
+  const room = Math.floor((width - side - 8) / LETTER);
+  const name = pane.name(k, layer);
+  return h(
+    "svg:g",
+    {
+      class: "nbt-strip-node",
+      role: "option",
+      "aria-label": spoken(pane, s),
+      "data-thread": s.thread,
+      "data-k": k,
+      "data-layer": layer,
+      tabindex: -1,
+    },
+    h("svg:rect", { x, y, width, height: Math.max(0.6, height), rx: Math.min(3, height / 2), fill: colour }),
+    side ? h("svg:image", { href: url, x: x + 1, y: y + (height - side) / 2, width: side, height: side }) : null,
+    height >= LABEL && room > 2
+      ? h("svg:text", {
+          class: "nbt-river-word",
+          x: x + side + 4,
+          y: y + height / 2 + 3.5,
+          fill: ink(colour),
+          text: shortened(name, room),
+        })
+      : null,
+  );
+}
+
+/** @param {import("./pane.js").Pane} pane @param {Strip} s */
+function spoken(pane, s) {
+  const { t } = pane;
+  const name = t`layer ${s.layer}: ${pane.name(s.k, s.layer)}`;
+  const link =
+    s.similarity === null
+      ? s.first
+        ? t`begins here`
+        : ""
+      : t`similarity with the layer before ${s.similarity}, null ${s.null ?? "–"}`;
+  const parts = [name, t`${Math.round(100 * s.share)} % of all activation`, link, s.last ? t`ends here` : ""];
+  return parts.filter(Boolean).join("; ");
+}
