@@ -24,19 +24,18 @@ def study_picture(view: Any) -> Picture:
     cd, row = study.dictionary(layer), study.rows.get(view.sample)
     strengths = np.zeros(cd.n_concepts) if row is None else np.nan_to_num(cd.activations[row])
     strongest = [int(k) for k in np.argsort(-np.abs(strengths), kind="stable")[:N_PER_SAMPLE] if strengths[k]]
-    colours = {k: threads.colour(study, layer, k) for k in strongest}
     rest = None if row is None or cd.decoder is None or cd.unexplained is None else float(cd.unexplained[row])
     score, curve = _curve(view)
     return Picture(
         title=f"“{study.token}”",
         about=f"layer {layer} of {study.representations.n_layers} · {payloads.short(study.source.model)} · "
         f"{len(study.samples)} images · {cd.n_concepts} concepts by {cd.method}",
-        cards=[_card(study, layer, k, colours.get(k, "")) for k in _listed(study, layer, view.concept)],
+        cards=[_card(study, layer, k) for k in _listed(study, layer, view.concept)],
         curve=curve,
         at=[i for i, v in zip(study.layers, curve, strict=False) if v is not None].index(layer) if score else 0,
         score=score,
         sample=None if row is None else study.samples[row],
-        bars=[(concept_name(study, layer, k), float(strengths[k]), colours[k]) for k in strongest],
+        bars=[(concept_name(study, layer, k), float(strengths[k]), threads.colour(study, layer, k)) for k in strongest],
         rest=rest if rest is not None and np.isfinite(rest) else None,
     )
 
@@ -65,13 +64,13 @@ def _listed(study: Study, layer: int, selected: int | None) -> list[int]:
     return rows
 
 
-def _card(study: Study, layer: int, k: int, colour: str) -> Card:
+def _card(study: Study, layer: int, k: int) -> Card:
     g, cd = study.grounding(layer), study.dictionary(layer)
     name, total = concept_name(study, layer, k), energy(cd)
     words = " · ".join(w for w in g.words[k] if w != name)
     samples = [study.sample(i) for i in g.exemplars[k] if i in study.rows][:N_TILES]
     share = 100 * total[k] / max(total.sum(), 1e-30)
-    return Card(name, words, samples, f"{share:.{int(share < 10)}f} %", colour)
+    return Card(name, words, samples, f"{share:.{int(share < 10)}f} %", threads.colour(study, layer, k))
 
 
 def _curve(view: Any) -> tuple[str, list[float | None]]:

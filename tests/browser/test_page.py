@@ -310,13 +310,22 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
         root = ElementTree.fromstring((tmp_path / name).read_text("utf-8"))
         texts = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(texts) >= 5
+        about = {"clip_score": ["“dog” in toy: CLIPScore", "Layer", "CLIPScore", "– – random words  · · token alone"]}
+        assert {*about.get(name, ["Concepts at “dog”, layer 4 · activation · toy"])} <= {*texts}
         assert all(e.get("fill") for e in root.iter("{http://www.w3.org/2000/svg}text"))
     with page.expect_download() as found:
         page.locator(".nbt-spark").click()  # a click elsewhere has closed the charts
         page.locator(".nbt-figure .nbt-save").nth(1).click()
     found.value.save_as(tmp_path / "chart.png")
+    for box in [button.bounding_box() for button in page.locator(".nbt-save:visible").all()]:
+        assert min(box["width"], box["height"]) >= 24
     picture = Image.open(tmp_path / "chart.png")
-    assert picture.size == (900, 288) and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
+    assert picture.size == (954, 462) and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
+    page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('forbidden')) }")
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Copy image").click()
+    found.value.save_as(tmp_path / "view.png")
+    assert found.value.suggested_filename == "dog layer 4.png" and Image.open(tmp_path / "view.png").size == (1200, 630)
     view.clean()
 
 

@@ -5,7 +5,7 @@
  */
 
 import { h } from "./dom.js";
-import { saving } from "./saving.js";
+import { poster, saving } from "./saving.js";
 
 const RIGHT = 12;
 const TOP = 8;
@@ -20,6 +20,8 @@ const ROW = 22; // height of a row of horizontal bars
  * @typedef {object} Chart
  * @property {string} name of a saved file
  * @property {string} title
+ * @property {string} [x] name of the horizontal axis, "Layer" if left out
+ * @property {string} [y] name of the vertical axis, the title if left out
  * @property {string} summary for screen readers
  * @property {Slot[]} slots
  * @property {(Series | Band)[]} marks drawn in this order
@@ -160,16 +162,18 @@ export function drawChart(t, chart) {
   );
   const current = h("strong");
   const legend = chart.legend?.length ? h("span", { class: "nbt-legend" }, ...chart.legend) : null;
+  const place = h("div", { class: "nbt-drawing nbt-drawn", "aria-hidden": "true" });
+  const names = { title: chart.title, x: chart.x ?? t`Layer`, y: chart.y ?? chart.title, legend };
   const caption = h(
     "figcaption",
     {},
     `${chart.title} `,
     current,
     legend,
-    saving(t, () => svg, chart.name),
+    saving(t, () => poster(svg, place, names), chart.name),
   );
   return {
-    el: h("figure", { class: "nbt-figure" }, caption, svg),
+    el: h("figure", { class: "nbt-figure" }, caption, svg, place),
     select(slot, text) {
       cursor.setAttribute("x", String(axes.x(slot) - axes.slot / 2));
       cursor.setAttribute("width", String(axes.slot));

@@ -171,7 +171,8 @@ export class ConceptBars extends Pane {
 
   /** @param {{ text: string, share: number, value: string, colour: string }[]} rows @param {string} [after] of the heading */
   drawn(rows, after = "") {
-    const svg = drawRows((this.heading.textContent ?? "") + after, rows);
+    const what = after || ` · ${this.t`activation`}`;
+    const svg = drawRows(`${this.heading.textContent}${what} · ${this.meta.model}`, rows);
     this.drawing.replaceChildren(svg); // in the page, hidden: only there it has its styles
     return svg;
   }

@@ -112,6 +112,8 @@ class Host {
     if (this.foreign || !("token" in this.model.get("_meta"))) return; // the kernel closes the view
     this.panes = new AbortController();
     const { signal } = this.panes;
+    const { token, model } = this.model.get("_meta");
+    if (model) this.root.dataset.about = this.t`“${token}” in ${model}`; // of what a saved chart is
     const data = new StudyData(this.model, this.source, signal);
     const ctx = this.context(data, signal);
     ctx.arrive(() => {

@@ -63,6 +63,37 @@ export function asSvg(svg) {
   return new XMLSerializer().serializeToString(copy);
 }
 
+const KEYS = /** @type {Record<string, string>} */ ({ bar: "■ ", dot: "● ", line: "– – " });
+
+/** A legend as text. @param {Iterable<Node>} nodes @returns {string} */
+const asText = (nodes) =>
+  [...nodes]
+    .map((node) => KEYS[/nbt-key-(\w+)/.exec(/** @type {any} */ (node).className)?.[1] ?? ""] ?? node.textContent)
+    .join("");
+
+/**
+ * A chart as it is saved: with the word and the model, names of its axes, and its legend.
+ * @param {SVGSVGElement} svg @param {HTMLElement} place in the page, hidden: only there the copy has its styles
+ * @param {{ title: string, x: string, y: string, legend?: Element | null }} names
+ * @returns {SVGSVGElement}
+ */
+export function poster(svg, place, { title, x, y, legend }) {
+  const [, , width, height] = (svg.getAttribute("viewBox") ?? "").split(" ").map(Number);
+  const copy = /** @type {SVGSVGElement} */ (svg.cloneNode(true));
+  const text = (/** @type {string} */ name, /** @type {object} */ at, /** @type {string} */ words) =>
+    h("svg:text", { class: name, ...at, text: words });
+  const about = svg.closest("[data-about]")?.getAttribute("data-about");
+  copy.setAttribute("viewBox", `-18 -42 ${width + 18} ${height + 58}`);
+  copy.append(
+    text("nbt-drawn-title", { x: -10, y: -26 }, [about, title].filter(Boolean).join(": ")),
+    text("nbt-tick", { x: -10, y: -11 }, legend ? asText(legend.childNodes) : ""),
+    text("nbt-tick", { x: width / 2, y: height + 10, "text-anchor": "middle" }, x),
+    text("nbt-tick", { transform: `translate(-8 ${height / 2}) rotate(-90)`, "text-anchor": "middle" }, y),
+  );
+  place.replaceChildren(copy);
+  return copy;
+}
+
 /** Download what an object URL has. @param {string} url @param {string} name */
 export function download(url, name) {
   h("a", { href: url, download: name }).click();
