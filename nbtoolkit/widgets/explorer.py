@@ -78,6 +78,13 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
         )
     )
     page = state_trait(traitlets.Bool(help="Whether the page of the selected concept is in the place of the pane."))
+    other_layer = state_trait(
+        traitlets.Int(
+            None,
+            allow_none=True,
+            help="Layer that is compared with the selected one; the next one if None.",
+        )
+    )
     steps = state_trait(traitlets.List(traitlets.Dict(), help="Guided steps."))
     step = state_trait(traitlets.Int(0, help="Number of steps that are done."))
 
@@ -115,6 +122,15 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     @traitlets.validate("tab")
     def _valid_tab(self, proposal: traitlets.Bunch) -> str:
         return str(_present(proposal["value"]))
+
+    @traitlets.validate("other_layer")
+    def _valid_other_layer(self, proposal: traitlets.Bunch) -> int | None:
+        value = proposal["value"]
+        if value is not None and value not in self._study.dictionaries:
+            raise traitlets.TraitError(
+                f"other_layer is {value}; expected None or one of the layers {list(self._study.layers)}."
+            )
+        return None if value is None else int(value)
 
     @traitlets.validate("step")
     def _valid_step(self, proposal: traitlets.Bunch) -> int:

@@ -101,7 +101,7 @@ def test_examples(page):
         assert [shown.first.get_attribute("data-row"), shown.last.get_attribute("data-row")] == [rows[0], rows[-1]]
         last, box = shown.last.bounding_box(), strip.bounding_box()
         assert last["y"] < box["y"] + 1 and last["x"] + last["width"] <= box["x"] + box["width"] + 1, "an end is cut"
-        values = [float(v) for v in shown.locator(".nbt-tile-value").all_inner_texts()]
+        values = [float(v) for v in shown.locator(".nbt-tile-value").all_text_contents()]
         assert values == sorted(values, reverse=True)
     combobox(page, "Images per concept").select_option("random")
     assert get(page, "examples") == "random"
@@ -125,12 +125,12 @@ def test_exemplar_overlay(page):
 
 def test_overlay(page):
     put(page, overlay="contour")
-    page.locator(".nbt-frame .nbt-overlay").wait_for()
+    page.locator(".nbt-sample .nbt-frame .nbt-overlay").wait_for()
     page.get_by_text("patches, scores from").wait_for()
     combobox(page, "Overlay of the selected concept").select_option("heat map")
     assert get(page, "overlay") == "heat map"
     put(page, overlay="none")
-    assert page.locator(".nbt-frame .nbt-overlay").is_hidden()
+    assert page.locator(".nbt-sample .nbt-frame .nbt-overlay").is_hidden()
 
 
 def test_all_tokens_and_token(page):
@@ -139,6 +139,8 @@ def test_all_tokens_and_token(page):
     first.wait_for()
     page.get_by_role("heading", name=f"Concepts at “{first.inner_text().strip()}”, layer 4").wait_for()
     assert first.get_attribute("aria-pressed") == "true"
+    largest = page.locator(".nbt-bar .nbt-value").first.inner_text()  # of this token
+    assert f"relative to the largest here ({largest})" in page.locator(".nbt-sample-bars .nbt-note").inner_text()
     page.get_by_role("button", name="All tokens").click()
     assert get(page, "all_tokens") is True and get(page, "token") is None
     page.locator(".nbt-piece").nth(1).click()
@@ -310,6 +312,12 @@ def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(ope
     page = open_page(page_file, width=1366, height=768).page
     page.locator(".nbt-response mark").wait_for()
     page.locator(".nbt-rest").wait_for()
-    for part in (".nbt-range", ".nbt-card[aria-selected='true']", ".nbt-frame", ".nbt-response", ".nbt-rest"):
+    for part in (
+        ".nbt-range",
+        ".nbt-card[aria-selected='true']",
+        ".nbt-sample .nbt-frame",
+        ".nbt-response",
+        ".nbt-rest",
+    ):
         box = page.locator(part).first.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 768, part

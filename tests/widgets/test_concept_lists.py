@@ -76,6 +76,19 @@ def test_other_concepts_by_number_and_search(large):
     view.close()
 
 
+def test_a_search_has_the_matches_by_words_before_those_by_captions(large, monkeypatch):
+    g, energy = large.grounding(1), concept_lists.energy(large.dictionary(1))
+    by_caption = [k for k in range(N) if "s7" in g.exemplars[k]]
+    weakest = min(range(N), key=energy.__getitem__)
+    words = [[*row, "s7,"] if k == weakest else row for k, row in enumerate(g.words)]
+    study = nbt.Study(
+        "dog", large.dictionaries, {1: nbt.Grounding(words, g.exemplars)}, large.samples, large.representations
+    )
+    monkeypatch.setattr(concept_lists, "N_LISTED", 5)
+    found = concept_lists.search(study, 1, "s7,", {})
+    assert weakest in found and len(found) == 5 and set(found) - {weakest} <= set(by_caption)
+
+
 def test_a_page_has_the_strongest_and_those_of_its_samples(large, tmp_path):
     content = payloads.content(large)["concepts"]["1"]
     listed = {c["k"] for c in content}

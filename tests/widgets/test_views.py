@@ -134,6 +134,26 @@ def test_the_share_of_a_concept_is_its_activation_times_its_norm(study):
     assert [k for k, _ in view._meta["tops"]["4"]] == [0, 1, 2]
 
 
+def test_cards_have_names_values_and_the_null_of_their_score(study):
+    cd, g, scores = study.dictionary(4), study.grounding(4), study.scores[4].per_concept
+    concepts = payloads.one_layer(study, 4)["concepts"]
+    assert [c["name"] for c in concepts] == study.names(4) and len(set(study.names(4))) == 8
+    for k, c in enumerate(concepts):
+        rows = [study.rows[i] for i in g.exemplars[k]]
+        assert c["exemplars"] == rows and c["values"] == pytest.approx(cd.activations[rows, k], rel=1e-3)
+        assert c["clip_null"] == pytest.approx(scores["clip_score_random"][k], abs=1e-3)
+        assert c["top"] == pytest.approx(np.abs(cd.activations).max(), rel=1e-3) and "signed" not in c
+    V = np.array(cd.activations)
+    V[study.rows[g.exemplars[2][0]], 2] *= -1
+    signed = nbt.ConceptDictionary(cd.concepts, V, cd.sample_ids, 4, "PCA")
+    other = dataclasses.replace(study, dictionaries={4: signed}, groundings={4: g}, scores={}, labels={"4:2": "MINE"})
+    concepts = payloads.one_layer(other, 4)["concepts"]
+    assert concepts[2]["signed"] and concepts[2]["values"][0] < 0 and "signed" not in concepts[1]
+    assert concepts[2]["clip_score"] is concepts[2]["clip_null"] is None  # no scorer, no score
+    assert other.names(4)[2] == "MINE" and concepts[2]["name"] == study.names(4)[2]  # given names are the view's
+    assert ">MINE</b>" in Explorer(other, layer=4).snapshot()._repr_html_()
+
+
 def test_unknown_options_and_wrong_types_are_refused(study):
     with pytest.raises(TypeError, match=r"Explorer has no option 'layers'. Did you mean 'layer'\?"):
         Explorer(study, layers=3)
@@ -323,6 +343,7 @@ STATE = {
         {"op": "ablate", "layer": 4, "concept": 3},
     ],
     "tab": "image",
+    "other_layer": 3,
     "page": True,
 }
 
@@ -368,6 +389,7 @@ REFUSED = [
     ("token", -1, "token is -1; expected None or the index of a token of the response."),
     ("query", "x" * 201, "query has 201 characters; expected at most 200."),
     ("tab", "gallery", "tab"),
+    ("other_layer", 9, r"other_layer is 9; expected None or one of the layers \[1, 2, 3, 4, 5\]."),
     ("edits", [{"op": "patch"}], r"edits\[0\] is {'op': 'patch'}; expected {\"op\": \"ablate\", \"layers\""),
     ("edits", [{"op": "ablate", "layers": [2], "path": "/etc"}], r"edits\[0\] is .*'path': '/etc'.*; expected"),
     ("edits", [{"op": "ablate", "layers": [9]}], r"layers of edits\[0\] is \[9\]; expected integers of 1 … 5."),

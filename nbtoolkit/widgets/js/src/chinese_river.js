@@ -22,4 +22,16 @@ export const RIVER = {
     "相连：激活的相关高于随机混合匹配对的 95 % 分位数（逐对）。高度：激活占比。渐尖：开始或结束。",
   "A column is a layer, a strip a concept, as high as its share; joined strips are one concept that goes on.":
     "每列是一层，每条带是一个概念，高度为其占比；相连的带是延续的同一概念。",
+  "no counterpart at layer {0}": "第 {0} 层没有对应概念",
+  Compare: "比较",
+  "Layer beside the selected one": "与所选层并列的层",
+  beside: "对比",
+  "Comparison of two layers": "两层的比较",
+  "This study has one layer.": "此研究只有一层。",
+  "In both layers": "两层皆有",
+  "Only at layer {0}": "仅在第 {0} 层",
+  "Matched one to one by the correlation of activations over {0} samples; linked above the null, {1} (95 % quantile of matched random mixtures, per pair).":
+    "按 {0} 个样本上激活的相关一对一匹配；高于零假设 {1}（随机混合匹配对的 95 % 分位数，逐对）即相连。",
+  "layer {0}: {1}; layer {2}: {3}; similarity {4}": "第 {0} 层：{1}；第 {2} 层：{3}；相似度 {4}",
+  "This page has only matches of neighbouring layers.": "此页仅含相邻层的匹配。",
 };

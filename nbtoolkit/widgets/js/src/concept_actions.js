@@ -34,7 +34,9 @@ export class ConceptActions extends Pane {
     const k = this.get("concept");
     this.pin.textContent = k !== null && this.isPinned(k) ? this.t`★ Unpin` : this.t`☆ Pin`;
     this.pin.disabled = this.open.disabled = this.nameBox.disabled = k === null;
-    if (k !== null) this.nameBox.value = this.label(k);
+    this.nameBox.value = k === null ? "" : this.label(k);
+    const lost = k === null && this.thread !== null;
+    this.nameBox.placeholder = lost ? this.t`no counterpart at layer ${this.get("layer")}` : this.t`Name  ( l )`;
   }
 
   togglePin() {

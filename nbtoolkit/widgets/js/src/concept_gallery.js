@@ -20,6 +20,8 @@ export class ConceptGallery extends Pane {
   constructor(ctx) {
     super(ctx);
     this.turn = 0;
+    /** @type {{ names: string[], pins: boolean[] } | null} */
+    this.called = null;
     this.overlay = new ExemplarOverlay(ctx);
     this.dialog = new ImageDialog(ctx);
     this.list = new ConceptList(ctx, this.overlay, {
@@ -45,7 +47,7 @@ export class ConceptGallery extends Pane {
     this.on(["labels", "pinned", "sort"], () => this.paint());
     this.on(["query"], () => {
       list.el.scrollTop = 0;
-      this.paint();
+      this.paint(false, true);
       ctx.more(this.get("query"), () => this.paint());
     });
     this.on(["concept"], () => {
@@ -65,7 +67,7 @@ export class ConceptGallery extends Pane {
     list.el.setAttribute("aria-label", t`Concepts at “${meta.token}”`);
     list.el.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.onKey(event));
     this.search = this.searchBox(list.el.id);
-    this.naming = h("span", { class: "nbt-count" });
+    this.naming = h("span", { class: "nbt-count nbt-naming" });
     this.actions.el.append(this.count, this.naming);
     const tools = [
       this.search,
@@ -122,9 +124,10 @@ export class ConceptGallery extends Pane {
     };
   }
 
-  /** @param {boolean} strips whether the images are others than before */
-  async paint(strips = false) {
+  /** @param {boolean} strips whether the images are others than before @param {boolean} same whether names and pins are the same */
+  async paint(strips = false, same = false) {
     const mine = ++this.turn;
+    if (!same) this.called = null;
     if (strips) this.overlay.cancel();
     if (this.get("examples") === "strongest") {
       this.paintList((k) => ({ rows: this.concepts[k].exemplars, values: this.concepts[k].values }), strips); // at once
@@ -143,8 +146,8 @@ export class ConceptGallery extends Pane {
     const { t, meta, concepts, list } = this;
     const query = this.get("query");
     if (this.search.value !== query) this.search.value = query;
-    const names = concepts.map((_, k) => this.name(k));
-    const pins = concepts.map((_, k) => this.isPinned(k));
+    this.called ??= { names: concepts.map((_, k) => this.name(k)), pins: concepts.map((_, k) => this.isPinned(k)) };
+    const { names, pins } = this.called;
     const ranks = search(concepts, query, meta.samples, names);
     const order = ordered(ranks, concepts, this.get("sort"), names, pins);
     this.count.textContent =

@@ -7,7 +7,7 @@ import { Pane } from "./pane.js";
 import { evenly } from "./search.js";
 
 const EAGER = 6; // cards whose images are fetched at once: what is visible first is there before it is scrolled to
-const AT_ONCE = 12; // cards whose marks are painted before the next frame
+const AT_ONCE = 6; // cards whose marks are painted before the next frame
 const GAP = 4; // pixels between images
 
 /** @typedef {{ order: number[], names: string[], pins: boolean[], terms: string[], ranks: Map<number, number>, images(k: number): import("./concept_card.js").Images }} Listing */

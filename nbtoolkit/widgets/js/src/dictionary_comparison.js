@@ -1,20 +1,17 @@
 // @ts-check
 /** DictionaryComparison: matched concepts in two columns, then those without a partner. */
 
-import { dotted, format, freshId, h, lazyImages, signed } from "./dom.js";
-import { Pane } from "./pane.js";
+import { format, freshId, h, signed } from "./dom.js";
+import { PairList } from "./pair_list.js";
 import { conceptName } from "./state.js";
-import { tile } from "./tile.js";
 import { translate } from "./words.js";
-
-const EAGER = 5; // pairs whose images are fetched at once
 
 /** @typedef {{ name: string, words: string[], exemplars: number[], label: string, absent?: boolean }} Concept */
 /** @typedef {{ title: string, facts: [string, number, string] | null, model: string, concepts: Concept[] }} Side */
 /** @typedef {{ mean: number, high: number, p: number | null, preserves: string }} Control */
-/** @typedef {{ i: number | null, j: number | null, similarity: number | null }} Pair */
+/** @typedef {import("./pair_list.js").Pair} Pair */
 
-export class DictionaryComparison extends Pane {
+export class DictionaryComparison extends PairList {
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
@@ -24,20 +21,10 @@ export class DictionaryComparison extends Pane {
     this.a = this.content.sides[0];
     /** @type {Side} */
     this.b = this.content.sides[1];
-    /** @type {Pair[]} */
-    this.pairs = [];
-    this.images = lazyImages(ctx, EAGER);
-    this.list = h("div", {
-      role: "listbox",
-      class: "nbt-list nbt-pairs",
-      "aria-label": this.t`Concepts of both`,
-      tabindex: -1,
-      onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
-    });
     const label = this.t`Comparison of two dictionaries`;
     this.el = h("section", { class: "nbt-two", "aria-label": label }, this.head(), this.list);
     this.on(["threshold"], () => this.paint());
-    this.on(["pair"], () => this.sync());
+    this.on(["pair"], () => this.mark());
     this.paint();
   }
 
@@ -127,28 +114,31 @@ export class DictionaryComparison extends Pane {
       count((p) => p.i === null),
     ];
     this.counts.textContent = t`${both} shared, ${onlyA} only in A, ${onlyB} only in B`;
-    const rows = this.pairs.map((pair) => this.card(pair));
-    this.list.replaceChildren(...rows);
-    this.images(rows);
-    this.sync();
+    this.fill(this.pairs.map((pair) => this.pairCard(pair)));
   }
 
   /** @param {Pair} pair */
-  card({ i, j, similarity }) {
-    const { a, b } = this;
-    const [left, right] = [i === null ? null : a.concepts[i], j === null ? null : b.concepts[j]];
-    return h(
-      "div",
-      {
-        role: "option",
-        class: "nbt-card nbt-pair",
-        "aria-label": this.spoken(i, j, similarity),
-        onclick: () => this.commit({ pair: [i, j] }),
-      },
-      this.half(left, i, right),
-      h("div", { class: "nbt-similar" }, ...similarityBar(similarity)),
-      this.half(right, j, left),
-    );
+  pairCard(pair) {
+    const { i, j, similarity } = pair;
+    const [left, right] = [i === null ? null : this.a.concepts[i], j === null ? null : this.b.concepts[j]];
+    const half = (
+      /** @type {Concept | null} */ one,
+      /** @type {number | null} */ k,
+      /** @type {Concept | null} */ other,
+    ) =>
+      this.half(one, k ?? 0, one?.label || conceptName(/** @type {any} */ (one), k ?? 0), Boolean(one?.label), other);
+    return this.card(pair, this.spoken(i, j, similarity), [half(left, i, right), half(right, j, left)]);
+  }
+
+  /** @param {Pair} pair */
+  isSelected({ i, j }) {
+    const [a, b] = this.get("pair");
+    return a === i && b === j;
+  }
+
+  /** @param {Pair} pair */
+  choose({ i, j }) {
+    this.commit({ pair: [i, j] });
   }
 
   /** @param {number | null} i @param {number | null} j @param {number | null} similarity */
@@ -160,62 +150,4 @@ export class DictionaryComparison extends Pane {
     if (j === null || similarity === null) return t`only in ${"A"}: ${name(this.a, i)}`;
     return t`A ${name(this.a, i)}, with B ${name(this.b, j)}, similarity ${signed(similarity)}`;
   }
-
-  /** One side of a pair. @param {Concept | null} concept @param {number | null} k @param {Concept | null} partner its words and images are marked */
-  half(concept, k, partner) {
-    const { t } = this;
-    if (!concept) return h("div", { class: "nbt-half nbt-nobody", text: t`no partner` });
-    const { samples } = this.content;
-    const [words, images] = [new Set(partner?.words), new Set(partner?.exemplars.map((r) => samples[r].id))];
-    const image = (/** @type {number} */ r) => {
-      const el = tile(this, r);
-      el.classList.toggle("nbt-current", images.has(samples[r].id));
-      return el;
-    };
-    const dots = concept.words.length ? dotted(concept.words, (word) => words.has(word)) : [t`(no word)`];
-    const head = h(
-      "div",
-      { class: "nbt-card-head" },
-      h("span", { class: "nbt-number", text: k }),
-      h("strong", {
-        class: concept.label ? "nbt-given" : "nbt-name",
-        text: concept.label || conceptName(concept, k ?? 0),
-      }),
-      h("span", { class: "nbt-words" }, ...dots),
-    );
-    return h("div", { class: "nbt-half" }, head, h("div", { class: "nbt-strip" }, ...concept.exemplars.map(image)));
-  }
-
-  /** Place of the selected pair. */
-  get place() {
-    const [i, j] = this.get("pair");
-    return this.pairs.findIndex((pair) => pair.i === i && pair.j === j);
-  }
-
-  sync() {
-    const at = this.place;
-    [...this.list.children].forEach((row, n) => {
-      row.setAttribute("aria-selected", String(n === at));
-      row.tabIndex = n === Math.max(0, at) ? 0 : -1;
-    });
-  }
-
-  /** @param {KeyboardEvent} event */
-  onKey(event) {
-    const [here, last] = [this.place, this.pairs.length - 1];
-    /** @type {Record<string, number>} */
-    const jumps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: last };
-    if (!(event.key in jumps)) return;
-    const to = Math.min(last, Math.max(0, jumps[event.key]));
-    this.commit({ pair: [this.pairs[to].i, this.pairs[to].j] });
-    this.list.children[to].focus();
-    event.preventDefault();
-  }
-}
-
-/** @param {number | null} similarity @returns {HTMLElement[]} */
-function similarityBar(similarity) {
-  if (similarity === null) return [];
-  const bar = h("i", { style: { width: `${100 * Math.max(0, similarity)}%` } });
-  return [h("span", { class: "nbt-track" }, bar), h("span", { class: "nbt-value", text: signed(similarity) })];
 }

@@ -37,7 +37,7 @@ export class ExemplarOverlay extends Pane {
     const top = mode === "heat map" ? t`each image's largest |score|` : t`each image's largest score`;
     const parts = legend(t, mode, { top, bottom: "−" });
     if (this.cropped && parts.length) parts.push(h("i", { class: "nbt-scale-unseen" }), t`not seen by the model`);
-    this.scale.replaceChildren(...parts, this.progress);
+    this.scale.replaceChildren(...(parts.length ? [...parts, this.progress] : []));
   }
 
   /** Show how many tiles are done, while some are not. @param {number} done @param {number} total */
@@ -61,10 +61,7 @@ export class ExemplarOverlay extends Pane {
     showState(this.t, tile, "loading");
     try {
       const maps = await this.source.ask("concept_maps", image, signal);
-      if (signal.aborted) {
-        showState(this.t, tile, "");
-        return;
-      }
+      if (signal.aborted) return; // it may be painted for another overlay by now
       const grid = gridOf(maps, concept);
       paintTile(tile, thumb, mode, grid, maps.seen);
       showState(this.t, tile, grid.high > 0 ? "somewhere" : "nowhere");
@@ -72,8 +69,9 @@ export class ExemplarOverlay extends Pane {
       this.cropped = true;
       this.paintLegend();
     } catch (error) {
+      if (signal.aborted) return;
       showState(this.t, tile, "");
-      if (!signal.aborted) this.ctx.say(reason(this.t, error));
+      this.ctx.say(reason(this.t, error));
     } finally {
       if (!signal.aborted) this.count(this.counts[0] + 1, this.counts[1]);
     }

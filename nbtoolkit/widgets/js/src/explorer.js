@@ -12,6 +12,7 @@ import { SampleAttribution } from "./sample_attribution.js";
 import { translate } from "./words.js";
 
 // a line in panes.js, and a pane is no part of the first script
+const Compare = lazy("Compare");
 const ConceptMap = lazy("ConceptMap");
 const River = lazy("River");
 
@@ -23,6 +24,7 @@ export const TABS = {
   concepts: ["Concepts", ConceptGallery],
   river: ["River", River],
   map: ["Map", ConceptMap],
+  compare: ["Compare", Compare],
   intervene: ["Intervene", Intervene],
 };
 

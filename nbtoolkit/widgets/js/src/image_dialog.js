@@ -15,13 +15,24 @@ export class ImageDialog extends Pane {
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
-    const { t } = this;
     this.turn = 0;
     /** @type {number[]} rows that the arrows go through */
     this.rows = [];
     /** @type {Cache<string | null>} */
     this.images = new Cache(HELD);
-    this.overlay = new SampleOverlay(ctx, NO_PANE);
+    /** @type {HTMLDialogElement} */
+    this.el = h("dialog", { class: "nbt-dialog", "aria-label": this.t`Image` });
+    this.el.addEventListener("click", (event) => {
+      if (event.target === this.el) this.el.close(); // beside the image
+    });
+    this.el.addEventListener("keydown", (event) => this.onKey(event));
+    this.on(["sample", "layer", "concept"], () => this.el.open && this.paint());
+  }
+
+  /** Its content, when it is needed first. */
+  build() {
+    const { t } = this;
+    this.overlay = new SampleOverlay(this.ctx, NO_PANE);
     this.heading = h("h3", { class: "nbt-h" });
     this.response = h("p", { class: "nbt-full-response", dir: "auto" });
     this.words = h("p", { class: "nbt-note" });
@@ -39,17 +50,7 @@ export class ImageDialog extends Pane {
       next,
       this.button(t`Close`, () => this.el.close()),
     );
-    /** @type {HTMLDialogElement} */
-    this.el = h(
-      "dialog",
-      { class: "nbt-dialog", "aria-label": t`Image` },
-      ...[head, frame, scale, this.response, this.facts, this.words, note],
-    );
-    this.el.addEventListener("click", (event) => {
-      if (event.target === this.el) this.el.close(); // beside the image
-    });
-    this.el.addEventListener("keydown", (event) => this.onKey(event));
-    this.on(["sample", "layer", "concept"], () => this.el.open && this.paint());
+    this.el.append(head, frame, scale, this.response, this.facts, this.words, note);
   }
 
   /** @param {KeyboardEvent} event */
@@ -70,12 +71,13 @@ export class ImageDialog extends Pane {
 
   /** Show the selected image. @param {number[]} rows that the arrows go through, where it is among them; else all */
   open(rows) {
+    if (!this.overlay) this.build();
     this.rows = rows.includes(this.row) ? rows : [...this.meta.samples.keys()];
     this.paint();
   }
 
   async paint() {
-    const [mine, { source, t, row }] = [++this.turn, this];
+    const [mine, { source, t, row, overlay }] = [++this.turn, this];
     const [layer, concept] = [this.get("layer"), this.get("concept")];
     try {
       const [{ facts, url }, own] = await Promise.all([source.sample(row), source.ofRow(row, layer)]);
@@ -83,16 +85,16 @@ export class ImageDialog extends Pane {
       if (mine !== this.turn) return;
       const { caption, id } = own.facts ?? facts;
       this.heading.textContent = this.imageName;
-      this.overlay.show(url, visible(caption));
+      overlay?.show(url, visible(caption));
       this.response.textContent = visible(caption);
       const rank = concept === null || own.facts?.position === -1 ? "" : this.rank(all, own, concept);
       this.facts.textContent = [own.facts ? "" : visible(id), t`layer ${layer}`, rank].filter(Boolean).join(" · ");
       const words = this.concepts[concept]?.words.slice(0, N_WORDS) ?? [];
       this.words.replaceChildren(...dotted(words, () => false));
       if (!this.el.open) this.el.showModal();
-      this.overlay.paint();
+      overlay?.paint();
       const full = await this.images.get(this.meta.samples[row].id, () => this.full(row, url));
-      if (mine === this.turn) this.overlay.show(full, visible(caption));
+      if (mine === this.turn) overlay?.show(full, visible(caption));
     } catch (error) {
       this.ctx.say(String(error));
     }
@@ -111,8 +113,9 @@ export class ImageDialog extends Pane {
 
   /** A small image stays small: it would be a blur. */
   fit() {
-    const { naturalWidth: width, naturalHeight: height } = this.overlay.image;
-    this.overlay.frame.style.width = `min(84vw, ${LARGEST * width}px, ${(62 * width) / height}vh)`;
+    const { image, frame } = /** @type {SampleOverlay} */ (this.overlay);
+    const { naturalWidth: width, naturalHeight: height } = image;
+    frame.style.width = `min(84vw, ${LARGEST * width}px, ${(62 * width) / height}vh)`;
   }
 
   /**

@@ -81,7 +81,8 @@ export class Pane {
 
   /** Whether a concept, or its thread in another layer, is pinned. @param {number} k @param {number} [layer] */
   isPinned(k, layer = this.get("layer")) {
-    return this.keys(k, layer).some((key) => this.get("pinned").includes(key));
+    const pinned = this.get("pinned");
+    return pinned.length > 0 && this.keys(k, layer).some((key) => pinned.includes(key));
   }
 
   /** Colour of a concept: that of its thread. @param {number} k @param {number} [layer] the selected one if left out */
@@ -92,6 +93,7 @@ export class Pane {
   /** The given name of a concept, or of its thread in the nearest layer, or "". @param {number} k @param {number} [layer] */
   label(k, layer = this.get("layer")) {
     const labels = this.get("labels") ?? {};
+    if (!Object.keys(labels).length) return ""; // threads of many layers take a while
     const key = this.keys(k, layer).find((at) => at in labels);
     return key === undefined ? "" : labels[key];
   }

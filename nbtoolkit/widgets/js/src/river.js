@@ -67,11 +67,10 @@ export class River extends Pane {
   watch() {
     const observer = new ResizeObserver(() => {
       const { clientWidth, clientHeight } = this.scroller;
-      const size = `${clientWidth}:${clientHeight}`;
-      if (!clientWidth || size === this.size) return;
-      this.size = size;
-      if (this.loaded) this.draw();
-      else this.load();
+      const size = clientWidth ? `${clientWidth}:${clientHeight}` : "";
+      if (size === this.size) return;
+      this.size = size; // "": in a hidden tab
+      this.load();
     });
     observer.observe(this.scroller);
     this.ctx.signal.addEventListener("abort", () => observer.disconnect());

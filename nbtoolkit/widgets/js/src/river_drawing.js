@@ -23,7 +23,7 @@ export function drawRiver(pane, { width, height, heading, legend }, pictures) {
   const { meta, t } = pane;
   const pitch = width / meta.layers.length;
   const frame = { width, height, top: heading ? 58 : 4, bottom: legend ? 58 : 22, side: heading ? 24 : 6, node: 0 };
-  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (meta.layers.length > 1 ? 0.55 : 0.8)));
+  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 140 ? 0.64 : 0.55)));
   const members = membersByLayer(/** @type {any} */ (meta.threads), meta.concepts, meta.layers);
   const strips = layOut(members, frame);
   /** @type {Drawing["groups"]} */
@@ -88,7 +88,7 @@ function node(pane, s, pictures) {
   const { x, y, width, height, k, layer } = s;
   const colour = pane.colour(k, layer);
   const url = pictures.get(pane.meta.concepts[layer][k].exemplars[0]);
-  const side = height >= PICTURE && width >= 30 && url ? Math.min(height - 2, width * 0.5, 34) : 0;
+  const side = height >= PICTURE && width >= 20 && url ? Math.min(height - 2, width * (width < 40 ? 1 : 0.4), 34) : 0;
   const room = Math.floor((width - side - 8) / LETTER);
   const name = pane.name(k, layer);
   return h(

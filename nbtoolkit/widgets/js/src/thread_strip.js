@@ -27,8 +27,10 @@ export class ThreadStrip extends Pane {
       return k === null || !meta.concepts[layer]?.[k] ? [] : [[layer, k]];
     });
     const first = members[0];
+    const layer = this.get("layer");
+    const lost = members.some(([at]) => at === layer) ? "" : ` · ${t`no counterpart at layer ${layer}`}`;
     this.heading.textContent = first
-      ? t`“${this.nameOf(members)}” through the layers`
+      ? t`“${this.nameOf(members)}” through the layers` + lost
       : t`Point at a strip to see its words and images in every layer.`;
     this.list.replaceChildren(...members.map(([layer, k]) => this.stage(layer, k)));
     if (first && meta.pictured) this.images([this.list]);
