@@ -23,6 +23,7 @@ from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
 from ..widgets.concept_lists import N_LISTED
+from .concept_effect import concept_effect as concept_effect
 from .concept_operations import concept_maps as concept_maps
 from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token

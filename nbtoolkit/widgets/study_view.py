@@ -15,7 +15,7 @@ from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
 from ..strict_json import as_json, dump_json
-from . import maps_2d, payloads, threads
+from . import bulk, payloads, threads
 from .base import state_trait
 from .following import Following
 from .page import still
@@ -181,7 +181,7 @@ class StudyView(Following, PhotographView):
         meta = self._opening() | payloads.content(self._study) | {"live": None, "threads": threads.payload(self._study)}
         title = f"“{self._study.token}” in {payloads.short(self._study.source.model)}"
         data = payloads.embedded(self._study)
-        data |= {"matches": threads.all_matches(self._study), "bulk": maps_2d.embedded(self._study)}
+        data |= {"matches": threads.all_matches(self._study), "bulk": bulk.embedded(self._study)}
         data["photos"] = exported(self, self._session)
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]

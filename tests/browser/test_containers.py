@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import RUN, write_notebook
+from .conftest import ASK, RUN, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +23,12 @@ CONTAINERS = {
         "w.GridBox([gallery(), gallery()], layout=w.Layout(grid_template_columns='auto auto'))",
         2,
     ),
+    "in the second tab": ("tab = w.Tab([w.IntSlider(), Explorer(study, layer=4)]); tab", 1),
+    "in an accordion": ("accordion = w.Accordion([Explorer(study, layer=4)]); accordion", 1),
+    "in an app": ("w.AppLayout(left_sidebar=gallery(), center=gallery(), pane_widths=[1, 1, 0])", 2),
     "an Explorer beside a slider": ("w.HBox([Explorer(study, layer=4), w.IntSlider()])", 1),
 }
+OPENED = {"in the second tab": "tab.selected_index = 1", "in an accordion": "accordion.selected_index = 0"}
 BOXES = """(i) => [...document.querySelectorAll('.jp-Notebook .jp-Cell')[i].querySelectorAll('.nbt')].map((e) => {
   const box = e.getBoundingClientRect(), outer = e.closest('.jp-OutputArea-output').getBoundingClientRect();
   return [Math.round(box.width), Math.round(box.height), Math.round(outer.width)]; })"""
@@ -41,6 +45,9 @@ def test_every_container_gives_a_view_its_width(lab, study, tmp_path):
         view.page.evaluate(RUN, cell)
         place = view.page.locator(".jp-Notebook .jp-Cell").nth(cell)
         place.locator(".nbt-card").first.wait_for(state="attached", timeout=60_000)
+        if opened := OPENED.get(name):  # what was laid out while it was hidden
+            view.page.evaluate(ASK, opened)
+            place.locator(".nbt-card").first.wait_for()
         boxes = view.page.evaluate(BOXES, cell)
         assert len(boxes) == n, name
         for width, height, outer in boxes:

@@ -1,5 +1,7 @@
 """Every state trait, both ways: a value that is set shows in the page, and what is clicked is the trait's value."""
 
+import dataclasses
+
 import pytest
 
 import nbtoolkit as nbt
@@ -244,8 +246,6 @@ def test_a_search_ranks_names_first_marks_the_matches_and_begins_at_the_top(page
 
 
 def test_a_caption_that_was_given_is_not_called_a_response(open_page, study, tmp_path):
-    import dataclasses
-
     given = dataclasses.replace(study, source=dataclasses.replace(study.source, decoding="given captions"))
     page = open_page(nbt.explore(given, layer=4).to_html(tmp_path / "given.html")).page
     page.get_by_role("heading", name="Caption (given by people)").wait_for()
@@ -298,26 +298,70 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     page.get_by_role("button", name="remove concept 0, layer 2").click()
     arrives("print(view.edits)", "[{'op': 'ablate', 'layer': 4, 'concept': 2}]")
     assert "edits[0] is {'op': 'patch'}" in page.evaluate(ASK, "view.edits = [dict(op='patch')]")
+    # on a laptop, with the list of files: the cards, the image, its bars and what the intervention changes
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.get_by_role("button", name="Concepts", exact=True).click()
+    page.locator(".nbt-detail .nbt-effect .nbt-response").wait_for()
+    page.evaluate("document.querySelector('.nbt-root').scrollIntoView({ block: 'end' })")
+    visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect")
     # the same view again, and two linked ones
     page.evaluate(ASK, "view.overlay, view.attribution, view.all_tokens, view.token = 'heat map', True, True, 0")
     again = "again = nbt.explore(study, model, **view.state()); print(again.state() == view.state())"
     assert page.evaluate(ASK, again) == "True"
     page.evaluate(ASK, "import traitlets; traitlets.link((view, 'edits'), (again, 'edits'))")
+    page.get_by_role("button", name="Intervene").click()
     page.get_by_role("button", name="Reset").click()
     arrives("print(again.edits)", "[]")
     view.clean()
 
 
-def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(open_page, page_file):
-    page = open_page(page_file, width=1366, height=768).page
+INSIDE = """(names) => { const root = document.querySelector('.nbt-root').getBoundingClientRect();
+  const box = (e) => { const { x, y, right, bottom } = e.getBoundingClientRect(); return [x, y, right, bottom]; };
+  return { root: [root.width, root.height],
+    parts: names.map((n) => [n, box([...document.querySelectorAll(n)].pop())]),
+    cards: [...document.querySelectorAll('.nbt-card')].slice(0, 4).map(box),
+    outer: [root.x, root.y, root.right, root.bottom] }; }"""
+
+
+def visible_together(page, *parts):
+    """Assert that four cards and the parts are inside the view, which fits 934 × 650, and inside the window."""
+    size = page.viewport_size
+    found = page.evaluate(INSIDE, list(parts))
+    (x0, y0, x1, y1), (width, height) = found["outer"], found["root"]
+    assert width <= 934 and height <= 650 and x0 >= 0 and y0 >= 0 and x1 <= size["width"] and y1 <= size["height"], (
+        found
+    )
+    assert len(found["cards"]) == 4
+    for name, (left, top, right, bottom) in [*found["parts"], *(("card", box) for box in found["cards"])]:
+        assert right > left and bottom > top, name
+        assert x0 <= left and y0 <= top and right <= x1 and bottom <= y1, (name, found)
+    assert all(bottom - top <= 84.5 for _, top, _, bottom in found["cards"])
+
+
+def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(open_page, page_file, study, tmp_path):
+    page = open_page(page_file, width=934, height=650).page
     page.locator(".nbt-response mark").wait_for()
-    page.locator(".nbt-rest").wait_for()
-    for part in (
-        ".nbt-range",
-        ".nbt-card[aria-selected='true']",
-        ".nbt-sample .nbt-frame",
-        ".nbt-response",
-        ".nbt-rest",
-    ):
-        box = page.locator(part).first.bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= 768, part
+    visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
+    for width in (1366, 934, 700, 590):  # one row
+        page.set_viewport_size({"width": width, "height": 768})
+        header = page.locator(".nbt-header").bounding_box()
+        parts = page.eval_on_selector_all(".nbt-header > *", "es => es.map((e) => e.getBoundingClientRect().right)")
+        assert header["height"] <= 48 and max(parts) <= header["x"] + header["width"], width
+    # a text of 100 words takes three lines, with the word in them
+    pieces = ("white " * 60, "dog", " white" * 40)
+    text = {"caption": "".join(pieces), "captions": (), "pieces": pieces, "position": 1}
+    long = dataclasses.replace(study, samples=tuple(dataclasses.replace(s, **text) for s in study.samples))
+    page = open_page(nbt.explore(long, layer=4).to_html(tmp_path / "long.html"), width=934, height=650).page
+    page.locator(".nbt-response mark").wait_for()
+    text, mark = page.locator(".nbt-sample .nbt-response"), page.locator(".nbt-sample .nbt-response mark")
+    short, word = text.bounding_box(), mark.bounding_box()
+    assert (
+        short["height"] < 80
+        and short["y"] <= word["y"]
+        and word["y"] + word["height"] <= short["y"] + short["height"] + 2
+    )
+    visible_together(page, ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
+    page.get_by_role("button", name="Whole text").click()
+    assert text.bounding_box()["height"] > 200
+    page.get_by_role("button", name="Less").click()
+    assert text.bounding_box() == short

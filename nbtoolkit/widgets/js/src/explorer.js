@@ -14,6 +14,7 @@ import { translate } from "./words.js";
 // a line in panes.js, and a pane is no part of the first script
 const Compare = lazy("Compare");
 const ConceptMap = lazy("ConceptMap");
+const ConceptPage = lazy("ConceptPage");
 const River = lazy("River");
 
 /** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
@@ -29,7 +30,7 @@ export const TABS = {
 };
 
 /** What is in the place of the pane while the trait `page` is true. @type {ViewClass | null} */
-const PAGE = null;
+const PAGE = ConceptPage;
 
 /** Panes that are made at once: what they show is not only in their tab. */
 const AT_ONCE = ["concepts", "intervene"];

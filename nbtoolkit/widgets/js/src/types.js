@@ -134,6 +134,7 @@
  * @property {(then: () => void) => void} every calls back once all layers are there
  * @property {(callback: () => void) => void} arrive calls back once the selected layer is there
  * @property {Marks} marks
+ * @property {boolean} [entered] whether the reader has opened the page of a concept, which then takes the focus
  * @property {Translator} t
  */
 export {};

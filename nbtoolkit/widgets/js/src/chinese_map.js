@@ -1,0 +1,65 @@
+// @ts-check
+/** Texts of the map and of the page of a concept, in Chinese. */
+
+/** @type {Record<string, string>} */
+export const MAP = {
+  // the map
+  Map: "地图",
+  "Colour of the images": "图像的颜色",
+  "colour: {0}": "颜色：{0}",
+  Lasso: "套索",
+  "draw around points; also Shift with the pointer or arrows. Escape clears.":
+    "圈选各点；也可按住 Shift 并拖动或用方向键。Escape 清除。",
+  Clear: "清除",
+  "Shown on the map": "地图上显示",
+  Thumbnails: "缩略图",
+  "zoom in": "放大",
+  "zoom out": "缩小",
+  "whole map": "整张地图",
+  "all images": "全部图像",
+  Filter: "筛选",
+  "Choose all": "全选",
+  "unexplained above": "未解释高于",
+  "{0} of {1} have a place.": "{1} 个中有 {0} 个有位置。",
+  "The map holds {0}.": "地图保留 {0}。",
+  "Near: images that use the same concepts. Principal components of the activations.":
+    "相近：使用相同概念的图像。激活的主成分。",
+  "Near: concepts that the same images use. Classical scaling of their correlations.":
+    "相近：被相同图像使用的概念。其相关性的经典标度。",
+  "strongest concept": "最强概念",
+  "caption lacks the word": "描述中没有该词",
+  "caption has the word": "描述中有该词",
+  others: "其他",
+  "{0} of {1} images": "{1} 张图像中的 {0} 张",
+  "{0} chosen": "已选 {0} 个",
+  "Too many images for one choice.": "一次选择的图像过多。",
+  images: "图像",
+  concepts: "概念",
+  activation: "激活",
+  concept: "概念",
+  Images: "图像",
+  "Sort images": "图像排序",
+  // the page of a concept
+  "‹ Back": "‹ 返回",
+  "previous concept": "上一个概念",
+  "next concept": "下一个概念",
+  Concept: "概念",
+  "Images from the strongest to the weakest": "图像，从最强到最弱",
+  "No concept of this thread here": "此层没有该线索的概念",
+  "Words, with logits": "词语与 logit",
+  "Most negative": "最负",
+  "Activation of the {0} of {1} images that use it": "使用该概念的图像的激活（{0}/{1}）",
+  "{0} to {1}: {2} images": "{0} 到 {1}：{2} 张图像",
+  "Active together (correlation over the images)": "同时激活（图像上的相关系数）",
+  Opposite: "相反",
+  "Near-duplicate": "近似重复",
+  "Through the layers (similarity with the layer before)": "各层（与前一层的相似度）",
+  "{0} images": "{0} 张图像",
+  "Ablate it in {0} images": "在 {0} 张图像中消融它",
+  "Δ log p (nats) without it: {0}, n {1}": "去除后的 Δ log p（奈特）：{0}，n {1}",
+  "random direction, same length: {0}": "随机方向，等长：{0}",
+  Page: "页面",
+  "all about the selected concept (Enter)": "所选概念的全部内容（Enter）",
+  "This study has no logits: it is of an earlier version. Make it again for them.":
+    "此研究没有 logit：它来自较早的版本。请重新生成。",
+};
