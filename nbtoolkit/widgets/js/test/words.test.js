@@ -6,7 +6,8 @@ import { CHINESE } from "../src/chinese.js";
 import { language, shortKey, translate, translator, visible } from "../src/words.js";
 import { GONE, SILENT } from "../src/channel.js";
 import { format, percent, signed } from "../src/dom.js";
-import { HOW, PARTS } from "../src/edits.js";
+import { STOPS } from "../src/edit_result.js";
+import { HOW, PARTS, POSITIONS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
@@ -61,6 +62,8 @@ test("every text of the views has a Chinese translation", () => {
       EXEMPLAR_OVERLAYS,
       HOW,
       PARTS,
+      POSITIONS,
+      [STOPS],
       [ABSENT, GONE, NO_MODEL, SILENT],
       Object.values(TABS).map(([text]) => text),
     ]
