@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 N_LOOKED_AT = 200  # tokens: in a vocabulary of 150,000, code, fragments and other languages fill the first places
 CHUNK = 64  # directions
-N_NEGATIVE = 10  # words of the most negative logits
+Tokens = tuple[list[list[int]], list[list[float]]]
+N_NEGATIVE, N_LOWEST = (
+    10,
+    2000,
+)  # words of the most negative logits, and tokens that are looked at: most are rare fragments
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,8 @@ def ground(
     -------
     Grounding
         ``words`` best first, ``exemplars`` strongest first (by absolute activation; samples with activation 0 are
-        excluded), ``tokens`` the first ``n_words`` of the unfiltered list (50 for ``"xl-vlms"``), ``naming`` the rule; with the
-        logits of the words, and ten words of the most negative ones.
+        excluded), ``tokens`` the first ``n_words`` of the unfiltered list (50 for ``"xl-vlms"``), ``naming`` the rule.
+        ``negative``: ten words.
 
     Raises
     ------
@@ -177,7 +181,7 @@ def ground(
     choice = choose_naming(_from_switches(naming, norm, centred), model)
     concepts = D - D.mean(0) if choice.centred else D
     (order, logits), (lowest, negative) = extreme_tokens(
-        model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), norm=choice.norm
+        model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), N_LOWEST, norm=choice.norm
     )
     live = np.linalg.norm(D, axis=1) > 0
     read = functools.cache(model.tokenizer.decode)  # concepts share tokens
@@ -227,13 +231,10 @@ def top_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> l
     model, directions, n, norm
         As for :func:`extreme_tokens`.
     """
-    return extreme_tokens(model, directions, n, norm=norm)[0][0]
+    return extreme_tokens(model, directions, n, 1, norm=norm)[0][0]
 
 
-Tokens = tuple[list[list[int]], list[list[float]]]
-
-
-def extreme_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> tuple[Tokens, Tokens]:
+def extreme_tokens(model: Model, directions: np.ndarray, n: int, n_low: int, *, norm: bool) -> tuple[Tokens, Tokens]:
     """Tokens of largest and of smallest logit per direction; the logits of 64 directions are in memory at a time.
 
     Parameters
@@ -242,8 +243,8 @@ def extreme_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) 
         Its unembedding matrix gives the logits.
     directions : (n_directions, d_model)
         Directions of the residual stream.
-    n
-        Number of tokens; all where the vocabulary has fewer.
+    n, n_low
+        Number of tokens of largest and of smallest logit; all where the vocabulary has fewer.
     norm
         Whether the final norm is applied first.
 
@@ -255,8 +256,8 @@ def extreme_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) 
     ends: tuple[Tokens, Tokens] = (([], []), ([], []))
     for start in range(0, len(directions), CHUNK):
         logits = model.unembed(directions[start : start + CHUNK], norm=norm)
-        for (ids, values), key in zip(ends, (-logits, logits), strict=True):
-            first = np.argpartition(key, min(n, key.shape[1]) - 1, axis=1)[:, :n]
+        for (ids, values), key, size in zip(ends, (-logits, logits), (n, n_low), strict=True):
+            first = np.argpartition(key, min(size, key.shape[1]) - 1, axis=1)[:, :size]
             first.sort(axis=1)  # equal logits in the order of their ids
             order = np.argsort(np.take_along_axis(key, first, 1), axis=1, kind="stable")
             first = np.take_along_axis(first, order, 1)

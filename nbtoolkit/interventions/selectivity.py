@@ -167,7 +167,9 @@ def causal_selectivity(
             part, old, concept = [images[i] for i in own], [before[i] for i in own], directions[k]
             shares[j, :2] = _gone(old, generate(part, ablate(model, index, direction=concept)), names[k])
             null = [
-                _gone(old, generate(part, _moved(model, index, concept, rng.normal(size=model.d_model))), names[k])
+                _gone(
+                    old, generate(part, moved_as_far(model, index, concept, rng.normal(size=model.d_model))), names[k]
+                )
                 for _ in range(n_null)
             ]
             shares[j, 2:] = np.mean(null, 0) if null else np.nan
@@ -228,8 +230,16 @@ def _mean(values: Sequence[float] | Array) -> float:
     return float(np.mean(defined)) if defined else float("nan")
 
 
-def _moved(model: Model, layer: int, concept: Array, direction: Array) -> AbstractContextManager[None]:
-    """Move the states after a layer along a direction, at every position as far as the ablation of a concept moves them."""
+def moved_as_far(model: Model, layer: int, concept: Array, direction: Array) -> AbstractContextManager[None]:
+    """Move the states after a layer along a direction, at every position as far as the ablation of a concept moves them.
+
+    Parameters
+    ----------
+    model, layer
+        The model, and the layer.
+    concept, direction : (d_model,)
+        The concept whose ablation it is as long as, and the direction.
+    """
     u, r = (tensor(v / np.linalg.norm(v), dtype=float32) for v in (concept, direction))
 
     def visit(here: int, hidden: Tensor) -> Tensor | None:

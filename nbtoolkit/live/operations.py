@@ -23,6 +23,7 @@ from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION
 from ..widgets import edits as edit_rules
 from ..widgets.concept_lists import N_LISTED
+from .concept_effect import concept_effect as concept_effect
 from .concept_operations import concept_maps as concept_maps
 from .concept_operations import concept_maps_of as concept_maps_of
 from .concept_operations import concepts_per_token as concepts_per_token
@@ -30,9 +31,11 @@ from .edited import edited
 from .photographs import explain as explain
 from .photographs import full_image as full_image
 from .photographs import photograph as photograph
+from .precomputed import interventions_of as interventions_of
 from .registry import operation
 from .responses import chunks, responses
 from .session import Session
+from .snippets import edits_as_python as edits_as_python
 from .steering import steer as steer
 
 N_RANDOM = 2  # random directions of a layer's null

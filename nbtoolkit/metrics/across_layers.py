@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +105,25 @@ class Threads(CopiedByFields):
         """
         pairs = ((layer, self.member(thread, layer)) for layer in self.layers)
         return {layer: k for layer, k in pairs if k is not None}
+
+    def given_name(self, labels: Mapping[str, str], layer: int, concept: int) -> str:
+        """Name that a reader gave a concept: its own, else that of its thread in the nearest layer, else an empty text.
+
+        Parameters
+        ----------
+        labels
+            Names of concepts, ``"layer:concept"`` to the name.
+        layer
+            Layer of the concept.
+        concept
+            Its row in the dictionary.
+        """
+        own, thread = labels.get(f"{layer}:{concept}", ""), self.thread(layer, concept)
+        if own or thread is None or not labels:
+            return own
+        members = self.members(thread)
+        nearest = sorted(members, key=lambda other: (abs(other - layer), other))
+        return next((labels[key] for at in nearest if (key := f"{at}:{members[at]}") in labels), "")
 
     @property
     def n_threads(self) -> int:

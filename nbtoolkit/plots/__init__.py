@@ -8,6 +8,7 @@ from .cards import across_layers, concept_cards, local
 from .curves import correspondence, curves
 from .heat_maps import saliency_map
 from .measurements import measurement
+from .river import river
 
 __all__ = [
     "across_layers",
@@ -17,5 +18,6 @@ __all__ = [
     "curves",
     "local",
     "measurement",
+    "river",
     "saliency_map",
 ]

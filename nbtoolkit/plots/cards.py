@@ -13,7 +13,9 @@ from PIL import Image
 from ..data.images import NO_IMAGE, read_image, square
 from ..errors import DataError, NbtoolkitError
 from ..metrics import match
+from ..metrics.layer_matching import MAX_CONCEPTS, match_layers
 from ..storage.study import Study
+from ..types import ConceptDictionary
 from ..types.arguments import checked
 from ..types.layers import resolve_layers
 from ..types.rules import Count
@@ -190,7 +192,8 @@ def across_layers(
     Returns
     -------
     matplotlib.figure.Figure
-        One row of exemplars per layer, under its name and words.
+        One row of exemplars per layer, under its name and words; of other layers with the similarity of the match and the
+        95 % quantile of its null (:func:`nbtoolkit.metrics.match_layers`).
 
     Raises
     ------
@@ -220,14 +223,22 @@ def across_layers(
     grid = figure.subplots(len(layers), n_images, squeeze=False)
     for row, at in zip(grid, layers, strict=True):
         cd, g = study.dictionary(at), study.grounding(at)
-        k = concept if cd is reference else int(match(reference.activations.T, cd.activations.T)[0][concept])
+        k, similar = (concept, "") if cd is reference else _partner(reference, cd, concept)
         for axes in row:
             axes.axis("off")
         text = _words(study.names(at)[k], g.words[k][:n_words]) if k >= 0 else "no partner"
-        title(row[0], f"layer {cd.layer}, {text}")
+        title(row[0], f"layer {cd.layer}{similar}, {text}")
         for axes, name in zip(row, g.exemplars[k][:n_images] if k >= 0 else [], strict=False):
             _show(axes, images.get(name, b""))
     return figure
+
+
+def _partner(a: ConceptDictionary, b: ConceptDictionary, concept: int) -> tuple[int, str]:
+    """Partner of a concept, -1 without one, and its similarity with the null; dictionaries too large for a null have none."""
+    if max(a.n_concepts, b.n_concepts) > MAX_CONCEPTS:
+        return int(match(a.activations.T, b.activations.T)[0][concept]), ""
+    result = match_layers(a, b)
+    return int(result.partners[concept]), f" (similarity {result.similarity[concept]:.2f}, null {result.null:.2f})"
 
 
 def _words(name: str, words: Sequence[str]) -> str:

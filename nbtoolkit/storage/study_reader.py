@@ -238,7 +238,7 @@ def _logits(texts: Mapping[str, list[list[str]]], place: str) -> dict[str, list[
     """Logits of the words, where the study has them: one finite number per word."""
     numbers: dict[str, list[list[float]]] = {}
     for kind, words in (("logit", "word"), ("negative logit", "negative")):
-        if not any(texts[kind]):
+        if not any(texts["logit"]):
             continue
         try:
             values = [[float(text) for text in row] for row in texts[kind]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from ..types import ConceptDictionary
 from .concept_lists import strongest
 
 MAX_POINTS = 20_000
-SAMPLES_TEXT = "Near: images that use the same concepts. Principal components of the activations."
-CONCEPTS_TEXT = "Near: concepts that the same images use. Classical scaling of their correlations."
+SAMPLES_TEXT = "Near: images of like concepts (principal components)."
+CONCEPTS_TEXT = "Near: concepts of like images (scaling of correlations)."
 Reply = tuple[dict[str, Any], list[bytes]]
 
 
@@ -183,23 +182,3 @@ def lacking_reply(study: Study) -> Reply:
     """
     flags = lacking(study)
     return {}, [b"" if flags is None else flags.astype(np.uint8).tobytes()]
-
-
-def embedded(study: Study) -> dict[str, Any]:
-    """What a page without a kernel needs for the map: the replies by operation and layer, bytes as base64.
-
-    Parameters
-    ----------
-    study
-        The study.
-    """
-    replies = {
-        "map": {str(layer): reply(study, layer) for layer in study.layers},
-        "lacking": {"0": lacking_reply(study)},
-    }
-    return {
-        name: {
-            key: {**data, "buffers": [base64.b64encode(b).decode() for b in parts]} for key, (data, parts) in of.items()
-        }
-        for name, of in replies.items()
-    }

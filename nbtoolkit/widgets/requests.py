@@ -12,7 +12,7 @@ from ..errors import Cancelled, NbtoolkitError, NothingFoundError
 from ..progress import bar
 from ..storage.study import Study
 from ..strict_json import MARK, encodable
-from . import arguments, concept_lists, maps_2d, payloads, photograph_view, threads
+from . import arguments, concept_lists, concept_page, maps_2d, payloads, photograph_view, threads
 from .channel import Job, Operations, Reply
 from .thumbnails import encoded
 
@@ -47,6 +47,7 @@ class StudyRequests:
             "ids": self._ids,
             "map": self._map,
             "lacking": self._lacking,
+            "concept_page": self._concept_page,
             "threads": self._threads,
             "matches": self._matches,
             **photograph_view.requests(self._view, self._session),
@@ -92,6 +93,9 @@ class StudyRequests:
 
     def _lacking(self) -> Reply:
         return maps_2d.lacking_reply(self._view._study)
+
+    def _concept_page(self, layer: int, concept: int) -> Reply:
+        return concept_page.reply(self._view._study, layer, concept), []
 
     def _threads(self) -> Reply:
         return threads.payload(self._view._study), []

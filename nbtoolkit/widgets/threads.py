@@ -12,11 +12,11 @@ from .. import metrics
 from ..errors import MethodError
 from ..storage.study import Study
 from ..types import ConceptDictionary
+from ..types.colours import THREADS
 
 if TYPE_CHECKING:
     from ..metrics.across_layers import Threads
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#aa4499", "#999933")  # as in threads.js
 MAX_MATCHES = 2000  # concepts of all pairs of layers that a page carries
 
 # by the first dictionary, which a study with other labels shares: the other dictionaries, and the threads or the reason why
@@ -179,14 +179,7 @@ def name_of(labels: Mapping[str, str], threads: Threads | None, layer: int, conc
     concept
         Its row in the dictionary.
     """
-    own = labels.get(f"{layer}:{concept}", "")
-    if own or threads is None or not labels:
-        return own
-    if (thread := threads.thread(layer, concept)) is None:
-        return own
-    members = threads.members(thread)
-    nearest = sorted(members, key=lambda other: (abs(other - layer), other))
-    return next((labels[key] for at in nearest if (key := f"{at}:{members[at]}") in labels), "")
+    return labels.get(f"{layer}:{concept}", "") if threads is None else threads.given_name(labels, layer, concept)
 
 
 def names(study: Study, layer: int) -> list[str]:
@@ -216,7 +209,7 @@ def colour(study: Study, layer: int, concept: int) -> str:
     """
     result = threads_of(study) if is_ready(study) else None
     thread = None if result is None else result.thread(layer, concept)
-    return COLOURS[(concept if thread is None else thread) % len(COLOURS)]
+    return THREADS[(concept if thread is None else thread) % len(THREADS)]
 
 
 def given_name(study: Study, layer: int, concept: int) -> str:

@@ -225,6 +225,7 @@ def test_layer_effects_are_reported_and_stopped(live, study):
 def test_operations_are_a_registry(live, study, monkeypatch):
     """A new operation is one function; sessions and pages can ask for it at once."""
     names = [
+        "concept_effect",
         "concept_maps",
         "concept_maps_of",
         "concepts_per_token",
@@ -232,6 +233,8 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         "full_image",
         "explain",
         "steer",
+        "interventions_of",
+        "edits_as_python",
         "ablate",
         "layer_effects",
         "attribution",
@@ -239,7 +242,8 @@ def test_operations_are_a_registry(live, study, monkeypatch):
     ]
     assert list(live.operations) == names
     with pytest.raises(
-        nbt.NbtoolkitError, match="There is no operation 'sweep'; expected one of concept_maps, concept_maps_of"
+        nbt.NbtoolkitError,
+        match="There is no operation 'sweep'; expected one of concept_effect, concept_maps, concept_maps_of",
     ):
         live.run("sweep", {})
     monkeypatch.setitem(registry.OPERATIONS, "norm", lambda session, *, at: {"layer": at, "bytes": b"1"})

@@ -116,6 +116,8 @@ def test_a_concept_across_layers(study):
     assert (
         lines[1] == f"layer 5, {study.names(5)[0]}: " + ", ".join(study.grounding(5).words[0][:5]) and len(lines) == 2
     )
+    result = nbt.metrics.match_layers(study.dictionary(5), study.dictionary(2))
+    assert lines[0].startswith(f"layer 2 (similarity {result.similarity[0]:.2f}, null {result.null:.2f}), ")
     given = dataclasses.replace(study, labels={"5:0": "MINE"})
     assert any(t.startswith("layer 5, MINE: ") for t in texts(plots.across_layers(given, 0, layers=[5])))
 

@@ -9,6 +9,7 @@ import traitlets
 
 import nbtoolkit as nbt
 from nbtoolkit.widgets import ConceptMap, Explorer, maps_2d
+from nbtoolkit.widgets.bulk import embedded
 from nbtoolkit.widgets.factors import factors_of
 
 
@@ -141,7 +142,7 @@ def test_factors_come_from_columns_of_the_data_set(study):
 
 
 def test_a_page_without_a_kernel_has_the_map(study):
-    bulk = maps_2d.embedded(study)
+    bulk = embedded(study)
     assert set(bulk["map"]) == {str(layer) for layer in study.layers}
     places = np.frombuffer(base64.b64decode(bulk["map"]["4"]["buffers"][0]), "<f4").reshape(-1, 2)
     np.testing.assert_allclose(places, maps_2d.sample_places(study.dictionary(4))[0], atol=1e-4)

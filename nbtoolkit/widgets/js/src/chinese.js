@@ -3,50 +3,18 @@
 
 import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
+import { STEERING } from "./chinese_steering.js";
+import { MAP } from "./chinese_map.js";
 
 import { FRAME } from "./chinese_frame.js";
 
 /** @type {Record<string, string>} */
 export const CHINESE = {
   ...FRAME,
-  // the map
-  Map: "地图",
-  "Colour of the images": "图像的颜色",
-  "colour: {0}": "颜色：{0}",
-  Lasso: "套索",
-  "draw around points; also Shift with the pointer or arrows. Escape clears.":
-    "圈选各点；也可按住 Shift 并拖动或用方向键。Escape 清除。",
-  Clear: "清除",
-  "Shown on the map": "地图上显示",
-  Thumbnails: "缩略图",
-  "zoom in": "放大",
-  "zoom out": "缩小",
-  "whole map": "整张地图",
-  "all images": "全部图像",
-  Filter: "筛选",
-  "Choose all": "全选",
-  "unexplained above": "未解释高于",
-  "{0} of {1} have a place.": "{1} 个中有 {0} 个有位置。",
-  "The map holds {0}.": "地图保留 {0}。",
-  "Near: images that use the same concepts. Principal components of the activations.":
-    "相近：使用相同概念的图像。激活的主成分。",
-  "Near: concepts that the same images use. Classical scaling of their correlations.":
-    "相近：被相同图像使用的概念。其相关性的经典标度。",
-  "strongest concept": "最强概念",
-  "caption lacks the word": "描述中没有该词",
-  "caption has the word": "描述中有该词",
-  others: "其他",
-  "{0} of {1} images": "{1} 张图像中的 {0} 张",
-  "{0} chosen": "已选 {0} 个",
-  "Too many images for one choice.": "一次选择的图像过多。",
-  images: "图像",
-  concepts: "概念",
-  activation: "激活",
-  concept: "概念",
-  Images: "图像",
-  "Sort images": "图像排序",
   // the card of a concept
   ...GALLERY,
+  ...STEERING,
+  ...MAP,
   "Name of the selected concept": "所选概念的名称",
   "Name  ( l )": "命名  ( l )",
   "pin the selected concept to the top (p)": "将所选概念置顶 (p)",
@@ -175,13 +143,7 @@ export const CHINESE = {
     "注意力头为“{0}”；应为 0 到 {1} 的数字，用逗号分隔。",
   "select a concept to ablate it": "选择一个概念以消融",
   "ablate concept {0}, {1}, at layer {2}": "在第 {2} 层消融概念 {0}（{1}）",
-  "{0}, layers {1}": "{0}，层 {1}",
-  "concept {0}, layer {1}": "概念 {0}，第 {1} 层",
   "remove {0}": "移除{0}",
-  "No ablation selected.": "未选择消融。",
-  "(from {0} to {1})": "（从 {0} 到 {1}）",
-  "Response with this ablation, against the one without": "消融后的回答，与未消融时对照",
-  "Δ log p of “{0}”": "“{0}”的 Δ log p",
   "{0} nats": "{0} 奈特",
   "Concepts no longer active": "不再激活的概念",
   "Concepts newly active": "新激活的概念",
@@ -293,6 +255,8 @@ export const CHINESE = {
   "Copy image": "复制图像",
   Saved: "已保存",
   // exported pages
+  "This page has {0} of {1} images.": "此页面含 {1} 张图像中的 {0} 张。",
+  "Exemplars have at most {0} pixels a side.": "示例图像每边至多 {0} 像素。",
   "Points that lie close together are similar; draw around some to choose them.":
     "相近的点彼此相似；圈选一些点即可选中它们。",
   "“{0}” in {1}": "{1} 中的“{0}”",

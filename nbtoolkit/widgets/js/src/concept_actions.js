@@ -26,7 +26,11 @@ export class ConceptActions extends Pane {
     });
     this.pin = this.button("", () => this.togglePin(), { title: t`pin the selected concept to the top (p)` });
     this.open = this.button(t`⤢ Open`, open, { title: t`open the selected image (o)` });
-    this.el = h("div", { class: "nbt-toolbar nbt-actions" }, this.nameBox, this.pin, this.open);
+    const page = this.button(t`Page`, () => this.enter(), {
+      title: t`all about the selected concept (Enter)`,
+    });
+    this.page = this.get("page") === undefined ? null : page;
+    this.el = h("div", { class: "nbt-toolbar nbt-actions" }, this.nameBox, this.pin, this.open, this.page);
   }
 
   /** Show the state of the selected concept. */
@@ -37,6 +41,12 @@ export class ConceptActions extends Pane {
     this.nameBox.value = k === null ? "" : this.label(k);
     const lost = k === null && this.thread !== null;
     this.nameBox.placeholder = lost ? this.t`no counterpart at layer ${this.get("layer")}` : this.t`Name  ( l )`;
+  }
+
+  /** Open the page of the selected concept. */
+  enter() {
+    this.ctx.entered = true;
+    this.commit({ page: true });
   }
 
   togglePin() {

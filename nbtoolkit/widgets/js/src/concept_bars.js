@@ -56,7 +56,7 @@ export class ConceptBars extends Pane {
     const items = this.top.map((bar) => h("li", {}, this.bar(bar, colours.get(bar.concept) ?? "")));
     this.list.replaceChildren(...items, this.unexplained());
     const rows = this.top.map(({ concept }) => ({ concept, name: this.name(concept), colour: this.colour(concept) }));
-    this.effectsTable.replaceChildren(...(attribution ? [table(this.t, attribution, rows)] : []));
+    this.effectsTable.replaceChildren(...(attribution ? [table(this.t, attribution, rows, this.meta.token)] : []));
     this.note.textContent = this.explanation(attribution, trouble);
     this.ctx.marks.set(colours);
   }

@@ -111,7 +111,7 @@ function captionOf({ meta, concepts }, k, terms) {
 const twin = (pane, { twin: k }) => (k === null ? "" : pane.t`near-duplicate of ${pane.name(k)}`);
 
 /** CLIPScore with its null and n, where the study has one. @param {Pane} pane @param {import("./types.js").Concept} concept */
-function score({ t }, { clip_score: clip, clip_null: random, exemplars }) {
+export function score({ t }, { clip_score: clip, clip_null: random, exemplars }) {
   if (clip === null) return [];
   const of = [random === null ? "" : t`null ${format(random)}`, t`n ${exemplars.length}`].filter(Boolean).join(", ");
   const title = t`CLIPScore of the words with the exemplars; null: random words on the same exemplars; n: exemplars`;

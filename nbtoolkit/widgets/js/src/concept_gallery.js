@@ -206,7 +206,11 @@ export class ConceptGallery extends Pane {
       PageUp: () => this.move(here - PAGE),
       Home: () => this.move(0),
       End: () => this.move(order.length - 1),
-      Enter: pick,
+      Enter: () => {
+        pick();
+        this.ctx.entered = true;
+        this.commit({ page: true });
+      },
       " ": pick,
       ArrowRight: () => this.moveImage(1),
       ArrowLeft: () => this.moveImage(-1),
