@@ -361,7 +361,7 @@ def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path
         f"… {highest:.1f}"
     )
     page.get_by_role("combobox", name="Overlay of the selected concept").select_option("contour")
-    page.get_by_text("patches, scores from").wait_for()
+    page.locator(".nbt-sample").get_by_text("patches, scores from").wait_for()
     assert "more than half of" in page.locator(".nbt-sample .nbt-scale").inner_text()
     before = page.locator(".nbt-card .nbt-thumb").first.evaluate("(e) => e.style.backgroundSize")
     page.get_by_role("combobox", name="Overlay of the exemplars").select_option("zoom")

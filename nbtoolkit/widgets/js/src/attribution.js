@@ -66,9 +66,9 @@ export const after = ({ quantity, probability }, change) =>
 /**
  * The table: a row per concept, then the sums, and how well the measures agree.
  * @param {Translator} t @param {Attribution} attribution
- * @param {{ concept: number, name: string, colour: string }[]} listed
+ * @param {{ concept: number, name: string, colour: string }[]} listed @param {string} token
  */
-export function table(t, attribution, listed) {
+export function table(t, attribution, listed, token) {
   const { unit, ratio, rank_correlation: rank } = attribution;
   const concepts = listed.map(({ concept, name, colour }) => {
     const swatch = h("span", { class: "nbt-swatch", style: { background: colour } });
@@ -95,7 +95,9 @@ export function table(t, attribution, listed) {
   return h(
     "table",
     { class: "nbt-attribution" },
-    h("caption", { text: `${t`${target(t, attribution)}, in ${unit}`}; p = ${chance(attribution.probability)}` }),
+    h("caption", {
+      text: `${t`${target(t, attribution)}, in ${unit}`}; p(${token}) = ${chance(attribution.probability)}`,
+    }),
     h("thead", {}, h("tr", {}, h("td"), ...heads.map((text) => h("th", { scope: "col", text })))),
     h("tbody", {}, ...concepts, ...last),
     h("tbody", { class: "nbt-agreements" }, ...agreements),

@@ -96,7 +96,7 @@ export class ConceptList extends Pane {
   match = (k, { terms, ranks }) => ({ terms, rank: ranks.get(k) ?? 0 });
 
   /** What a head shows, to know whether it is another. @param {number} k @param {Listing} listing */
-  head = (k, { terms, ranks, names, pins }) => [names[k], pins[k], ranks.get(k), ...terms].join("\n");
+  head = (k, { terms, ranks, names, pins }) => [names[k], pins[k], ranks.get(k), this.threadOf(k), ...terms].join("\n");
 
   /** Names, pins and marks: of the first cards at once, of the others while nothing else is to be done. @param {Listing} listing */
   paintHeads(listing) {
@@ -105,7 +105,9 @@ export class ConceptList extends Pane {
     const some = (/** @type {number} */ from) => {
       if (mine !== this.turn || this.ctx.signal.aborted) return;
       for (const k of stale.slice(from, from + AT_ONCE)) {
-        paintHead(this, this.card(k), k, this.match(k, listing));
+        const card = this.card(k);
+        paintHead(this, card, k, this.match(k, listing));
+        card.style.borderLeftColor = this.colour(k); // of its thread, which may come later
         this.heads.set(k, this.head(k, listing));
       }
       if (from + AT_ONCE < stale.length) setTimeout(() => some(from + AT_ONCE));

@@ -13,6 +13,7 @@ export const OVERLAYS = { none: "none", "heat map": "heat map", contour: "contou
 export const EXEMPLAR_OVERLAYS = { ...OVERLAYS, zoom: "zoom" };
 const ZOOM = 0.35; // of a tile: a smaller part would be a blur
 const CELL = 16; // canvas pixels per patch, for contours
+const GREY = "linear-gradient(#d0d0d0, #6c6c6c)"; // in the legend, what an image is below its map
 const HALF = 0.5; // of the largest score: what a contour surrounds
 
 /** @typedef {{ values: Uint8Array, height: number, width: number, frame: number[], zero: number, low: number, high: number }} Grid values from 0 to 255; `zero` is where the score is 0 */
@@ -90,7 +91,11 @@ export function legend(t, mode, { top, bottom }) {
   if (mode === "zoom") return [t`zoomed to more than half of ${top}`];
   if (mode !== "heat map") return [];
   const zero = bottom ? h("span", { text: "0" }) : null;
-  const bar = h("i", { class: "nbt-scale-heat", style: { backgroundImage: gradient(Boolean(bottom)) } }, zero);
+  const bar = h(
+    "i",
+    { class: "nbt-scale-heat", style: { backgroundImage: `${gradient(Boolean(bottom))}, ${GREY}` } },
+    zero,
+  );
   return [bottom ?? "0", bar, top];
 }
 

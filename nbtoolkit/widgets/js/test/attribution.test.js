@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { effectsOf, sentences, sums, target } from "../src/attribution.js";
+import { after, chance, effectsOf, sentences, sums, target } from "../src/attribution.js";
 import { translator } from "../src/words.js";
 
 const t = translator();
@@ -39,4 +39,13 @@ test("the target is named, and why the default switched", () => {
   assert.equal(target(t, { ...attribution, quantity: "logit" }), "Δ logit");
   assert.match(sentences(t, attribution, "dog")[0], /“dog” is saturated \(p = 0\.9996\)/);
   assert.equal(sentences(t, { ...attribution, saturated: false }, "dog")[0], "");
+});
+
+test("a change in nats is a probability too, where it is one of the log-probability", () => {
+  const one = { ...attribution, quantity: "log_prob", probability: 0.8 };
+  assert.equal(after(one, -Math.log(2)), "0.400");
+  assert.equal(after(one, 0), "0.800");
+  assert.equal(after(one, 5), "1.000");
+  assert.equal(after(attribution, -1), undefined); // of a logit difference there is none
+  assert.equal(chance(0.00012), "1e-4");
 });
