@@ -240,7 +240,7 @@ def test_a_search_ranks_names_first_marks_the_matches_and_begins_at_the_top(page
         "cards => cards.map((c) => c.querySelector('.nbt-badge')?.innerText ?? '')"
     )
     kinds = [
-        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in found
+        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in badges
     ]
     assert kinds == sorted(kinds)
 
