@@ -49,6 +49,7 @@ from nbtoolkit.toy.world.second.grammar import Scene
 from nbtoolkit.types.measurement import Identity
 from nbtoolkit.types.nulls import Null
 from nbtoolkit.types.rules import Rule
+from nbtoolkit.widgets.page_images import PageImages
 from nbtoolkit.widgets.picture import Card, Picture
 
 NO_RESULTS = {
@@ -234,6 +235,7 @@ MAKERS = {
     "targets.quantities.Quantity": lambda: Quantity("logit_difference", ("cat",), 0.5, True, ((0, 3),)),
     "targets.targets.Targets": _targets,
     "text.tokens.Span": lambda: Span(1, 2, "a ", "dog"),
+    "widgets.page_images.PageImages": lambda: PageImages({"0": "AA=="}, 3, 96),
     "widgets.picture.Card": lambda: Card("dog", "dogs · cat", [Sample("a", "a dog")], "9 %", "#0072b2"),
     "widgets.picture.Picture": lambda: Picture("“dog”", "layer 4", [], (0.1, None, 0.3), 1, "CLIPScore 0.30", Sample("a", "a dog")),
     "toy.benchmark.dictionaries.Candidate": lambda: Candidate(np.eye(2), np.ones((3, 2)), np.abs, [["sun"]], {"dog": np.ones(3)}, ("few",)),

@@ -233,7 +233,7 @@ def _export(group: Any) -> None:
     export = group.add_parser("export", help="write a study as one self-contained interactive page")
     export.add_argument("study", type=_path)
     export.add_argument("file", type=_path)
-    export.add_argument("--max-mb", type=float, default=20.0, help="budget for images, in MB")
+    export.add_argument("--max-mb", type=float, help="budget for images, in MB (default: the page has 8 MB)")
     export.set_defaults(run=commands.export)
 
 

@@ -13,7 +13,7 @@ from ..storage.study import Sample, Study
 from ..types import ConceptDictionary
 from ..types.nulls import CONSTANT_WORD, RANDOM_WORDS, SHUFFLED_WORDS
 from .concept_lists import N_LISTED, concepts_of, energy, strongest, strongest_per_sample
-from .thumbnails import aspect, encoded, pictured, strip
+from .thumbnails import aspect, pictured, strip
 
 N_TOP = 6  # concepts that summarize a layer before it is selected
 METRICS = {
@@ -240,40 +240,21 @@ def sample_facts(sample: Sample) -> dict[str, Any]:
     }
 
 
-def embedded(study: Study, max_mb: float) -> dict[str, Any]:
-    """Bulk data of a page without a kernel: all activations, and as many images as fit, exemplars first.
+def embedded(study: Study) -> dict[str, Any]:
+    """Bulk data of a page without a kernel, but for the images.
 
     Parameters
     ----------
     study
         The study.
-    max_mb
-        Budget for images, in MB; exemplars are always included.
 
     Returns
     -------
     dict
-        ``activations`` per layer, ``facts`` and ``images`` per sample row (bytes as base64), and the number of images
-        that were ``left_out``.
+        All ``activations`` per layer (bytes as base64), and ``facts`` per sample row.
     """
-    exemplars = dict.fromkeys(i for layer in study.layers for i in exemplar_rows(study, layer))
-    order = [*exemplars, *(i for i in range(len(study.samples)) if i not in exemplars)]
-    budget, images = max_mb * 1e6, {}
-    waiting = [i for i in order if pictured(study.samples[i])]
-    while waiting:
-        if jpeg := encoded(study.samples[waiting[0]]):
-            budget -= len(jpeg) * 4 / 3
-            if budget < 0 and waiting[0] not in exemplars:
-                break
-            images[str(waiting[0])] = base64.b64encode(jpeg).decode()
-        del waiting[0]
     values = {}
     for layer in study.layers:
         about, buffers = activations(study.dictionary(layer))
         values[str(layer)] = {**about, "buffers": [base64.b64encode(b).decode() for b in buffers]}
-    return {
-        "activations": values,
-        "images": images,
-        "facts": [sample_facts(s) for s in study.samples],
-        "left_out": len(waiting),
-    }
+    return {"activations": values, "facts": [sample_facts(s) for s in study.samples]}

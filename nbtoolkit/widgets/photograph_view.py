@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,9 @@ class PhotographView(View):
         return new["id"]
 
     def _set_photos(self, photos: list[dict[str, str]], sample: str) -> None:
-        with self.hold_sync(), self.hold_trait_notifications():  # one message to the page
+        with (
+            self.hold_trait_notifications()
+        ):  # both fit together; a page is sent the images first, for hosts differ in order
             self.photos = photos
             self.sample = sample
 
@@ -248,3 +251,25 @@ def exported(view: PhotographView, session: Any) -> dict[str, Any]:
                 layers[str(layer)] = result | {"bytes": base64.b64encode(result.pop("bytes")).decode()}
         out[own.id] = {"image": base64.b64encode(encoded(own)).decode(), "aspect": aspect(own), "layers": layers}
     return out
+
+
+def selected_photo(view: Any) -> tuple[Sample, np.ndarray, float | None] | None:
+    """The selected image outside the study with its response, its activations, and the unexplained share; else None.
+
+    Parameters
+    ----------
+    view
+        The view.
+    """
+    own = None if view.sample is None else view.photograph(view.sample)
+    if own is None:
+        return None
+    activations = np.zeros(view._study.dictionary(view.layer).n_concepts)
+    if view._session is None:
+        return own, activations, None
+    view._session.lend(own)
+    result = view._session.run("photograph", {"sample": own.id, "at": view.layer})
+    if result["position"] is None:
+        return replace(own, caption=result["caption"]), activations, None
+    own = replace(own, caption=result["caption"], pieces=tuple(result["pieces"]), position=result["position"])
+    return own, np.frombuffer(result["bytes"], "<f4"), result["unexplained"]

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..storage.study import Study
+from ..storage.study import Sample, Study
 from . import payloads, threads
 from .concept_lists import N_PER_SAMPLE, energy
+from .photograph_view import selected_photo
 from .picture import N_CARDS, N_TILES, Card, Picture
 
 
@@ -21,10 +22,9 @@ def study_picture(view: Any) -> Picture:
         A :class:`nbtoolkit.widgets.study_view.StudyView`.
     """
     study, layer = view.study, view.layer
-    cd, row = study.dictionary(layer), study.rows.get(view.sample)
-    strengths = np.zeros(cd.n_concepts) if row is None else np.nan_to_num(cd.activations[row])
+    cd = study.dictionary(layer)
+    sample, strengths, rest = selected_photo(view) or _selected(study, layer, view.sample)
     strongest = [int(k) for k in np.argsort(-np.abs(strengths), kind="stable")[:N_PER_SAMPLE] if strengths[k]]
-    rest = None if row is None or cd.decoder is None or cd.unexplained is None else float(cd.unexplained[row])
     score, curve = _curve(view)
     return Picture(
         title=f"“{study.token}”",
@@ -34,10 +34,19 @@ def study_picture(view: Any) -> Picture:
         curve=curve,
         at=[i for i, v in zip(study.layers, curve, strict=False) if v is not None].index(layer) if score else 0,
         score=score,
-        sample=None if row is None else study.samples[row],
+        sample=sample,
         bars=[(concept_name(study, layer, k), float(strengths[k]), threads.colour(study, layer, k)) for k in strongest],
         rest=rest if rest is not None and np.isfinite(rest) else None,
     )
+
+
+def _selected(study: Study, layer: int, sample: str | None) -> tuple[Sample | None, np.ndarray, float | None]:
+    """The selected sample of the study, its activations, and the unexplained share."""
+    cd, row = study.dictionary(layer), None if sample is None else study.rows.get(sample)
+    if row is None:
+        return None, np.zeros(cd.n_concepts), None
+    rest = None if cd.decoder is None or cd.unexplained is None else float(cd.unexplained[row])
+    return study.samples[row], np.nan_to_num(cd.activations[row]), rest
 
 
 def concept_name(study: Study, layer: int, k: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,12 @@ import traitlets
 from ..errors import NbtoolkitError
 from ..options import options
 from ..storage.study import Study
-from ..strict_json import as_json
+from ..strict_json import as_json, dump_json
 from . import bulk, payloads, threads
 from .base import state_trait
 from .following import Following
 from .page import still
+from .page_images import add_images
 from .photograph_view import PhotographView, exported
 from .picture import Picture
 from .requests import StudyRequests, id_of
@@ -152,7 +152,7 @@ class StudyView(Following, PhotographView):
         self,
         path: str | os.PathLike[str],
         *,
-        max_mb: float = 20.0,
+        max_mb: float | None = None,
         maps: bool | Sequence[int] = False,
         progress: bool | Callable[[int, int], None] = True,
     ) -> Path:
@@ -163,8 +163,9 @@ class StudyView(Following, PhotographView):
         path
             File to write; it is replaced only once the new one is whole.
         max_mb
-            Budget for images, in MB; exemplars are always included, other images as far as they fit. A warning says how
-            many are left out, and whether the exemplars alone exceed the budget.
+            Budget for images, in MB; where None, what other data leaves of 8 MB, at least 2 MB. Exemplars are always
+            included, smaller ones where they would not fit; other images as far as they fit. A warning says how many are
+            left out, how small the exemplars are, and whether they alone exceed the budget.
         maps
             With a live model: whether the page includes, for the exemplars of the selected layer (or of these layers), the
             heat maps of the concepts, the concepts of every token of the response, and the attribution. This takes one
@@ -179,18 +180,13 @@ class StudyView(Following, PhotographView):
         """
         meta = self._opening() | payloads.content(self._study) | {"live": None, "threads": threads.payload(self._study)}
         title = f"“{self._study.token}” in {payloads.short(self._study.source.model)}"
-        data = payloads.embedded(self._study, max_mb)
+        data = payloads.embedded(self._study)
         data |= {"matches": threads.all_matches(self._study), "bulk": bulk.embedded(self._study)}
         data["photos"] = exported(self, self._session)
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)
-        size = sum(map(len, data["images"].values())) / 1e6
-        if data["left_out"] or size > max_mb:
-            warnings.warn(
-                f"The images of the page take {size:.1f} MB of max_mb={max_mb:g}; {data['left_out']} of {len(self._study.samples)} are left out.",
-                stacklevel=2,
-            )
+        add_images(self._study, data, max_mb, len(dump_json([meta, data])))
         return self._write_page(path, title, meta, data)
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:

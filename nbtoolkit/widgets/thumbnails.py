@@ -51,16 +51,18 @@ def decoded(sample: Sample) -> Image.Image | None:
         return None
 
 
-def encoded(sample: Sample) -> bytes:
+def encoded(sample: Sample, side: int = LARGEST) -> bytes:
     """JPEG of a sample's image, encoded again so that no byte of a study's file reaches a page; empty where there is none.
 
     Parameters
     ----------
     sample
         The sample.
+    side
+        Longest side, in pixels; smaller images keep their size.
     """
     image = decoded(sample)
-    return b"" if image is None else thumbnail(image, LARGEST)
+    return b"" if image is None else thumbnail(image, side)
 
 
 def pictured(sample: Sample) -> bool:

@@ -175,4 +175,8 @@ def test_marimo(watch, folder, tmp_path):
         view = watch(base, "/")
         concept = choose(view.page)
         view.page.get_by_text(f"chosen {concept}").wait_for()
+        weights = view.page.get_by_role("heading").evaluate_all(
+            "(all) => all.map((e) => getComputedStyle(e).fontWeight)"
+        )
+        assert set(weights) == {"600"}, "the host takes the weight from headings"
         assert view.errors == [] and view.outside == []

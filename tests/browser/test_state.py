@@ -342,6 +342,9 @@ def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(ope
     page = open_page(page_file, width=934, height=650).page
     page.locator(".nbt-response mark").wait_for()
     visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
+    page.locator(".nbt-tab").first.evaluate(
+        "(e) => e.after(Object.assign(e.cloneNode(), { textContent: 'Intervene' }))"
+    )  # as with a model
     for width in (1366, 934, 700, 590):  # one row
         page.set_viewport_size({"width": width, "height": 768})
         header = page.locator(".nbt-header").bounding_box()

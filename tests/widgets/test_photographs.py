@@ -14,6 +14,7 @@ import nbtoolkit as nbt
 from nbtoolkit.data import read_image
 from nbtoolkit.widgets import ConceptGallery, Explorer, SampleAttribution, payloads, photographs
 from nbtoolkit.widgets.photographs import MAX_PHOTOS, checked
+from nbtoolkit.widgets.study_picture import study_picture
 
 from ..conftest import PHOTOS
 
@@ -142,6 +143,19 @@ def test_the_state_and_an_exported_page_hold_it(view, study, model, dog, bus, tm
     assert page["data"]["photos"][mine]["layers"] == {}
 
 
+def test_the_picture_of_the_view_shows_it(view, study, dog, bus):
+    result = view.explain(dog)
+    picture = study_picture(view)
+    assert picture.sample.id == view.sample and picture.sample.pieces[picture.sample.position] == "dog"
+    assert picture.bars[0][1] == pytest.approx(max(result["activations"])) and picture.rest == result["unexplained"]
+    with pytest.raises(nbt.NbtoolkitError):
+        view.explain(bus)
+    picture = study_picture(view)
+    assert "bus" in picture.sample.caption and picture.bars == [] and view.snapshot()
+    alone = study_picture(nbt.explore(study, **view.state()))
+    assert alone.sample.id == view.sample and alone.bars == []
+
+
 def test_maps_of_it_are_exported_too(view, dog, tmp_path, monkeypatch):
     view.explain(dog)
     monkeypatch.setattr(payloads, "exemplar_rows", lambda *_: [])  # these take long
@@ -165,6 +179,16 @@ def test_one_is_removed(view, study):
     view.sample = view.add_photo(encoded(colour()), "")
     view.photos = []
     assert view.sample == study.samples[0].id
+
+
+def test_a_page_is_sent_the_image_before_it_is_selected(view, monkeypatch):
+    """Hosts tell the view of the traits of one message in an order of their own."""
+    sent = []
+    monkeypatch.setattr(type(view), "send_state", lambda self, key=None: sent.append(key))
+    view.add_photo(encoded(colour()), "a.png")
+    assert sent == ["photos", "sample"]
+    view.remove_photo(view.sample)
+    assert sent == ["photos", "sample"] * 2
 
 
 def test_views_share_it(study, model):

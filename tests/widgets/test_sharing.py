@@ -1,5 +1,7 @@
 """What leaves a notebook: pages and their languages, addresses, pictures, labels."""
 
+import base64
+import dataclasses
 import io
 import json
 import re
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import nbtoolkit as nbt
-from nbtoolkit.widgets import DictionaryComparison, Explorer, picture, study_picture
+from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, picture, study_picture
 
 
 def payload(path):
@@ -131,3 +133,26 @@ def test_names_of_a_page_are_names_of_a_view(study):
     view = Explorer(study)
     view.labels = json.loads('{"4:5": "mine", "2:0": "<b>x</b>"}')  # what "Save names" writes
     assert view.study.labels == {"4:5": "mine", "2:0": "<b>x</b>"}
+
+
+def test_images_of_a_large_page_have_the_size_of_their_use(study, tmp_path, monkeypatch):
+    samples = []
+    for i, sample in enumerate(study.samples):
+        noise, jpeg = np.random.default_rng(i).integers(0, 255, (200, 300, 3), dtype=np.uint8), io.BytesIO()
+        Image.fromarray(noise).save(jpeg, "JPEG")
+        samples.append(dataclasses.replace(sample, image=jpeg.getvalue()))
+    large = dataclasses.replace(study, samples=samples)
+    monkeypatch.setattr(page_images, "PAGE", 600_000)
+    monkeypatch.setattr(page_images, "LEAST", 200_000)
+    with pytest.warns(
+        UserWarning, match=r"images of the page take 0\.\d MB of 0\.\d MB; \d+ of 40 are left out\. Exemplars"
+    ):
+        path = Explorer(large).to_html(tmp_path / "x.html")
+    data = payload(path)["data"]
+    sizes = {int(i): Image.open(io.BytesIO(base64.b64decode(text))).size[0] for i, text in data["images"].items()}
+    first = {study.rows[ids[0]] for g in study.groundings.values() for ids in g.exemplars if ids}
+    n, n_all, side = data["lacks"]
+    assert n == len(sizes) <= n_all == 40 and side in (160, 128, 112, 96) and path.stat().st_size < 900_000
+    assert min(sizes[i] for i in first) > side == max(sizes[i] for i in sizes if i not in first)
+    small = payload(Explorer(study).to_html(tmp_path / "y.html"))["data"]  # all fit as they are
+    assert small["lacks"] is None and len(small["images"]) == 40

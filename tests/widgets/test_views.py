@@ -21,6 +21,7 @@ from nbtoolkit.widgets import (
     LayerSlider,
     SampleAttribution,
     concept_lists,
+    page_images,
     payloads,
     thumbnails,
 )
@@ -532,7 +533,8 @@ def test_the_page_is_self_contained_and_replaced_whole(study, tmp_path, monkeypa
 
 
 def test_the_picture_budget_keeps_exemplars(study):
-    data = payloads.embedded(study, max_mb=0)
     row = {s.id: i for i, s in enumerate(study.samples)}
-    shown = {str(row[i]) for layer in study.layers for group in study.grounding(layer).exemplars for i in group}
-    assert set(data["images"]) == shown and data["left_out"] == len(study.samples) - len(shown)
+    rows = [row[i] for layer in study.layers for group in study.grounding(layer).exemplars for i in group]
+    result = page_images.page_images(study, rows, 0)
+    assert {*map(int, result.images)} == {*rows} and result.n_left_out == len(study.samples) - len({*rows})
+    assert result.side == page_images.SIZES[-1][1]

@@ -259,6 +259,8 @@ export const CHINESE = {
   "Copy image": "复制图像",
   Saved: "已保存",
   // exported pages
+  "This page has {0} of {1} images.": "此页面含 {1} 张图像中的 {0} 张。",
+  "Exemplars have at most {0} pixels a side.": "示例图像每边至多 {0} 像素。",
   "Points that lie close together are similar; draw around some to choose them.":
     "相近的点彼此相似；圈选一些点即可选中它们。",
   "“{0}” in {1}": "{1} 中的“{0}”",

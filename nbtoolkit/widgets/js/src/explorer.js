@@ -146,6 +146,8 @@ export class Explorer extends Pane {
         const card = /** @type {HTMLElement} */ (event.target).closest(".nbt-card");
         if (!this.narrow || (!card && selection() === before)) return;
         this.commit({ ...this.strongest(card), tab: "image" });
+        this.backButton.focus({ preventScroll: true });
+        this.backButton.scrollIntoView({ block: "nearest" }); // the list may be longer than the image's pane
       },
       { signal },
     );

@@ -54,7 +54,7 @@ export class LayerSlider extends Pane {
     const label = h(
       "label",
       { for: this.id, class: "nbt-layer-label" },
-      t`Layer` + " ",
+      h("span", { text: t`Layer` + " " }),
       this.value,
       h("span", { text: " " + t`of ${meta.n_layers}` }),
     );

@@ -25,8 +25,11 @@ async function copy(text, button, t) {
   }
 }
 
-/** @param {import("./types.js").Model} model @param {import("./types.js").Translator} t @param {() => Promise<void>} print */
-export function pageTools(model, t, print) {
+/**
+ * @param {import("./types.js").Model} model @param {import("./types.js").Translator} t @param {() => Promise<void>} print
+ * @param {[number, number, number] | null} [lacks] images in the page, in the study, and the longest side of exemplars, in pixels
+ */
+export function pageTools(model, t, print, lacks) {
   const { locale, token, model: name } = model.get("_meta");
   const head = /** @type {HTMLElement} */ (document.querySelector(".nbt-page-head"));
   if (language(locale || navigator.language) !== "en") {
@@ -47,4 +50,8 @@ export function pageTools(model, t, print) {
     : [];
   const tools = h("div", { class: "nbt-toolbar nbt-page-tools" }, address, button(t`Print`, print), ...names, note);
   head.append(h("div", { class: "nbt" }, tools));
+  if (!lacks) return;
+  const [n, all, side] = lacks;
+  const small = side ? t`Exemplars have at most ${side} pixels a side.` : "";
+  head.append(h("p", { text: `${t`This page has ${n} of ${all} images.`} ${small}` }));
 }

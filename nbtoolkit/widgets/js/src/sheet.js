@@ -34,7 +34,7 @@ function facts({ t, meta, concepts }, date, layer) {
     return value === null ? "" : `${translate(t, label)} ${format(value)}`;
   });
   const n = concepts.filter((c) => !c.absent).length;
-  const about = t`${meta.model} · ${meta.samples.length} images · ${concepts.length} concepts by ${meta.method}`;
+  const about = t`${meta.model} · ${meta.n_samples} images · ${concepts.length} concepts by ${meta.method}`;
   const part = n < concepts.length ? t`${n} of ${concepts.length} concepts` : "";
   return [t`layer ${layer}`, about, part, ...scores, t`page of ${date}`].filter(Boolean).join(" · ");
 }

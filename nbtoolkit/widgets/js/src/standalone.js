@@ -61,7 +61,7 @@ for (const rule of Object.values(data.rules)) {
   if (rule.kind === "id") Object.assign(rule, { kind: "choice", values: state._meta.ids });
 }
 followAddress(model, data.rules);
-pageTools(model, t, print);
+pageTools(model, t, print, data.lacks);
 addEventListener("beforeprint", () => makeSheet(false)); // from the browser's menu
 show(model, /** @type {HTMLElement} */ (document.getElementById("view")), source);
 Object.assign(window, { nbtoolkit: model });
