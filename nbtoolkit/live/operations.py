@@ -31,9 +31,11 @@ from .edited import edited
 from .photographs import explain as explain
 from .photographs import full_image as full_image
 from .photographs import photograph as photograph
+from .precomputed import interventions_of as interventions_of
 from .registry import operation
 from .responses import chunks, responses
 from .session import Session
+from .snippets import edits_as_python as edits_as_python
 from .steering import steer as steer
 
 N_RANDOM = 2  # random directions of a layer's null

@@ -115,6 +115,11 @@ class Session:
         return {"n_layers": model.n_layers, "n_heads": model.n_heads, "name": model.name, "directions": names}
 
     @property
+    def has_data(self) -> bool:
+        """Whether there is a data set, with the images in full."""
+        return self._data is not None
+
+    @property
     def given_captions(self) -> bool:
         """Whether the study's responses are captions that came with the images, read by the model, not generated."""
         return self.study.source.decoding == "given captions"

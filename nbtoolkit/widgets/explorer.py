@@ -63,6 +63,17 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     )
     python_only = ("factors", "photos", "steps")
 
+    steer_by = state_trait(
+        traitlets.Unicode(
+            help='What the slider steers: "" for the selected concept, "word:snow" for a word, "direction:name" for a direction of '
+            "explore(…, directions=…).",
+        )
+    )
+    steer_at = state_trait(
+        traitlets.Enum(
+            edits.POSITIONS, "all", help='Positions that it steers: "all", "image", or "after": from the word on.'
+        )
+    )
     edits = state_trait(
         traitlets.List(
             traitlets.Dict(),
@@ -122,6 +133,16 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     @traitlets.validate("tab")
     def _valid_tab(self, proposal: traitlets.Bunch) -> str:
         return str(_present(proposal["value"]))
+
+    @traitlets.validate("steer_by")
+    def _valid_steer_by(self, proposal: traitlets.Bunch) -> str:
+        value: str = proposal["value"]
+        kind, colon, name = value.partition(":")
+        if value and (kind not in edits.WHAT[1:] or not colon or len(name) > edits.MAX_NAME):
+            raise traitlets.TraitError(
+                f"steer_by is {value[:100]!r}; expected '', 'word:…' or 'direction:…', at most {edits.MAX_NAME} characters."
+            )
+        return value
 
     @traitlets.validate("other_layer")
     def _valid_other_layer(self, proposal: traitlets.Bunch) -> int | None:

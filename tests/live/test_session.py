@@ -233,6 +233,8 @@ def test_operations_are_a_registry(live, study, monkeypatch):
         "full_image",
         "explain",
         "steer",
+        "interventions_of",
+        "edits_as_python",
         "ablate",
         "layer_effects",
         "attribution",

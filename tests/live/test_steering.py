@@ -1,12 +1,13 @@
 """Steering in a view is the steering of the interventions, beside random directions of the same norm."""
 
+import json
+
 import numpy as np
 import pytest
 
 import nbtoolkit as nbt
 from nbtoolkit.interventions import ablate, concept_unit, steer, word_contrast
-from nbtoolkit.live import Session, edited, steering
-from nbtoolkit.live.operations import ablate as ablate_operation
+from nbtoolkit.live import Session, edited, operations, steering
 
 MLP = {"op": "ablate", "layers": [2], "part": "mlp"}
 WIND = np.random.default_rng(0).normal(size=128)
@@ -38,7 +39,7 @@ def test_a_steered_response_is_that_of_generate_under_the_intervention(
         edit(0.5, 0, positions, direction="wind"),
     ]
     result = steering.steer(live, sample=sample, edits=own, at=4, draws=2)
-    plain = ablate_operation(live, sample=sample, edits=own, at=4)
+    plain = operations.ablate(live, sample=sample, edits=own, at=4)
     control = result.pop("control")
     assert result.pop("units")[2] == "the direction as given"
     np.testing.assert_allclose(result.pop("activations"), plain.pop("activations"), atol=1e-3)
@@ -126,3 +127,44 @@ def test_directions_and_edits_are_state(model, study):
     assert view.state()["edits"] == own and view._meta["live"]["directions"] == ["wind"]
     with pytest.raises(nbt.NbtoolkitError, match="directions needs a model"):
         nbt.explore(study, directions={"wind": WIND})
+
+
+def test_a_page_has_what_the_operations_give(live, study, sample):
+    result = live.run("interventions_of", {"sample": sample, "at": 4})
+    assert len(json.dumps(result)) < 20_000 and result["stops"] == [-2, 2]
+    assert result["sweep"] == operations.layer_effects(live, samples=[sample])
+    active = live.response(sample).read([4])[1][0]
+    used = np.flatnonzero(study.dictionary(4).encode(active)[0])
+    assert 0 < len(result["steering"]) <= 5 and {int(k) for k in result["steering"]} <= {*used.tolist()}
+    for k, stops in result["steering"].items():
+        for strength, stop in zip(result["stops"], stops, strict=True):
+            whole = steering.steer(live, sample=sample, edits=[edit(strength, concept=int(k))], at=4, draws=1)
+            for name in ("response", "difference", "before", "vanished", "appeared", "layer"):
+                assert stop[name] == whole[name]
+            for one, other in ((stop, whole), (stop["control"], whole["control"])):
+                assert one["after"] == pytest.approx(other["after"], abs=1e-4)
+            assert stop["control"]["responses"] == whole["control"]["responses"]
+    assert set(live.run("interventions_of", {"sample": sample, "at": 4, "concepts": [3]})["steering"]) == {"3"}
+
+
+MEAN = {"op": "ablate", "layers": [1], "part": "attention", "how": "mean"}
+HEADS = {"op": "ablate", "layers": [2], "part": "attention", "heads": [0, 1]}
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+def test_edits_as_python_do_the_same(model, study, data, sample, capsys, with_data):
+    live = Session(model, study, data if with_data else None, directions={"wind": WIND})
+    own = [
+        edit(-2, positions="after"),
+        MEAN,
+        HEADS,
+        {"op": "ablate", "layer": 3, "concept": 1},
+        edit(1, 3, word="snow"),
+    ]
+    own += [edit(0.5, 5, "image", direction="wind")]
+    for edits in ([], own):
+        text = live.run("edits_as_python", {"sample": sample, "edits": edits})["text"]
+        exec(text, {"study": study, "model": model, "data": data, "directions": live.directions})
+        response, value = capsys.readouterr().out.strip().rsplit("\n", 1)
+        result = live.run("ablate", {"sample": sample, "edits": edits})
+        assert response == result["response"] and float(value) == pytest.approx(result["after"], abs=1e-4)

@@ -341,7 +341,10 @@ STATE = {
     "edits": [
         {"op": "ablate", "layers": [2, 3], "part": "mlp", "how": "zero", "heads": None},
         {"op": "ablate", "layer": 4, "concept": 3},
+        {"op": "steer", "layer": 4, "word": "snow", "strength": -1.25, "positions": "image"},
     ],
+    "steer_by": "word:snow",
+    "steer_at": "image",
     "tab": "image",
     "other_layer": 3,
     "page": True,

@@ -3,6 +3,7 @@
 
 import { RIVER } from "./chinese_river.js";
 import { GALLERY } from "./chinese_gallery.js";
+import { STEERING } from "./chinese_steering.js";
 import { MAP } from "./chinese_map.js";
 
 import { FRAME } from "./chinese_frame.js";
@@ -12,6 +13,7 @@ export const CHINESE = {
   ...FRAME,
   // the card of a concept
   ...GALLERY,
+  ...STEERING,
   ...MAP,
   "Name of the selected concept": "所选概念的名称",
   "Name  ( l )": "命名  ( l )",
@@ -141,13 +143,7 @@ export const CHINESE = {
     "注意力头为“{0}”；应为 0 到 {1} 的数字，用逗号分隔。",
   "select a concept to ablate it": "选择一个概念以消融",
   "ablate concept {0}, {1}, at layer {2}": "在第 {2} 层消融概念 {0}（{1}）",
-  "{0}, layers {1}": "{0}，层 {1}",
-  "concept {0}, layer {1}": "概念 {0}，第 {1} 层",
   "remove {0}": "移除{0}",
-  "No ablation selected.": "未选择消融。",
-  "(from {0} to {1})": "（从 {0} 到 {1}）",
-  "Response with this ablation, against the one without": "消融后的回答，与未消融时对照",
-  "Δ log p of “{0}”": "“{0}”的 Δ log p",
   "{0} nats": "{0} 奈特",
   "Concepts no longer active": "不再激活的概念",
   "Concepts newly active": "新激活的概念",

@@ -5,7 +5,6 @@ import { ConceptGallery } from "./concept_gallery.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
 import { Header } from "./header.js";
-import { Intervene } from "./intervene.js";
 import { lazy } from "./lazy.js";
 import { Pane } from "./pane.js";
 import { SampleAttribution } from "./sample_attribution.js";
@@ -16,6 +15,7 @@ const Compare = lazy("Compare");
 const ConceptMap = lazy("ConceptMap");
 const ConceptPage = lazy("ConceptPage");
 const River = lazy("River");
+const Intervene = lazy("Intervene", ({ source }) => Boolean(source.job || source.holds?.("interventions_of")), true);
 
 /** @typedef {{ el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }} View a pane; `result` is shown beside the image where there is room; `saved` draws it for a file */
 /** @typedef {(new (ctx: import("./types.js").Context) => View) & { available?(ctx: import("./types.js").Context): boolean }} ViewClass */
@@ -45,6 +45,8 @@ export class Explorer extends Pane {
     this.tabs = Object.entries(TABS).filter(([, [, View]]) => View.available?.(ctx) ?? true);
     /** @type {Map<string, View>} */
     this.views = new Map();
+    /** @type {HTMLElement | undefined} */
+    this.result = undefined; // of an intervention
     this.before = "concepts"; // where the way back leads from the image
     this.slot = h("div", { class: "nbt-result", hidden: true });
     this.left = h("div", { class: "nbt-left" });
@@ -55,7 +57,7 @@ export class Explorer extends Pane {
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
     this.el.append(new Header(ctx, this.tabBar(), () => this.view(this.before)?.saved?.()).el, this.body);
-    this.on(["tab", "page", "edits"], () => this.sync());
+    this.on(["tab", "page"], () => this.sync());
     this.sync();
     this.watchChoices();
     this.watchWidth();
@@ -104,7 +106,7 @@ export class Explorer extends Pane {
       const view = new View(this.ctx);
       this.views.set(tab, view);
       this.left.append(view.el);
-      if (view.result) this.place(view.result);
+      this.result ??= view.result;
     }
     return this.views.get(tab);
   }
@@ -123,14 +125,16 @@ export class Explorer extends Pane {
     }
     const [text] = TABS[this.before];
     this.backButton.textContent = `‹ ${translate(this.t, text)}`;
-    this.slot.hidden = tab !== "intervene" && !this.get("edits")?.length;
+    this.place();
   }
 
-  /** Show the result of an intervention under the bars, or in its own pane where it is narrow. @param {HTMLElement} result */
-  place(result) {
-    const home = document.createComment("");
-    result.before(home);
-    this.move = () => (this.narrow ? home.after(result) : this.slot.append(result));
+  /** Show the result of an intervention under the bars, or below its own pane where it is narrow. */
+  place() {
+    const { result, narrow } = this;
+    const parent = narrow ? this.left : this.slot;
+    if (result && result.parentNode !== parent) parent.append(result); // an element that is moved loses the focus
+    if (result) result.hidden = narrow && this.before !== "intervene";
+    this.slot.hidden = !result; // without a model there is no intervention
   }
 
   /** Where it is narrow, a card or an image that is chosen is shown at once. */
@@ -160,10 +164,7 @@ export class Explorer extends Pane {
   }
 
   watchWidth() {
-    const observer = new ResizeObserver(() => {
-      this.move?.();
-      this.sync();
-    });
+    const observer = new ResizeObserver(() => this.sync());
     observer.observe(this.body);
     this.ctx.signal.addEventListener("abort", () => observer.disconnect());
   }

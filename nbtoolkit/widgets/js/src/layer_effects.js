@@ -3,7 +3,7 @@
 
 import { drawChart } from "./chart.js";
 import { h, reason, signed } from "./dom.js";
-import { layersEdit } from "./edits.js";
+import { layersEdit, PRECOMPUTED } from "./edits.js";
 import { Pane } from "./pane.js";
 import { niceMax } from "./state.js";
 import { translate } from "./words.js";
@@ -20,7 +20,8 @@ export class LayerEffects extends Pane {
     super(ctx);
     const { t, meta } = this;
     this.pick = pick;
-    this.current = ""; // what the chart is about
+    /** @type {Map<string, Effects>} results by what they depend on */
+    this.results = new Map();
     /** @type {import("./types.js").Job | null} */
     this.job = null;
     const n = Math.min(MANY, meta.n_samples);
@@ -32,13 +33,33 @@ export class LayerEffects extends Pane {
     const tools = h("div", { class: "nbt-toolbar" }, one, many, this.progress, this.cancel);
     this.el = h("div", {}, tools, this.chart);
     ctx.signal.addEventListener("abort", () => this.job?.cancel());
-    this.on(["sample", "edits"], () => this.subject !== this.current && this.chart.replaceChildren());
+    this.on(["sample", "edits"], () => this.sync());
+    if (!this.source.job) {
+      tools.hidden = true;
+      this.on(["sample", "layer"], () => this.fetch());
+      this.fetch();
+    }
   }
 
-  /** What the effects depend on. */
-  get subject() {
+  /** What effects depend on; of many images where no sample is given. @param {string | null} [sample] */
+  subject(sample = null) {
     const { part, how } = layersEdit(this.get("edits") ?? []);
-    return JSON.stringify([this.get("sample"), part, how]);
+    return JSON.stringify([sample, part, how]);
+  }
+
+  /** Show the effects of the selected image, else those of many images: a chart that cost work stays as long as it holds. */
+  sync() {
+    const effects = this.results.get(this.subject(this.get("sample"))) ?? this.results.get(this.subject());
+    if (effects) this.draw(effects);
+    else this.chart.replaceChildren();
+  }
+
+  /** Effects that a page without a kernel has. */
+  async fetch() {
+    const [sample, layer] = [this.get("sample"), this.get("layer")];
+    const result = await this.source.ask?.(PRECOMPUTED, { row: this.row, sample, layer }).catch(() => null);
+    if (result) this.results.set(this.subject(sample), result.sweep);
+    this.sync();
   }
 
   /** The selected image first, then others spread over the study. */
@@ -53,7 +74,7 @@ export class LayerEffects extends Pane {
   async run(samples) {
     this.job?.cancel();
     const { part, how } = layersEdit(this.get("edits") ?? []);
-    const key = this.subject;
+    const key = this.subject(samples.length > 1 ? null : samples[0]);
     const report = (/** @type {number} */ done, /** @type {number} */ total) => (this.progress.value = done / total);
     const job = this.source.job?.("layer_effects", { samples, part, how }, report);
     if (!job) return;
@@ -62,7 +83,8 @@ export class LayerEffects extends Pane {
     this.progress.hidden = this.cancel.hidden = false;
     try {
       const effects = await job.result;
-      if (this.job === job && key === this.subject) this.draw(effects, key);
+      this.results.set(key, effects);
+      if (this.job === job) this.sync();
     } catch (error) {
       if (this.job === job) this.fail(error);
     }
@@ -77,17 +99,16 @@ export class LayerEffects extends Pane {
     this.chart.replaceChildren(h("p", { class: name, text: reason(this.t, error) }));
   }
 
-  /** @param {Effects} effects @param {string} key */
-  draw({ layers, change, null: chance, preserves, samples }, key) {
+  /** @param {Effects} effects */
+  draw({ layers, change, null: chance, preserves, samples }) {
     const { t } = this;
-    this.current = key;
     if (!change.length) {
       this.chart.replaceChildren(
         h("p", { class: "nbt-note", text: t`The token is not in the response to any of these images.` }),
       );
       return;
     }
-    const own = samples[0] === this.get("sample") ? change[0] : null;
+    const own = change[samples.indexOf(this.get("sample"))] ?? null;
     const [mean, random] = [average(change), average(chance)];
     const bars = own ?? mean;
     const title = t`Δ log p (nats) per ablated layer`;

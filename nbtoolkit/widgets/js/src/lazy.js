@@ -31,10 +31,10 @@ export function loadPanes(fetchCode) {
 
 /**
  * A pane by its name in panes.js. Its element is empty until the script is there.
- * @param {string} name @param {(ctx: import("./types.js").Context) => boolean} [available]
+ * @param {string} name @param {(ctx: import("./types.js").Context) => boolean} [available] @param {boolean} [beside] whether it has a `result`
  * @returns {any}
  */
-export const lazy = (name, available) =>
+export const lazy = (name, available, beside = false) =>
   class {
     static available = available;
 
@@ -42,6 +42,8 @@ export const lazy = (name, available) =>
     constructor(ctx) {
       /** @type {HTMLElement} */
       this.el = h("div", { "aria-busy": "true" });
+      /** @type {HTMLElement | undefined} */
+      this.result = beside ? h("div") : undefined;
       ctx.source.panes().then(
         (all) => {
           if (ctx.signal.aborted) return;
@@ -49,6 +51,7 @@ export const lazy = (name, available) =>
           const { el } = view;
           this.saved = () => view.saved?.();
           el.hidden = this.el.hidden;
+          if (view.result) this.result?.replaceChildren(view.result);
           this.el.replaceWith(el);
           this.el = el;
         },

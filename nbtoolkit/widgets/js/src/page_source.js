@@ -72,6 +72,7 @@ export function pageSource(data) {
     url: (row) => images.url(row),
     job: null,
     ask: data.results ? asker(data) : null,
+    holds: (op) => Boolean(data.results?.[op]),
     async thumbs(rows) {
       const pairs = rows.map((row) => /** @type {[number, string | null]} */ ([row, images.url(row)]));
       return new Map(pairs.flatMap(([row, url]) => (url ? [[row, thumb(row, url)]] : [])));

@@ -6,5 +6,6 @@ export { ConceptMap } from "./concept_map.js";
 export { ConceptPage } from "./concept_page.js";
 export { ConceptRiver } from "./concept_river.js";
 export { DictionaryComparison } from "./dictionary_comparison.js";
+export { Intervene } from "./intervene.js";
 export { Picture } from "./picture.js";
 export { River } from "./river.js";

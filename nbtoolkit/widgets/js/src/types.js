@@ -48,7 +48,7 @@
  * @property {import("./threads.js").Threads} [threads] concepts followed through the layers, once they are there
  * @property {string | null} locale
  * @property {Record<string, any>} defaults of the state traits, in the Explorer
- * @property {{ n_layers: number, n_heads: number, name: string } | null} live
+ * @property {{ n_layers: number, n_heads: number, name: string, directions: string[] } | null} live
  *
  * @typedef {object} Facts of one sample
  * @property {string} id
@@ -83,6 +83,7 @@
  *
  * @typedef {{ op: "ablate", layers: number[], part: string, how: string, heads: number[] | null }} LayersEdit
  * @typedef {{ op: "ablate", layer: number, concept: number }} ConceptEdit
+ * @typedef {{ op: "steer", layer: number, concept?: number, word?: string, direction?: string, strength: number, positions: string }} SteerEdit
  *
  * @typedef {object} Model what anywidget gives (and what the exported page imitates)
  * @property {(name: string) => any} get
@@ -96,7 +97,7 @@
  *
  * @typedef {{ result: Promise<any>, cancel(): void }} Job long work in the kernel
  *
- * @typedef {Record<string, new (ctx: Context) => { el: HTMLElement, saved?(): SVGSVGElement | null }>} Panes
+ * @typedef {Record<string, new (ctx: Context) => { el: HTMLElement, result?: HTMLElement, saved?(): SVGSVGElement | null }>} Panes
  *
  * @typedef {object} Source of bulk data
  * @property {boolean} [alone] whether there is no kernel
@@ -115,6 +116,7 @@
  * @property {null | ((op: string, of: { row: number, sample: string, layer: number, concept?: number, many?: string }, signal?: AbortSignal) => Promise<any>)} ask a live operation about one image, cached; `many`: of one among many images, which are requested together (a part of the concepts where the dictionary is large)
  * @property {null | ((op: string, args: Record<string, any>, progress?: (done: number, total: number) => void, buffers?: ArrayBuffer[]) => Job)} job any live operation
  * @property {(op: string, args: Record<string, number>) => Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>} bulk a quick request with arrays, cached; in a page, by operation and layer
+ * @property {(op: string) => boolean} [holds] whether a page has results of a live operation
  * @property {() => void} close
  *
  * @typedef {Omit<Source, "ofRow">} StudySource without the reader's photographs

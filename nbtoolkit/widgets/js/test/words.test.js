@@ -6,7 +6,8 @@ import { CHINESE } from "../src/chinese.js";
 import { language, shortKey, translate, translator, visible } from "../src/words.js";
 import { GONE, SILENT } from "../src/channel.js";
 import { format, percent, signed } from "../src/dom.js";
-import { HOW, PARTS } from "../src/edits.js";
+import { STOPS } from "../src/edit_result.js";
+import { HOW, PARTS, POSITIONS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
@@ -18,8 +19,8 @@ import { texts } from "./scan.js";
 // labels of scores and notes on maps, which Python sends
 const PYTHON = [
   "This study has no logits: it is of an earlier version. Make it again for them.",
-  "Near: images that use the same concepts. Principal components of the activations.",
-  "Near: concepts that the same images use. Classical scaling of their correlations.",
+  "Near: images of like concepts (principal components).",
+  "Near: concepts of like images (scaling of correlations).",
   "Reconstruction error",
   "random words",
   "Word overlap",
@@ -61,6 +62,8 @@ test("every text of the views has a Chinese translation", () => {
       EXEMPLAR_OVERLAYS,
       HOW,
       PARTS,
+      POSITIONS,
+      [STOPS],
       [ABSENT, GONE, NO_MODEL, SILENT],
       Object.values(TABS).map(([text]) => text),
     ]

@@ -1,0 +1,65 @@
+"""Interventions computed in advance, for a page without a kernel: each layer ablated, and stops of a slider per concept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..interventions.vectors import concept_unit
+from ..widgets import arguments
+from .registry import OPERATIONS, operation
+from .session import Session
+from .steering import base_of, random_directions, result_of, run
+
+STOPS = (-2.0, 2.0)  # of the slider, beside 0
+N_STEERED = 5  # concepts of an image
+
+
+@operation
+def interventions_of(
+    session: Session, *, sample: str, at: int, concepts: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Interventions on the response to one image: each layer ablated, and concepts steered by -2 and +2 units.
+
+    Parameters
+    ----------
+    session, sample, at
+        The session, the id of the sample, and the layer of the concepts.
+    concepts
+        Rows of the concepts that are steered, at every position; the five that the response uses most where None.
+
+    Returns
+    -------
+    dict
+        ``sweep``, as of :func:`nbtoolkit.live.operations.layer_effects` for this image; ``stops``, and ``steering``: per concept,
+        as text, a list with one result per stop, as of :func:`nbtoolkit.live.steering.steer` without the activations. The control
+        is the first of that operation.
+    """
+    cd = session.study.dictionary(at)
+    sweep = OPERATIONS["layer_effects"](session, samples=[sample])
+    with session.exclusive():
+        base = base_of(session, sample)
+        if concepts is None:
+            own = np.abs(cd.encode(base.states[None, cd.layer])[0])
+            chosen = [int(k) for k in np.argsort(-own, kind="stable")[:N_STEERED] if own[k] > 0]
+        else:
+            chosen = arguments.rows("concept", concepts, cd.n_concepts)
+        if cd.decoder is None or not chosen:
+            return {"sweep": sweep, "stops": list(STOPS), "steering": {}}
+        vectors = []
+        for k in chosen:
+            vector = concept_unit(cd, k)
+            (control,) = random_directions([STOPS[-1] * vector], 1)
+            vectors += [*(x * vector for x in STOPS), control[0]]
+        edit = {"op": "steer", "layer": cd.layer, "positions": "all"}
+        rows = run(session, base, [], [edit], [np.stack(vectors)], cd.layer)
+    steering, size = {}, len(STOPS) + 1
+    for i, k in enumerate(chosen):
+        *steered, control = rows[size * i : size * (i + 1)]
+        results = [result_of(base, cd, row, [control]) for row in steered]
+        steering[str(k)] = [
+            {name: part for name, part in result.items() if name != "activations"} for result in results
+        ]
+    return {"sweep": sweep, "stops": list(STOPS), "steering": steering}

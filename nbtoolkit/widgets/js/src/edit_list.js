@@ -1,0 +1,130 @@
+// @ts-check
+/** The edits in force: each can be removed, all undone, and copied as Python. */
+
+import { h, reason, signed } from "./dom.js";
+import { HOW, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
+import { Pane } from "./pane.js";
+import { translate } from "./words.js";
+
+/** @typedef {import("./edits.js").Edit} Edit */
+
+const ONE = 1000; // milliseconds: stops of a slider within them are one movement
+const MOST = 100; // lists to return to
+
+export class EditList extends Pane {
+  /** @param {import("./types.js").Context} ctx */
+  constructor(ctx) {
+    super(ctx);
+    const { t } = this;
+    /** @type {[Edit[][], Edit[][]]} lists before the present one, and after it */
+    this.past = [[], []];
+    this.current = this.edits;
+    this.changed = 0;
+    this.turning = false; // back or forth
+    this.items = h("div", { class: "nbt-edits" });
+    this.undo = this.button(t`Undo`, () => this.turn(0), { title: "Ctrl+Z" });
+    this.redo = this.button(t`Redo`, () => this.turn(1), { title: "Ctrl+Shift+Z" });
+    this.reset = this.button(t`Reset`, () => this.commit({ edits: [] }));
+    this.copy = this.button(t`Copy as Python`, () => this.copyLines());
+    this.lines = h("textarea", {
+      class: "nbt-code",
+      rows: 8,
+      readonly: true,
+      hidden: true,
+      "aria-label": t`Edits as Python`,
+    });
+    const copy = this.source.job ? this.copy : null;
+    this.tools = h("div", { class: "nbt-toolbar" }, this.undo, this.redo, this.reset, copy);
+    this.el = h("div", { class: "nbt-edit-list" }, this.items, this.tools, this.lines);
+    this.on(["edits"], () => this.remember());
+    this.on(["edits", "layer", "labels"], () => this.sync());
+    this.on(["edits", "sample"], () => (this.lines.hidden = true)); // never an old one
+    this.sync();
+  }
+
+  /** @returns {Edit[]} */
+  get edits() {
+    return this.get("edits") ?? [];
+  }
+
+  remember() {
+    const [before, now] = [this.current, Date.now()];
+    this.current = this.edits;
+    if (this.turning) return;
+    const further = now - this.changed < ONE && isOneMovement(before, this.current);
+    if (!further) this.past[0] = [...this.past[0].slice(1 - MOST), before];
+    this.past[1] = [];
+    this.changed = now;
+  }
+
+  /** Undo or redo. @param {0 | 1} way */
+  turn(way) {
+    const edits = this.past[way].pop();
+    if (!edits) return;
+    this.past[1 - way].push(this.edits);
+    this.turning = true;
+    this.commit({ edits });
+    this.turning = false;
+    this.changed = 0;
+    this.sync();
+  }
+
+  /** Ctrl+Z and Ctrl+Shift+Z, in the panes of the edits. @param {KeyboardEvent} event */
+  onKey(event) {
+    const writing = /** @type {HTMLElement} */ (event.target).matches(
+      "input:not([type='range'], [type='checkbox']), textarea",
+    );
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || writing) return;
+    event.preventDefault();
+    event.stopPropagation(); // a notebook would undo its cells
+    this.turn(event.shiftKey ? 1 : 0);
+  }
+
+  sync() {
+    const { t, edits } = this;
+    this.items.replaceChildren(
+      ...edits.map((edit, i) => {
+        const text = this.text(edit);
+        const remove = () => this.commit({ edits: this.edits.filter((_, j) => j !== i) });
+        return this.button(`${text} ×`, remove, { "aria-label": t`remove ${text} ×` });
+      }),
+    );
+    this.undo.disabled = !this.past[0].length;
+    this.redo.disabled = !this.past[1].length;
+    this.reset.hidden = this.copy.hidden = !edits.length;
+    this.el.hidden = !edits.length && !this.past.some((lists) => lists.length);
+  }
+
+  /** @param {Edit} edit */
+  text(edit) {
+    const { t } = this;
+    if (ofLayers(edit)) {
+      const [how, part] = [HOW[/** @type {"zero"} */ (edit.how)], PARTS[/** @type {"mlp"} */ (edit.part)]];
+      const heads = edit.heads ? ` ${edit.heads.join(", ")}` : "";
+      return t`${translate(t, how)}, layers ${edit.layers.join(", ")} (${translate(t, part)}${heads})`;
+    }
+    const name = this.aimName(edit);
+    if (!isSteering(edit)) return t`ablate “${name}”, concept ${edit.concept}, layer ${edit.layer}`;
+    const where = edit.positions === "all" ? "" : `, ${translate(t, POSITIONS[/** @type {"all"} */ (edit.positions)])}`;
+    return t`steer “${name}” ${signed(edit.strength, 2, "+")}, layer ${edit.layer}` + where;
+  }
+
+  /** What a concept, word or direction is called. @param {import("./edits.js").Aim} aim */
+  aimName({ layer, concept, word, direction }) {
+    return concept === undefined ? (word ?? direction) : this.name(concept, layer);
+  }
+
+  async copyLines() {
+    const { t, lines } = this;
+    try {
+      const job = this.source.job?.("edits_as_python", { sample: this.get("sample"), edits: this.edits });
+      lines.value = (await job?.result).text;
+      lines.hidden = false;
+      lines.select();
+      await navigator.clipboard.writeText(lines.value);
+      this.ctx.say(t`Copied`);
+    } catch (error) {
+      if (lines.hidden) this.ctx.say(`Error: ${reason(t, error)}`); // else the host forbids it: the lines are selected
+    }
+  }
+}
