@@ -108,6 +108,7 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page = view.page
     page.evaluate(RUN, 0)
     switches = page.locator(".nbt-switch")
+    page.locator(".nbt-tab[data-tab=intervene]").click(timeout=60_000)
     switches.nth(0).wait_for(timeout=60_000)
     assert switches.count() == 5 and "No edit" in page.locator(".nbt-effect").inner_text()
     switches.nth(0).click()
