@@ -12,8 +12,8 @@ from ..types import ConceptDictionary
 from .concept_lists import strongest
 
 MAX_POINTS = 20_000
-SAMPLES_TEXT = "Near: images that use the same concepts. Principal components of the activations."
-CONCEPTS_TEXT = "Near: concepts that the same images use. Classical scaling of their correlations."
+SAMPLES_TEXT = "Near: images of like concepts (principal components)."
+CONCEPTS_TEXT = "Near: concepts of like images (scaling of correlations)."
 Reply = tuple[dict[str, Any], list[bytes]]
 
 

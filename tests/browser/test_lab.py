@@ -96,7 +96,7 @@ import dataclasses, nbtoolkit as nbt
 study, model = nbt.open_study({folder!r}), nbt.load_model("toy")
 parts = {{n: {{k: v for k, v in getattr(study, n).items() if k != 3}} for n in ("dictionaries", "groundings", "scores")}}
 study = dataclasses.replace(study, **parts)
-explorer = nbt.explore(study, model, layer=4)
+explorer = nbt.explore(study, model, layer=4, tab="intervene")
 explorer
 """
 
@@ -229,6 +229,10 @@ explorer
 """
 
 
+DEAD = """() => { const output = document.querySelector(".nbt").closest(".jp-OutputArea-output");
+  output.replaceChildren("Error displaying widget: model not found"); output.classList.add("jupyter-widgets"); }"""
+
+
 def test_16384_concepts_in_the_live_widget(lab, study, node_modules, tmp_path):
     folder = study.save(tmp_path / "dog.study")
     write_notebook(tmp_path / "large.ipynb", [LARGE.format(folder=str(folder)).strip()])
@@ -257,3 +261,9 @@ def test_16384_concepts_in_the_live_widget(lab, study, node_modules, tmp_path):
         page.locator(".nbt-explorer").screenshot(path=f"{PICTURES}/large.png")
     assert view.axe(node_modules) == []
     view.clean()
+    # the picture in the notebook's file is hidden while the view is there, and takes the place of JupyterLab's error
+    still = page.locator("[class^=nbt-still]")
+    assert still.count() == 1 and not still.is_visible()
+    page.evaluate(DEAD)
+    still.locator("img").wait_for()
+    assert not page.get_by_text("Error displaying widget").is_visible()

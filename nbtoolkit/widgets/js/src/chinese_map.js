@@ -6,7 +6,6 @@ export const MAP = {
   // the map
   Map: "地图",
   "Colour of the images": "图像的颜色",
-  "colour: {0}": "颜色：{0}",
   Lasso: "套索",
   "draw around points; also Shift with the pointer or arrows. Escape clears.":
     "圈选各点；也可按住 Shift 并拖动或用方向键。Escape 清除。",
@@ -22,10 +21,8 @@ export const MAP = {
   "unexplained above": "未解释高于",
   "{0} of {1} have a place.": "{1} 个中有 {0} 个有位置。",
   "The map holds {0}.": "地图保留 {0}。",
-  "Near: images that use the same concepts. Principal components of the activations.":
-    "相近：使用相同概念的图像。激活的主成分。",
-  "Near: concepts that the same images use. Classical scaling of their correlations.":
-    "相近：被相同图像使用的概念。其相关性的经典标度。",
+  "Near: images of like concepts (principal components).": "相近：概念相似的图像（主成分）。",
+  "Near: concepts of like images (scaling of correlations).": "相近：图像相似的概念（相关性的标度）。",
   "strongest concept": "最强概念",
   "caption lacks the word": "描述中没有该词",
   "caption has the word": "描述中有该词",
@@ -48,7 +45,7 @@ export const MAP = {
   "No concept of this thread here": "此层没有该线索的概念",
   "Words, with logits": "词语与 logit",
   "Most negative": "最负",
-  "Activation of the {0} of {1} images that use it": "使用该概念的图像的激活（{0}/{1}）",
+  "Activation ({0} of {1} images)": "激活（{1} 张图像中的 {0} 张）",
   "{0} to {1}: {2} images": "{0} 到 {1}：{2} 张图像",
   "Active together (correlation over the images)": "同时激活（图像上的相关系数）",
   Opposite: "相反",

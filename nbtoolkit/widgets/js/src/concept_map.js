@@ -45,7 +45,7 @@ export class ConceptMap extends Pane {
     const { t, scatter } = this;
     const factors = Object.keys(this.factors).map((name) => [`factor:${name}`, name]);
     const colours = { ...COLOURS, ...Object.fromEntries(factors) };
-    this.colourBy = this.choice("map_colour", t`Colour of the images`, colours, (text) => t`colour: ${text}`);
+    this.colourBy = this.choice("map_colour", t`Colour of the images`, colours);
     this.circle = this.button(t`Lasso`, () => this.lassoing(), {
       "aria-pressed": "false",
       title: t`draw around points; also Shift with the pointer or arrows. Escape clears.`,
@@ -59,17 +59,19 @@ export class ConceptMap extends Pane {
       this.circle,
       this.clear,
       this.meta.pictured ? this.toggle("map_thumbs", t`Thumbnails`, "") : null,
+    ];
+    const zoom = [
       this.stepper(t`zoom in`, "+", () => scatter.zoom(1.5)),
       this.stepper(t`zoom out`, "−", () => scatter.zoom(1 / 1.5)),
       this.stepper(t`whole map`, "⤢", () => this.moved([])),
     ];
+    scatter.el.append(h("span", { class: "nbt-map-zoom" }, ...zoom));
     this.el = h(
       "section",
       { class: "nbt-map", "aria-label": t`Map` },
       h("div", { class: "nbt-toolbar" }, ...tools),
-      scatter.el,
+      h("div", { class: "nbt-map-main" }, scatter.el, this.legend),
       this.about,
-      this.legend,
       this.filters(),
       this.table.el,
     );

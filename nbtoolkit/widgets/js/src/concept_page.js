@@ -41,10 +41,10 @@ export class ConceptPage extends Pane {
       "div",
       { class: "nbt-toolbar" },
       this.button(t`‹ Back`, () => this.close(), { title: "Escape" }),
-      this.title,
-      this.numbers,
       this.stepper(t`previous concept`, "‹", () => this.step(-1)),
       this.stepper(t`next concept`, "›", () => this.step(1)),
+      this.title,
+      this.numbers,
     );
     this.el = h(
       "section",
@@ -92,7 +92,7 @@ export class ConceptPage extends Pane {
       if (mine !== this.turn) return;
       const used = uses(activations, k);
       this.numbers.append(
-        `${this.t`${percent(this.concepts[k].share)} of all activation`} `,
+        h("span", { title: this.t`share of all activation`, text: `${percent(this.concepts[k].share)} ` }),
         ...score(this, this.concepts[k]),
       );
       this.facts.append(this.words(data, k), this.density(used), this.near(activations, k), this.life());
@@ -138,7 +138,7 @@ export class ConceptPage extends Pane {
     const top = niceMax(Math.max(...counts));
     const at = (/** @type {number} */ i) => signed(low + i * step, 1);
     const n = this.meta.n_samples;
-    const title = t`Activation of the ${used.length} of ${n} images that use it`;
+    const title = t`Activation (${used.length} of ${n} images)`;
     const chart = drawChart(t, {
       name: "density",
       title,

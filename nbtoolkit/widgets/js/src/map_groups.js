@@ -68,5 +68,6 @@ export function groupsOf(map) {
 export function legendEntry({ text, count, colour }, onclick) {
   const swatch = h("span", { class: "nbt-swatch", style: { background: colour } });
   const number = h("span", { class: "nbt-count", text: count });
-  return h("button", { type: "button", class: "nbt-map-group", onclick }, swatch, text, number);
+  const name = h("span", { class: "nbt-map-text", title: text, text });
+  return h("button", { type: "button", class: "nbt-map-group", onclick }, swatch, name, number);
 }

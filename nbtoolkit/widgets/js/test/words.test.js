@@ -19,8 +19,8 @@ import { texts } from "./scan.js";
 // labels of scores and notes on maps, which Python sends
 const PYTHON = [
   "This study has no logits: it is of an earlier version. Make it again for them.",
-  "Near: images that use the same concepts. Principal components of the activations.",
-  "Near: concepts that the same images use. Classical scaling of their correlations.",
+  "Near: images of like concepts (principal components).",
+  "Near: concepts of like images (scaling of correlations).",
   "Reconstruction error",
   "random words",
   "Word overlap",
