@@ -3,7 +3,7 @@
 
 import { effectsOf, sentences, sums, table, target } from "./attribution.js";
 import { drawRows } from "./chart.js";
-import { h, percent, signed } from "./dom.js";
+import { h, percent, signed, named } from "./dom.js";
 import { Pane } from "./pane.js";
 import { saving } from "./saving.js";
 import { strongest } from "./state.js";
@@ -87,13 +87,15 @@ export class ConceptBars extends Pane {
         class: "nbt-bar",
         "aria-pressed": String(concept === this.get("concept")),
         "data-concept": concept,
-        "aria-label": t`concept ${concept}, ${[this.label(concept), ...words.slice(0, N_SPOKEN)].filter(Boolean).join(", ")}: activation ${signed(value)}`,
         onclick: () => this.commit({ token: null, concept }),
       },
-      h("span", { class: "nbt-swatch", style: { background: colour } }),
-      h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.map((word) => ` · ${word}`).join("")),
-      h("span", { class: `nbt-track${value < 0 ? " nbt-negative" : ""}${this.signed ? " nbt-both" : ""}` }, track),
-      h("span", { class: "nbt-value", text: signed(value, 2, this.signed ? "+" : "") }),
+      ...named(
+        t`concept ${concept}, ${[this.label(concept), ...words.slice(0, N_SPOKEN)].filter(Boolean).join(", ")}: activation ${signed(value)}`,
+        h("span", { class: "nbt-swatch", style: { background: colour } }),
+        h("span", { class: "nbt-bar-words" }, h("strong", { text: name }), others.map((word) => ` · ${word}`).join("")),
+        h("span", { class: `nbt-track${value < 0 ? " nbt-negative" : ""}${this.signed ? " nbt-both" : ""}` }, track),
+        h("span", { class: "nbt-value", text: signed(value, 2, this.signed ? "+" : "") }),
+      ),
     );
   }
 

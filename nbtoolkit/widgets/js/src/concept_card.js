@@ -1,7 +1,7 @@
 // @ts-check
 /** The card of one concept: name, words, score and share over a strip of images and the distribution of its activations. */
 
-import { format, h, percent } from "./dom.js";
+import { format, h, percent, named } from "./dom.js";
 import { cut, FOUND, sourceOf } from "./search.js";
 import { barHeights } from "./state.js";
 import { compact, tile } from "./tile.js";
@@ -36,8 +36,11 @@ export function conceptCard(pane, k, images, match, { onclick, ondblclick }) {
       },
       ondblclick: (/** @type {Event} */ event) => rowOf(event) !== undefined && ondblclick(),
     },
-    h("div", { class: "nbt-card-head" }),
-    h("div", { class: "nbt-card-body" }, h("div", { class: "nbt-strip" }), distribution(pane, pane.concepts[k])),
+    ...named(
+      "",
+      h("div", { class: "nbt-card-head" }),
+      h("div", { class: "nbt-card-body" }, h("div", { class: "nbt-strip" }), distribution(pane, pane.concepts[k])),
+    ),
   );
   paintHead(pane, card, k, match);
   paintStrip(pane, card, k, images);
@@ -66,7 +69,7 @@ export function paintHead(pane, card, k, match) {
   );
   const words = wordsOf(concept.words, terms, source).flatMap((word, i) => [i ? " · " : "", ...marks(word, terms)]);
   const caption = source === "caption" ? captionOf(pane, k, terms) : null;
-  card.setAttribute("aria-label", spoken(pane, k, source));
+  /** @type {HTMLElement} */ (card.firstElementChild).textContent = spoken(pane, k, source);
   const parts = [
     h("span", { class: "nbt-number", text: pane.isPinned(k) ? `★ ${k}` : k }),
     name,
@@ -77,7 +80,7 @@ export function paintHead(pane, card, k, match) {
     ...(terms.length ? [] : score(pane, concept)), // the marks need the room
     h("span", { class: "nbt-share", title: t`share of all activation`, text: percent(concept.share) }),
   ];
-  card.firstElementChild?.replaceChildren(...parts.filter((part) => part !== null));
+  card.children[1].replaceChildren(...parts.filter((part) => part !== null));
 }
 
 /** @param {string} text @param {string} [title] */

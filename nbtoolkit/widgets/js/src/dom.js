@@ -27,6 +27,15 @@ export function h(tag, props = {}, ...children) {
   return el;
 }
 
+/**
+ * What an element is called by who listens, in place of the parts that are visible.
+ * @param {string} name @param {(Element | null)[]} parts
+ */
+export function named(name, ...parts) {
+  for (const part of parts) part?.setAttribute("aria-hidden", "true");
+  return [h("span", { class: "nbt-spoken", text: name }), ...parts];
+}
+
 /** A fresh id: several views of one model may share a page. @param {string} stem */
 export const freshId = (stem) => `nbt-${stem}-${++counter}`;
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** A list of pairs of concepts, the similarity between them; what the comparison of dictionaries and that of layers share. */
 
-import { dotted, h, lazyImages, signed } from "./dom.js";
+import { dotted, h, lazyImages, signed, named } from "./dom.js";
 import { Pane } from "./pane.js";
 import { tile } from "./tile.js";
 
@@ -56,12 +56,9 @@ export class PairList extends Pane {
       {
         role: "option",
         class: "nbt-card nbt-pair",
-        "aria-label": spoken,
         onclick: (/** @type {Event} */ event) => this.choose(pair, event),
       },
-      left,
-      h("div", { class: "nbt-similar" }, ...similarityBar(pair.similarity, level)),
-      right,
+      ...named(spoken, left, h("div", { class: "nbt-similar" }, ...similarityBar(pair.similarity, level)), right),
     );
   }
 

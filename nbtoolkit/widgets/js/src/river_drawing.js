@@ -23,7 +23,7 @@ export function drawRiver(pane, { width, height, heading, legend }, pictures) {
   const { meta, t } = pane;
   const pitch = width / meta.layers.length;
   const frame = { width, height, top: heading ? 58 : 4, bottom: legend ? 58 : 22, side: heading ? 24 : 6, node: 0 };
-  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 140 ? 0.64 : 0.55)));
+  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 60 ? 0.5 : pitch < 140 ? 0.64 : 0.55)));
   const members = membersByLayer(/** @type {any} */ (meta.threads), meta.concepts, meta.layers);
   const strips = layOut(members, frame);
   /** @type {Drawing["groups"]} */
@@ -96,17 +96,18 @@ function node(pane, s, pictures) {
     {
       class: "nbt-strip-node",
       role: "option",
-      "aria-label": spoken(pane, s),
       "data-thread": s.thread,
       "data-k": k,
       "data-layer": layer,
       tabindex: -1,
     },
+    h("svg:title", { text: spoken(pane, s) }),
     h("svg:rect", { x, y, width, height: Math.max(0.6, height), rx: Math.min(3, height / 2), fill: colour }),
     side ? h("svg:image", { href: url, x: x + 1, y: y + (height - side) / 2, width: side, height: side }) : null,
     height >= LABEL && room > 2
       ? h("svg:text", {
           class: "nbt-river-word",
+          "aria-hidden": "true",
           x: x + side + 4,
           y: y + height / 2 + 3.5,
           fill: ink(colour),
