@@ -47,7 +47,9 @@ def words(study: Study, layer: int, numbers: Sequence[int]) -> dict[str, Any]:
     for k in numbers:
         logits = [round(v, 2) for v in g.logits[k]] if g.logits else [None] * len(g.words[k])
         least = (
-            [[w, round(v, 2)] for w, v in zip(g.negative[k], g.negative_logits[k], strict=True)] if g.negative else []
+            [[w, round(v, 2)] for w, v in zip(g.negative[k], g.negative_logits[k], strict=True)]
+            if g.negative_logits
+            else []
         )
         pages[str(k)] = {"words": list(map(list, zip(g.words[k], logits, strict=True))), "negative": least}
     return pages
