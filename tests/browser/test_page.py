@@ -323,6 +323,7 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
     assert picture.size == (954, 462) and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
     page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('forbidden')) }")
     with page.expect_download() as found:
+        page.get_by_role("button", name="More").click()
         page.get_by_role("button", name="Copy image").click()
     found.value.save_as(tmp_path / "view.png")
     assert found.value.suggested_filename == "dog layer 4.png" and Image.open(tmp_path / "view.png").size == (1200, 630)
