@@ -113,7 +113,8 @@ def river(
             _draw(axes, part, result, strip, images)
         axes.set(xlim=(0, width), ylim=(height, 0))  # images have set them
         centre = column[0].x + column[0].width / 2 if column else width / 2
-        axes.text(centre, height - BOTTOM + 0.14, f"layer {layer}", ha="center", va="center", fontsize=7)
+        name = f"layer {layer}" if width / len(chosen) > 0.6 else str(layer)
+        axes.text(centre, height - BOTTOM + 0.14, name, ha="center", va="center", fontsize=7)
     axes.text(MARGIN, 0.14, short(f"“{study.token}” in {study.source.model}"), va="center", fontsize=9, weight="bold")
     axes.text(MARGIN, height - 0.1, _legend(result), va="center", fontsize=6, color="0.35")
     return figure

@@ -46,8 +46,8 @@ def words(study: Study, layer: int, numbers: Sequence[int]) -> dict[str, Any]:
     pages: dict[str, Any] = {} if g.logits else {"reason": NO_LOGITS}
     for k in numbers:
         logits = [round(v, 2) for v in g.logits[k]] if g.logits else [None] * len(g.words[k])
-        least = (
-            [[w, round(v, 2)] for w, v in zip(g.negative[k], g.negative_logits[k], strict=True)] if g.negative else []
-        )
+        negative = g.negative[k] if g.negative else []
+        lowest = [round(v, 2) for v in g.negative_logits[k]] if g.negative_logits else [None] * len(negative)
+        least = list(map(list, zip(negative, lowest, strict=True)))
         pages[str(k)] = {"words": list(map(list, zip(g.words[k], logits, strict=True))), "negative": least}
     return pages

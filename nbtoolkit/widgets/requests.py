@@ -18,7 +18,8 @@ from .thumbnails import encoded
 
 AHEAD = 16  # exemplars whose responses are generated together
 MAX_BYTES = 2_000_000  # of activations in one message
-PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution")  # operations whose results a page can carry
+# operations whose results a page can have
+PER_EXEMPLAR = ("concept_maps", "concepts_per_token", "attribution", "interventions_of")
 
 
 class StudyRequests:
@@ -148,7 +149,7 @@ class StudyRequests:
         if self._session is None:
             raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
         study = self._view._study
-        out: dict[str, dict[str, Any]] = {name: {} for name in PER_EXEMPLAR}
+        out: dict[str, dict[str, Any]] = {name: {} for name in PER_EXEMPLAR if name in self._session.operations}
         targets = [
             (f"{layer}:{row}", layer, study.samples[row].id)
             for layer in layers
@@ -160,7 +161,7 @@ class StudyRequests:
                 if done % AHEAD == 0:
                     self._session.generate([self._id(one) for _, _, one in targets[done : done + AHEAD]])
                 with contextlib.suppress(NothingFoundError):
-                    for name in PER_EXEMPLAR:
+                    for name in out:
                         result = self._session.run(name, {"sample": self._id(sample), "at": layer})
                         out[name][key] = _as_text(result)
                 report(done + 1)

@@ -168,8 +168,9 @@ class StudyView(Following, PhotographView):
             left out, how small the exemplars are, and whether they alone exceed the budget.
         maps
             With a live model: whether the page includes, for the exemplars of the selected layer (or of these layers), the
-            heat maps of the concepts, the concepts of every token of the response, and the attribution. This takes one
-            response per image, one pass from the layer onward per active concept, and 20 with gradients.
+            heat maps of the concepts, the concepts of every token of the response, the attribution, the ablation of each
+            layer, and the strongest concepts steered both ways. This takes one response per image, passes from the layer
+            onward for each active concept, and 20 with gradients.
         progress
             ``True`` for a bar while the model runs, ``False`` for none, or a function of (done, total).
 

@@ -345,6 +345,7 @@ def test_charts_are_saved_as_files(open_page, page_file, tmp_path):
     assert picture.size == (954, 462) and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
     page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('forbidden')) }")
     with page.expect_download() as found:
+        page.get_by_role("button", name="More").click()
         page.get_by_role("button", name="Copy image").click()
     found.value.save_as(tmp_path / "view.png")
     assert found.value.suggested_filename == "dog layer 4.png" and Image.open(tmp_path / "view.png").size == (1200, 630)
@@ -449,4 +450,49 @@ def test_a_page_dims_what_the_model_did_not_see(open_page, study, tmp_path):
     ):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.55 * box["height"])
         page.wait_for_function("([e, text]) => e.textContent.startsWith(text)", arg=[note.element_handle(), text])
+    view.clean()
+
+
+def test_a_map_is_encircled_and_a_concept_has_a_page(open_page, study, tmp_path, node_modules):
+    path = nbt.explore(study, layer=4, tab="map", concept=2).to_html(tmp_path / "map.html")
+    view = open_page(path, bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-map-tile")
+    box = page.locator(".nbt-scatter").bounding_box()
+    page.get_by_role("button", name="Lasso").click()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    for x, y in ((1, 0), (1, 1), (0, 1)):
+        page.mouse.move(box["x"] + 2 + x * (box["width"] - 4), box["y"] + 2 + y * (box["height"] - 4))
+    page.mouse.up()
+    assert set(state(page, "lasso")) == {s.id for s in study.samples}  # around all
+    page.locator(".nbt-scatter").focus()
+    page.keyboard.press("Escape")
+    assert state(page, "lasso") == []
+    before = state(page, "sample")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+ArrowUp")
+    page.keyboard.press("Shift+ArrowDown")
+    assert state(page, "lasso") and state(page, "sample") in {*state(page, "lasso"), before}
+    assert view.axe(node_modules) == []
+    # the page of a concept
+    page.get_by_role("button", name="Concepts").click()
+    page.locator('.nbt-card[data-concept="2"]').focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".nbt-page-row .nbt-thumb")
+    V = np.abs(study.dictionary(4).activations[:, 2])
+    rows = [
+        int(r) for r in page.locator(".nbt-page-row [data-row]").evaluate_all("all => all.map((e) => e.dataset.row)")
+    ]
+    assert rows[0] == V.argmax() and (np.diff(V[rows]) <= 0).all() and V[rows[-1]] == V[V > 0].min()
+    g = study.grounding(4)
+    assert f"{g.words[2][0]} {g.logits[2][0]:.2f}" in " ".join(page.locator(".nbt-chip").all_inner_texts()).replace(
+        "\n", " "
+    )
+    assert view.axe(node_modules) == []
+    page.keyboard.press("ArrowRight")
+    assert state(page, "concept") != 2
+    page.keyboard.press("Escape")
+    assert state(page, "page") is False and page.locator(".nbt-card:focus").count() == 1
     view.clean()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ def test_round_trip_is_the_identity(study, folder, tmp_path):
     opened = nbt.open_study(folder)
     same(study, opened)
     same(study, nbt.open_study(opened.save(tmp_path / "again.study")))
+
+
+def test_a_study_without_logits_is_what_it_was(study, tmp_path):
+    bare = {layer: replace(g, logits=[], negative=[], negative_logits=[]) for layer, g in study.groundings.items()}
+    old = nbt.open_study(replace(study, groundings=bare).save(tmp_path / "old.study"))
+    for g in old.groundings.values():
+        assert (g.logits, g.negative, g.negative_logits) == ([], [], [])
+    assert nbt.explore(old).to_html(tmp_path / "page.html").stat().st_size > 1e5
 
 
 def test_opening_and_exploring_imports_no_torch(folder):

@@ -156,3 +156,13 @@ def test_images_of_a_large_page_have_the_size_of_their_use(study, tmp_path, monk
     assert min(sizes[i] for i in first) > side == max(sizes[i] for i in sizes if i not in first)
     small = payload(Explorer(study).to_html(tmp_path / "y.html"))["data"]  # all fit as they are
     assert small["lacks"] is None and len(small["images"]) == 40
+
+
+def test_a_study_of_an_earlier_release_has_a_page(study, tmp_path):
+    """Its negative words have no logits."""
+    old = {
+        k: dataclasses.replace(g, logits=[], negative=[["not"] for _ in g.words], negative_logits=[])
+        for k, g in study.groundings.items()
+    }
+    path = Explorer(dataclasses.replace(study, groundings=old)).to_html(tmp_path / "x.html")
+    assert payload(path)["data"]["images"]

@@ -11,12 +11,13 @@ export const RIVER = {
   "begins here": "从此层开始",
   "ends here": "到此层结束",
   "first layer": "第一层",
-  "similarity {0}, null {1}": "相似度 {0}，零假设 {1}",
+  "{0} (null {1})": "{0}（零假设 {1}）",
+  "similarity with the layer before, and its null": "与前一层的相似度，及其零假设",
   "layer {0}: {1}": "第 {0} 层：{1}",
   "similarity with the layer before {0}, null {1}": "与前一层的相似度 {0}，零假设 {1}",
   "{0} % of all activation": "占全部激活的 {0} %",
-  "{0} threads, {1} links above the null. Height: share of activation. A tapered end: a thread begins or ends.":
-    "{0} 条线索，{1} 个高于零假设的连接。高度：激活占比。渐尖的末端：线索开始或结束。",
+  "{0} threads · {1} links above the null · tapered: begins or ends":
+    "{0} 条线索 · {1} 个高于零假设的连接 · 渐尖：开始或结束",
   "“{0}” in {1}: concepts through the layers": "{1} 中的“{0}”：各层的概念",
   "Joined: correlation of the activations above the 95 % quantile of matched random mixtures, per pair. Height: share of activation. Tapered: begins or ends.":
     "相连：激活的相关高于随机混合匹配对的 95 % 分位数（逐对）。高度：激活占比。渐尖：开始或结束。",

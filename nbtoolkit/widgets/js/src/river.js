@@ -11,7 +11,7 @@ import { ThreadStrip } from "./thread_strip.js";
 
 const PITCH = 44; // pixels of a layer, at least
 const HEIGHT = 300; // pixels, at least
-const ROW = 3.2; // pixels of a concept, at least
+const ROW = 1.5; // pixels of a concept, at least
 const POSTER = { width: 1200, height: 630 };
 const REST = 80; // milliseconds that the pointer rests before words and images are shown
 
@@ -122,7 +122,7 @@ export class River extends Pane {
       (sum, layer) => sum + (meta.threads?.similarity[layer].filter((v) => v !== null).length ?? 0),
       0,
     );
-    this.about.textContent = t`${this.drawing.groups.size} threads, ${linked} links above the null. Height: share of activation. A tapered end: a thread begins or ends.`;
+    this.about.textContent = t`${this.drawing.groups.size} threads · ${linked} links above the null · tapered: begins or ends`;
     this.about.title = LEGEND(t);
     this.sync();
     if (focused) this.nodeOf(Number(focused.dataset.layer), Number(focused.dataset.k))?.focus({ preventScroll: true });
@@ -152,6 +152,16 @@ export class River extends Pane {
       el.classList.toggle("nbt-on", el.getAttribute("data-layer") === String(layer));
     }
     this.strip.show(lit);
+    if (this.pointed === null) this.reveal(layer);
+  }
+
+  /** Scroll to a layer where it is out of sight. @param {number} layer */
+  reveal(layer) {
+    const { scroller } = this;
+    const [strip] = this.drawing?.strips[this.meta.layers.indexOf(layer)] ?? [];
+    if (!strip) return;
+    const hidden = strip.x < scroller.scrollLeft || strip.x + strip.width > scroller.scrollLeft + scroller.clientWidth;
+    if (hidden) scroller.scrollLeft = strip.x - scroller.clientWidth / 2;
   }
 
   /** Light a thread up; null for the selected one. @param {number | null} thread */

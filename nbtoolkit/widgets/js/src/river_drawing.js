@@ -23,7 +23,7 @@ export function drawRiver(pane, { width, height, heading, legend }, pictures) {
   const { meta, t } = pane;
   const pitch = width / meta.layers.length;
   const frame = { width, height, top: heading ? 58 : 4, bottom: legend ? 58 : 22, side: heading ? 24 : 6, node: 0 };
-  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 140 ? 0.64 : 0.55)));
+  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 60 ? 0.5 : pitch < 140 ? 0.64 : 0.55)));
   const members = membersByLayer(/** @type {any} */ (meta.threads), meta.concepts, meta.layers);
   const strips = layOut(members, frame);
   /** @type {Drawing["groups"]} */

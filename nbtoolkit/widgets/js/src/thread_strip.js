@@ -47,7 +47,7 @@ export class ThreadStrip extends Pane {
     const { t, meta } = this;
     const concept = meta.concepts[layer][k];
     const [similarity, null_] = [meta.threads?.similarity[layer]?.[k] ?? null, meta.threads?.nulls[layer] ?? null];
-    const link = similarity === null ? t`begins here` : t`similarity ${signed(similarity)}, null ${format(null_)}`;
+    const link = similarity === null ? t`begins here` : t`${signed(similarity)} (null ${format(null_)})`;
     const begins = similarity === null && layer === meta.layers[0];
     const words = concept.words.slice(0, N_WORDS).join(" · ");
     return h(
@@ -62,7 +62,11 @@ export class ThreadStrip extends Pane {
         onclick: () => this.commit({ layer, concept: k, token: null }),
       }),
       h("span", { class: "nbt-stage-images" }, ...concept.exemplars.slice(0, N_IMAGES).map((row) => tile(this, row))),
-      h("span", { class: "nbt-note", text: begins ? t`first layer` : link }),
+      h("span", {
+        class: "nbt-note",
+        title: t`similarity with the layer before, and its null`,
+        text: begins ? t`first layer` : link,
+      }),
     );
   }
 }

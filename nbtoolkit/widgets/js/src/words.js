@@ -24,8 +24,9 @@ export const language = (locale) => (locale.toLowerCase().startsWith("zh") ? "zh
 export function translator(table = {}) {
   return (parts, ...values) => {
     const key = parts.reduce((text, part, i) => `${text}{${i - 1}}${part}`);
-    const text = (table[shortKey(key)] ?? key).replace(/\{(\d+)\} (concept|image|step)s/g, (all, i, noun) =>
-      values[Number(i)] === 1 ? `{${i}} ${noun}` : all,
+    const text = (table[shortKey(key)] ?? key).replace(
+      /\{(\d+)\} (concept|image|step|thread|link)s/g,
+      (all, i, noun) => (values[Number(i)] === 1 ? `{${i}} ${noun}` : all),
     );
     return text.replace(/\{(\d+)\}/g, (_, i) => visible(String(values[Number(i)])));
   };
