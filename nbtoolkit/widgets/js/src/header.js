@@ -17,7 +17,7 @@ export class Header extends Pane {
     const layers = new LayerSlider(ctx);
     const scores = popover(ctx, new Sparkline(ctx).el, layers.el);
     this.el = h(
-      "header",
+      "div",
       { class: "nbt-header" },
       h("h2", { class: "nbt-token", title: `“${meta.token}” · ${about}`, text: `“${meta.token}”` }),
       h("p", { class: "nbt-sub", title: about, text: about }),

@@ -11,6 +11,7 @@ export function popover(ctx, button, content) {
   const { signal } = ctx;
   content.id ||= freshId("popover");
   content.classList.add("nbt-popover");
+  content.tabIndex = -1; // a click into it gives it the focus, so that Escape is heard
   button.setAttribute("aria-controls", content.id);
   const el = h("div", { class: "nbt-opens" }, button, content);
   const show = (/** @type {boolean} */ open) => {
