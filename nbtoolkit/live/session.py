@@ -205,8 +205,7 @@ class Session:
         sample
             Id of the sample.
         """
-        own = self.photographs.get(sample)
-        return self.given_captions if own is None else bool(own.caption)
+        return bool(self.photographs[sample].caption) if sample in self.photographs else self.given_captions
 
     def response(self, sample: str) -> Targets:
         """The response to one image, teacher-forced up to the token; the last 32 stay in memory.
