@@ -61,7 +61,7 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
         "A card is a concept: the images that activate it most and the words it is read as; "
         "select an image to see its concepts."
     )
-    python_only = ("factors", "photos", "steps")
+    python_only = ("factors", "steps")
 
     steer_by = state_trait(
         traitlets.Unicode(

@@ -28,7 +28,6 @@ def _for_page(photos: Sequence[Mapping[str, str]], _view: Any = None) -> Any:
 class PhotographView(View):
     """What every view of a study has for images outside the study: each is a sample with an id of its own."""
 
-    python_only = ("photos",)  # a page adds one by a request
     _study: Any
     _session: Any
     sample: Any
@@ -50,6 +49,9 @@ class PhotographView(View):
             return checked(photos, self._study.rows)
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
+
+    def _writable(self, name: str, value: Any) -> bool:
+        return name != "photos" and super()._writable(name, value)  # a page adds one by a request
 
     @traitlets.observe("photos")
     def _sample_has_gone(self, _change: traitlets.Bunch) -> None:

@@ -201,6 +201,7 @@ export const CHINESE = {
   "“{0}” is not in this response, so there are no concepts at it; heat maps need no word.":
     "此回答中没有“{0}”，因此没有该词处的概念；热图不需要该词。",
   "Drop the image to see its concepts": "放下图像以查看其概念",
+  "caption with “{0}” …": "含“{0}”的描述……",
   "a caption with “{0}” to read instead": "改读一条含“{0}”的描述",
   "Image {0} of {1}": "第 {0} 张图像，共 {1} 张",
   "This image is not in the page; export with a larger max_mb.": "此图像不在页面中；请用更大的 max_mb 导出。",

@@ -168,7 +168,7 @@ export class SampleAttribution extends Pane {
     const text = t`“${meta.token}” is not in this response, so there are no concepts at it; heat maps need no word.`;
     const box = h("input", {
       class: "nbt-search",
-      placeholder: t`a caption with “${meta.token}” to read instead`,
+      placeholder: t`caption with “${meta.token}” …`,
       "aria-label": t`a caption with “${meta.token}” to read instead`,
       onchange: () => this.photographs.caption(box.value),
     });
