@@ -46,6 +46,15 @@ class Bare(anywidget.AnyWidget):
 view = Bare()
 view"""
 
+# from a stop of the slider to the response that it rewrites
+STOPS = """async () => { const [slider, result] = ['.nbt-steer input', '.nbt-effect'].map((at) => document.querySelector(at)); const times = [];
+  const pause = () => new Promise((done) => setTimeout(done, 100));
+  for (const stop of [-3, -2.5, -2, -1.5, -1, -.5, .5, 1, 1.5, 2, 2.5, 3]) {
+    const begun = performance.now(); slider.value = stop; slider.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise((done) => { const look = () => (result.matches('.nbt-stale') ? requestAnimationFrame(look) : done()); look(); });
+    times.push(performance.now() - begun); await pause(); }
+  return times; }"""
+
 
 def synthetic(n: int = 5000, n_layers: int = 32, k: int = 200, d: int = 16) -> nbt.Study:
     """A study of random numbers, of the size that the views are meant for."""
@@ -114,6 +123,16 @@ def memory(page: Page) -> None:
             told(part, before)
 
 
+def steering(page: Page) -> None:
+    """Time per stop of the slider that steers, with the embedded model."""
+    page.evaluate("() => document.querySelectorAll('.nbt').forEach((e) => e.remove())")
+    page.evaluate(RUN, 3)
+    page.locator(".nbt-steer input").wait_for()
+    page.evaluate(STOPS)  # the first pass over an image is recorded
+    times = page.evaluate(STOPS)
+    print(f"a stop of the slider that steers {statistics.median(times):.0f} ms, at most {max(times):.0f} ms")
+
+
 def main(what: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
@@ -123,7 +142,10 @@ def main(what: str) -> None:
         opening = (
             f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
         )
-        write_notebook(root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview", BARE])
+        live = "nbt.explore(study, nbt.load_model('toy'), layer=4, concept=0)"
+        write_notebook(
+            root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview", BARE, live]
+        )
         with jupyterlab(root, Path(name) / "home") as (base, token), sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), headless=True, args=FLAGS)
             page = browser.new_page(viewport={"width": 1440, "height": 1100})
@@ -171,6 +193,8 @@ def main(what: str) -> None:
             print(f"a key of a search in {n} concepts {statistics.median(times):.0f} ms, at most {max(times):.0f} ms")
             print(f"scrolling the gallery: {page.evaluate(SCROLL):.0f} frames a second")
             memory(page)
+            if what != "synthetic":
+                steering(page)
             browser.close()
 
 

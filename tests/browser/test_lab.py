@@ -108,8 +108,9 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page = view.page
     page.evaluate(RUN, 0)
     switches = page.locator(".nbt-switch")
+    page.locator(".nbt-tab[data-tab=intervene]").click(timeout=60_000)
     switches.nth(0).wait_for(timeout=60_000)
-    assert switches.count() == 5 and "No ablation selected" in page.locator(".nbt-effect").inner_text()
+    assert switches.count() == 5 and "No edit" in page.locator(".nbt-effect").inner_text()
     switches.nth(0).click()
     page.locator(".nbt-effect del").first.wait_for(timeout=20_000)
     assert (
@@ -124,13 +125,24 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
             f"edits = [dict(op='ablate', layers=[1])]; print(explorer._session.run('ablate', dict(sample={sample!r}, edits=edits, at=4))['after'])",
         )
     )
-    assert f"−{abs(after):.3f})" in page.locator(".nbt-effect").inner_text()
+    assert f"to −{abs(after):.3f} nats" in page.locator(".nbt-effect [title]").get_attribute("title")
     # another picture is asked about at once; a concept is taken out; reset
     page.get_by_role("button", name="next image").click()
     page.wait_for_function("!document.querySelector('.nbt-effect').classList.contains('nbt-stale')")
     page.get_by_role("button", name="Reset").click()
     page.get_by_role("checkbox").check()
-    page.locator(".nbt-effect .nbt-response").wait_for()
+    page.locator(".nbt-effect .nbt-response").first.wait_for()
+    # the selected concept is steered: a slider that moves asks once at a time, and the edit is kept when it is released
+    slider = page.locator(".nbt-steer input[type=range]")
+    slider.focus()
+    for _ in range(8):
+        slider.press("ArrowLeft")
+    page.get_by_text("Control (random, same norm)").wait_for(timeout=20_000)
+    assert slider.input_value() == "-2"
+    assert "'strength': -2.0" in page.evaluate(ASK, "print(explorer.edits)")
+    slider.press("Control+z")  # one movement
+    page.wait_for_function("document.querySelector('.nbt-steer input[type=range]').value === '0'")
+    assert "steer" not in page.evaluate(ASK, "print(explorer.edits)")
     page.get_by_role("button", name="Ablate each layer (this image)").click()
     page.locator(".nbt-effects svg").wait_for(timeout=20_000)
     assert page.locator(".nbt-chart-bar").count() == 5
@@ -173,7 +185,7 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     # the same by its path, from Python; it stays when the layer changes, and goes when another picture is chosen
     pieces = page.evaluate(ASK, f"print(''.join(explorer.explain({str(tmp_path / 'mine.jpg')!r})['pieces']))")
     page.get_by_role("heading", name="Your image").wait_for()
-    page.locator(".nbt-response", has_text=pieces).wait_for(timeout=20_000)
+    page.locator(".nbt-sample .nbt-response", has_text=pieces).wait_for(timeout=20_000)
     before = page.locator(".nbt-bars").inner_text()
     page.get_by_role("button", name="previous layer").click()
     page.wait_for_function(

@@ -292,10 +292,10 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     arrives("print(view.edits[0]['heads'])", "[0, 1]")
     # from Python to the page
     page.evaluate(ASK, "view.edits = [dict(op='ablate', layer=4, concept=2), dict(op='ablate', layer=2, concept=0)]")
-    page.get_by_role("button", name="remove concept 0, layer 2").wait_for()
+    page.get_by_role("button", name="concept 0, layer 2 ×").wait_for()
     page.evaluate(ASK, "view.concept = 2")
     page.wait_for_function("document.querySelector('.nbt-check input').checked")
-    page.get_by_role("button", name="remove concept 0, layer 2").click()
+    page.get_by_role("button", name="concept 0, layer 2 ×").click()
     arrives("print(view.edits)", "[{'op': 'ablate', 'layer': 4, 'concept': 2}]")
     assert "edits[0] is {'op': 'patch'}" in page.evaluate(ASK, "view.edits = [dict(op='patch')]")
     # on a laptop, with the list of files: the cards, the image, its bars and what the intervention changes

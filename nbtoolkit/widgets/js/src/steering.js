@@ -24,7 +24,7 @@ export class Steering extends Pane {
     this.by = h("select", { class: "nbt-select", "aria-label": t`steer by`, onchange: () => this.choose() });
     this.range = h("input", {
       type: "range",
-      class: "nbt-range",
+      class: "nbt-strength",
       id,
       oninput: () => this.move(),
       onchange: () => this.release(),

@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { hasConcept, isActive, layersEdit, parseHeads, toggleConcept, toggleLayer, withLayers } from "../src/edits.js";
+import {
+  aim,
+  condensed,
+  hasConcept,
+  isActive,
+  isOneMovement,
+  layersEdit,
+  parseHeads,
+  probability,
+  steering,
+  toggleConcept,
+  toggleLayer,
+  withLayers,
+  withStrength,
+} from "../src/edits.js";
 
 const mlp = { op: "ablate", layers: [2], part: "mlp", how: "mean", heads: null };
 const concept = { op: "ablate", layer: 4, concept: 3 };
@@ -35,4 +49,36 @@ test("heads are read from a text, which may be wrong", () => {
   assert.deepEqual(parseHeads("2, 0 2", 4), [0, 2]);
   assert.equal(parseHeads("  ", 4), null);
   for (const text of ["abc", "4", "-1", "1.5"]) assert.equal(parseHeads(text, 4), undefined);
+});
+
+test("what a slider steers: the selected concept, a word, a direction", () => {
+  assert.deepEqual(aim("", 4, 3), { layer: 4, concept: 3 });
+  assert.deepEqual(aim("word:a: b", 4, 3), { layer: 4, word: "a: b" });
+  assert.deepEqual(aim("direction:rain", 2, null), { layer: 2, direction: "rain" });
+  for (const [by, concept] of [["", null], ["word:", 3], ["other:x", 3]]) assert.equal(aim(by, 4, concept), null); // prettier-ignore
+});
+
+test("a strength is set, changed in its place, and 0 removes the edit; others stay", () => {
+  const at = { layer: 4, concept: 3 };
+  const one = withStrength([concept], at, -1.5, "all");
+  assert.deepEqual(one, [concept, { op: "steer", layer: 4, concept: 3, strength: -1.5, positions: "all" }]);
+  const two = withStrength([...one, mlp], at, 2, "image");
+  assert.deepEqual([two[1].strength, two[1].positions, two[2]], [2, "image", mlp]);
+  assert.equal(steering(two, at).strength, 2);
+  assert.equal(steering(two, { layer: 4, word: "snow" }), undefined);
+  assert.deepEqual(withStrength(two, at, 0, "all"), [concept, mlp]);
+  assert.ok(hasConcept(two, 4, 3) && !hasConcept(one.slice(1), 4, 3)); // steering is no ablation
+  assert.deepEqual(toggleConcept(two, 4, 3).length, 2);
+  assert.ok(isActive(two[1]) && !isActive({ ...two[1], strength: 0 }));
+  assert.ok(isOneMovement(one, withStrength(one, at, 3, "all")) && !isOneMovement(one, two));
+});
+
+test("probabilities keep what distinguishes them from 0 and 1", () => {
+  assert.deepEqual([-0.06, -1e-5, -20].map(probability), [".942", "> .999", "< .001"]);
+});
+
+test("a word without end is written once", () => {
+  assert.equal(condensed("a white white white white white dog"), "a white ×5 dog");
+  assert.equal(condensed("so so so good"), "so so so good");
+  assert.equal(condensed("dog dogs dogs dogs dogs"), "dog dogs ×4");
 });
