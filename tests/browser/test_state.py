@@ -236,11 +236,11 @@ def test_a_search_ranks_names_first_marks_the_matches_and_begins_at_the_top(page
     page.locator(".nbt-card mark").first.wait_for()
     assert page.locator(".nbt-list").evaluate("(list) => list.scrollTop") == 0
     assert set(page.locator(".nbt-card mark").all_inner_texts()) <= {word}
-    found = page.locator(".nbt-card").evaluate_all(
+    badges = page.locator(".nbt-card").evaluate_all(
         "cards => cards.map((c) => c.querySelector('.nbt-badge')?.innerText ?? '')"
     )
     kinds = [
-        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in found
+        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in badges
     ]
     assert kinds == sorted(kinds)
 
