@@ -237,6 +237,28 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
     view.clean()
 
 
+# controls that are smaller than 24 pixels; a box that is ticked is as large as its label
+SMALL = """() => [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider]')].filter((el) => {
+  const box = (el.matches('[type=checkbox], [type=radio], [type=file]') && el.closest('label') || el).getBoundingClientRect();
+  return el.checkVisibility({ visibilityProperty: true }) && box.width && (box.width < 24 || box.height < 24);
+}).map((el) => el.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("width", [390, 934])
+def test_in_every_tab_targets_are_large_enough_and_axe_finds_nothing(open_page, page_file, node_modules, width):
+    view = open_page(page_file, width=width, bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
+    for tab in page.locator(".nbt-tab:visible").all():
+        tab.click()
+        page.wait_for_timeout(300)  # a pane that is made when it is selected first
+        assert page.evaluate(SMALL) == [], tab.inner_text()
+        assert view.axe(node_modules, "html") == [], tab.inner_text()
+    page.emulate_media(media="print")
+    assert view.axe(node_modules, "html") == []
+    view.clean()
+
+
 @pytest.mark.parametrize("pane", [ConceptGallery, LayerSlider, SampleAttribution])
 def test_every_pane_stands_alone(open_page, study, node_modules, tmp_path, pane):
     view = open_page(pane(study).to_html(tmp_path / "pane.html"), bypass_csp=True)
@@ -428,4 +450,49 @@ def test_a_page_dims_what_the_model_did_not_see(open_page, study, tmp_path):
     ):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.55 * box["height"])
         page.wait_for_function("([e, text]) => e.textContent.startsWith(text)", arg=[note.element_handle(), text])
+    view.clean()
+
+
+def test_a_map_is_encircled_and_a_concept_has_a_page(open_page, study, tmp_path, node_modules):
+    path = nbt.explore(study, layer=4, tab="map", concept=2).to_html(tmp_path / "map.html")
+    view = open_page(path, bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-map-tile")
+    box = page.locator(".nbt-scatter").bounding_box()
+    page.get_by_role("button", name="Lasso").click()
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    for x, y in ((1, 0), (1, 1), (0, 1)):
+        page.mouse.move(box["x"] + 2 + x * (box["width"] - 4), box["y"] + 2 + y * (box["height"] - 4))
+    page.mouse.up()
+    assert set(state(page, "lasso")) == {s.id for s in study.samples}  # around all
+    page.locator(".nbt-scatter").focus()
+    page.keyboard.press("Escape")
+    assert state(page, "lasso") == []
+    before = state(page, "sample")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+ArrowUp")
+    page.keyboard.press("Shift+ArrowDown")
+    assert state(page, "lasso") and state(page, "sample") in {*state(page, "lasso"), before}
+    assert view.axe(node_modules) == []
+    # the page of a concept
+    page.get_by_role("button", name="Concepts").click()
+    page.locator('.nbt-card[data-concept="2"]').focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".nbt-page-row .nbt-thumb")
+    V = np.abs(study.dictionary(4).activations[:, 2])
+    rows = [
+        int(r) for r in page.locator(".nbt-page-row [data-row]").evaluate_all("all => all.map((e) => e.dataset.row)")
+    ]
+    assert rows[0] == V.argmax() and (np.diff(V[rows]) <= 0).all() and V[rows[-1]] == V[V > 0].min()
+    g = study.grounding(4)
+    assert f"{g.words[2][0]} {g.logits[2][0]:.2f}" in " ".join(page.locator(".nbt-chip").all_inner_texts()).replace(
+        "\n", " "
+    )
+    assert view.axe(node_modules) == []
+    page.keyboard.press("ArrowRight")
+    assert state(page, "concept") != 2
+    page.keyboard.press("Escape")
+    assert state(page, "page") is False and page.locator(".nbt-card:focus").count() == 1
     view.clean()

@@ -10,7 +10,7 @@ import { best, bounds, cost, fit, inside, windowOf, zoomed } from "./points.js";
 const REACH = 14; // pixels: how far the pointer may be off
 const CLICK = 4; // pixels: a shorter drag is a click
 const ZOOM = 1.4;
-const FAINT = [0x909090, 72]; // colour and opacity of points that are not chosen or do not pass the filter
+const FAINT = 0x909090; // of points that are not chosen or do not pass the filter, at a quarter of the opacity
 /** @type {Record<string, number[]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -118,6 +118,7 @@ export class Scatter {
     brush.setTransform(ratio, 0, 0, ratio, 0, 0);
     brush.strokeStyle = getComputedStyle(canvas).color;
     brush.lineWidth = 2;
+    brush.setLineDash([]);
     brush.beginPath();
     if (look.current >= 0) brush.arc(...this.at(look.current), look.radius + 4, 0, 7);
     brush.stroke();
@@ -151,9 +152,9 @@ export class Scatter {
       for (let i = 0; i < xs.length; i++) {
         const [x, y] = [Math.round(left + scale * xs[i]), Math.round(top - scale * ys[i])];
         if (bright[i] !== lit || x < edge || y < edge || x >= width - edge || y >= height - edge) continue;
-        const colour = lit ? inks[i] : FAINT[0];
+        const colour = lit ? inks[i] : FAINT;
         for (let j = 0; j < offsets.length; j++) {
-          const [p, opacity] = [y * width + x + offsets[j], lit ? opacities[j] : FAINT[1]];
+          const [p, opacity] = [y * width + x + offsets[j], opacities[j] >> (lit ? 0 : 2)];
           if (opacity > 127 || opacity >= pixels[p] >>> 24) pixels[p] = (opacity << 24) | colour;
         }
       }
