@@ -237,6 +237,28 @@ def test_pin_name_other_pictures_and_the_picture_itself(open_page, page_file, st
     view.clean()
 
 
+# controls that are smaller than 24 pixels; a box that is ticked is as large as its label
+SMALL = """() => [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider]')].filter((el) => {
+  const box = (el.matches('[type=checkbox], [type=radio], [type=file]') && el.closest('label') || el).getBoundingClientRect();
+  return el.checkVisibility({ visibilityProperty: true }) && box.width && (box.width < 24 || box.height < 24);
+}).map((el) => el.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("width", [390, 934])
+def test_in_every_tab_targets_are_large_enough_and_axe_finds_nothing(open_page, page_file, node_modules, width):
+    view = open_page(page_file, width=width, bypass_csp=True)
+    page = view.page
+    page.wait_for_selector(".nbt-thumb:not(.nbt-waiting)")
+    for tab in page.locator(".nbt-tab:visible").all():
+        tab.click()
+        page.wait_for_timeout(300)  # a pane that is made when it is selected first
+        assert page.evaluate(SMALL) == [], tab.inner_text()
+        assert view.axe(node_modules, "html") == [], tab.inner_text()
+    page.emulate_media(media="print")
+    assert view.axe(node_modules, "html") == []
+    view.clean()
+
+
 @pytest.mark.parametrize("pane", [ConceptGallery, LayerSlider, SampleAttribution])
 def test_every_pane_stands_alone(open_page, study, node_modules, tmp_path, pane):
     view = open_page(pane(study).to_html(tmp_path / "pane.html"), bypass_csp=True)

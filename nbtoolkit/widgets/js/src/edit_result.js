@@ -105,7 +105,7 @@ export class EditResult extends Pane {
         "div",
         {},
         h("span", { class: "nbt-note", text: title }),
-        h("p", { class: "nbt-response", dir: "auto" }, ...words),
+        h("p", { class: "nbt-response", dir: "auto", tabindex: 0 }, ...words),
       );
     };
     return [side(t`Before`, "gone", "del"), side(t`After`, "new", "ins")];
