@@ -37,7 +37,7 @@ def concept_names(words: Sequence[Sequence[str]], token: str = "") -> list[str]:
     for k, row in enumerate(ranked):
         groups[row[0] if row else ""].append(k)
     names = {members[0]: word for word, members in groups.items() if word and len(members) == 1}
-    taken, pairs = set(names.values()), set()
+    unique, pairs = set(names.values()), set()
     for first, members in groups.items():
         others = _by_distinction([[w for w in own[k] if w != first] for k in members])
         for k, row in zip(members, others, strict=True):
@@ -46,9 +46,9 @@ def concept_names(words: Sequence[Sequence[str]], token: str = "") -> list[str]:
             second = next((w for w in row if frozenset((first, w)) not in pairs), "")
             pairs.add(frozenset((first, second)))
             names[k] = f"{first} · {second}" if second else f"{first or 'concept'} {k}"
-            while names[k] in taken:
+            while names[k] in unique:
                 names[k] += f" {k}"
-            taken.add(names[k])
+            unique.add(names[k])
     return [names[k] for k in range(len(own))]
 
 

@@ -236,11 +236,11 @@ def test_a_search_ranks_names_first_marks_the_matches_and_begins_at_the_top(page
     page.locator(".nbt-card mark").first.wait_for()
     assert page.locator(".nbt-list").evaluate("(list) => list.scrollTop") == 0
     assert set(page.locator(".nbt-card mark").all_inner_texts()) <= {word}
-    found = page.locator(".nbt-card").evaluate_all(
+    badges = page.locator(".nbt-card").evaluate_all(
         "cards => cards.map((c) => c.querySelector('.nbt-badge')?.innerText ?? '')"
     )
     kinds = [
-        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in found
+        next((i for i, kind in enumerate(("in its words", "in a caption"), 1) if kind in text), 0) for text in badges
     ]
     assert kinds == sorted(kinds)
 
@@ -301,9 +301,11 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     # on a laptop, with the list of files: the cards, the image, its bars and what the intervention changes
     page.set_viewport_size({"width": 1366, "height": 768})
     page.get_by_role("button", name="Concepts", exact=True).click()
-    page.locator(".nbt-detail .nbt-effect .nbt-response").first.wait_for()
+    page.locator(".nbt-detail .nbt-effect .nbt-response").last.wait_for()
     page.evaluate("document.querySelector('.nbt-root').scrollIntoView({ block: 'end' })")
-    visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect")
+    visible_together(
+        page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect .nbt-response"
+    )
     # the same view again, and two linked ones
     page.evaluate(ASK, "view.overlay, view.attribution, view.all_tokens, view.token = 'heat map', True, True, 0")
     again = "again = nbt.explore(study, model, **view.state()); print(again.state() == view.state())"

@@ -85,8 +85,8 @@ def test_a_search_has_the_matches_by_words_before_those_by_captions(large, monke
         "dog", large.dictionaries, {1: nbt.Grounding(words, g.exemplars)}, large.samples, large.representations
     )
     monkeypatch.setattr(concept_lists, "N_LISTED", 5)
-    found = concept_lists.search(study, 1, "s7,", {})
-    assert weakest in found and len(found) == 5 and set(found) - {weakest} <= set(by_caption)
+    rows = concept_lists.search(study, 1, "s7,", {})
+    assert weakest in rows and len(rows) == 5 and set(rows) - {weakest} <= set(by_caption)
 
 
 def test_a_page_has_the_strongest_and_those_of_its_samples(large, tmp_path):

@@ -2,7 +2,7 @@
 /** The card of one concept: name, words, score and share over a strip of images and the distribution of its activations. */
 
 import { format, h, percent, named } from "./dom.js";
-import { cut, FOUND, sourceOf } from "./search.js";
+import { cut, MATCHES, sourceOf } from "./search.js";
 import { barHeights } from "./state.js";
 import { compact, tile } from "./tile.js";
 import { translate } from "./words.js";
@@ -74,7 +74,7 @@ export function paintHead(pane, card, k, match) {
     h("span", { class: "nbt-number", text: pane.isPinned(k) ? `★ ${k}` : k }),
     name,
     h("span", { class: "nbt-words", dir: "auto" }, ...(caption ?? (words.length ? words : [t`(no word)`]))),
-    badge(source && source !== "name" ? translate(t, FOUND[source]) : ""),
+    badge(source && source !== "name" ? translate(t, MATCHES[source]) : ""),
     badge(concept.active ? "" : t`inactive`),
     badge(twin(pane, concept), t`nearly the same direction, or more than half of its images in common`),
     ...(terms.length ? [] : score(pane, concept)), // the marks need the room
@@ -118,7 +118,7 @@ export function score({ t }, { clip_score: clip, clip_null: random, exemplars })
   return [h("span", { class: "nbt-clip", title }, `CLIPScore ${format(clip)}`, h("span", { text: ` (${of})` }))];
 }
 
-/** @param {Pane} pane @param {number} k @param {keyof typeof FOUND | null} source */
+/** @param {Pane} pane @param {number} k @param {keyof typeof MATCHES | null} source */
 function spoken(pane, k, source) {
   const { t, meta } = pane;
   const concept = pane.concepts[k];
@@ -127,7 +127,7 @@ function spoken(pane, k, source) {
     t`Concept ${k}`,
     pane.name(k),
     pane.isPinned(k) ? t`pinned` : "",
-    source ? translate(t, FOUND[source]) : "",
+    source ? translate(t, MATCHES[source]) : "",
     concept.words.slice(0, N_SPOKEN).join(", ") || t`no word passed the filter`,
     twin(pane, concept),
     concept.active === 0 ? t`not active in any image` : t`${percent(concept.share)} of all activation`,

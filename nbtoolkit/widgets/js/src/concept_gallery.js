@@ -21,7 +21,7 @@ export class ConceptGallery extends Pane {
     super(ctx);
     this.turn = 0;
     /** @type {{ names: string[], pins: boolean[] } | null} */
-    this.called = null;
+    this.calls = null;
     this.overlay = new ExemplarOverlay(ctx);
     this.dialog = new ImageDialog(ctx);
     this.list = new ConceptList(ctx, this.overlay, {
@@ -127,7 +127,7 @@ export class ConceptGallery extends Pane {
   /** @param {boolean} strips whether the images are others than before @param {boolean} same whether names and pins are the same */
   async paint(strips = false, same = false) {
     const mine = ++this.turn;
-    if (!same) this.called = null;
+    if (!same) this.calls = null;
     if (strips) this.overlay.cancel();
     if (this.get("examples") === "strongest") {
       this.paintList((k) => ({ rows: this.concepts[k].exemplars, values: this.concepts[k].values }), strips); // at once
@@ -146,8 +146,8 @@ export class ConceptGallery extends Pane {
     const { t, meta, concepts, list } = this;
     const query = this.get("query");
     if (this.search.value !== query) this.search.value = query;
-    this.called ??= { names: concepts.map((_, k) => this.name(k)), pins: concepts.map((_, k) => this.isPinned(k)) };
-    const { names, pins } = this.called;
+    this.calls ??= { names: concepts.map((_, k) => this.name(k)), pins: concepts.map((_, k) => this.isPinned(k)) };
+    const { names, pins } = this.calls;
     const ranks = search(concepts, query, meta.samples, names);
     const order = ordered(ranks, concepts, this.get("sort"), names, pins);
     this.count.textContent =

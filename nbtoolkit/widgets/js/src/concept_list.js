@@ -126,8 +126,8 @@ export class ConceptList extends Pane {
     this.room = room;
     for (const card of this.cards.values()) {
       const tiles = /** @type {HTMLElement[]} */ ([...card.querySelectorAll(".nbt-thumb")]);
-      const shown = evenly(tiles.length, room);
-      tiles.forEach((tile, i) => (tile.hidden = !shown.has(i)));
+      const places = evenly(tiles.length, room);
+      tiles.forEach((tile, i) => (tile.hidden = !places.has(i)));
     }
   }
 
@@ -168,8 +168,8 @@ export class ConceptList extends Pane {
  * @param {HTMLElement} parent @param {HTMLElement[]} children
  */
 function arrange(parent, children) {
-  const wanted = new Set(/** @type {Element[]} */ (children));
-  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  const members = new Set(/** @type {Element[]} */ (children));
+  for (const child of [...parent.children]) if (!members.has(child)) child.remove();
   /** @type {any} */
   const list = parent;
   let at = parent.firstElementChild;

@@ -110,18 +110,18 @@ export function lazyImages(ctx, eager, then) {
   );
   ctx.signal.addEventListener("abort", () => observer.disconnect());
   let turn = 0;
-  let observed = new WeakSet();
+  let targets = new WeakSet();
   return (rows, anew = true) => {
     if (anew) {
       turn++;
       observer.disconnect();
-      observed = new WeakSet();
+      targets = new WeakSet();
     }
     const mine = turn;
     rows
-      .filter((row) => !observed.has(row))
+      .filter((row) => !targets.has(row))
       .forEach(async (row, i) => {
-        observed.add(row);
+        targets.add(row);
         if (i < eager) await load(row);
         if (mine === turn && !ctx.signal.aborted) observer.observe(row);
       });

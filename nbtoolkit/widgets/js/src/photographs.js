@@ -17,18 +17,20 @@ export class Photographs extends Pane {
     this.turn = 0;
     this.note = h("p", { class: "nbt-note nbt-photo-note", role: "status", hidden: true });
     this.strip = h("div", { class: "nbt-photos", role: "group", "aria-label": t`Your images` });
+    this.adding = h("span");
     const input = h("input", {
       type: "file",
       accept: "image/*",
       multiple: true,
       class: "nbt-file",
+      "aria-label": t`+ your image`,
       title: t`or drop an image onto the view, or paste one`,
       onchange: () => {
         this.add([...input.files]);
         input.value = "";
       },
     });
-    this.control = this.live ? h("label", { class: "nbt-button nbt-own" }, t`+ your image`, input) : null;
+    this.control = this.live ? h("label", { class: "nbt-button nbt-own" }, this.adding, input) : null;
     this.remove = h("button", {
       type: "button",
       class: "nbt-step",
@@ -74,6 +76,7 @@ export class Photographs extends Pane {
   sync() {
     const selected = this.own.find(({ id }) => id === this.get("sample"));
     for (const tile of this.tiles ?? []) tile.setAttribute("aria-pressed", String(tile.dataset.id === selected?.id));
+    this.adding.textContent = selected ? "+" : this.t`+ your image`; // its name needs the room
     this.remove.hidden = !selected || Boolean(this.source.alone);
     if (selected) this.remove.setAttribute("aria-label", this.t`remove ${selected.name}`);
   }

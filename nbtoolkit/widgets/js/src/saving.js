@@ -50,7 +50,7 @@ export function asSvg(svg) {
     }
     target.removeAttribute("class");
   });
-  copy.querySelectorAll("title").forEach((title) => title.parentElement?.remove()); // areas to point at
+  for (const target of to.filter((_, i) => from[i].classList.contains("nbt-hit"))) target.remove(); // areas to point at
   const [x, y, width, height] = (svg.getAttribute("viewBox") ?? "0 0 1 1").split(" ");
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("width", width);

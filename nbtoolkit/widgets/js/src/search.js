@@ -2,8 +2,8 @@
 /** Search in names, words and captions: which concepts match, where, in which order; and the marks in a text. */
 
 /** Where a match is from, the best first. */
-export const FOUND = { name: "in its name", word: "in its words", caption: "in a caption" };
-const SOURCES = /** @type {(keyof typeof FOUND)[]} */ (Object.keys(FOUND));
+export const MATCHES = { name: "in its name", word: "in its words", caption: "in a caption" };
+const SOURCES = /** @type {(keyof typeof MATCHES)[]} */ (Object.keys(MATCHES));
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 
@@ -27,7 +27,7 @@ const placeIn = (text, term) => (text.includes(` ${term}`) ? 0 : text.includes(t
 export function search(concepts, query, samples, names) {
   const terms = termsOf(query);
   /** @type {Map<number, number>} */
-  const found = new Map();
+  const ranks = new Map();
   concepts.forEach((concept, k) => {
     if (concept.absent) return;
     const texts = [() => [names[k]], () => concept.words, () => concept.exemplars.map((row) => samples[row].caption)];
@@ -42,9 +42,9 @@ export function search(concepts, query, samples, names) {
       return Infinity;
     };
     const rank = Math.max(0, ...terms.map(rankOf));
-    if (rank < Infinity) found.set(k, rank);
+    if (rank < Infinity) ranks.set(k, rank);
   });
-  return found;
+  return ranks;
 }
 
 /** Where a match of a rank is from. @param {number} rank */
@@ -52,18 +52,18 @@ export const sourceOf = (rank) => SOURCES[rank >> 1];
 
 /**
  * Matches in order: by source, then pinned ones, then by the chosen order, then by number.
- * @param {Map<number, number>} found @param {Concept[]} concepts @param {string} order
+ * @param {Map<number, number>} ranks @param {Concept[]} concepts @param {string} order
  * @param {string[]} names @param {boolean[]} pins
  * @returns {number[]} rows of the dictionary
  */
-export function ordered(found, concepts, order, names, pins) {
+export function ordered(ranks, concepts, order, names, pins) {
   const key =
     {
       importance: (/** @type {number} */ k) => -concepts[k].share,
       clip_score: (/** @type {number} */ k) => -(concepts[k].clip_score ?? -1),
       rarity: (/** @type {number} */ k) => concepts[k].active || 2,
     }[order] ?? ((k) => k);
-  const rows = [...found].map(([k, rank]) => ({ k, rank, pin: pins[k] ? 0 : 1, key: key(k), name: names[k] }));
+  const rows = [...ranks].map(([k, rank]) => ({ k, rank, pin: pins[k] ? 0 : 1, key: key(k), name: names[k] }));
   const byName = order === "name" ? COLLATOR.compare : () => 0;
   rows.sort((a, b) => a.rank - b.rank || a.pin - b.pin || byName(a.name, b.name) || a.key - b.key || a.k - b.k);
   return rows.map(({ k }) => k);

@@ -26,10 +26,10 @@ test("concepts are sorted by what is chosen, and stay in their order where they 
 });
 
 test("names come before words, and words before captions", () => {
-  const found = search(concepts, "Snow", samples, own);
+  const ranks = search(concepts, "Snow", samples, own);
   assert.deepEqual(list("Snow"), [2, 1, 3]);
   assert.deepEqual(
-    [...found].map(([k, rank]) => [k, sourceOf(rank)]),
+    [...ranks].map(([k, rank]) => [k, sourceOf(rank)]),
     [
       [1, "word"],
       [2, "name"],
@@ -63,12 +63,12 @@ test("texts are cut at the matches, whatever the query", () => {
 });
 
 test("a strip shows both ends at any width", () => {
-  const shown = (/** @type {number} */ n, /** @type {number} */ room) => [...evenly(n, room)];
-  assert.deepEqual(shown(8, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
-  assert.deepEqual(shown(8, 5), [0, 2, 4, 5, 7]);
+  const strip = (/** @type {number} */ n, /** @type {number} */ room) => [...evenly(n, room)];
+  assert.deepEqual(strip(8, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(strip(8, 5), [0, 2, 4, 5, 7]);
   for (let n = 1; n <= 8; n++) {
     for (let room = 2; room <= 9; room++) {
-      const places = shown(n, room);
+      const places = strip(n, room);
       assert.equal(places.length, Math.min(n, room));
       assert.ok(places.includes(0) && places.includes(n - 1), `${n} ${room}`);
     }

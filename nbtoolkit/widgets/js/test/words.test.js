@@ -12,7 +12,7 @@ import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
 import { ABSENT } from "../src/page_source.js";
 import { NO_MODEL } from "../src/source.js";
-import { FOUND } from "../src/search.js";
+import { MATCHES } from "../src/search.js";
 import { EXAMPLES, SORTS } from "../src/state.js";
 import { texts } from "./scan.js";
 
@@ -57,7 +57,7 @@ test("every text of the views has a Chinese translation", () => {
   assert.deepEqual(
     [
       EXAMPLES,
-      FOUND,
+      MATCHES,
       SORTS,
       EXEMPLAR_OVERLAYS,
       HOW,
