@@ -162,7 +162,7 @@ VALID = {
     "decompose": lambda: {"reps": reps(), "method": nbt.SemiNMF(K, random_state=0), "layer": -1},
     "evaluate": lambda: {"cd": cd(), "grounding": grounding(), "images": embed, "texts": embed, "factors": FACTORS, "meaning": MEANING,
                          "n_words": 2, "random_words": None, "random_state": 0},
-    "explore": lambda: {"study": study(), "model": None, "data": None, "prompt": None},
+    "explore": lambda: {"study": study(), "model": None, "data": None, "prompt": None, "directions": None},
     "extract": lambda: {"model": model(), "data": data(), "token": "dog", "out": None, "progress": False, "engine": None, "cancel": None,
                         "options": None},
     "ground": lambda: {"cd": toy_cd(), "model": model(), "n_words": 2, "n_exemplars": 2, "filter": "default", "vocabulary": None,

@@ -57,6 +57,12 @@ assert abs(v[1] - v[5]) < 0.05 and c.loc[1].max() < c.loc[5].min()
 import numpy
 highest = [float(numpy.max(m)) for m in maps]
 assert set(words[3][0]) & {"passengers", "crowded"} and highest.index(min(highest)) == 2
+from nbtoolkit.widgets.threads import payload
+threads = payload(study)
+continued = {layer: sum(v is not None for v in row) for layer, row in threads["similarity"].items()}
+assert continued == {"1": 0, "2": 4, "3": 4, "4": 12, "5": 8}
+driving = next(k for k, w in enumerate(words[4]) if w[0] == "driving")
+assert words[5][threads["of"]["5"].index(threads["of"]["4"][driving])][:3] == ["bus", "cake", "car"]
 """,
     "06_where_in_the_image": """
 from nbtoolkit.metrics import Score, compare

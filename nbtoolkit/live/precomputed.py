@@ -51,8 +51,8 @@ def interventions_of(
         vectors = []
         for k in chosen:
             vector = concept_unit(cd, k)
-            (control,) = random_directions([STOPS[-1] * vector], 1)
-            vectors += [*(x * vector for x in STOPS), control[0]]
+            (draws,) = random_directions([STOPS[-1] * vector], 1)
+            vectors += [*(x * vector for x in STOPS), draws[0]]
         edit = {"op": "steer", "layer": cd.layer, "positions": "all"}
         rows = run(session, base, [], [edit], [np.stack(vectors)], cd.layer)
     steering, size = {}, len(STOPS) + 1

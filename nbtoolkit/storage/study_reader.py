@@ -229,9 +229,9 @@ def _read_groundings(
         if str(layer) not in about["filters"]:
             raise StudyError(f"study.json in {str(folder)!r}: filters lacks layer {layer}. Copy the study again.")
         naming = Naming(**about.get("naming", {}).get(str(layer), {}))  # studies of release 0.1 had the paper's rule
-        content = {name: texts[kind] for kind, name in KINDS.items()} | _logits(texts, place)
+        content: dict[str, Any] = {name: texts[kind] for kind, name in KINDS.items()} | _logits(texts, place)
         if not any(content["negative"]):
-            content["negative"] = []  # a study of an earlier version, or no word passed the filter
+            content |= {"negative": [], "negative_logits": []}  # of an earlier version, or no word passed the filter
         groundings[layer] = Grounding(**content, filter=about["filters"][str(layer)], naming=naming)
     return groundings
 

@@ -115,9 +115,14 @@ def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name
     view.page.locator(".nbt-card").first.wait_for()
     assert view.page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
     assert view.page.locator(".nbt-card").count() == {"one concept": 1, "500 concepts": 500}.get(name, 8)
+    for tab in view.page.locator(".nbt-tab:visible").all() if theme == "light" else []:
+        tab.click()
+        view.page.wait_for_timeout(200)
+        assert view.page.evaluate("document.documentElement.scrollWidth") <= width, tab.inner_text()
     if name == "no pictures":  # captions stand for them
         first = view.page.locator(".nbt-card .nbt-thumb").first
-        assert first.inner_text() == first.get_attribute("title") != ""
+        caption = first.get_attribute("title").split(" · activation")[0]
+        assert caption and first.text_content().startswith(caption)
     view.clean()
 
 

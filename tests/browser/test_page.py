@@ -100,6 +100,8 @@ def test_an_address_names_survive_a_reload_and_print(open_page, page_file, study
     pdf = (tmp_path / "sheet.pdf").read_bytes()
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 2 and pdf.count(b"/Subtype /Image") >= 20
     assert b"595" in pdf and not view.outside
+    page.emulate_media(media="print")
+    assert view.axe(node_modules, "html") == []
     view.clean()
 
 

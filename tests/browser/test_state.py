@@ -301,9 +301,11 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     # on a laptop, with the list of files: the cards, the image, its bars and what the intervention changes
     page.set_viewport_size({"width": 1366, "height": 768})
     page.get_by_role("button", name="Concepts", exact=True).click()
-    page.locator(".nbt-detail .nbt-effect .nbt-response").first.wait_for()
+    page.locator(".nbt-detail .nbt-effect .nbt-response").last.wait_for()
     page.evaluate("document.querySelector('.nbt-root').scrollIntoView({ block: 'end' })")
-    visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect")
+    visible_together(
+        page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-rest", ".nbt-detail .nbt-effect .nbt-response"
+    )
     # the same view again, and two linked ones
     page.evaluate(ASK, "view.overlay, view.attribution, view.all_tokens, view.token = 'heat map', True, True, 0")
     again = "again = nbt.explore(study, model, **view.state()); print(again.state() == view.state())"

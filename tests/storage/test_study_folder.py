@@ -1,5 +1,6 @@
 """A study on disk: the round trip is the identity, damage is named, nothing good is replaced by half a file."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -245,3 +246,15 @@ def test_a_killed_save_loses_nothing_and_leaves_nothing(tmp_path, one_step):
 @pytest.mark.parametrize("one_step", [True, False])
 def test_forty_killed_saves_lose_nothing_and_leave_nothing(tmp_path, one_step):
     kills(tmp_path / "dog.study", 40, one_step)
+
+
+def test_a_study_without_negative_words_opens_and_one_with_wrong_logits_is_refused(study, tmp_path):
+    g = study.grounding(4)
+    none = [[] for _ in g.words]
+    bare = dataclasses.replace(g, negative=none, negative_logits=none)
+    opened = nbt.open_study(
+        dataclasses.replace(study, groundings=dict(study.groundings) | {4: bare}).save(tmp_path / "a.study")
+    )
+    assert opened.grounding(4).logits == g.logits and opened.grounding(4).negative_logits == []
+    with pytest.raises(nbt.NbtoolkitError, match="logits of other lengths than its words"):
+        dataclasses.replace(g, logits=[[1.0]] * len(g.words))

@@ -304,6 +304,7 @@ def test_a_page_is_made_although_a_response_lacks_the_token(study, model, data, 
         == data["attribution"].keys()
         == everything - {f"{layer}:{study.rows[silent]}"}
     )
+    assert data["interventions_of"].keys() == data["attribution"].keys()
     assert progress[-1] == (len(exemplars), len(exemplars))
 
 

@@ -20,7 +20,7 @@ function card(pane, k, url) {
   return h(
     "li",
     {},
-    h("h3", {}, `${k} `, h("b", { text: pane.name(k) })),
+    h("h2", {}, `${k} `, h("b", { text: pane.name(k) })),
     h("p", { text: words.slice(0, N_WORDS).join(" · ") || t`(no word)` }),
     h("div", {}, ...images),
     h("p", { class: "nbt-sheet-values", text: values.filter(Boolean).join(" · ") }),
@@ -50,9 +50,9 @@ export function sheet(ctx, url, date) {
   const rows = concepts.map((_, k) => k).filter((k) => !concepts[k].absent);
   rows.sort((a, b) => concepts[b].share - concepts[a].share || a - b);
   return h(
-    "section",
-    { class: "nbt-sheet", "aria-hidden": "true" },
-    h("h2", { text: `“${pane.meta.token}”` }),
+    "main",
+    { class: "nbt-sheet" },
+    h("h1", { text: `“${pane.meta.token}”` }),
     h("p", { text: facts(pane, date, pane.get("layer")) }),
     h("ol", {}, ...rows.map((k) => card(pane, k, url))),
   );
