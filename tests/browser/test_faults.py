@@ -128,7 +128,7 @@ def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name
 
 LIVE = """
 import nbtoolkit as nbt
-view = nbt.explore(nbt.open_study({folder!r}), layer=1)
+view = nbt.explore(nbt.open_study({folder!r}), {model}, layer=1)
 view
 """
 WORDS = "() => [...document.querySelectorAll('.nbt-card .nbt-words')].map((e) => e.textContent)"
@@ -136,7 +136,9 @@ WORDS = "() => [...document.querySelectorAll('.nbt-card .nbt-words')].map((e) =>
 
 def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path):
     folder = study.save(tmp_path / "dog.study")
-    write_notebook(tmp_path / "faults.ipynb", [LIVE.format(folder=str(folder)).strip(), "view"])
+    write_notebook(
+        tmp_path / "faults.ipynb", [LIVE.format(folder=str(folder), model="nbt.load_model('toy')").strip(), "view"]
+    )
     live = lab(tmp_path / "faults.ipynb")
     page = live.page
     for cell in (0, 1):
@@ -185,17 +187,28 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
         assert card.get_attribute("aria-selected") == "true"
     live.clean()
 
-    # the kernel dies and starts by itself: the next click tells
+    # the kernel dies while it steers, and starts by itself: the next click tells
     page.evaluate(RUN, 0)
     page.evaluate(RUN, 1)
     views.nth(1).locator(".nbt-card").first.wait_for(timeout=60_000)
+    effect, slider = views.nth(0).locator(".nbt-effect"), views.nth(0).locator(".nbt-steer input[type=range]")
+    slider.fill("-2")
+    effect.get_by_text("Control (random, same norm)").wait_for()
+    page.evaluate(ASK, "view._session.exclusive().__enter__()")
+    slider.fill("-1")
     page.evaluate(
         "() => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code: 'import os; os._exit(1)'})"
     )
     page.get_by_role("dialog").get_by_role("button", name="Ok").click(timeout=60_000)
     page.wait_for_function(READY, timeout=60_000, polling=250)
     views.nth(0).locator(".nbt-card").nth(2).click()
-    views.nth(0).get_by_text("Kernel disconnected").wait_for()
+    views.nth(0).locator(".nbt-error").get_by_text("Kernel disconnected").wait_for()
+    slider.fill("1")  # the effect is of no other strength
+    effect.get_by_text("Kernel disconnected").wait_for()
+    assert "Control" not in effect.inner_text()
+    for tab in ("River", "Map", "Compare", "Intervene", "Concepts"):
+        views.nth(0).get_by_role("button", name=tab, exact=True).click()
+        assert views.nth(0).locator(".nbt-left > :visible").count()
     live.errors.clear()
 
     # the widget is closed
@@ -211,7 +224,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
 @pytest.mark.slow
 def test_after_10_000_malformed_messages_the_explorer_answers(lab, study, tmp_path):
     folder = study.save(tmp_path / "dog.study")
-    write_notebook(tmp_path / "flood.ipynb", [LIVE.format(folder=str(folder)).strip()])
+    write_notebook(tmp_path / "flood.ipynb", [LIVE.format(folder=str(folder), model=None).strip()])
     live = lab(tmp_path / "flood.ipynb")
     page = live.page
     page.evaluate(RUN, 0)

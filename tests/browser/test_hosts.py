@@ -150,6 +150,18 @@ def test_notebook_7(watch, folder, tmp_path):
         page.wait_for_timeout(500)
         page.evaluate(RUN, 1)
         page.get_by_text(f"chosen {concept}").wait_for()
+        # keys are the view's, not the notebook's: an arrow moves the slider or the selection, and b adds no cell
+        layer = page.locator(".nbt-range")
+        layer.focus()
+        before = int(layer.input_value())
+        layer.press("ArrowLeft")
+        assert int(layer.input_value()) == before - 1
+        card = page.locator('.nbt-card[tabindex="0"]')
+        card.focus()
+        for key in ("b", "ArrowRight", "ArrowUp"):
+            page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.className") == "nbt-card"
+        assert page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets.length") == 2
         assert ours(view) == [] and view.outside == []
 
 
