@@ -234,6 +234,7 @@ DEAD = """() => { const output = document.querySelector(".nbt").closest(".jp-Out
   output.replaceChildren("Error displaying widget: model not found"); output.classList.add("jupyter-widgets"); }"""
 
 
+@pytest.mark.slow
 def test_16384_concepts_in_the_live_widget(lab, study, node_modules, tmp_path):
     folder = study.save(tmp_path / "dog.study")
     write_notebook(tmp_path / "large.ipynb", [LARGE.format(folder=str(folder)).strip()])
