@@ -59,7 +59,7 @@ def test_functions_stay_short():
     assert not too_long
 
 
-HEAVY = {"torch", "transformers", "datasets", "dask", "peft"}  # slow to import, or (Dask, PEFT) an extra
+HEAVY = {"torch", "transformers", "datasets", "dask", "pandas", "peft"}  # slow to import, or (Dask, PEFT) an extra
 
 
 def imports(path, nodes):
@@ -104,7 +104,13 @@ def test_imports_inside_functions_keep_heavy_packages_out():
 
 def test_tests_mirror_the_package():
     """``tests/a/test_b.py`` tests ``nbtoolkit/a/b.py``; tests of a whole package or of the repository are listed."""
-    whole = {"widgets/test_front_end.py", "widgets/test_views.py", "models/test_census.py", "models/test_zoo.py"}
+    whole = {
+        "widgets/test_front_end.py",
+        "widgets/test_views.py",
+        "widgets/test_sharing.py",
+        "models/test_census.py",
+        "models/test_zoo.py",
+    }
     whole |= {"text/test_real_tokenizers.py", "models/test_shipped.py"}
     wrong = []
     for path in (ROOT / "tests").rglob("test_*.py"):

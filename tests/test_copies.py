@@ -73,6 +73,7 @@ NO_RESULTS = {
     "live.inspection.Inspection": "targets and measurements, inside the command line",
     "live.inspection_page.Result": "a measurement or a reason, inside the command line",
     "live.instruments.Instrument": "a name and a function; copies of its options are read-only views, which do not copy",
+    "targets.recorded.RecordedBatch": "a pass of a model, inside measurements",
     "models.attention_calls.Call": "one call of an attention function",
     "models.drafts.Draft": "keys and values of a pass",
     "models.drafts.Shift": "tensors on their way to a pass",

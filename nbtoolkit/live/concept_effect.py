@@ -83,7 +83,7 @@ def concept_effect(
                 after, _ = batch.read([cd.layer])
             moved = []
             for j, other in enumerate(random):
-                report((j + 1) / (N_RANDOM + 1))
+                report(j + 1, N_RANDOM + 1)
                 with moved_as_far(session.model, cd.layer, direction, other):
                     moved.append(batch.read([cd.layer])[0])
         change += (after - before).astype(float).tolist()

@@ -135,7 +135,7 @@ def layer_effects(
                 how=how,
                 means=means,
                 n_random=N_RANDOM,
-                progress=lambda done, total, report=report: report(done / total),
+                progress=report,
             )
         change += result.change.astype(float).tolist()
         null += result.null.astype(float).tolist()

@@ -33,13 +33,14 @@ def respond(
     prompts
         A question per image, or None for the model's own.
     """
+    own = [prompt for prompt in prompts if prompt is not None]  # of all, or of none
     return mentions(
         session.model,
         images,
         session.study.token,
         variants=session.variants,
         answers=captions,
-        prompt=None if None in prompts else prompts[0] if len({*prompts}) == 1 else list(prompts),
+        prompt=own[0] if len({*own}) == 1 else own or None,
         max_new_tokens=session.study.source.max_new_tokens,
     )
 
@@ -102,8 +103,8 @@ def chunks(
     progress: Callable[[int, int], None] | None,
     cancel: threading.Event | None,
     size: int = CHUNK,
-) -> Iterator[tuple[Sequence[str], Callable[[float], None]]]:
-    """Samples in chunks, each with a function that reports the share of the chunk that is done.
+) -> Iterator[tuple[Sequence[str], Callable[[int, int], None]]]:
+    """Samples in chunks, each with a function of (steps done, all steps) of the chunk that reports what is done.
 
     Parameters
     ----------
@@ -123,13 +124,13 @@ def chunks(
     for start in range(0, total, size):
         chunk = samples[start : start + size]
 
-        def report(share: float, start: int = start, chunk: Sequence[str] = chunk) -> None:
-            done = start + int(share * len(chunk))
+        def report(step: int, steps: int, start: int = start, chunk: Sequence[str] = chunk) -> None:
+            done = start + step * len(chunk) // steps
             if cancel is not None and cancel.is_set():
                 raise Cancelled(f"Stopped after {done} of {total} images.")
             if progress is not None:
                 progress(done, total)
 
-        report(0)
+        report(0, 1)
         yield chunk, report
-        report(1)
+        report(1, 1)

@@ -1,4 +1,4 @@
-"""Targets joined into batches, and taken apart into single ones: what was generated once is read in another batch."""
+"""Targets joined into batches, and split into single ones: what was generated once is read in another batch."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def _batch(targets: Targets, rows: Sequence[tuple], start: int) -> Batch:
     """One batch of responses: rows of image, question, ids and place of the word."""
     images, questions, ids, spans = (list(column) for column in zip(*rows, strict=True))
     default = targets.model.prompt
-    asked = None if not any(questions) else [default if question is None else question for question in questions]
-    return Batch(targets.model.inputs([read_images(image) for image in images], asked), ids, spans, start)
+    prompts = None if not any(questions) else [default if question is None else question for question in questions]
+    return Batch(targets.model.inputs([read_images(image) for image in images], prompts), ids, spans, start)

@@ -11,6 +11,8 @@ import base64
 import html
 from typing import Any
 
+from IPython.display import display
+
 from ..strict_json import visible
 from .picture import as_jpeg
 
@@ -51,7 +53,5 @@ def show(view: Any, bundle: dict[str, Any], metadata: dict[str, Any]) -> None:
     bundle, metadata
         Of the widget's own output.
     """
-    from IPython.display import display
-
     display(bundle, metadata=metadata, raw=True)
     display({"text/html": still_html(view), "text/plain": HINT}, raw=True)
