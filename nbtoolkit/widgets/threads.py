@@ -26,6 +26,10 @@ _results: WeakKeyDictionary[ConceptDictionary, tuple[tuple[ConceptDictionary, ..
     WeakKeyDictionary()
 )
 _palettes: WeakKeyDictionary[Threads, list[int]] = WeakKeyDictionary()
+# matches of two dictionaries, as a page gets them
+_matches: WeakKeyDictionary[ConceptDictionary, WeakKeyDictionary[ConceptDictionary, dict[str, Any]]] = (
+    WeakKeyDictionary()
+)
 
 
 def threads_of(study: Study) -> Threads | None:
@@ -115,13 +119,17 @@ def matches(study: Study, layer: int, other: int) -> dict[str, Any]:
         ``partners``: per concept of ``layer`` its partner in ``other``, -1 without one; ``similarity`` with it, None without
         one; ``null``, above which two are linked; ``n``, the number of common samples.
     """
-    match = metrics.match_layers(study.dictionary(layer), study.dictionary(other))
-    return {
-        "partners": match.partners.tolist(),
-        "similarity": numbers(match.similarity),
-        "null": rounded(match.null),
-        "n": match.n_samples,
-    }
+    one, two = study.dictionary(layer), study.dictionary(other)
+    memory = _matches.setdefault(one, WeakKeyDictionary())
+    if two not in memory:
+        match = metrics.match_layers(one, two)
+        memory[two] = {
+            "partners": match.partners.tolist(),
+            "similarity": numbers(match.similarity),
+            "null": rounded(match.null),
+            "n": match.n_samples,
+        }
+    return dict(memory[two])
 
 
 def all_matches(study: Study) -> dict[str, Any]:
