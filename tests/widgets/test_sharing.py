@@ -86,7 +86,7 @@ def outputs(view, monkeypatch, kernel):
     shell = SimpleNamespace(kernel=kernel)
     monkeypatch.setattr("nbtoolkit.widgets.base.get_ipython", lambda: shell)
     sent = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **more: sent.append(data))
+    monkeypatch.setattr("nbtoolkit.widgets.reopening.display", lambda data, **more: sent.append(data))
     view._ipython_display_()
     return sent
 
