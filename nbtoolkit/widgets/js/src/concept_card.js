@@ -9,7 +9,7 @@ import { translate, visible } from "./words.js";
 
 const N_WORDS = 8;
 const N_SPOKEN = 6;
-const BEFORE = 12; // characters of a caption before its match
+const BEFORE = 8; // characters of a caption before its match
 
 /** @typedef {import("./pane.js").Pane} Pane */
 /** @typedef {{ terms: string[], rank: number }} Match what is searched for, and how well this concept matches */
@@ -67,7 +67,8 @@ export function paintHead(pane, card, k, match) {
     { class: pane.label(k) ? "nbt-given" : "nbt-name", dir: "auto" },
     ...marks(pane.name(k), terms),
   );
-  const words = wordsOf(concept.words, terms, source).flatMap((word, i) => [i ? " · " : "", ...marks(word, terms)]);
+  const others = concept.words.filter((word) => source === "word" || word !== pane.name(k));
+  const words = wordsOf(others, terms, source).flatMap((word, i) => [i ? " · " : "", ...marks(word, terms)]);
   const caption = source === "caption" ? captionOf(pane, k, terms) : null;
   /** @type {HTMLElement} */ (card.firstElementChild).textContent = visible(spoken(pane, k, source));
   const parts = [

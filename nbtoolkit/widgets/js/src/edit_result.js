@@ -107,7 +107,11 @@ export class EditResult extends Pane {
         h("p", { class: "nbt-response", dir: "auto", tabindex: 0 }, ...words),
       );
     };
-    return [side(t`Before`, "gone", "del"), side(t`After`, "new", "ins")];
+    // the difference is of what the model writes, also where the caption above is by people
+    const own = !(this.meta.samples[this.row].given ?? this.meta.given);
+    return own
+      ? [side(t`Before`, "gone", "del"), side(t`After`, "new", "ins")]
+      : [side(t`Model, before`, "gone", "del"), side(t`Model, after`, "new", "ins")];
   }
 
   /** @param {{ after: number[], changed: number, preserves: string }} control */

@@ -87,7 +87,8 @@ export class Pane {
 
   /** Colour of a concept: that of its thread. @param {number} k @param {number} [layer] the selected one if left out */
   colour(k, layer = this.get("layer")) {
-    return COLOURS[(this.threadOf(k, layer) ?? k) % COLOURS.length];
+    const thread = this.threadOf(k, layer) ?? -1;
+    return COLOURS[this.meta.threads?.colours?.[thread] ?? k % COLOURS.length];
   }
 
   /** The given name of a concept, or of its thread in the nearest layer, or "". @param {number} k @param {number} [layer] */
