@@ -142,7 +142,7 @@ def main(what: str) -> None:
         opening = (
             f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
         )
-        live = "nbt.explore(study, nbt.load_model('toy'), layer=4, concept=0)"
+        live = "nbt.explore(study, nbt.load_model('toy'), layer=4, concept=0, tab='intervene')"
         write_notebook(
             root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview", BARE, live]
         )
