@@ -7,7 +7,7 @@ import { ink, layOut, membersByLayer, middle, ribbon, taper } from "./river_layo
 const LABEL = 7; // pixels of height from which a strip has a word
 const LARGEST = 11; // pixels of a word
 const SMALLEST = 8.5; // pixels of a word that is made smaller to be whole
-const BESIDE = 9; // pixels of a word beside a strip
+const BESIDE = 8; // pixels of a word beside a strip
 const PICTURE = 17; // and from which an image
 const LETTER = 0.57; // of the size of a word
 const TIP = 16; // length of a taper
@@ -98,16 +98,17 @@ function besides(pane, column, room, last) {
   let bottom = -Infinity;
   return column.map(({ x, y, width, height, k, layer }) => {
     const middle = y + height / 2;
-    const letters = Math.floor((room - 6) / (LETTER * BESIDE));
-    if (height >= LABEL || letters < 4 || middle - BESIDE / 2 < bottom) return null;
+    const letters = Math.floor((room - 3) / (LETTER * BESIDE));
+    const text = shortened(pane.name(k, layer), letters);
+    if (height >= LABEL || text.endsWith("…") || middle - BESIDE / 2 < bottom) return null;
     bottom = middle + BESIDE / 2;
     return h("svg:text", {
       class: "nbt-river-beside",
       "aria-hidden": "true",
-      x: last ? x - 3 : x + width + 3,
+      x: last ? x - 2 : x + width + 2,
       y: middle + BESIDE / 3,
       "text-anchor": last ? "end" : "start",
-      text: shortened(pane.name(k, layer), letters),
+      text,
     });
   });
 }
