@@ -99,7 +99,8 @@ function besides(pane, column, room, last) {
   return column.map(({ x, y, width, height, k, layer }) => {
     const middle = y + height / 2;
     const letters = Math.floor((room - 3) / (LETTER * BESIDE));
-    if (height >= LABEL || letters < 4 || middle - BESIDE / 2 < bottom) return null;
+    const text = shortened(pane.name(k, layer), letters);
+    if (height >= LABEL || text.endsWith("…") || middle - BESIDE / 2 < bottom) return null;
     bottom = middle + BESIDE / 2;
     return h("svg:text", {
       class: "nbt-river-beside",
@@ -107,7 +108,7 @@ function besides(pane, column, room, last) {
       x: last ? x - 2 : x + width + 2,
       y: middle + BESIDE / 3,
       "text-anchor": last ? "end" : "start",
-      text: shortened(pane.name(k, layer), letters),
+      text,
     });
   });
 }
