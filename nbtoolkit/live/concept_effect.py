@@ -15,7 +15,7 @@ from ..targets.joining import joined
 from ..types.intervals import mean_interval
 from ..types.nulls import RANDOM_DIRECTION
 from .registry import operation
-from .responses import chunks, responses
+from .responses import check_samples, chunks, responses
 from .session import Session
 
 MAX_SAMPLES = 16
@@ -66,6 +66,7 @@ def concept_effect(
     """
     if len(samples) > MAX_SAMPLES:
         raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {MAX_SAMPLES}.")
+    check_samples(session, samples)
     cd = session.study.dictionary(at)
     cd.require_decoder("the ablation of a concept")
     direction = cd.concept(concept)

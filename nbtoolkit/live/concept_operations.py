@@ -15,7 +15,7 @@ from ..errors import NbtoolkitError, NothingFoundError
 from ..types import ConceptDictionary, ConceptMap
 from ..widgets.concept_lists import N_LISTED, strongest
 from .registry import operation
-from .responses import chunks
+from .responses import check_samples, chunks
 from .session import Session
 
 
@@ -81,6 +81,7 @@ def concept_maps_of(
     Cancelled
         The event was set.
     """
+    check_samples(session, samples)
     cd = session.study.dictionary(at)
     listed = strongest(cd)
     rows = listed if len(listed) == cd.n_concepts else sorted({_concept(cd, k) for k in concepts})

@@ -18,6 +18,7 @@ from ..attribution.measures import MEASURES
 from ..errors import NbtoolkitError
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
+from ..interventions.residual import HOW, PARTS, check_choice
 from ..studies.pipeline import extend as extended
 from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION
@@ -33,7 +34,7 @@ from .photographs import full_image as full_image
 from .photographs import photograph as photograph
 from .precomputed import interventions_of as interventions_of
 from .registry import operation
-from .responses import chunks, responses
+from .responses import check_samples, chunks, responses
 from .session import Session
 from .snippets import edits_as_python as edits_as_python
 from .steering import steer as steer
@@ -118,6 +119,9 @@ def layer_effects(
     """
     if len(samples) > len(session.study.samples):
         raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {len(session.study.samples)}.")
+    check_samples(session, samples)
+    check_choice(how, HOW, "how")
+    check_choice(part, PARTS, "part")
     change, null, rows = [], [], []
     for chunk, report in chunks(samples, progress, cancel):
         with session.exclusive():

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..errors import NbtoolkitError
 from ..interventions.vectors import concept_unit
 from ..widgets import arguments
 from .registry import OPERATIONS, operation
-from .session import Session
+from .session import N_RESPONSES, Session
 from .steering import base_of, random_directions, result_of, run
 
 STOPS = (-2.0, 2.0)  # of the slider, beside 0
 N_STEERED = 5  # concepts of an image
+N_SWEEPS = 1024  # images of which these stay in memory
+
+_SWEEPS: weakref.WeakKeyDictionary[Session, OrderedDict[str, dict[str, Any]]] = weakref.WeakKeyDictionary()
 
 
 @operation
 def interventions_of(
-    session: Session, *, sample: str, at: int, concepts: Sequence[int] | None = None
+    session: Session, *, sample: str, at: int, concepts: Sequence[int] | None = None, ahead: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Interventions on the response to one image: each layer ablated, and concepts steered by -2 and +2 units.
 
@@ -29,6 +35,8 @@ def interventions_of(
         The session, the id of the sample, and the layer of the concepts.
     concepts
         Rows of the concepts that are steered, at every position; the five that the response uses most where None.
+    ahead
+        Ids of the samples that are asked for next, at most 31: their layers are ablated in the same passes.
 
     Returns
     -------
@@ -38,7 +46,7 @@ def interventions_of(
         is the first of that operation.
     """
     cd = session.study.dictionary(at)
-    sweep = OPERATIONS["layer_effects"](session, samples=[sample])
+    sweep = _sweep(session, sample, ahead)
     with session.exclusive():
         base = base_of(session, sample)
         if concepts is None:
@@ -63,3 +71,20 @@ def interventions_of(
             {name: part for name, part in result.items() if name != "activations"} for result in results
         ]
     return {"sweep": sweep, "stops": list(STOPS), "steering": steering}
+
+
+def _sweep(session: Session, sample: str, ahead: Sequence[str]) -> dict[str, Any]:
+    """Each layer ablated in the response to one image; of those that are asked for next, the result stays in memory."""
+    if len(ahead) >= N_RESPONSES:
+        raise NbtoolkitError(f"ahead has {len(ahead)} entries; expected at most {N_RESPONSES - 1}.")
+    memory = _SWEEPS.setdefault(session, OrderedDict())
+    if sample not in memory:
+        new = [one for one in dict.fromkeys([sample, *ahead]) if one not in memory]
+        result = OPERATIONS["layer_effects"](session, samples=new)
+        lists = {name: dict(zip(result["samples"], result[name], strict=True)) for name in ("change", "null")}
+        for one in reversed(new):
+            own = [one] if one in result["samples"] else []
+            memory[one] = result | {name: [of[i] for i in own] for name, of in lists.items()} | {"samples": own}
+        while len(memory) > N_SWEEPS:
+            memory.popitem(last=False)
+    return memory[sample]

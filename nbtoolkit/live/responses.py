@@ -78,6 +78,26 @@ def _generated(session: Session, samples: list[str]) -> dict[str, Targets]:
     return {samples[row]: one for row, one in zip(many.rows, single(many), strict=True)}
 
 
+def check_samples(session: Session, samples: Sequence[str]) -> None:
+    """Refuse ids of samples that the session does not have, before anything is reported.
+
+    Parameters
+    ----------
+    session
+        The session.
+    samples
+        Ids of samples.
+
+    Raises
+    ------
+    NbtoolkitError
+        One is neither a sample of the study nor an image that the session was lent.
+    """
+    for sample in samples:
+        if sample not in session.photographs:
+            session.study.sample(sample)
+
+
 def chunks(
     samples: Sequence[str],
     progress: Callable[[int, int], None] | None,

@@ -17,6 +17,7 @@ from ..data.images import NO_IMAGE, square
 from ..errors import DataError, NbtoolkitError
 from ..metrics.across_layers import Threads, threads
 from ..metrics.sparsity import energy
+from ..metrics.thread_colours import thread_colours
 from ..storage.study import Study
 from ..types.arguments import checked
 from ..types.colours import THREADS
@@ -30,7 +31,7 @@ WORD, PICTURE, LETTER = 0.085, 0.15, 0.047  # inches of height for a word and an
 
 
 class _Strip(NamedTuple):
-    """A concept of a layer: its place in inches, and its thread."""
+    """A concept of a layer: its place in inches, its thread, and its colour."""
 
     layer: int
     concept: int
@@ -39,6 +40,7 @@ class _Strip(NamedTuple):
     y: float
     width: float
     height: float
+    colour: str
 
 
 @checked
@@ -138,6 +140,7 @@ def _strips(study: Study, result: Threads, width: float, height: float) -> list[
     rank[np.lexsort((-sizes[:, 1], -sizes[:, 0]))] = np.arange(result.n_threads)
     n, room = len(result.layers), height - TOP - BOTTOM
     node = min(0.62, 0.55 * width / n)
+    colours = [THREADS[number] for number in thread_colours(study, result, len(THREADS))]
     columns = []
     for at, (layer, numbers) in enumerate(zip(result.layers, result.numbers, strict=True)):
         rows = sorted(np.flatnonzero(numbers >= 0).tolist(), key=lambda k: rank[numbers[k]])
@@ -146,7 +149,10 @@ def _strips(study: Study, result: Threads, width: float, height: float) -> list[
         tops = TOP + np.cumsum(heights + gap) - heights - gap
         x = MARGIN + TIP + (width - 2 * (MARGIN + TIP) - node) * (at / (n - 1) if n > 1 else 0.5)
         columns.append(
-            [_Strip(layer, k, int(numbers[k]), x, y, node, h) for k, y, h in zip(rows, tops, heights, strict=True)]
+            [
+                _Strip(layer, k, int(numbers[k]), x, y, node, h, colours[numbers[k]])
+                for k, y, h in zip(rows, tops, heights, strict=True)
+            ]
         )
     return columns
 
@@ -168,7 +174,7 @@ def _flows(axes: Axes, column: list[_Strip], following: list[_Strip] | None, cho
 
 def _patch(axes: Axes, path: Path, strip: _Strip, chosen: int | None) -> None:
     alpha = 0.36 if chosen is None else 0.65 if strip.thread == chosen else 0.14
-    axes.add_patch(PathPatch(path, facecolor=_colour(strip), alpha=alpha, linewidth=0))
+    axes.add_patch(PathPatch(path, facecolor=strip.colour, alpha=alpha, linewidth=0))
 
 
 def _ribbon(a: _Strip, b: _Strip) -> Path:
@@ -189,8 +195,8 @@ def _taper(strip: _Strip, length: float) -> Path:
 
 def _draw(axes: Axes, study: Study, result: Threads, strip: _Strip, images: bool) -> None:
     """Draw a strip, with its image and its name where there is room."""
-    layer, k, _, x, y, width, height = strip
-    axes.add_patch(Rectangle((x, y), width, height, facecolor=_colour(strip), linewidth=0))
+    layer, k, _, x, y, width, height, colour = strip
+    axes.add_patch(Rectangle((x, y), width, height, facecolor=strip.colour, linewidth=0))
     side = 0.0
     if images and height >= PICTURE and width >= 0.3:
         side = min(height - 0.02, 0.4 * width, 0.26)
@@ -200,7 +206,7 @@ def _draw(axes: Axes, study: Study, result: Threads, strip: _Strip, images: bool
     room = int((width - side - 0.05) / LETTER)
     if height >= WORD and room > 2:
         given = result.given_name(study.labels, layer, k) or study.names(layer)[k]
-        style: dict[str, Any] = {"fontsize": 5.5, "color": _ink(_colour(strip)), "va": "center", "zorder": 4}
+        style: dict[str, Any] = {"fontsize": 5.5, "color": _ink(colour), "va": "center", "zorder": 4}
         axes.text(x + side + 0.03, y + height / 2, short(_shortened(given, room)), clip_on=True, **style)
 
 
@@ -219,10 +225,6 @@ def _image(study: Study, layer: int, concept: int) -> Image.Image:
         return square(study.sample(exemplars[0]).image if exemplars else b"").resize((96, 96))
     except DataError:
         return Image.new("RGB", (1, 1), NO_IMAGE)
-
-
-def _colour(strip: _Strip) -> str:
-    return THREADS[strip.thread % len(THREADS)]
 
 
 def _ink(colour: str) -> str:

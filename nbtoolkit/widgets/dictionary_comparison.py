@@ -148,7 +148,9 @@ class DictionaryComparison(View):
             }
             for k in self._rows[i]
         ]
-        title = names[i] if names else f"“{study.token}”, layer {layer}, {cd.method}"
+        models = [payloads.short(s.source.model) for s in self._studies]
+        of = f" in {models[i]}" if models[0] != models[1] else ""
+        title = names[i] if names else f"“{study.token}”{of}, layer {layer}, {cd.method}"
         facts = None if names else [study.token, layer, cd.method]  # of the title, in any language
         return {"title": title, "facts": facts, "model": payloads.short(study.source.model), "concepts": concepts}
 

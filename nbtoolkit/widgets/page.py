@@ -64,6 +64,18 @@ def panes(static: Path) -> dict[str, str]:
     return {"code": (static / "panes.js").read_text("utf-8")}
 
 
+@functools.cache
+def frame_size(static: Path) -> int:
+    """Bytes of what every page has: script, style, and texts in Chinese.
+
+    Parameters
+    ----------
+    static
+        Folder of the built front end.
+    """
+    return sum((static / name).stat().st_size for name in ("standalone.js", "nbtoolkit.css", "chinese.json"))
+
+
 def page(
     title: str, state: dict[str, Any], data: dict[str, Any], static: Path, lang: str = "en", about: str = ""
 ) -> str:

@@ -12,11 +12,20 @@ from ..storage.study import Study
 from .payloads import exemplar_rows
 from .thumbnails import LARGEST, encoded, pictured
 
-PAGE = 7.8e6  # bytes of the data of a page whose budget is not given; with script and style 8 MB
+PAGE = 7.98e6  # bytes of a page whose budget is not given; with what frames its parts at most 8 MB
 LEAST = 2e6  # bytes that images may have in any case
 # longest sides in pixels: of the strongest exemplar of each concept, which is seen large, of the others, and of other images
-SIZES = ((LARGEST, LARGEST, LARGEST), (256, 256, 128), (256, 160, 96), (224, 128, 96), (192, 112, 96), (160, 96, 96))
-N_TRIED = 12  # images per use whose sizes are an estimate for all
+SIZES = (
+    (LARGEST, LARGEST, LARGEST),
+    (256, 256, 128),
+    (256, 160, 96),
+    (224, 128, 96),
+    (192, 112, 96),
+    (160, 96, 96),
+    (144, 80, 80),
+)
+FRAME = 12  # bytes around an image: its row and punctuation
+N_TRIED = 24  # images per use whose sizes are an estimate for all
 
 
 def add_images(study: Study, data: dict[str, Any], max_mb: float | None, other: int) -> None:
@@ -32,7 +41,7 @@ def add_images(study: Study, data: dict[str, Any], max_mb: float | None, other: 
     max_mb
         Budget for images, in MB. Where None, images get what the other data leaves of 8 MB, at least 2 MB.
     other
-        Bytes of the other data.
+        Bytes of the rest of the page.
     """
     exemplars = dict.fromkeys(i for layer in study.layers for i in exemplar_rows(study, layer))
     budget = max(LEAST, PAGE - other) if max_mb is None else max_mb * 1e6
@@ -97,7 +106,7 @@ def page_images(study: Study, exemplars: Sequence[int], budget: float) -> PageIm
     for use, (rows, side) in enumerate(zip(uses, sizes, strict=True)):
         for done, row in enumerate(sorted(rows)):
             text = _text(study, row, side)
-            budget -= len(text)
+            budget -= len(text) + FRAME
             if use == len(uses) - 1 and budget < 0:
                 n_left_out = len(rows) - done
                 break
@@ -115,5 +124,5 @@ def _estimate(study: Study, uses: Sequence[Sequence[int]], sizes: Sequence[int])
     total = 0.0
     for rows, side in zip(uses[:2], sizes, strict=False):
         tried = rows[:: max(1, len(rows) // N_TRIED)][:N_TRIED]
-        total += len(rows) * sum(len(_text(study, i, side)) for i in tried) / max(1, len(tried))
+        total += len(rows) * sum(len(_text(study, i, side)) + FRAME for i in tried) / max(1, len(tried))
     return total

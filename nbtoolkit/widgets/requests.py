@@ -159,10 +159,12 @@ class StudyRequests:
         with bar(progress, len(targets), "exemplars") as report:
             for done, (key, layer, sample) in enumerate(targets):
                 if done % AHEAD == 0:
-                    self._session.generate([self._id(one) for _, _, one in targets[done : done + AHEAD]])
+                    ahead = [self._id(one) for _, _, one in targets[done : done + AHEAD]]
+                    self._session.generate(ahead)
                 with contextlib.suppress(NothingFoundError):
                     for name in out:
-                        result = self._session.run(name, {"sample": self._id(sample), "at": layer})
+                        more = {"ahead": ahead} if name == "interventions_of" else {}
+                        result = self._session.run(name, {"sample": self._id(sample), "at": layer, **more})
                         out[name][key] = _as_text(result)
                 report(done + 1)
         return out

@@ -16,9 +16,9 @@ from ..options import options
 from ..storage.study import Study
 from ..strict_json import as_json, dump_json
 from . import bulk, payloads, threads
-from .base import state_trait
+from .base import STATIC, state_trait
 from .following import Following
-from .page import still
+from .page import frame_size, still
 from .page_images import add_images
 from .photograph_view import PhotographView, exported
 from .picture import Picture
@@ -187,7 +187,7 @@ class StudyView(Following, PhotographView):
         if maps:
             layers = [self.layer] if maps is True else [self._study.dictionary(layer).layer for layer in maps]
             data["results"] = self._requests.exemplar_results(layers, progress)
-        add_images(self._study, data, max_mb, len(dump_json([meta, data])))
+        add_images(self._study, data, max_mb, len(dump_json([meta, data]).encode()) + frame_size(STATIC))
         return self._write_page(path, title, meta, data)
 
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import metrics
 from ..errors import MethodError
+from ..metrics.thread_colours import thread_colours
 from ..storage.study import Study
 from ..types import ConceptDictionary
 from ..types.colours import THREADS
@@ -22,6 +23,11 @@ MAX_MATCHES = 2000  # concepts of all pairs of layers that a page carries
 # by the first dictionary, which a study with other labels shares: the other dictionaries, and the threads or the reason why
 # there are none
 _results: WeakKeyDictionary[ConceptDictionary, tuple[tuple[ConceptDictionary, ...], Threads | str | None]] = (
+    WeakKeyDictionary()
+)
+_palettes: WeakKeyDictionary[Threads, list[int]] = WeakKeyDictionary()
+# matches of two dictionaries, as a page gets them
+_matches: WeakKeyDictionary[ConceptDictionary, WeakKeyDictionary[ConceptDictionary, dict[str, Any]]] = (
     WeakKeyDictionary()
 )
 
@@ -81,17 +87,18 @@ def payload(study: Study) -> dict[str, Any]:
     -------
     dict
         ``of``: per layer the thread of each concept (-1 without one); ``similarity``: with the same thread in the layer
-        before, None where it begins; ``nulls``: per layer, of the matching with the layer before; ``reason``, why there are
-        no threads, or None.
+        before, None where it begins; ``nulls``: per layer, of the matching with the layer before; ``colours``: of each thread,
+        as numbers of the palette; ``reason``, why there are no threads, or None.
     """
     result = _result(study)
     if isinstance(result, str):
-        return {"of": {}, "similarity": {}, "nulls": {}, "reason": result}
+        return {"of": {}, "similarity": {}, "nulls": {}, "colours": [], "reason": result}
     nulls = (None, *(m.null for m in result.matches))
     return {
         "of": {str(layer): result.of(layer).tolist() for layer in result.layers},
         "similarity": {str(layer): numbers(result.similarity_to_previous(layer)) for layer in result.layers},
         "nulls": {str(layer): rounded(null) for layer, null in zip(result.layers, nulls, strict=True)},
+        "colours": _colours(study, result),
         "reason": None,
     }
 
@@ -112,13 +119,17 @@ def matches(study: Study, layer: int, other: int) -> dict[str, Any]:
         ``partners``: per concept of ``layer`` its partner in ``other``, -1 without one; ``similarity`` with it, None without
         one; ``null``, above which two are linked; ``n``, the number of common samples.
     """
-    match = metrics.match_layers(study.dictionary(layer), study.dictionary(other))
-    return {
-        "partners": match.partners.tolist(),
-        "similarity": numbers(match.similarity),
-        "null": rounded(match.null),
-        "n": match.n_samples,
-    }
+    one, two = study.dictionary(layer), study.dictionary(other)
+    memory = _matches.setdefault(one, WeakKeyDictionary())
+    if two not in memory:
+        match = metrics.match_layers(one, two)
+        memory[two] = {
+            "partners": match.partners.tolist(),
+            "similarity": numbers(match.similarity),
+            "null": rounded(match.null),
+            "n": match.n_samples,
+        }
+    return dict(memory[two])
 
 
 def all_matches(study: Study) -> dict[str, Any]:
@@ -209,7 +220,16 @@ def colour(study: Study, layer: int, concept: int) -> str:
     """
     result = threads_of(study) if is_ready(study) else None
     thread = None if result is None else result.thread(layer, concept)
-    return THREADS[(concept if thread is None else thread) % len(THREADS)]
+    if result is None or thread is None:
+        return THREADS[concept % len(THREADS)]
+    return THREADS[_colours(study, result)[thread]]
+
+
+def _colours(study: Study, threads: Threads) -> list[int]:
+    """Colours of threads as numbers of the palette, computed once."""
+    if threads not in _palettes:
+        _palettes[threads] = thread_colours(study, threads, len(THREADS))
+    return _palettes[threads]
 
 
 def given_name(study: Study, layer: int, concept: int) -> str:

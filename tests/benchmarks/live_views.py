@@ -33,7 +33,7 @@ WAITING = "[...document.querySelectorAll('.nbt-card')].slice(0, 3).some((card) =
 def measure(page: Page) -> None:
     """Print milliseconds from an action to what it shows."""
     page.wait_for_timeout(3000)
-    step = "document.querySelectorAll('.nbt-layer-row .nbt-step')[0].click()"
+    step = "document.querySelectorAll('.nbt-layer-steps .nbt-step')[0].click()"
     before = page.evaluate(BARS)
     first = page.evaluate(UNTIL, [step, f"{BARS} !== '{before}'"])
     blank = page.evaluate(UNTIL, ["0", f"!{WAITING}"])

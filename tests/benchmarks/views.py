@@ -47,7 +47,7 @@ view = Bare()
 view"""
 
 # from a stop of the slider to the response that it rewrites
-STOPS = """async () => { const [slider, result] = ['.nbt-steer input', '.nbt-effect'].map((at) => document.querySelector(at)); const times = [];
+STOPS = """async () => { const [slider, result] = ['.nbt-steer input[type=range]', '.nbt-effect'].map((at) => document.querySelector(at)); const times = [];
   const pause = () => new Promise((done) => setTimeout(done, 100));
   for (const stop of [-3, -2.5, -2, -1.5, -1, -.5, .5, 1, 1.5, 2, 2.5, 3]) {
     const begun = performance.now(); slider.value = stop; slider.dispatchEvent(new Event('input', { bubbles: true }));
@@ -127,7 +127,7 @@ def steering(page: Page) -> None:
     """Time per stop of the slider that steers, with the embedded model."""
     page.evaluate("() => document.querySelectorAll('.nbt').forEach((e) => e.remove())")
     page.evaluate(RUN, 3)
-    page.locator(".nbt-steer input").wait_for()
+    page.locator(".nbt-steer input[type=range]").wait_for()
     page.evaluate(STOPS)  # the first pass over an image is recorded
     times = page.evaluate(STOPS)
     print(f"a stop of the slider that steers {statistics.median(times):.0f} ms, at most {max(times):.0f} ms")
@@ -142,7 +142,7 @@ def main(what: str) -> None:
         opening = (
             f"import nbtoolkit as nbt\nstudy = nbt.open_study({str(study.resolve())!r})\nnbt.explore(study).close()"
         )
-        live = "nbt.explore(study, nbt.load_model('toy'), layer=4, concept=0)"
+        live = "nbt.explore(study, nbt.load_model('toy'), layer=4, concept=0, tab='intervene')"
         write_notebook(
             root / "paint.ipynb", [opening, "view = nbt.explore(study, layer=study.layers[-1])\nview", BARE, live]
         )

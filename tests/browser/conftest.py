@@ -18,6 +18,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import nbtoolkit as nbt
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-default-apps", "--no-first-run", "--metrics-recording-only", "--disable-quic", "--force-color-profile=srgb",
          "--font-render-hinting=none"]  # fmt: skip
@@ -64,16 +66,24 @@ class Watched:
             "request", lambda r: None if r.url.startswith((base, "blob:", "data:")) else self.outside.append(r.url)
         )
 
-    def axe(self, node_modules, selector=".nbt"):
-        """Violations that axe finds, as (rule, first element)."""
+    def axe(self, node_modules, selector=".nbt", rules=None):
+        """Violations that axe finds, as (rule, first element): of some rules only, where they are given."""
         self.page.add_script_tag(content=(node_modules / "axe-core" / "axe.min.js").read_text())
         return self.page.evaluate(
-            "async (s) => (await axe.run(document.querySelector(s))).violations.map((v) => [v.id, v.nodes[0].html, v.nodes[0].failureSummary])",
-            selector,
+            """async ([selector, rules]) => (await axe.run(document.querySelector(selector), rules ? { runOnly: rules } : {}))
+            .violations.map((v) => [v.id, v.nodes[0].html, v.nodes[0].failureSummary])""",
+            [selector, rules],
         )
 
     def clean(self):
         assert not self.errors + self.outside, "\n".join(self.errors + self.outside)
+
+
+@pytest.fixture(scope="session")
+def maps_page(study, model, data, tmp_path_factory):
+    """A page of the Explorer with heat maps, tokens and attribution of layer 4."""
+    view = nbt.explore(study, model, data=data, layer=4)
+    return view.to_html(tmp_path_factory.mktemp("maps") / "dog.html", maps=True, progress=False)
 
 
 @pytest.fixture

@@ -105,17 +105,16 @@ def odd(study):
     }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 @pytest.mark.parametrize("name", ["no pictures", "one layer", "one concept", "500 concepts", "one sample"])
-def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name, width, theme):
-    view = open_page(
-        nbt.explore(odd(study)[name]).to_html(tmp_path / "odd.html"), width=width, theme=theme, bypass_csp=True
-    )
+def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name, width):
+    view = open_page(nbt.explore(odd(study)[name]).to_html(tmp_path / "odd.html"), width=width, bypass_csp=True)
     view.page.locator(".nbt-card").first.wait_for()
     assert view.page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
     assert view.page.locator(".nbt-card").count() == {"one concept": 1, "500 concepts": 500}.get(name, 8)
-    for tab in view.page.locator(".nbt-tab:visible").all() if theme == "light" else []:
+    view.page.emulate_media(color_scheme="dark")  # colours alone differ
+    assert view.axe(node_modules, rules=["color-contrast"]) == []
+    for tab in view.page.locator(".nbt-tab:visible").all():
         tab.click()
         view.page.wait_for_timeout(200)
         assert view.page.evaluate("document.documentElement.scrollWidth") <= width, tab.inner_text()
@@ -128,7 +127,7 @@ def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name
 
 LIVE = """
 import nbtoolkit as nbt
-view = nbt.explore(nbt.open_study({folder!r}), layer=1)
+view = nbt.explore(nbt.open_study({folder!r}), {model}, layer=1)
 view
 """
 WORDS = "() => [...document.querySelectorAll('.nbt-card .nbt-words')].map((e) => e.textContent)"
@@ -136,7 +135,9 @@ WORDS = "() => [...document.querySelectorAll('.nbt-card .nbt-words')].map((e) =>
 
 def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path):
     folder = study.save(tmp_path / "dog.study")
-    write_notebook(tmp_path / "faults.ipynb", [LIVE.format(folder=str(folder)).strip(), "view"])
+    write_notebook(
+        tmp_path / "faults.ipynb", [LIVE.format(folder=str(folder), model="nbt.load_model('toy')").strip(), "view"]
+    )
     live = lab(tmp_path / "faults.ipynb")
     page = live.page
     for cell in (0, 1):
@@ -172,7 +173,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     views.nth(0).get_by_role("button", name="next image").click()
     views.nth(0).get_by_text("Error: KeyError: 'nothing'").wait_for()
     views.nth(0).get_by_role("button", name="dismiss").click()
-    assert views.nth(0).locator(".nbt-error").is_hidden()
+    assert views.nth(0).get_by_text("Error: KeyError: 'nothing'").is_hidden()
 
     # the kernel restarts: what is there can still be looked at
     live.errors.clear()  # the callback's own
@@ -185,17 +186,28 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
         assert card.get_attribute("aria-selected") == "true"
     live.clean()
 
-    # the kernel dies and starts by itself: the next click tells
+    # the kernel dies while it steers, and starts by itself: the next click tells
     page.evaluate(RUN, 0)
     page.evaluate(RUN, 1)
     views.nth(1).locator(".nbt-card").first.wait_for(timeout=60_000)
+    effect, slider = views.nth(0).locator(".nbt-effect"), views.nth(0).locator(".nbt-steer input[type=range]")
+    slider.fill("-2")
+    effect.get_by_text("Control (random, same norm)").wait_for()
+    page.evaluate(ASK, "view._session.exclusive().__enter__()")
+    slider.fill("-1")
     page.evaluate(
         "() => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code: 'import os; os._exit(1)'})"
     )
     page.get_by_role("dialog").get_by_role("button", name="Ok").click(timeout=60_000)
     page.wait_for_function(READY, timeout=60_000, polling=250)
     views.nth(0).locator(".nbt-card").nth(2).click()
-    views.nth(0).get_by_text("Kernel disconnected").wait_for()
+    views.nth(0).locator(".nbt-error").get_by_text("Kernel disconnected").wait_for()
+    slider.fill("1")  # the effect is of no other strength
+    effect.get_by_text("Kernel disconnected").wait_for()
+    assert "Control" not in effect.inner_text()
+    for tab in ("River", "Map", "Compare", "Intervene", "Concepts"):
+        views.nth(0).get_by_role("button", name=tab, exact=True).click()
+        assert views.nth(0).locator(".nbt-left > :visible").count()
     live.errors.clear()
 
     # the widget is closed
@@ -211,7 +223,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
 @pytest.mark.slow
 def test_after_10_000_malformed_messages_the_explorer_answers(lab, study, tmp_path):
     folder = study.save(tmp_path / "dog.study")
-    write_notebook(tmp_path / "flood.ipynb", [LIVE.format(folder=str(folder)).strip()])
+    write_notebook(tmp_path / "flood.ipynb", [LIVE.format(folder=str(folder), model=None).strip()])
     live = lab(tmp_path / "flood.ipynb")
     page = live.page
     page.evaluate(RUN, 0)

@@ -182,6 +182,7 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page.locator(".nbt-bar").first.wait_for()
     page.get_by_role("button", name="next image").click()
     page.get_by_role("heading", name="Your image").wait_for(state="detached")
+    arrives(page, "print(explorer.sample in explorer.study.rows)", "True")
     # the same by its path, from Python; it stays when the layer changes, and goes when another picture is chosen
     pieces = page.evaluate(ASK, f"print(''.join(explorer.explain({str(tmp_path / 'mine.jpg')!r})['pieces']))")
     page.get_by_role("heading", name="Your image").wait_for()
@@ -233,6 +234,7 @@ DEAD = """() => { const output = document.querySelector(".nbt").closest(".jp-Out
   output.replaceChildren("Error displaying widget: model not found"); output.classList.add("jupyter-widgets"); }"""
 
 
+@pytest.mark.slow
 def test_16384_concepts_in_the_live_widget(lab, study, node_modules, tmp_path):
     folder = study.save(tmp_path / "dog.study")
     write_notebook(tmp_path / "large.ipynb", [LARGE.format(folder=str(folder)).strip()])

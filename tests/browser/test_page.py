@@ -286,7 +286,7 @@ def test_two_dictionaries_side_by_side(open_page, study, node_modules, tmp_path,
     assert state(page, "pair")[0] is None or state(page, "pair")[1] is not None
     page.get_by_role("slider").fill("1")
     assert page.locator(".nbt-pair").count() == 16
-    assert page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width and view.axe(node_modules, "html") == []
     view.clean()
 
 
@@ -369,8 +369,8 @@ def test_scores_are_chosen(open_page, page_file):
     assert shown.count() == 4
 
 
-def test_a_page_shows_where_concepts_lie(open_page, study, model, data, tmp_path):
-    view = open_page(nbt.explore(study, model, data=data, layer=4).to_html(tmp_path / "maps.html", maps=True))
+def test_a_page_shows_where_concepts_lie(open_page, maps_page, study, model, data):
+    view = open_page(maps_page)
     page = view.page
     page.get_by_role("combobox", name="Overlay of the exemplars").select_option("heat map")
     page.locator(".nbt-card").first.locator(".nbt-overlay").first.wait_for()

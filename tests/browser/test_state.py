@@ -12,16 +12,9 @@ from .conftest import ASK, RUN, write_notebook
 pytestmark = [pytest.mark.browser, pytest.mark.slow]  # hosts of other releases: test_lab.py and test_hosts.py
 
 
-@pytest.fixture(scope="module")
-def page_file(study, model, data, tmp_path_factory):
-    """A page of the Explorer with heat maps, tokens and attribution of layer 4."""
-    view = nbt.explore(study, model, data=data, layer=4)
-    return view.to_html(tmp_path_factory.mktemp("state") / "dog.html", maps=True, progress=False)
-
-
 @pytest.fixture
-def page(open_page, page_file):
-    watched = open_page(page_file)
+def page(open_page, maps_page):
+    watched = open_page(maps_page)
     watched.page.wait_for_selector(".nbt-response mark")
     yield watched.page
     watched.clean()
@@ -164,8 +157,8 @@ def test_attribution(page):
     assert get(page, "attribution") is False
 
 
-def test_tab(open_page, page_file):
-    page = open_page(page_file, width=390).page
+def test_tab(open_page, maps_page):
+    page = open_page(maps_page, width=390).page
     page.locator(".nbt-card").first.wait_for()
     page.get_by_role("button", name="Image", exact=True).click()
     assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
@@ -340,8 +333,8 @@ def visible_together(page, *parts):
     assert all(bottom - top <= 84.5 for _, top, _, bottom in found["cards"])
 
 
-def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(open_page, page_file, study, tmp_path):
-    page = open_page(page_file, width=934, height=650).page
+def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(open_page, maps_page, study, tmp_path):
+    page = open_page(maps_page, width=934, height=650).page
     page.locator(".nbt-response mark").wait_for()
     visible_together(page, ".nbt-header", ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
     page.locator(".nbt-tab").first.evaluate(

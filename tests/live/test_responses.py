@@ -70,6 +70,18 @@ def test_many_images_are_cancelled_between_passes(session, ids):
         assert 0 < reports[-1] < N
 
 
+def test_an_unknown_image_is_refused_before_anything_is_reported(session, ids):
+    for name, question in (
+        ("concept_maps_of", {"at": 4}),
+        ("layer_effects", {}),
+        ("concept_effect", {"at": 4, "concept": 0}),
+    ):
+        reports = []
+        with pytest.raises(nbt.NbtoolkitError, match="No sample 'x' in this study"):
+            session.run(name, {"samples": [*ids, "x"]} | question, progress=lambda *r, to=reports: to.append(r))
+        assert not reports
+
+
 def test_a_sweep_of_many_images_is_that_of_each(session, ids, model, study, data):
     many = session.run("layer_effects", {"samples": ids})
     each = [Session(model, study, data).run("layer_effects", {"samples": [sample]}) for sample in ids]

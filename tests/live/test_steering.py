@@ -7,7 +7,7 @@ import pytest
 
 import nbtoolkit as nbt
 from nbtoolkit.interventions import ablate, concept_unit, steer, word_contrast
-from nbtoolkit.live import Session, edited, operations, steering
+from nbtoolkit.live import Session, edited, operations, precomputed, steering
 
 MLP = {"op": "ablate", "layers": [2], "part": "mlp"}
 WIND = np.random.default_rng(0).normal(size=128)
@@ -145,6 +145,28 @@ def test_a_page_has_what_the_operations_give(live, study, sample):
                 assert one["after"] == pytest.approx(other["after"], abs=1e-4)
             assert stop["control"]["responses"] == whole["control"]["responses"]
     assert set(live.run("interventions_of", {"sample": sample, "at": 4, "concepts": [3]})["steering"]) == {"3"}
+
+
+def test_samples_that_are_asked_for_next_share_the_passes(model, study, data, monkeypatch):
+    calls, ids = [], [s.id for s in study.samples[:4]]
+    sweep = precomputed.OPERATIONS["layer_effects"]
+    alone = Session(model, study, data)
+    expected = [sweep(alone, samples=[sample]) for sample in ids]
+    count = lambda session, *, samples: calls.append(samples) or sweep(session, samples=samples)  # noqa: E731
+    monkeypatch.setitem(precomputed.OPERATIONS, "layer_effects", count)
+    live = Session(model, study, data)
+    results = [
+        live.run("interventions_of", {"sample": one, "at": 4, "concepts": [], "ahead": ids})["sweep"] for one in ids
+    ]
+    assert calls == [ids]
+    for result, own in zip(results, expected, strict=True):
+        assert {**result, "change": 0, "null": 0} == {**own, "change": 0, "null": 0}
+        for part in ("change", "null"):
+            np.testing.assert_allclose(result[part], own[part], atol=1e-4)
+    with pytest.raises(nbt.NbtoolkitError, match="ahead has 32 entries; expected at most 31"):
+        live.run("interventions_of", {"sample": ids[0], "at": 4, "ahead": ids * 8})
+    with pytest.raises(nbt.NbtoolkitError, match="No sample 'x' in this study"):
+        live.run("interventions_of", {"sample": study.samples[5].id, "at": 4, "ahead": ["x"]})
 
 
 MEAN = {"op": "ablate", "layers": [1], "part": "attention", "how": "mean"}

@@ -7,6 +7,7 @@ import pytest
 
 import nbtoolkit as nbt
 from nbtoolkit.metrics import match_layers, threads
+from nbtoolkit.metrics.thread_colours import thread_colours
 from nbtoolkit.storage.example import noise_study
 from nbtoolkit.widgets.threads import name_of
 
@@ -122,3 +123,18 @@ def test_a_name_follows_the_thread(rng):
     assert name_of({"0:3": "bowl", "2:3": "dish"}, t, 2, 3) == "dish"
     assert name_of({"0:3": "bowl", "2:3": "dish"}, t, 1, 3) == "bowl"
     assert name_of({"0:3": "bowl"}, t, 1, 4) == name_of({}, t, 1, 3) == name_of({"0:3": "bowl"}, None, 1, 3) == ""
+
+
+def test_threads_that_are_shown_together_differ_in_colour(rng):
+    """16 concepts of which two and two are strong in the same samples: with 8 colours no pair, and no neighbours, share one."""
+    V = np.zeros((160, 16))
+    for i, row in enumerate(V):
+        row[[i % 8, i % 8 + 8]] = 1 + rng.random(2)  # thread modulo 8 would give both one colour
+    study = _study(V, V[:, ::-1])
+    result = threads(study)
+    colours = np.array(thread_colours(study, result, 8))
+    first, second = (colours[result.of(layer)] for layer in (0, 1))
+    assert (first[:8] != first[8:]).all() and (first == second[::-1]).all() and set(colours) == set(range(8))
+    order = np.argsort(-V.sum(0))
+    assert (first[order][1:] != first[order][:-1]).all()
+    assert max(thread_colours(study, result, 3)) == 2

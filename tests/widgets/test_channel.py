@@ -59,7 +59,7 @@ def test_what_is_no_request_or_has_no_number_gets_no_reply(explorer, message):
     [
         (
             {"id": 1},
-            "op is of type NoneType; expected one of thumbs, sample, activations, layer, concepts, search, ids, threads, matches",
+            "op is of type NoneType; expected one of thumbs, sample, activations, layer, concepts, search, ids, map, lacking, concept_page, threads, matches",
         ),
         ({"id": 1, "op": ["ids"]}, "op is of type list; expected one of thumbs"),
         ({"id": 1, "op": "__init__"}, "op is '__init__'; expected one of thumbs"),

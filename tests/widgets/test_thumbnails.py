@@ -13,7 +13,7 @@ from PIL import Image
 import nbtoolkit as nbt
 from nbtoolkit import plots
 from nbtoolkit.storage.example import noise_study
-from nbtoolkit.widgets import DictionaryComparison, Explorer, payloads, thumbnails
+from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, payloads, thumbnails
 
 from ..data.bombs import bomb_png
 from ..data.made import encoded
@@ -49,8 +49,9 @@ def test_one_thumbnail_costs_itself(tmp_path, name):
     sheet = Image.open(io.BytesIO(thumbnails.strip(study.samples))).convert("RGB")
     tiles = np.asarray(sheet).reshape(112, 6, 112, 3).std((0, 2, 3))
     assert sheet.size == (6 * 112, 112) and tiles[0] < 1 and tiles[1:].min() > 10  # grey, then noise
-    data = payloads.embedded(study, 10)
-    assert sorted(data["images"]) == ["1", "2", "3", "4", "5"] and data["left_out"] == 0
+    data = payloads.embedded(study)
+    page_images.add_images(study, data, 10, 0)
+    assert sorted(data["images"]) == ["1", "2", "3", "4", "5"] and data["lacks"] is None
     assert [f["pictured"] for f in data["facts"]] == [name == "truncated"] + [True] * 5
     page = view.to_html(tmp_path / "page.html").read_text()
     assert base64.b64encode(study.samples[0].image[:30]).decode() not in page or name in ("truncated", "none")
@@ -80,9 +81,13 @@ def test_thumbnails_are_encoded_again():
 
 
 def test_a_budget_counts_what_it_leaves_out():
-    data = payloads.embedded(noise_study(), 0.0)
-    assert sorted(data["images"]) == ["0", "1", "2", "3", "4", "5"] and data["left_out"] == 0  # all are exemplars
+    data, side = {}, page_images.SIZES[-1][1]
+    with pytest.warns(UserWarning, match=f"max_mb=0; 0 of 6 are left out. Exemplars have at most {side} pixels a side"):
+        page_images.add_images(noise_study(), data, 0.0, 0)
+    assert sorted(data["images"]) == ["0", "1", "2", "3", "4", "5"]  # all are exemplars
+    assert data["lacks"] == [6, 6, side]
     study = noise_study()
     few = {layer: nbt.Grounding(g.words, [["s0"], ["s1"]]) for layer, g in study.groundings.items()}
-    data = payloads.embedded(dataclasses.replace(study, groundings=few), 0.0)
-    assert sorted(data["images"]) == ["0", "1"] and data["left_out"] == 4
+    with pytest.warns(UserWarning, match="max_mb=0; 4 of 6 are left out"):
+        page_images.add_images(dataclasses.replace(study, groundings=few), data, 0.0, 0)
+    assert sorted(data["images"]) == ["0", "1"] and data["lacks"] == [2, 6, side]

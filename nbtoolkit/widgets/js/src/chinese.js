@@ -100,6 +100,8 @@ export const CHINESE = {
   "{0} · {1} images · {2} concepts by {3}": "{0} · {1} 张图像 · {2} 个概念（{3}）",
   Pane: "面板",
   "Python that opens this view": "打开此视图的 Python 代码",
+  "Bars: activation. Unexplained: share of the state.": "条形：激活值。未解释：状态中的占比。",
+  "Copy edits as Python": "将编辑复制为 Python",
   "Copy as Python": "复制为 Python",
   "Full screen": "全屏",
   Copied: "已复制",

@@ -20,7 +20,7 @@ export const MAP = {
   "Choose all": "全选",
   "unexplained above": "未解释高于",
   "{0} of {1} have a place.": "{1} 个中有 {0} 个有位置。",
-  "The map holds {0}.": "地图保留 {0}。",
+  "The map holds {0} of the variance.": "地图保留 {0} 的方差。",
   "Near: images of like concepts (principal components).": "相近：概念相似的图像（主成分）。",
   "Near: concepts of like images (scaling of correlations).": "相近：图像相似的概念（相关性的标度）。",
   "strongest concept": "最强概念",

@@ -10,6 +10,8 @@ export const STEERING = {
   "steer “{0}” {1}, layer {2}": "引导“{0}” {1}，第 {2} 层",
   "log-probability from {0} to {1} nats": "对数概率从 {0} 到 {1} 奈特",
   Before: "之前",
+  "Model, before": "模型，之前",
+  "Model, after": "模型，之后",
   After: "之后",
   "Control (random, same norm): other words in {0} of {1}, p {2}":
     "对照（随机方向，等范数）：{1} 个中有 {0} 个用词不同，p {2}",

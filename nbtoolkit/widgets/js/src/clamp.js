@@ -18,14 +18,17 @@ export function clamp(ctx, el) {
     more.textContent = whole ? t`Less` : t`Whole text`;
     more.setAttribute("aria-expanded", String(whole));
     if (!whole) {
-      more.hidden = el.scrollHeight <= el.clientHeight + 2;
-      const word = /** @type {HTMLElement | null} */ (el.querySelector('mark, [aria-pressed="true"]'));
       const line = el.clientHeight / LINES;
+      more.hidden = el.scrollHeight <= el.clientHeight + line / 2; // buttons of tokens are higher than their line
+      const word = /** @type {HTMLElement | null} */ (el.querySelector('mark, [aria-pressed="true"]'));
       const above = word && !more.hidden ? Math.floor(word.offsetTop / line) - 1 : 0;
       el.scrollTop = Math.max(0, above) * line; // the word is in the second line
     }
     el.classList.toggle("nbt-cut-above", !whole && el.scrollTop > 0);
-    el.classList.toggle("nbt-cut-below", !whole && el.scrollTop + el.clientHeight < el.scrollHeight - 2);
+    el.classList.toggle(
+      "nbt-cut-below",
+      !whole && !more.hidden && el.scrollTop + el.clientHeight < el.scrollHeight - 2,
+    );
   };
   const toggle = () => {
     whole = !whole;

@@ -48,6 +48,8 @@ export class ConceptBars extends Pane {
    * @param {import("./types.js").Attribution | null} attribution @param {string} trouble why there is none
    */
   paint(token, activations, row, attribution, trouble) {
+    const { t } = this;
+    this.el.hidden = false;
     this.clear(token);
     this.top = strongest(activations, row);
     this.rest = activations.rest[row];
@@ -56,8 +58,11 @@ export class ConceptBars extends Pane {
     const items = this.top.map((bar) => h("li", {}, this.bar(bar, colours.get(bar.concept) ?? "")));
     this.list.replaceChildren(...items, this.unexplained());
     const rows = this.top.map(({ concept }) => ({ concept, name: this.name(concept), colour: this.colour(concept) }));
-    this.effectsTable.replaceChildren(...(attribution ? [table(this.t, attribution, rows, this.meta.token)] : []));
+    this.effectsTable.replaceChildren(...(attribution ? [table(t, attribution, rows, this.meta.token)] : []));
     this.note.textContent = this.explanation(attribution, trouble);
+    this.note.title = this.top.length
+      ? t`Bars: activation, relative to the largest here (${signed(this.max)}). Unexplained: share of the state that no concept explains.`
+      : "";
     this.ctx.marks.set(colours);
   }
 
@@ -114,9 +119,7 @@ export class ConceptBars extends Pane {
   explanation(attribution, trouble) {
     const { t, meta } = this;
     const texts = [
-      this.top.length
-        ? t`Bars: activation, relative to the largest here (${signed(this.max)}). Unexplained: share of the state that no concept explains.`
-        : t`No concept is active here.`,
+      this.top.length ? t`Bars: activation. Unexplained: share of the state.` : t`No concept is active here.`,
     ];
     if (attribution) texts.push(...sentences(t, attribution, meta.token));
     return [...texts, trouble].filter(Boolean).join(" ");

@@ -5,11 +5,11 @@ import { format, h, percent, named } from "./dom.js";
 import { cut, MATCHES, sourceOf } from "./search.js";
 import { barHeights } from "./state.js";
 import { compact, tile } from "./tile.js";
-import { translate } from "./words.js";
+import { translate, visible } from "./words.js";
 
 const N_WORDS = 8;
 const N_SPOKEN = 6;
-const BEFORE = 12; // characters of a caption before its match
+const BEFORE = 8; // characters of a caption before its match
 
 /** @typedef {import("./pane.js").Pane} Pane */
 /** @typedef {{ terms: string[], rank: number }} Match what is searched for, and how well this concept matches */
@@ -67,9 +67,10 @@ export function paintHead(pane, card, k, match) {
     { class: pane.label(k) ? "nbt-given" : "nbt-name", dir: "auto" },
     ...marks(pane.name(k), terms),
   );
-  const words = wordsOf(concept.words, terms, source).flatMap((word, i) => [i ? " · " : "", ...marks(word, terms)]);
+  const others = concept.words.filter((word) => source === "word" || word !== pane.name(k));
+  const words = wordsOf(others, terms, source).flatMap((word, i) => [i ? " · " : "", ...marks(word, terms)]);
   const caption = source === "caption" ? captionOf(pane, k, terms) : null;
-  /** @type {HTMLElement} */ (card.firstElementChild).textContent = spoken(pane, k, source);
+  /** @type {HTMLElement} */ (card.firstElementChild).textContent = visible(spoken(pane, k, source));
   const parts = [
     h("span", { class: "nbt-number", text: pane.isPinned(k) ? `★ ${k}` : k }),
     name,

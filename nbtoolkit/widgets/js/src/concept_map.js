@@ -137,7 +137,7 @@ export class ConceptMap extends Pane {
     scatter.points = points(ofConcepts ? concepts : samples);
     const [text, share] = ofConcepts ? data.concepts : data.samples;
     const part = this.items.length < all ? t`${this.items.length} of ${all} have a place.` : "";
-    this.about.textContent = `${translate(t, text)} ${t`The map holds ${percent(share)}.`} ${part}`;
+    this.about.textContent = `${translate(t, text)} ${t`The map holds ${percent(share)} of the variance.`} ${part}`;
     scatter.show(this.get("map_window"));
   }
 

@@ -38,7 +38,7 @@ export class DictionaryComparison extends PairList {
       h(
         "div",
         {},
-        h("h3", { class: "nbt-h", text: `${letter}  ${name(part)}` }),
+        h("h2", { class: "nbt-h", text: `${letter}  ${name(part)}` }),
         h("p", { class: "nbt-note", text: `${part.model} · ${count(part.concepts)}` }),
       );
     const measure =

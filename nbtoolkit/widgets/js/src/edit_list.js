@@ -25,7 +25,7 @@ export class EditList extends Pane {
     this.undo = this.button(t`Undo`, () => this.turn(0), { title: "Ctrl+Z" });
     this.redo = this.button(t`Redo`, () => this.turn(1), { title: "Ctrl+Shift+Z" });
     this.reset = this.button(t`Reset`, () => this.commit({ edits: [] }));
-    this.copy = this.button(t`Copy as Python`, () => this.copyLines());
+    this.copy = this.button(t`Copy edits as Python`, () => this.copyLines());
     this.lines = h("textarea", {
       class: "nbt-code",
       rows: 8,

@@ -62,10 +62,9 @@ export class EditResult extends Pane {
     this.asked = ""; // the same is asked again
     const text = reason(this.t, error);
     const lost = [GONE, SILENT].some((message) => String(error).endsWith(message));
-    if (lost) {
-      this.ctx.say(String(error)); // the banner
-      this.el.classList.remove("nbt-stale");
-    } else this.show([h("p", { class: this.source.job ? "nbt-error" : "nbt-note", text })]);
+    if (lost) this.ctx.say(String(error)); // the banner
+    const kind = this.source.job && !lost ? "nbt-error" : "nbt-note";
+    this.show([h("p", { class: kind, text })]); // never what other edits have changed
   }
 
   /** @param {(Node | null)[]} children */
@@ -108,7 +107,11 @@ export class EditResult extends Pane {
         h("p", { class: "nbt-response", dir: "auto", tabindex: 0 }, ...words),
       );
     };
-    return [side(t`Before`, "gone", "del"), side(t`After`, "new", "ins")];
+    // the difference is of what the model writes, also where the caption above is by people
+    const own = !(this.meta.samples[this.row].given ?? this.meta.given);
+    return own
+      ? [side(t`Before`, "gone", "del"), side(t`After`, "new", "ins")]
+      : [side(t`Model, before`, "gone", "del"), side(t`Model, after`, "new", "ins")];
   }
 
   /** @param {{ after: number[], changed: number, preserves: string }} control */

@@ -43,6 +43,9 @@ class Host {
         class: `nbt-root nbt-${kind}`,
         lang,
         "data-lm-suppress-shortcuts": "true",
+        // Notebook 7 looks at the element that has the focus only
+        onfocusin: (/** @type {{ target: Element }} */ { target }) =>
+          target.setAttribute("data-lm-suppress-shortcuts", "true"),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
           containKeys(event);
           this.toSearch(event);

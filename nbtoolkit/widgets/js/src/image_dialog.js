@@ -39,15 +39,14 @@ export class ImageDialog extends Pane {
     this.facts = h("p", { class: "nbt-note" });
     const { image, frame, select, scale, note } = this.overlay;
     image.addEventListener("load", () => this.fit());
-    const next = this.stepper(t`next image`, "›", () => this.step(1));
-    next.autofocus = true; // the arrow keys are those of the images, not of the overlay
+    this.next = this.stepper(t`next image`, "›", () => this.step(1));
     const head = h(
       "div",
       { class: "nbt-sample-head" },
       this.heading,
       this.source.ask && this.get("overlay") !== undefined ? select : null,
       this.stepper(t`previous image`, "‹", () => this.step(-1)),
-      next,
+      this.next,
       this.button(t`Close`, () => this.el.close()),
     );
     this.el.append(head, frame, scale, this.response, this.facts, this.words, note);
@@ -91,7 +90,10 @@ export class ImageDialog extends Pane {
       this.facts.textContent = [own.facts ? "" : visible(id), t`layer ${layer}`, rank].filter(Boolean).join(" · ");
       const words = this.concepts[concept]?.words.slice(0, N_WORDS) ?? [];
       this.words.replaceChildren(...dotted(words, () => false));
-      if (!this.el.open) this.el.showModal();
+      if (!this.el.open) {
+        this.el.showModal();
+        this.next?.focus(); // the arrow keys are those of the images, not of the overlay
+      }
       overlay?.paint();
       const full = await this.images.get(this.meta.samples[row].id, () => this.full(row, url));
       if (mine === this.turn) overlay?.show(full, visible(caption));

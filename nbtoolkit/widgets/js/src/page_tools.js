@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { loadLabels, saveLabels } from "./labels_file.js";
-import { language, translate } from "./words.js";
+import { language, translate, visible } from "./words.js";
 
 const COPIED = 1500; // milliseconds
 
@@ -35,7 +35,7 @@ export function pageTools(model, t, print, lacks) {
   if (language(locale || navigator.language) !== "en") {
     head.lang = "zh-Hans";
     const [title, about] = [...head.children];
-    if (name) title.textContent = document.title = t`“${token}” in ${name}`;
+    if (name) title.textContent = document.title = visible(t`“${token}” in ${name}`);
     about.textContent = translate(t, about.textContent ?? "");
   }
   const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) =>

@@ -77,7 +77,8 @@ export class PairList extends Pane {
       el.classList.toggle("nbt-current", images.has(id(r)));
       return el;
     };
-    const dots = concept.words.length ? dotted(concept.words, (word) => words.has(word)) : [t`(no word)`];
+    const others = concept.words.filter((word) => word !== name);
+    const dots = others.length ? dotted(others, (word) => words.has(word)) : concept.words.length ? [] : [t`(no word)`];
     const head = h(
       "div",
       { class: "nbt-card-head" },

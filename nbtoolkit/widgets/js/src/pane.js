@@ -4,7 +4,7 @@
 import { commit, h, onChange } from "./dom.js";
 import { conceptName } from "./state.js";
 import { COLOURS, followed, keysOf, memberOf, threadOf } from "./threads.js";
-import { translate } from "./words.js";
+import { translate, visible } from "./words.js";
 
 export class Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -51,7 +51,7 @@ export class Pane {
   get imageName() {
     const { t, meta, row } = this;
     const { own, name } = meta.samples[row];
-    return own ? t`Your image: ${name ?? ""}` : t`Image ${row + 1} of ${meta.n_samples}`;
+    return own ? t`Your image: ${visible(name ?? "")}` : t`Image ${row + 1} of ${meta.n_samples}`;
   }
 
   /** Key of a concept of the selected layer in `labels` and `pinned`. @param {number} k */
@@ -87,7 +87,8 @@ export class Pane {
 
   /** Colour of a concept: that of its thread. @param {number} k @param {number} [layer] the selected one if left out */
   colour(k, layer = this.get("layer")) {
-    return COLOURS[(this.threadOf(k, layer) ?? k) % COLOURS.length];
+    const thread = this.threadOf(k, layer) ?? -1;
+    return COLOURS[this.meta.threads?.colours?.[thread] ?? k % COLOURS.length];
   }
 
   /** The given name of a concept, or of its thread in the nearest layer, or "". @param {number} k @param {number} [layer] */
@@ -101,7 +102,7 @@ export class Pane {
   /** What a concept is called. @param {number} k @param {number} [layer] the selected one if left out */
   name(k, layer = this.get("layer")) {
     const concept = this.meta.concepts[String(layer)]?.[k];
-    return this.label(k, layer) || conceptName(concept, k);
+    return visible(this.label(k, layer) || conceptName(concept, k));
   }
 
   /**

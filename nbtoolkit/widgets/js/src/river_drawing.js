@@ -4,9 +4,12 @@
 import { h } from "./dom.js";
 import { ink, layOut, membersByLayer, middle, ribbon, taper } from "./river_layout.js";
 
-const LABEL = 11; // pixels of height from which a strip has a word
+const LABEL = 7; // pixels of height from which a strip has a word
+const LARGEST = 11; // pixels of a word
+const SMALLEST = 8.5; // pixels of a word that is made smaller to be whole
+const BESIDE = 8; // pixels of a word beside a strip
 const PICTURE = 17; // and from which an image
-const LETTER = 6.3; // pixels of a letter of a word
+const LETTER = 0.57; // of the size of a word
 const TIP = 16; // length of a taper
 
 /**
@@ -23,7 +26,7 @@ export function drawRiver(pane, { width, height, heading, legend }, pictures) {
   const { meta, t } = pane;
   const pitch = width / meta.layers.length;
   const frame = { width, height, top: heading ? 58 : 4, bottom: legend ? 58 : 22, side: heading ? 24 : 6, node: 0 };
-  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 60 ? 0.5 : pitch < 140 ? 0.64 : 0.55)));
+  frame.node = Math.min(heading ? 120 : 92, Math.max(12, pitch * (pitch < 60 ? 0.5 : pitch < 140 ? 0.72 : 0.6)));
   const members = membersByLayer(/** @type {any} */ (meta.threads), meta.concepts, meta.layers);
   const strips = layOut(members, frame);
   /** @type {Drawing["groups"]} */
@@ -50,7 +53,10 @@ export function drawRiver(pane, { width, height, heading, legend }, pictures) {
   );
   /** @type {Drawing["nodes"]} */
   const nodes = new Map();
-  for (const s of strips.flat()) nodes.set(`${s.layer}:${s.k}`, grouped(s.thread, node(pane, s, pictures)));
+  strips.forEach((column, at) => {
+    const words = besides(pane, column, pitch - frame.node, at > 0 && at === strips.length - 1);
+    column.forEach((s, i) => nodes.set(`${s.layer}:${s.k}`, grouped(s.thread, node(pane, s, pictures, words[i]))));
+  });
   const axis = meta.layers.map((layer, at) =>
     h("svg:text", {
       class: "nbt-tick nbt-river-layer",
@@ -83,14 +89,42 @@ export function shortened(name, room) {
   return whole > 0 ? name.slice(0, whole) : `${name.slice(0, Math.max(0, room - 1))}…`;
 }
 
-/** @param {import("./pane.js").Pane} pane @param {Strip} s @param {Map<number, string>} pictures */
-function node(pane, s, pictures) {
+/**
+ * The words of strips too small for one, in the room after them, before them in the last column; none where it would meet another.
+ * @param {import("./pane.js").Pane} pane @param {Strip[]} column @param {number} room @param {boolean} last
+ * @returns {(SVGElement | null)[]}
+ */
+function besides(pane, column, room, last) {
+  let bottom = -Infinity;
+  return column.map(({ x, y, width, height, k, layer }) => {
+    const middle = y + height / 2;
+    const letters = Math.floor((room - 3) / (LETTER * BESIDE));
+    const text = shortened(pane.name(k, layer), letters);
+    if (height >= LABEL || text.endsWith("…") || middle - BESIDE / 2 < bottom) return null;
+    bottom = middle + BESIDE / 2;
+    return h("svg:text", {
+      class: "nbt-river-beside",
+      "aria-hidden": "true",
+      x: last ? x - 2 : x + width + 2,
+      y: middle + BESIDE / 3,
+      "text-anchor": last ? "end" : "start",
+      text,
+    });
+  });
+}
+
+/** @param {import("./pane.js").Pane} pane @param {Strip} s @param {Map<number, string>} pictures @param {SVGElement | null} beside its word, where it is too small for one */
+function node(pane, s, pictures, beside) {
   const { x, y, width, height, k, layer } = s;
   const colour = pane.colour(k, layer);
   const url = pictures.get(pane.meta.concepts[layer][k].exemplars[0]);
-  const side = height >= PICTURE && width >= 20 && url ? Math.min(height - 2, width * (width < 40 ? 1 : 0.4), 34) : 0;
-  const room = Math.floor((width - side - 8) / LETTER);
   const name = pane.name(k, layer);
+  const place = height >= PICTURE && width >= 20 && url ? Math.min(height - 2, width * (width < 40 ? 1 : 0.3), 34) : 0;
+  const first = name.split(" ")[0].length;
+  const fits = (/** @type {number} */ taken) => (width - taken - 7) / (LETTER * first); // size of the first word
+  const side = width >= 40 && fits(place) < SMALLEST ? 0 : place; // the word before the image
+  const size = Math.min(LARGEST, Math.max(LABEL + 0.5, height - 1), Math.max(SMALLEST, fits(side)));
+  const room = Math.floor((width - side - 6.9) / (LETTER * size));
   return h(
     "svg:g",
     {
@@ -109,11 +143,12 @@ function node(pane, s, pictures) {
           class: "nbt-river-word",
           "aria-hidden": "true",
           x: x + side + 4,
-          y: y + height / 2 + 3.5,
+          y: y + height / 2 + size / 3,
           fill: ink(colour),
+          style: { fontSize: `${size}px` },
           text: shortened(name, room),
         })
-      : null,
+      : beside,
   );
 }
 

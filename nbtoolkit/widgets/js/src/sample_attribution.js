@@ -61,8 +61,8 @@ export class SampleAttribution extends Pane {
     );
     const { overlay, response } = this;
     const tools = this.source.ask ? this.tools() : photographs.strip;
-    const caption = h("div", {}, response.el, this.lacking, this.details);
-    const parts = [overlay.frame, caption, tools, overlay.scale, overlay.note, this.missing];
+    const caption = h("div", {}, response.el, this.lacking, this.details, overlay.scale, overlay.note);
+    const parts = [overlay.frame, caption, tools, this.missing];
     const left = h("div", { class: "nbt-sample-picture" }, ...parts);
     const body = h("div", { class: "nbt-sample-body" }, left, this.bars.el);
     this.el.append(head, photographs.note, body);
@@ -138,6 +138,7 @@ export class SampleAttribution extends Pane {
       this.result = { activations, row: at, tokens, attribution };
       await this.ctx.more(strongest(activations, at).map(({ concept }) => concept));
       if (mine !== this.turn) return;
+      this.bars.el.hidden = lacks;
       if (lacks) this.bars.clear(this.meta.token);
       else this.paintBars();
       this.overlay.paint();

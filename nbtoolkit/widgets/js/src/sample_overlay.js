@@ -15,6 +15,7 @@ import {
 } from "./heatmap.js";
 import { Pane } from "./pane.js";
 import { dim, sentence, shade } from "./seen.js";
+import { translate } from "./words.js";
 
 const N_NEAR = 3; // concepts that are listed for a patch
 
@@ -44,7 +45,7 @@ export class SampleOverlay extends Pane {
       "overlay",
       this.t`Overlay of the selected concept`,
       OVERLAYS,
-      (text) => this.t`overlay: ${text}`,
+      (text) => (text === translate(this.t, "none") ? this.t`overlay: ${text}` : text), // the buttons beside need the room
     );
     this.on(["overlay"], () => this.paint());
     this.frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.point(event));

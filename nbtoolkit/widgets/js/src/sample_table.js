@@ -3,6 +3,7 @@
 
 import { h, percent, showThumb, signed } from "./dom.js";
 import { Pane } from "./pane.js";
+import { visible } from "./words.js";
 
 const ROW = 40; // pixels
 const AROUND = 4; // rows beyond the visible ones
@@ -78,7 +79,9 @@ export class SampleTable extends Pane {
     if (mine !== this.turn) return;
     [...this.filler.children].forEach((line, i) => {
       const thumb = thumbs.get(part[i]);
-      line.title = line.querySelector("[dir]").textContent = meta.samples[part[i]].caption || thumb?.caption || "";
+      line.title = line.querySelector("[dir]").textContent = visible(
+        meta.samples[part[i]].caption || thumb?.caption || "",
+      );
       if (meta.pictured) showThumb(line.querySelector(".nbt-thumb"), thumb);
     });
   }

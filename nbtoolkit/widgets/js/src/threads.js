@@ -1,7 +1,7 @@
 // @ts-check
 /** Threads: concepts that are followed through the layers (nbtoolkit/metrics/across_layers.py); their names and colours. */
 
-/** Of Okabe and Ito, then Tol: distinct for all kinds of colour vision. Threads take them in turn. */
+/** Of Okabe and Ito, then Tol: distinct for all kinds of colour vision. */
 export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#aa4499", "#999933"];
 
 /**
@@ -9,6 +9,7 @@ export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "
  * @property {Record<string, number[]>} of per layer, the thread of each concept; -1 without one
  * @property {Record<string, (number | null)[]>} similarity with the same thread in the layer before; null where it begins
  * @property {Record<string, number | null>} nulls of the matching with the layer before
+ * @property {number[]} [colours] of each thread, as numbers of the palette
  * @property {string | null} reason why there are none
  */
 
