@@ -135,7 +135,9 @@ def test_all_tokens_and_token(page):
     page.get_by_role("heading", name=f"Concepts at “{first.inner_text().strip()}”, layer 4").wait_for()
     assert first.get_attribute("aria-pressed") == "true"
     largest = page.locator(".nbt-bar .nbt-value").first.inner_text()  # of this token
-    assert f"relative to the largest here ({largest})" in page.locator(".nbt-sample-bars .nbt-note").inner_text()
+    assert f"relative to the largest here ({largest})" in page.locator(".nbt-sample-bars .nbt-note").get_attribute(
+        "title"
+    )
     page.get_by_role("button", name="All tokens").click()
     assert get(page, "all_tokens") is True and get(page, "token") is None
     page.locator(".nbt-piece").nth(1).click()
