@@ -73,11 +73,11 @@ def _together(cd: ConceptDictionary) -> Array:
     """How much two concepts of a layer are visible together, (n_concepts, n_concepts): 1 for a pair of equals in each tenth sample."""
     strength = np.abs(np.nan_to_num(cd.activations))
     n_samples, n = strength.shape
-    strengths = np.zeros((n_samples, n), np.float32)
+    weights = np.zeros((n_samples, n), np.float32)
     rows = np.argsort(-strength, axis=1, kind="stable")[:, :N_TOGETHER]
     top = np.take_along_axis(strength, rows, 1)
-    np.put_along_axis(strengths, rows, np.sqrt(top / np.maximum(top[:, :1], 1e-30)).astype(np.float32), 1)
-    cost = 10 * (strengths.T @ shown).astype(float) / max(1, n_samples)
+    np.put_along_axis(weights, rows, np.sqrt(top / np.maximum(top[:, :1], 1e-30)).astype(np.float32), 1)
+    cost = 10 * (weights.T @ weights).astype(float) / max(1, n_samples)
     order = np.argsort(-energy(cd), kind="stable")
     for places, weight in NEAR:
         a, b = order[:-places], order[places:]
