@@ -12,6 +12,7 @@ from ..types import ConceptDictionary
 from .concept_lists import strongest
 
 MAX_POINTS = 20_000
+MAX_SPELLING = 100  # characters: what is longer is no word, and takes long to search for
 SAMPLES_TEXT = "Near: images of like concepts (principal components)."
 CONCEPTS_TEXT = "Near: concepts of like images (scaling of correlations)."
 Reply = tuple[dict[str, Any], list[bytes]]
@@ -168,7 +169,9 @@ def lacking(study: Study) -> np.ndarray | None:
     if study.source.decoding == "given captions" or not any(s.captions for s in study.samples):
         return None
     spelled = (s.pieces[s.position].strip() for s in study.samples if s.position < len(s.pieces))
-    words = tuple(dict.fromkeys([study.token, *(word for word in spelled if word)]))[:64]
+    words = tuple(dict.fromkeys(word for word in (study.token, *spelled) if 0 < len(word) <= MAX_SPELLING))[:64]
+    if not words:
+        return None
     return np.array([bool(s.captions) and not any(locate(words, c) for c in s.captions) for s in study.samples])
 
 
