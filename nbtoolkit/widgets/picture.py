@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ MARGIN, HEAD, GAP = 26, 74, 12
 CARD, TILE = 128, 88  # pixels: height of a card, side of its images
 LEFT = 726  # right end of the cards
 N_CARDS, N_TILES = 4, 7
+LONGEST = 400  # characters that a line can hold
 PLAIN = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 WIDE = (  # fonts with Chinese, Japanese and Korean, by the names that systems give them
     "NotoSansCJK-Regular.ttc",
@@ -238,7 +240,7 @@ def _response(pen: ImageDraw.ImageDraw, sample: Sample, place: tuple[int, int, i
     words = words[max(0, at - 8) : at + 12]
     x, line = float(left), 0
     for word, token in words:
-        length = _font(word, 17, token).getlength(visible(word)) + 6
+        length = _font(word, 17, token).getlength(visible(word[:LONGEST])) + 6
         if x + length > right and x > left:
             x, line = float(left), line + 1
             if line == 2:
@@ -260,12 +262,11 @@ def _text(
     width: float | None = None,
 ) -> float:
     """Write one line, cut to a width; give its length in pixels."""
-    text = " ".join(visible(text).split())
+    text = " ".join(visible(text[:LONGEST]).split())
     font = _font(text, size, bold)
     if width is not None and font.getlength(text) > width:
-        while text and font.getlength(text + "…") > width:
-            text = text[:-1]
-        text = text.rstrip(" ·,") + "…" if text else ""
+        fits = bisect_left(range(len(text)), True, key=lambda n: font.getlength(text[: n + 1] + "…") > width)
+        text = text[:fits].rstrip(" ·,") + "…" if fits else ""
     if text:
         pen.text(place, text, colour, font, anchor)
     return float(font.getlength(text))

@@ -173,7 +173,8 @@ def _page(path):
     return "shown as text"
 
 
-ELEMENTS = ["html", "head", "meta", "meta", "meta", "title", "style", "body", "main", "noscript", "script", "script"]
+HEAD = ["html", "head", *["meta"] * 3, "title", *["meta"] * 4, "style"]
+ELEMENTS = [*HEAD, "body", "header", "h1", "p", "main", "noscript", "script", "script"]
 
 
 class Elements(HTMLParser):
@@ -185,7 +186,8 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.names.append(tag)
-        self.handlers += [(k, v) for k, v in attrs if k.startswith("on") or "javascript:" in (v or "")]
+        runs = [(k, v) for k, v in attrs if k.startswith("on") or (k != "content" and "javascript:" in (v or ""))]
+        self.handlers += runs
 
 
 PLACES = {
