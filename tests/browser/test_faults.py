@@ -192,7 +192,7 @@ def test_two_views_late_answers_and_a_kernel_that_goes_away(lab, study, tmp_path
     views.nth(1).locator(".nbt-card").first.wait_for(timeout=60_000)
     effect, slider = views.nth(0).locator(".nbt-effect"), views.nth(0).locator(".nbt-steer input[type=range]")
     slider.fill("-2")
-    effect.get_by_text("Control (random, same norm)").wait_for()
+    effect.get_by_text("Random control").wait_for()
     page.evaluate(ASK, "view._session.exclusive().__enter__()")
     slider.fill("-1")
     page.evaluate(

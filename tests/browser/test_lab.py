@@ -137,7 +137,7 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     slider.focus()
     for _ in range(8):
         slider.press("ArrowLeft")
-    page.get_by_text("Control (random, same norm)").wait_for(timeout=20_000)
+    page.get_by_text("Random control").wait_for(timeout=20_000)
     assert slider.input_value() == "-2"
     assert "'strength': -2.0" in page.evaluate(ASK, "print(explorer.edits)")
     slider.press("Control+z")  # one movement

@@ -13,8 +13,7 @@ export const STEERING = {
   "Model, before": "模型，之前",
   "Model, after": "模型，之后",
   After: "之后",
-  "Control (random, same norm): other words in {0} of {1}, p {2}":
-    "对照（随机方向，等范数）：{1} 个中有 {0} 个用词不同，p {2}",
+  "Random control: other words in {0} of {1}, p {2}": "对照（随机方向，等范数）：{1} 个中有 {0} 个用词不同，p {2}",
   Intervention: "干预",
   "a word": "一个词",
   "a word…": "一个词……",

@@ -22,10 +22,10 @@ export class EditList extends Pane {
     this.changed = 0;
     this.turning = false; // back or forth
     this.items = h("div", { class: "nbt-edits" });
-    this.undo = this.button(t`Undo`, () => this.turn(0), { title: "Ctrl+Z" });
-    this.redo = this.button(t`Redo`, () => this.turn(1), { title: "Ctrl+Shift+Z" });
+    this.undo = this.button("↶", () => this.turn(0), { "aria-label": t`Undo`, title: t`Undo` + " (Ctrl+Z)" });
+    this.redo = this.button("↷", () => this.turn(1), { "aria-label": t`Redo`, title: t`Redo` + " (Ctrl+Shift+Z)" });
     this.reset = this.button(t`Reset`, () => this.commit({ edits: [] }));
-    this.copy = this.button(t`Copy edits as Python`, () => this.copyLines());
+    this.copy = this.button(t`Copy as Python`, () => this.copyLines());
     this.lines = h("textarea", {
       class: "nbt-code",
       rows: 8,

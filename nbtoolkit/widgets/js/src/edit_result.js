@@ -115,11 +115,11 @@ export class EditResult extends Pane {
   }
 
   /** @param {{ after: number[], changed: number, preserves: string }} control */
-  control({ after, changed }) {
+  control({ after, changed, preserves }) {
     const { t } = this;
     const mean = Math.log(after.reduce((sum, nats) => sum + Math.exp(nats), 0) / after.length);
-    const text = t`Control (random, same norm): other words in ${changed} of ${after.length}, p ${probability(mean)}`;
-    return h("p", { class: "nbt-note", text });
+    const text = t`Random control: other words in ${changed} of ${after.length}, p ${probability(mean)}`;
+    return h("p", { class: "nbt-note", title: preserves, text });
   }
 
   /** @param {string} title @param {number[]} rows of concepts @param {number} layer */

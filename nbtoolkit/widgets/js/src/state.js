@@ -1,7 +1,7 @@
 // @ts-check
 /** Pure functions of the data: which concepts and images are listed, in which order, at which scale. */
 
-export const EXAMPLES = { strongest: "strongest", range: "across activation range", random: "random" };
+export const EXAMPLES = { strongest: "strongest", range: "quantiles", random: "random" };
 
 /**
  * Images that are listed for a concept: its exemplars, or others with an activation, evenly across its range (from the largest to the smallest, by sign) or at random.
