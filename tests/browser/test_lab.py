@@ -197,7 +197,11 @@ def test_layers_are_ablated_in_the_live_widget(lab, study, node_modules, tmp_pat
     page.get_by_role("button", name="next layer").click()
     page.get_by_role("button", name="next image").click()
     page.get_by_role("heading", name="Your image").wait_for(state="detached")
-    # a layer that the study lacks is computed; and the layers play
+    # a layer that the study lacks has its place on the slider, which steps over it, and is computed; and the layers play
+    page.evaluate(ASK, "explorer.layer = 4")
+    page.wait_for_function("document.querySelector('.nbt-range').value === '3'")
+    page.locator(".nbt-range").press("ArrowLeft")
+    assert page.locator(".nbt-range").input_value() == "1"
     page.locator(".nbt-spark").click()
     page.get_by_role("button", name="Compute layer 3").click()
     page.locator(".nbt-computing").wait_for(state="detached", timeout=20_000)

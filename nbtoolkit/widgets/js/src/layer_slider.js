@@ -1,5 +1,5 @@
 // @ts-check
-/** LayerSlider: scores per layer over one axis, and a native range input that selects the layer. */
+/** LayerSlider: scores per layer, and a native range input over the same axis that selects the layer. */
 
 import { drawChart } from "./chart.js";
 import { format, freshId, h } from "./dom.js";
@@ -23,11 +23,11 @@ export class LayerSlider extends Pane {
     this.range = h("input", {
       type: "range",
       min: 0,
-      max: this.layers.length - 1,
+      max: meta.slots.length - 1,
       step: 1,
       id: this.id,
       class: "nbt-range",
-      oninput: () => this.go(Number(this.range.value)),
+      oninput: () => this.slide(Number(this.range.value)),
     });
     this.play = h("button", { type: "button", class: "nbt-step nbt-play", onclick: () => this.togglePlay() });
     this.charts = meta.metrics.map((curve) => this.chart(curve));
@@ -90,6 +90,15 @@ export class LayerSlider extends Pane {
     this.select(place);
   }
 
+  /** Go to the computed layer that is nearest on the charts' axis; one step goes to the next. @param {number} slot */
+  slide(slot) {
+    const slots = this.layers.map((layer) => this.meta.slots.indexOf(layer));
+    const by = slot - slots[this.place];
+    const far = slots.map((at) => Math.abs(at - slot));
+    this.go(Math.abs(by) === 1 ? this.place + by : far.indexOf(Math.min(...far)));
+    this.range.value = String(slots[this.place]);
+  }
+
   /** @param {number} place */
   select(place) {
     const layer = this.layers[Math.min(this.layers.length - 1, Math.max(0, place))];
@@ -121,7 +130,7 @@ export class LayerSlider extends Pane {
   sync() {
     const layer = this.layers[this.place];
     this.value.textContent = String(layer);
-    this.range.value = String(this.place);
+    this.range.value = String(this.meta.slots.indexOf(layer));
     const scores = this.meta.metrics.map((c) => `${translate(this.t, c.label)} ${number(c.values[this.place])}`);
     this.range.setAttribute("aria-valuetext", `${this.t`layer ${layer}`}. ${scores.join(", ")}`);
     this.meta.metrics.forEach((curve, i) => {
