@@ -2,6 +2,7 @@
 /** ConceptMap: the samples or concepts of a layer in two dimensions, a choice of them, and the table of the chosen samples. */
 
 import { h, percent, reason } from "./dom.js";
+import { savingMap } from "./map_file.js";
 import { groupsOf, LACKS, legendEntry } from "./map_groups.js";
 import { MapTiles } from "./map_tiles.js";
 import { Pane } from "./pane.js";
@@ -30,6 +31,9 @@ export class ConceptMap extends Pane {
     /** @type {Record<string, string[]>} */
     this.factors = this.get("factors") ?? {};
     this.rowOf = new Map(this.meta.samples.map(({ id }, row) => [id, row]));
+    /** @type {string[]} by point */ this.colours = [];
+    /** @type {import("./map_groups.js").Group[]} of the images; concepts have none */
+    this.groups = [];
     this.scatter = new Scatter(this.t`Map`, ctx.signal, this);
     this.tiles = new MapTiles(ctx, this);
     this.table = new SampleTable(ctx);
@@ -71,7 +75,7 @@ export class ConceptMap extends Pane {
       { class: "nbt-map", "aria-label": t`Map` },
       h("div", { class: "nbt-toolbar" }, ...tools),
       h("div", { class: "nbt-map-main" }, scatter.el, this.legend),
-      this.about,
+      h("div", { class: "nbt-map-about" }, this.about, savingMap(this)),
       this.filters(),
       this.table.el,
     );
@@ -84,7 +88,10 @@ export class ConceptMap extends Pane {
     const factors = Object.entries(this.factors).flatMap(([name, values]) =>
       [...new Set(values)].sort().map((value) => option({ factor: [name, value] }, `${name} = ${value}`)),
     );
-    const onchange = () => this.commit({ map_filter: { ...JSON.parse(this.rule.value), ...this.least() } });
+    const onchange = () => {
+      const least = Number(this.share.value) / 100;
+      this.commit({ map_filter: { ...JSON.parse(this.rule.value), ...(least > 0 && { unexplained: least }) } });
+    };
     this.lacks = option({ lacking: true }, translate(t, LACKS));
     const options = [option({}, t`all images`), this.lacks, ...factors];
     this.rule = h("select", { class: "nbt-select", "aria-label": t`Filter`, onchange }, ...options);
@@ -93,10 +100,6 @@ export class ConceptMap extends Pane {
     const label = h("label", {}, t`unexplained above`, this.share, "%");
     this.count = h("span", { class: "nbt-count" });
     return h("div", { class: "nbt-toolbar nbt-map-filter" }, this.rule, label, this.all, this.count);
-  }
-
-  least() {
-    return Number(this.share.value) > 0 ? { unexplained: Number(this.share.value) / 100 } : {};
   }
 
   get ofConcepts() {
@@ -177,7 +180,8 @@ export class ConceptMap extends Pane {
     };
     const pick = (/** @type {number} */ group) =>
       this.choose([...passing].filter((item) => categories[item] === group));
-    this.legend.replaceChildren(...(ofConcepts ? [] : groups.map((group, i) => legendEntry(group, () => pick(i)))));
+    this.groups = ofConcepts ? [] : groups;
+    this.legend.replaceChildren(...this.groups.map((group, i) => legendEntry(group, () => pick(i))));
     this.sync(chosen.size, passing.size);
     scatter.draw();
     this.tiles.paint();

@@ -74,10 +74,10 @@ const asText = (nodes) =>
 /**
  * A chart as it is saved: with the word and the model, names of its axes, and its legend.
  * @param {SVGSVGElement} svg @param {HTMLElement} place in the page, hidden: only there the copy has its styles
- * @param {{ title: string, x: string, y: string, legend?: Element | null }} names
+ * @param {{ title: string, x: string, y: string, legend?: Element | null, span?: number }} names span of the horizontal axis, where a legend is beside it
  * @returns {SVGSVGElement}
  */
-export function poster(svg, place, { title, x, y, legend }) {
+export function poster(svg, place, { title, x, y, legend, span }) {
   const [, , width, height] = (svg.getAttribute("viewBox") ?? "").split(" ").map(Number);
   const copy = /** @type {SVGSVGElement} */ (svg.cloneNode(true));
   const text = (/** @type {string} */ name, /** @type {object} */ at, /** @type {string} */ words) =>
@@ -87,7 +87,7 @@ export function poster(svg, place, { title, x, y, legend }) {
   copy.append(
     text("nbt-drawn-title", { x: -10, y: -26 }, [about, title].filter(Boolean).join(": ")),
     text("nbt-tick", { x: -10, y: -11 }, legend ? asText(legend.childNodes) : ""),
-    text("nbt-tick", { x: width / 2, y: height + 10, "text-anchor": "middle" }, x),
+    text("nbt-tick", { x: (span ?? width) / 2, y: height + 10, "text-anchor": "middle" }, x),
     text("nbt-tick", { transform: `translate(-8 ${height / 2}) rotate(-90)`, "text-anchor": "middle" }, y),
   );
   place.replaceChildren(copy);
