@@ -7,6 +7,7 @@ Each function makes one experiment and returns its p-value, or whether the inter
 from __future__ import annotations
 
 import inspect
+from unittest import mock
 
 import numpy as np
 import torch
@@ -149,24 +150,36 @@ class _Targets:
 
         blocks = torch.nn.ModuleList([_Write(tensor(write)), _Write(tensor(rng.normal(size=(positions, d))))])
         self.model = object.__new__(Model)  # the blocks are all that is asked for
-        self.model.blocks, self.model.n_layers, self.model.d_model = blocks, 2, d
+        self.model.blocks, self.model.n_layers, self.model.d_model, self.model.hf = blocks, 2, d, blocks
         self._states, self._mix = tensor(rng.normal(size=(n, positions, d))), tensor(rng.normal(size=(d, d)) / 3)
         self._head = tensor(rng.normal(size=(5, d)))
+
+        self.batches, self.start = [self], 0
+        hidden, self.stream = self._states, [self._states]
+        for block in blocks:
+            self.stream.append(block(hidden))
+            hidden = self._after(self.stream[-1])
+        self.recording = self  # as a recorded batch has it
 
     def __len__(self):
         return len(self._states)
 
-    def read(self, layers=()):
-        hidden = self._states
-        for block in self.model.blocks:
-            hidden = torch.tanh(block(hidden) @ self._mix) + block(hidden)
-        return (hidden.mean(1) @ self._head.T).log_softmax(-1)[:, 0].numpy(), None
+    def _after(self, states):
+        return torch.tanh(states @ self._mix) + states
+
+    def measure(self, layer, states):
+        """Log-probability of the token from the states after a layer."""
+        hidden = self._after(states) if layer else states
+        for block in self.model.blocks[layer:]:
+            hidden = self._after(block(hidden))
+        return (hidden.mean(1) @ self._head.T).log_softmax(-1)[:, 0]
 
 
 def layer_that_writes_at_random(rng):
     """A layer whose write has a random direction, against random directions of its norm at every position."""
     effects = inspect.unwrap(layer_effects)  # without the check that these are targets of a model
-    return effects(_Targets(rng), [1], n_random=19, random_state=rng).p(1)
+    with mock.patch("nbtoolkit.interventions.layers.read_batch", lambda _, batch: batch):
+        return effects(_Targets(rng), [1], n_random=19, random_state=rng).p(1)
 
 
 def _curve(rng, f, n=12, k=6):

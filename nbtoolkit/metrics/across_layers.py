@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas
 
 from ..errors import MethodError
 from ..storage.study import Study
@@ -18,6 +17,9 @@ from ..types.copies import CopiedByFields
 from ..types.representations import read_only
 from .layer_matching import LayerMatch, check_size, match_layers
 from .sparsity import energy
+
+if TYPE_CHECKING:
+    import pandas
 
 Array = np.ndarray
 
@@ -164,6 +166,8 @@ class Threads(CopiedByFields):
         pandas.DataFrame
             Sorted by thread, then layer; without the concepts that no sample uses.
         """
+        import pandas
+
         nulls = (float("nan"), *(m.null for m in self.matches))
         parts = [
             pandas.DataFrame(

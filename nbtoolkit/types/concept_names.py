@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 def concept_names(words: Sequence[Sequence[str]], token: str = "") -> list[str]:
@@ -32,18 +32,20 @@ def concept_names(words: Sequence[Sequence[str]], token: str = "") -> list[str]:
     ['snow', 'beach', 'car 2', 'car 3', 'concept 4']
     """
     own = [list(dict.fromkeys(w for w in row if w != token.lower())) or list(row[:1]) for row in words]
-    ranked = _by_distinction(own)
+    rarity = _rarity(own)
     groups: defaultdict[str, list[int]] = defaultdict(list)
-    for k, row in enumerate(ranked):
-        groups[row[0] if row else ""].append(k)
+    for k, row in enumerate(own):
+        groups[min(_places(row, rarity))[-1] if row else ""].append(k)
     names = {members[0]: word for word, members in groups.items() if word and len(members) == 1}
     unique, pairs = set(names.values()), set()
     for first, members in groups.items():
-        others = _by_distinction([[w for w in own[k] if w != first] for k in members])
+        if members[0] in names:
+            continue
+        others = [[w for w in own[k] if w != first] for k in members]
+        rarity = _rarity(others)
         for k, row in zip(members, others, strict=True):
-            if k in names:
-                continue
-            second = next((w for w in row if frozenset((first, w)) not in pairs), "")
+            ranked = (word for *_, word in sorted(_places(row, rarity)))
+            second = next((w for w in ranked if frozenset((first, w)) not in pairs), "")
             pairs.add(frozenset((first, second)))
             names[k] = f"{first} · {second}" if second else f"{first or 'concept'} {k}"
             while names[k] in unique:
@@ -52,14 +54,15 @@ def concept_names(words: Sequence[Sequence[str]], token: str = "") -> list[str]:
     return [names[k] for k in range(len(own))]
 
 
-def _by_distinction(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The words of every row, those first that are the row's own."""
+def _rarity(rows: Sequence[Sequence[str]]) -> dict[str, float]:
+    """How much a word is of few rows, by word."""
     total: defaultdict[str, float] = defaultdict(float)
     for row in rows:
         for place, word in enumerate(row, 1):
             total[word] += 1 / place
-    rarity = {word: math.log((1 + len(rows)) / weight) for word, weight in total.items()}
-    return [
-        [word for _, _, word in sorted((-rarity[word] / place, place, word) for place, word in enumerate(row, 1))]
-        for row in rows
-    ]
+    return {word: math.log((1 + len(rows)) / weight) for word, weight in total.items()}
+
+
+def _places(row: Sequence[str], rarity: dict[str, float]) -> Iterator[tuple[float, int, str]]:
+    """Each word of a row after what sorts them: those first that are the row's own."""
+    return ((-rarity[word] / place, place, word) for place, word in enumerate(row, 1))
