@@ -37,8 +37,9 @@ class Places:
         ends = (positions.start, positions.stop) if isinstance(positions, slice) else tuple(positions)
         step = isinstance(positions, slice) and positions.step not in (None, 1)
         if step or any(not _is_position(p) for p in ends if p is not None or not isinstance(positions, slice)):
+            value = positions if isinstance(positions, slice) else described(positions)
             raise MethodError(
-                f"positions is {described(positions)}; expected whole numbers from 0, or a slice of them without a step."
+                f"positions is {value}; expected whole numbers from 0, or a slice of them without a step."
             )
         self._positions = positions if isinstance(positions, slice) else frozenset(int(p) for p in positions)
         self._end = 0  # of the last pass

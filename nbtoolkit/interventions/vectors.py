@@ -123,6 +123,7 @@ def typical_coefficient(cd: ConceptDictionary, k: int) -> float:
     """
     cd.concept(k)
     own = cd.coefficients[:, k].astype(np.float64)
+    own = own[np.isfinite(own)]
     used = own[own > 0] if (own > 0).any() else np.abs(own[own != 0])
     if not len(used) or not np.abs(cd.concept(k)).any():
         raise MethodError(
