@@ -19,6 +19,7 @@ from ..types import ConceptDictionary
 from .session import Session
 
 Array = np.ndarray
+N_MEASURED = 200  # concepts whose median norm is that of a typical one
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +81,10 @@ def _of_word(session: Session, word: str, cd: ConceptDictionary) -> Unit:
         vector = word_contrast(reps, word, layer=cd.layer)
         text = f"mean state of the responses with “{word}”, less that of the others"
         return Unit(vector, text, f"word_contrast(study.representations, {word!r}, layer={cd.layer})")
-    used = [k for k in range(cd.n_concepts) if cd.coefficients[:, k].any() and cd.concept(k).any()]
-    length = round(float(np.median([np.linalg.norm(concept_unit(cd, k)) for k in used[:200]])), 3) if used else 1.0
+    used = np.flatnonzero(cd.coefficients.any(0) & cd.concepts.any(1))[:N_MEASURED]
+    if not len(used):
+        raise MethodError(f"No sample uses a concept of layer {cd.layer}; expected one, whose strength the word gets.")
+    length = round(float(np.median([np.linalg.norm(concept_unit(cd, k)) for k in used.tolist()])), 3)
     vector = unembedding_direction(session.model, word, reps.layer(session.model.n_layers), length=length)
     text = f"unembedding direction of “{word}”, as long as a typical concept ({length:.2f})"
     last = f"study.representations.layer({session.model.n_layers})"
@@ -96,7 +99,7 @@ def n_prompt(targets: Targets) -> int:
     targets
         Of one image.
     """
-    (batch,) = targets._batches
+    (batch,) = targets.batches
     sizes: list[int] = []
     with watching(targets.model.blocks, lambda _, hidden: sizes.append(hidden.shape[1])):
         targets.model.forward(targets.model.extend(batch.inputs, [[]]))
@@ -120,7 +123,7 @@ def places(targets: Targets, positions: str, length: int) -> Sequence[int] | sli
     NbtoolkitError
         The image has no positions in the residual stream.
     """
-    (batch,) = targets._batches
+    (batch,) = targets.batches
     if positions == "image":
         image = targets.model.image_mask(batch.inputs)[0].nonzero()[:, 0].tolist()
         if not image:

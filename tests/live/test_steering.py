@@ -1,6 +1,7 @@
 """Steering in a view is the steering of the interventions, beside random directions of the same norm."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,20 @@ def test_a_page_has_what_the_operations_give(live, study, sample):
                 assert one["after"] == pytest.approx(other["after"], abs=1e-4)
             assert stop["control"]["responses"] == whole["control"]["responses"]
     assert set(live.run("interventions_of", {"sample": sample, "at": 4, "concepts": [3]})["steering"]) == {"3"}
+
+
+def test_a_page_steers_concepts_that_have_a_unit(live, model, study, data, sample):
+    strongest, *rest = live.run("interventions_of", {"sample": sample, "at": 4})["steering"]
+    cd = study.dictionary(4)
+    unused = np.where(np.arange(cd.n_concepts) == int(strongest), 0, cd.activations)
+    dead = replace(study, dictionaries=study.dictionaries | {4: replace(cd, activations=unused)})
+    others = Session(model, dead, data)
+    assert [*others.run("interventions_of", {"sample": sample, "at": 4})["steering"]][: len(rest)] == rest
+    with pytest.raises(nbt.NbtoolkitError, match=f"No sample uses concept {strongest} of layer 4"):
+        others.run("interventions_of", {"sample": sample, "at": 4, "concepts": [int(strongest)]})
+    nothing = replace(study, dictionaries=study.dictionaries | {4: replace(cd, activations=0 * cd.activations)})
+    with pytest.raises(nbt.NbtoolkitError, match="No sample uses a concept of layer 4"):
+        steering.steer(Session(model, nothing, data), sample=sample, edits=[edit(word="xylophone")], at=4)
 
 
 def test_samples_that_are_asked_for_next_share_the_passes(model, study, data, monkeypatch):
