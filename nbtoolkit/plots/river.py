@@ -126,7 +126,7 @@ def river(
 def _legend(result: Threads) -> str:
     linked = sum(int(m.linked.sum()) for m in result.matches)
     return (
-        f"{result.n_threads} threads, {linked} links above the null (95 % quantile of matched random mixtures, per pair). "
+        f"{result.n_threads} threads, {linked} links above the null (its 95 % quantile, per pair). "
         "Height: share of activation. Tapered: begins or ends."
     )
 
