@@ -50,16 +50,6 @@ class Places:
             return start <= position and (stop is None or position < stop)
         return position in self._positions
 
-    def of(self, n: int) -> Tensor:
-        """Whether each of the first positions is chosen, (n,) float32 of 0 and 1.
-
-        Parameters
-        ----------
-        n
-            Number of positions.
-        """
-        return torch.tensor([float(p in self) for p in range(n)])
-
     def mask(self, hidden: Tensor) -> Tensor:
         """Whether each position of a pass is chosen, (1, positions, 1) of 0 and 1; a pass of one position continues the last.
 
@@ -71,7 +61,8 @@ class Places:
         n = hidden.shape[1]
         begin = self._end if n == 1 else 0
         self._end = begin + n
-        return self.of(self._end)[None, begin:, None].to(hidden.device, hidden.dtype)
+        chosen = [float(p in self) for p in range(begin, self._end)]
+        return torch.tensor(chosen, device=hidden.device, dtype=hidden.dtype)[None, :, None]
 
 
 def _is_position(value: object) -> bool:
