@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +21,10 @@ from ..types import ConceptDictionary
 from .session import Session
 
 Array = np.ndarray
+N_WORDS = 64  # units of words in memory: every stop of a slider needs one
 N_MEASURED = 200  # concepts whose median norm is that of a typical one
+
+_WORDS: weakref.WeakKeyDictionary[Session, OrderedDict[tuple[int, str], Unit]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +76,12 @@ def unit(session: Session, edit: Mapping[str, Any]) -> Unit:
         vector = concept_unit(cd, k)
         text = f"the concept at its typical coefficient, {typical_coefficient(cd, k):.2f}"
         return Unit(vector, text, f"concept_unit(study.dictionary({cd.layer}), {k})")
-    return _of_word(session, edit["word"], cd)
+    memory, key = _WORDS.setdefault(session, OrderedDict()), (cd.layer, edit["word"])
+    if key not in memory:
+        memory[key] = _of_word(session, edit["word"], cd)
+        while len(memory) > N_WORDS:
+            memory.popitem(last=False)
+    return memory[key]
 
 
 def _of_word(session: Session, word: str, cd: ConceptDictionary) -> Unit:

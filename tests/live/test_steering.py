@@ -91,6 +91,7 @@ def test_units(live, model, study):
     np.testing.assert_allclose(own.vector, used.mean() * cd.concept(1), rtol=1e-5)
     snow = edited.unit(live, edit(word="snow"))
     np.testing.assert_allclose(snow.vector, word_contrast(study.representations, "snow", layer=4))
+    assert edited.unit(live, edit(-1, word="snow")) is snow  # every stop of the slider has the same one
     rare = edited.unit(live, edit(word="zebra"))
     norms = [np.linalg.norm(concept_unit(cd, k)) for k in range(cd.n_concepts)]
     assert np.linalg.norm(rare.vector) == pytest.approx(np.median(norms), abs=1e-3) and "unembedding" in rare.text
