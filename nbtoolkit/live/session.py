@@ -294,4 +294,6 @@ class Session:
             return read_image({"bytes": self.photographs[sample].image})
         if self._data is not None:
             return next(rows_by_id(self._data, [sample]))
-        return read_image({"bytes": self.study.sample(sample).image})
+        if image := self.study.sample(sample).image:
+            return read_image({"bytes": image})
+        raise NbtoolkitError(f"Sample {sample!r} has no image in the study; expected one. Give data=…, its data set.")

@@ -40,6 +40,7 @@ def edits_as_python(session: Session, *, sample: str, edits: Sequence[dict[str, 
     names = [name for name in NAMES if any(f"{name}(" in context for context in contexts)]
     image, imports = _image(session, sample)
     means = any("mean_contributions(" in context for context in contexts)
+    indent = "    " if contexts else ""
     lines = [
         "import nbtoolkit as nbt",
         *([f"from nbtoolkit.interventions import {', '.join(names)}"] if names else []),
@@ -48,9 +49,9 @@ def edits_as_python(session: Session, *, sample: str, edits: Sequence[dict[str, 
         f"image = {image}",
         f"targets = nbt.attribution.mentions(model, [image], {session.study.token!r}{_options(session, sample)})",
         *([_images(session)] if means else []),
-        *([f"with {', '.join(contexts)}:"] if contexts else ["if True:  # no edit"]),
-        f"    print(targets.responses({session.study.source.max_new_tokens})[0])",
-        "    print(targets.read()[0][0])  # log-probability of the token, in nats",
+        *([f"with {', '.join(contexts)}:"] if contexts else []),
+        f"{indent}print(targets.responses({session.study.source.max_new_tokens})[0])",
+        f"{indent}print(targets.read()[0][0])  # log-probability of the token, in nats",
     ]
     return {"text": "\n".join(lines) + "\n"}
 

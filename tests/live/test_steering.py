@@ -108,6 +108,18 @@ def test_what_does_not_steer_is_refused(live, sample):
         steering.steer(live, sample=sample, edits=[edit()], draws=17)
     with pytest.raises(nbt.NbtoolkitError, match=r"direction of edits\[0\] is 'rain'"):
         steering.steer(live, sample=sample, edits=[edit(direction="rain")])
+    with pytest.raises(nbt.NbtoolkitError, match="cannot spell"):
+        steering.steer(live, sample=sample, edits=[edit(word="\ud800")])
+
+
+def test_without_images_or_edits(live, model, study, sample):
+    bare = replace(study, samples=[replace(one, image=b"") for one in study.samples])
+    with pytest.raises(
+        nbt.NbtoolkitError, match=f"Sample '{sample}' has no image in the study; expected one. Give data"
+    ):
+        steering.steer(Session(model, bare), sample=sample, edits=[edit()])
+    text = live.run("edits_as_python", {"sample": sample, "edits": []})["text"]
+    assert "with" not in text and text.splitlines()[-2].startswith("print(targets.responses(")
 
 
 @pytest.mark.parametrize(("directions", "message"), [
@@ -117,6 +129,7 @@ def test_what_does_not_steer_is_refused(live, sample):
     ({"wind": WIND * np.nan}, r"directions\['wind'\] has NaN"),
     ({"wind": "west"}, r"directions\['wind'\] is 'west'"),
     ({"": WIND}, "A name of directions is ''"),
+    ({"wind": WIND, " wind": WIND}, "directions has 'wind' twice"),
 ])  # fmt: skip
 def test_directions_are_checked(model, study, directions, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):
