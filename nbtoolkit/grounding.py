@@ -178,24 +178,22 @@ def ground(
         )
     choice = choose_naming(_from_switches(naming, norm, centred), model)
     concepts = D - D.mean(0) if choice.centred else D
-    live = np.linalg.norm(D, axis=1) > 0
     read = functools.cache(model.tokenizer.decode)  # concepts share tokens
     own = functools.cache(lambda i: accepted(model.tokenizer, [i], rule))
 
     def listed(ids: list[int], values: list[float], n: int) -> dict[str, float]:
         """The first words that pass, each with the logit of its first token."""
         first: dict[str, float] = {}
-        for i, value in zip(ids, values, strict=True):
-            if len(first) >= n:
+        for word, value in ((word, value) for i, value in zip(ids, values, strict=True) for word in own(i)):
+            if len(first) == n:
                 break
-            for word in own(i):
-                first.setdefault(word, value)
-        return dict(list(first.items())[:n])
+            first.setdefault(word, value)
+        return first
 
     tokens, words, least = [], [], []
-    n_tokens = rule.n_tokens or max(N_LOOKED_AT, n_words)
-    ends = extreme_tokens(model, concepts, n_tokens, N_LOWEST, norm=choice.norm)
-    for used, (largest, smallest) in zip(live, ends, strict=True):
+    n = rule.n_tokens or max(N_LOOKED_AT, n_words)
+    ends = extreme_tokens(model, concepts, n, N_LOWEST, norm=choice.norm)
+    for used, (largest, smallest) in zip(np.linalg.norm(D, axis=1) > 0, ends, strict=True):
         tokens.append([read((i,)) for i in largest[0][: rule.n_tokens or n_words]])
         words.append(listed(*largest, n_words) if used else {})
         least.append(listed(*smallest, N_NEGATIVE) if used else {})
@@ -264,10 +262,9 @@ def extreme_tokens(
             first.sort(axis=1)  # equal logits in the order of their ids
             order = np.argsort(np.take_along_axis(key, first, 1), axis=1, kind="stable")
             ids = np.take_along_axis(first, order, 1)
-            ends.append((ids, np.take_along_axis(logits, ids, 1).astype(float).round(4)))
-        (top, above), (low, below) = ends
-        for k in range(len(logits)):
-            yield (top[k].tolist(), above[k].tolist()), (low[k].tolist(), below[k].tolist())
+            values = np.take_along_axis(logits, ids, 1).astype(float).round(4)
+            ends.append(zip(ids.tolist(), values.tolist(), strict=True))
+        yield from zip(*ends, strict=True)
 
 
 def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:
