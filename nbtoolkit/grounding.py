@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
 N_LOOKED_AT = 200  # tokens: in a vocabulary of 150,000, code, fragments and other languages fill the first places
 CHUNK = 64  # directions
-Tokens = tuple[list[list[int]], list[list[float]]]
-N_NEGATIVE, N_LOWEST = (
-    10,
-    2000,
-)  # words of the most negative logits, and tokens that are looked at: most are rare fragments
+N_NEGATIVE = 10  # words of the most negative logits
+N_LOWEST = 2000  # tokens that are looked at for them: most are rare fragments
+Tokens = tuple[list[int], list[float]]  # ids and logits of one direction
 
 
 @dataclass(frozen=True)
@@ -180,24 +178,25 @@ def ground(
         )
     choice = choose_naming(_from_switches(naming, norm, centred), model)
     concepts = D - D.mean(0) if choice.centred else D
-    (order, logits), (lowest, negative) = extreme_tokens(
-        model, concepts, rule.n_tokens or max(N_LOOKED_AT, n_words), N_LOWEST, norm=choice.norm
-    )
-    live = np.linalg.norm(D, axis=1) > 0
     read = functools.cache(model.tokenizer.decode)  # concepts share tokens
-    tokens = [[read((i,)) for i in ids[: rule.n_tokens or n_words]] for ids in order]
     own = functools.cache(lambda i: accepted(model.tokenizer, [i], rule))
 
     def listed(ids: list[int], values: list[float], n: int) -> dict[str, float]:
         """The first words that pass, each with the logit of its first token."""
         first: dict[str, float] = {}
-        for i, value in zip(ids, values, strict=True):
-            for word in own(i):
-                first.setdefault(word, value)
-        return dict(list(first.items())[:n])
+        for word, value in ((word, value) for i, value in zip(ids, values, strict=True) for word in own(i)):
+            if len(first) == n:
+                break
+            first.setdefault(word, value)
+        return first
 
-    words = [listed(ids, logits[k], n_words) if live[k] else {} for k, ids in enumerate(order)]
-    least = [listed(ids, negative[k], N_NEGATIVE) if live[k] else {} for k, ids in enumerate(lowest)]
+    tokens, words, least = [], [], []
+    n = rule.n_tokens or max(N_LOOKED_AT, n_words)
+    ends = extreme_tokens(model, concepts, n, N_LOWEST, norm=choice.norm)
+    for used, (largest, smallest) in zip(np.linalg.norm(D, axis=1) > 0, ends, strict=True):
+        tokens.append([read((i,)) for i in largest[0][: rule.n_tokens or n_words]])
+        words.append(listed(*largest, n_words) if used else {})
+        least.append(listed(*smallest, N_NEGATIVE) if used else {})
     return Grounding(
         [list(row) for row in words],
         exemplars(cd, n_exemplars),
@@ -231,11 +230,13 @@ def top_tokens(model: Model, directions: np.ndarray, n: int, *, norm: bool) -> l
     model, directions, n, norm
         As for :func:`extreme_tokens`.
     """
-    return extreme_tokens(model, directions, n, 1, norm=norm)[0][0]
+    return [ids for (ids, _), _ in extreme_tokens(model, directions, n, 1, norm=norm)]
 
 
-def extreme_tokens(model: Model, directions: np.ndarray, n: int, n_low: int, *, norm: bool) -> tuple[Tokens, Tokens]:
-    """Tokens of largest and of smallest logit per direction; the logits of 64 directions are in memory at a time.
+def extreme_tokens(
+    model: Model, directions: np.ndarray, n: int, n_low: int, *, norm: bool
+) -> Iterator[tuple[Tokens, Tokens]]:
+    """Tokens of largest and of smallest logit of one direction after the other; those of 64 are in memory at a time.
 
     Parameters
     ----------
@@ -248,22 +249,22 @@ def extreme_tokens(model: Model, directions: np.ndarray, n: int, n_low: int, *, 
     norm
         Whether the final norm is applied first.
 
-    Returns
-    -------
+    Yields
+    ------
     largest, smallest
-        Ids per direction, the most extreme first, and their logits.
+        Ids, the most extreme first, and their logits, rounded to four digits.
     """
-    ends: tuple[Tokens, Tokens] = (([], []), ([], []))
     for start in range(0, len(directions), CHUNK):
         logits = model.unembed(directions[start : start + CHUNK], norm=norm)
-        for (ids, values), key, size in zip(ends, (-logits, logits), (n, n_low), strict=True):
+        ends = []
+        for key, size in ((-logits, n), (logits, n_low)):
             first = np.argpartition(key, min(size, key.shape[1]) - 1, axis=1)[:, :size]
             first.sort(axis=1)  # equal logits in the order of their ids
             order = np.argsort(np.take_along_axis(key, first, 1), axis=1, kind="stable")
-            first = np.take_along_axis(first, order, 1)
-            ids += first.tolist()
-            values += np.take_along_axis(logits, first, 1).astype(float).round(4).tolist()
-    return ends
+            ids = np.take_along_axis(first, order, 1)
+            values = np.take_along_axis(logits, ids, 1).astype(float).round(4)
+            ends.append(zip(ids.tolist(), values.tolist(), strict=True))
+        yield from zip(*ends, strict=True)
 
 
 def exemplars(cd: ConceptDictionary, n: int) -> list[list[str]]:

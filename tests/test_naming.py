@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import nbtoolkit as nbt
-from nbtoolkit.grounding import top_tokens
+from nbtoolkit.grounding import extreme_tokens, top_tokens
 from nbtoolkit.naming import choose_naming, measure_naming
 from nbtoolkit.storage.study import open_study
 from nbtoolkit.studies.pipeline import extend
@@ -127,6 +127,16 @@ def test_top_tokens_are_those_of_a_full_stable_sort(model):
         for n in (1, 20, 673):
             assert top_tokens(model, directions[:64], n, norm=norm) == expected[:, :n].tolist()
         assert len(top_tokens(model, directions, 700, norm=norm)) == 130  # in three chunks
+
+
+def test_logits_of_a_chunk_of_directions_are_in_memory_at_a_time(model, monkeypatch):
+    sizes = []
+    unembed = type(model).unembed
+    monkeypatch.setattr(type(model), "unembed", lambda m, h, **how: sizes.append(len(h)) or unembed(m, h, **how))
+    ends = extreme_tokens(model, np.ones((16_384, model.d_model), np.float32), 3, 2, norm=True)
+    (_, largest), (_, smallest) = next(ends)
+    assert sizes == [64] and largest == sorted(largest, reverse=True) and smallest == sorted(smallest)
+    assert (len(largest), len(smallest)) == (3, 2) and largest[0] > smallest[0]
 
 
 def test_two_hundred_tokens_are_looked_at(model):

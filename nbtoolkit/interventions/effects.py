@@ -110,8 +110,9 @@ def effect(
         )
     (before,), states = targets.read([cd.layer])
     with context:
-        (after,), changed = targets.read([cd.layer])
+        # first: a decoder of its own begins with one position, which would continue the count of a pass before
         (response,) = targets.responses(max_new_tokens)
+        (after,), changed = targets.read([cd.layer])
     activations = cd.encode(np.concatenate([states[:, 0], changed[:, 0]]))
     return Effect(targets.captions[0], response, (float(before), float(after)), activations)
 

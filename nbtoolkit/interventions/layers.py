@@ -169,7 +169,7 @@ class _Sweep:
     def __init__(self, model: Model, batch: Batch, ablation: Callable[[int], AbstractContextManager[None]]) -> None:
         self.model, self.batch, self.ablation = model, batch, ablation
         self.recorded = read_batch(model, batch)
-        self.before = self._whole() if self.recorded is None else self._continued(0)
+        self.before = self._log_probability(0)
 
     def effects(self, layer: int, directions: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         """Change when a layer is ablated, (n,), and in each of two sets of directions, (n_directions, n).
@@ -183,7 +183,7 @@ class _Sweep:
         """
         states: list[Tensor] = []
         with self.ablation(layer), _reading(self.model, layer, states):
-            after = self._whole() if self.recorded is None else self._continued(layer - 1)
+            after = self._log_probability(layer - 1)
         nulls = [
             np.array([self._moved(layer, states, vector, against=against) for vector in vectors]).reshape(
                 len(vectors), len(self.batch)
@@ -201,15 +201,12 @@ class _Sweep:
                 moved = move(own)
             return np.asarray(self.recorded.measure(layer, moved).cpu().numpy()) - self.before
         with watching(self.model.blocks, lambda here, hidden: move(hidden) if here == layer else None):
-            return self._whole() - self.before
+            return self._log_probability(layer) - self.before
 
-    def _continued(self, layer: int) -> Array:
-        """Log-probability of each token in the recorded pass, continued from a layer, (n,)."""
-        assert self.recorded is not None
-        return np.asarray(self.recorded.measure(layer, self.recorded.recording.stream[layer]).cpu().numpy())
-
-    def _whole(self) -> Array:
-        """Log-probability of each token in a whole pass, (n,)."""
+    def _log_probability(self, layer: int) -> Array:
+        """Log-probability of each token, (n,): in the recorded pass continued from a layer, or in a whole pass."""
+        if self.recorded is not None:
+            return np.asarray(self.recorded.measure(layer, self.recorded.recording.stream[layer]).cpu().numpy())
         states = word_states(self.model, self.batch, [self.model.n_layers])[0]
         return np.asarray(score(self.model, states, self.batch).cpu().numpy())
 

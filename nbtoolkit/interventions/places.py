@@ -37,8 +37,9 @@ class Places:
         ends = (positions.start, positions.stop) if isinstance(positions, slice) else tuple(positions)
         step = isinstance(positions, slice) and positions.step not in (None, 1)
         if step or any(not _is_position(p) for p in ends if p is not None or not isinstance(positions, slice)):
+            value = positions if isinstance(positions, slice) else described(positions)
             raise MethodError(
-                f"positions is {described(positions)}; expected whole numbers from 0, or a slice of them without a step."
+                f"positions is {value}; expected whole numbers from 0, or a slice of them without a step."
             )
         self._positions = positions if isinstance(positions, slice) else frozenset(int(p) for p in positions)
         self._end = 0  # of the last pass
@@ -48,16 +49,6 @@ class Places:
             start, stop = self._positions.start or 0, self._positions.stop
             return start <= position and (stop is None or position < stop)
         return position in self._positions
-
-    def of(self, n: int) -> Tensor:
-        """Whether each of the first positions is chosen, (n,) float32 of 0 and 1.
-
-        Parameters
-        ----------
-        n
-            Number of positions.
-        """
-        return torch.tensor([float(p in self) for p in range(n)])
 
     def mask(self, hidden: Tensor) -> Tensor:
         """Whether each position of a pass is chosen, (1, positions, 1) of 0 and 1; a pass of one position continues the last.
@@ -70,7 +61,8 @@ class Places:
         n = hidden.shape[1]
         begin = self._end if n == 1 else 0
         self._end = begin + n
-        return self.of(self._end)[None, begin:, None].to(hidden.device, hidden.dtype)
+        chosen = [float(p in self) for p in range(begin, self._end)]
+        return torch.tensor(chosen, device=hidden.device, dtype=hidden.dtype)[None, :, None]
 
 
 def _is_position(value: object) -> bool:

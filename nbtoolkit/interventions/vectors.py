@@ -123,6 +123,7 @@ def typical_coefficient(cd: ConceptDictionary, k: int) -> float:
     """
     cd.concept(k)
     own = cd.coefficients[:, k].astype(np.float64)
+    own = own[np.isfinite(own)]
     used = own[own > 0] if (own > 0).any() else np.abs(own[own != 0])
     if not len(used) or not np.abs(cd.concept(k)).any():
         raise MethodError(
@@ -166,5 +167,5 @@ def word_contrast(reps: Representations, word: str, *, layer: int = -1) -> Array
         raise MethodError(
             f"{word!r} is in {n} of {len(has)} responses; expected at least {FEWEST} with it and {FEWEST} without it."
         )
-    states = reps.layer(layer).astype(np.float64)
-    return np.asarray(states[has].mean(0) - states[~has].mean(0))
+    states = reps.layer(layer)
+    return np.asarray(states[has].mean(0, dtype=np.float64) - states[~has].mean(0, dtype=np.float64))

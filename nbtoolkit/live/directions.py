@@ -43,6 +43,8 @@ def checked_directions(directions: Any, d_model: int) -> dict[str, Array]:
             raise NbtoolkitError(
                 f"A name of directions is {described(name)}; expected a text of 1 to {MAX_NAME} characters."
             )
+        if name.strip() in vectors:
+            raise NbtoolkitError(f"directions has {name.strip()!r} twice; expected names that differ.")
         array = checked_array(f"directions[{name!r}]", vector, Rule()).astype(np.float64)
         if array.shape != (d_model,) or not array.any():
             raise NbtoolkitError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,10 @@ from ..types import ConceptDictionary
 from .session import Session
 
 Array = np.ndarray
+N_WORDS = 64  # units of words in memory: every stop of a slider needs one
+N_MEASURED = 200  # concepts whose median norm is that of a typical one
+
+_WORDS: weakref.WeakKeyDictionary[Session, OrderedDict[tuple[int, str], Unit]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +76,12 @@ def unit(session: Session, edit: Mapping[str, Any]) -> Unit:
         vector = concept_unit(cd, k)
         text = f"the concept at its typical coefficient, {typical_coefficient(cd, k):.2f}"
         return Unit(vector, text, f"concept_unit(study.dictionary({cd.layer}), {k})")
-    return _of_word(session, edit["word"], cd)
+    memory, key = _WORDS.setdefault(session, OrderedDict()), (cd.layer, edit["word"])
+    if key not in memory:
+        memory[key] = _of_word(session, edit["word"], cd)
+        while len(memory) > N_WORDS:
+            memory.popitem(last=False)
+    return memory[key]
 
 
 def _of_word(session: Session, word: str, cd: ConceptDictionary) -> Unit:
@@ -80,8 +91,10 @@ def _of_word(session: Session, word: str, cd: ConceptDictionary) -> Unit:
         vector = word_contrast(reps, word, layer=cd.layer)
         text = f"mean state of the responses with “{word}”, less that of the others"
         return Unit(vector, text, f"word_contrast(study.representations, {word!r}, layer={cd.layer})")
-    used = [k for k in range(cd.n_concepts) if cd.coefficients[:, k].any() and cd.concept(k).any()]
-    length = round(float(np.median([np.linalg.norm(concept_unit(cd, k)) for k in used[:200]])), 3) if used else 1.0
+    used = np.flatnonzero(cd.coefficients.any(0) & cd.concepts.any(1))[:N_MEASURED]
+    if not len(used):
+        raise MethodError(f"No sample uses a concept of layer {cd.layer}; expected one, whose strength the word gets.")
+    length = round(float(np.median([np.linalg.norm(concept_unit(cd, k)) for k in used.tolist()])), 3)
     vector = unembedding_direction(session.model, word, reps.layer(session.model.n_layers), length=length)
     text = f"unembedding direction of “{word}”, as long as a typical concept ({length:.2f})"
     last = f"study.representations.layer({session.model.n_layers})"
@@ -96,7 +109,7 @@ def n_prompt(targets: Targets) -> int:
     targets
         Of one image.
     """
-    (batch,) = targets._batches
+    (batch,) = targets.batches
     sizes: list[int] = []
     with watching(targets.model.blocks, lambda _, hidden: sizes.append(hidden.shape[1])):
         targets.model.forward(targets.model.extend(batch.inputs, [[]]))
@@ -120,7 +133,7 @@ def places(targets: Targets, positions: str, length: int) -> Sequence[int] | sli
     NbtoolkitError
         The image has no positions in the residual stream.
     """
-    (batch,) = targets._batches
+    (batch,) = targets.batches
     if positions == "image":
         image = targets.model.image_mask(batch.inputs)[0].nonzero()[:, 0].tolist()
         if not image:

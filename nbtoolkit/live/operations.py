@@ -117,8 +117,9 @@ def layer_effects(
     Cancelled
         The event was set.
     """
-    if len(samples) > len(session.study.samples):
-        raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {len(session.study.samples)}.")
+    most = len(session.study.samples) + len(session.photographs)
+    if len(samples) > most:
+        raise NbtoolkitError(f"samples has {len(samples)} entries; expected at most {most}.")
     check_samples(session, samples)
     check_choice(how, HOW, "how")
     check_choice(part, PARTS, "part")

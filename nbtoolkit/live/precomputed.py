@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NbtoolkitError
+from ..errors import MethodError, NbtoolkitError
 from ..interventions.vectors import concept_unit
+from ..types import ConceptDictionary
 from ..widgets import arguments
 from .registry import OPERATIONS, operation
-from .session import N_RESPONSES, Session
+from .responses import N_RESPONSES
+from .session import Session
 from .steering import base_of, random_directions, result_of, run
 
 STOPS = (-2.0, 2.0)  # of the slider, beside 0
@@ -34,7 +37,8 @@ def interventions_of(
     session, sample, at
         The session, the id of the sample, and the layer of the concepts.
     concepts
-        Rows of the concepts that are steered, at every position; the five that the response uses most where None.
+        Rows of the concepts that are steered, at every position; where None, the five that the response uses most of those
+        that a sample of the study uses.
     ahead
         Ids of the samples that are asked for next, at most 31: their layers are ablated in the same passes.
 
@@ -50,27 +54,39 @@ def interventions_of(
     with session.exclusive():
         base = base_of(session, sample)
         if concepts is None:
-            own = np.abs(cd.encode(base.states[None, cd.layer])[0])
-            chosen = [int(k) for k in np.argsort(-own, kind="stable")[:N_STEERED] if own[k] > 0]
+            units = _strongest(cd, base.states[cd.layer])
         else:
-            chosen = arguments.rows("concept", concepts, cd.n_concepts)
-        if cd.decoder is None or not chosen:
+            units = {k: concept_unit(cd, k) for k in arguments.rows("concept", concepts, cd.n_concepts)}
+        if not units:
             return {"sweep": sweep, "stops": list(STOPS), "steering": {}}
         vectors = []
-        for k in chosen:
-            vector = concept_unit(cd, k)
+        for vector in units.values():
             (draws,) = random_directions([STOPS[-1] * vector], 1)
             vectors += [*(x * vector for x in STOPS), draws[0]]
         edit = {"op": "steer", "layer": cd.layer, "positions": "all"}
         rows = run(session, base, [], [edit], [np.stack(vectors)], cd.layer)
     steering, size = {}, len(STOPS) + 1
-    for i, k in enumerate(chosen):
+    for i, k in enumerate(units):
         *steered, control = rows[size * i : size * (i + 1)]
         results = [result_of(base, cd, row, [control]) for row in steered]
         steering[str(k)] = [
             {name: part for name, part in result.items() if name != "activations"} for result in results
         ]
     return {"sweep": sweep, "stops": list(STOPS), "steering": steering}
+
+
+def _strongest(cd: ConceptDictionary, state: np.ndarray) -> dict[int, np.ndarray]:
+    """Concepts that a state uses most, with their units; one that no sample of the study uses has none."""
+    if cd.decoder is None:
+        return {}
+    own = np.abs(cd.encode(state[None])[0])
+    units: dict[int, np.ndarray] = {}
+    for k in np.argsort(-own, kind="stable").tolist():
+        if len(units) == N_STEERED or not own[k] > 0:
+            break
+        with contextlib.suppress(MethodError):
+            units[k] = concept_unit(cd, k)
+    return units
 
 
 def _sweep(session: Session, sample: str, ahead: Sequence[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, NothingFoundError
@@ -14,6 +14,7 @@ from ..targets.joining import single
 if TYPE_CHECKING:
     from .session import Session
 
+N_RESPONSES = 32  # responses whose inputs stay in memory
 CHUNK = 8  # images per pass of the model: the longest that a cancelled operation goes on
 
 
@@ -53,17 +54,35 @@ def responses(session: Session, samples: Sequence[str]) -> dict[str, Targets]:
     session
         The session.
     samples
-        Ids of some samples, fewer than its memory holds.
+        Ids of at most 32 samples.
     """
     of_study = [s for s in dict.fromkeys(samples) if s in session.study.rows and s not in session.memory]
-    session.memory.update(_generated(session, of_study))
+    for sample in session.memory.keys() & {*samples}:
+        session.memory.move_to_end(sample)  # they stay
+    new = _generated(session, of_study)
+    hold(session, new)
     results = {}
     for sample in samples:
-        if sample in of_study and sample not in session.memory:
+        if sample in of_study and sample not in new:
             continue  # the thumbnail is too small for what the full image shows
         with contextlib.suppress(NothingFoundError):
-            results[sample] = session.response(sample)
+            results[sample] = new[sample] if sample in new else session.response(sample)
     return results
+
+
+def hold(session: Session, new: Mapping[str, Targets]) -> None:
+    """Hold responses in memory; the last 32 stay.
+
+    Parameters
+    ----------
+    session
+        The session.
+    new
+        Responses by sample.
+    """
+    session.memory.update(new)
+    while len(session.memory) > N_RESPONSES:
+        session.memory.popitem(last=False)
 
 
 def _generated(session: Session, samples: list[str]) -> dict[str, Targets]:

@@ -22,10 +22,9 @@ from ..targets import Targets
 from ..widgets import arguments
 from .directions import checked_directions
 from .registry import OPERATIONS, Operation
-from .responses import respond, responses
+from .responses import hold, respond, responses
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
-N_RESPONSES = 32  # responses whose inputs stay in memory
 N_PHOTOGRAPHS = 64  # images outside the study that are held
 N_MEAN = 16  # images of which the mean contributions are taken
 
@@ -223,9 +222,7 @@ class Session:
         if sample not in self.memory:
             source = self.photographs.get(sample) or self.study.sample(sample)
             given = [source.caption] if self.has_given_caption(sample) else None
-            self.memory[sample] = self.respond(self.image_of(sample), given, self.question_of(sample))
-            while len(self.memory) > N_RESPONSES:
-                self.memory.popitem(last=False)
+            hold(self, {sample: self.respond(self.image_of(sample), given, self.question_of(sample))})
         self.memory.move_to_end(sample)
         return self.memory[sample]
 
@@ -297,4 +294,6 @@ class Session:
             return read_image({"bytes": self.photographs[sample].image})
         if self._data is not None:
             return next(rows_by_id(self._data, [sample]))
-        return read_image({"bytes": self.study.sample(sample).image})
+        if image := self.study.sample(sample).image:
+            return read_image({"bytes": image})
+        raise NbtoolkitError(f"Sample {sample!r} has no image in the study; expected one. Give data=…, its data set.")

@@ -10,6 +10,8 @@ from .edited import n_prompt, places, split, unit
 from .registry import operation
 from .session import N_MEAN, Session
 
+NAMES = ("ablate", "concept_unit", "mean_contributions", "steer", "unembedding_direction", "word_contrast")
+
 
 @operation
 def edits_as_python(session: Session, *, sample: str, edits: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -35,10 +37,10 @@ def edits_as_python(session: Session, *, sample: str, edits: Sequence[dict[str, 
         ablations, steers = split(rules)
         ablations = [edit for edit in ablations if "concept" in edit or edit["layers"]]
         contexts = [_ablation(edit) for edit in ablations] + [_steering(session, sample, edit) for edit in steers]
-    names = [n for n in ("ablate", "concept_unit", "mean_contributions", "steer", "unembedding_direction", "word_contrast")
-             if any(f"{n}(" in context for context in contexts)]  # fmt: skip
+    names = [name for name in NAMES if any(f"{name}(" in context for context in contexts)]
     image, imports = _image(session, sample)
     means = any("mean_contributions(" in context for context in contexts)
+    indent = "    " if contexts else ""
     lines = [
         "import nbtoolkit as nbt",
         *([f"from nbtoolkit.interventions import {', '.join(names)}"] if names else []),
@@ -47,9 +49,9 @@ def edits_as_python(session: Session, *, sample: str, edits: Sequence[dict[str, 
         f"image = {image}",
         f"targets = nbt.attribution.mentions(model, [image], {session.study.token!r}{_options(session, sample)})",
         *([_images(session)] if means else []),
-        *([f"with {', '.join(contexts)}:"] if contexts else ["if True:  # no edit"]),
-        f"    print(targets.responses({session.study.source.max_new_tokens})[0])",
-        "    print(targets.read()[0][0])  # log-probability of the token, in nats",
+        *([f"with {', '.join(contexts)}:"] if contexts else []),
+        f"{indent}print(targets.responses({session.study.source.max_new_tokens})[0])",
+        f"{indent}print(targets.read()[0][0])  # log-probability of the token, in nats",
     ]
     return {"text": "\n".join(lines) + "\n"}
 

@@ -195,7 +195,7 @@ def base_of(session: Session, sample: str, ablations: Sequence[Mapping[str, Any]
 def _read(session: Session, sample: str, ablations: Sequence[Mapping[str, Any]]) -> Base:
     model, limit = session.model, session.study.source.max_new_tokens
     targets = session.response(sample)
-    (batch,) = targets._batches
+    (batch,) = targets.batches
     (log_probability,), states = targets.read(range(model.n_layers + 1))
     response = targets.responses(limit)[0] if session.has_given_caption(sample) else targets.captions[0]
     ids = batch.responses[0][:limit]
@@ -239,8 +239,9 @@ def run(
             with contextlib.ExitStack() as stack:
                 for edit, at, own in zip(steers, where, vectors, strict=True):
                     stack.enter_context(steering(session.model, edit["layer"], own[j], positions=at))
-                (after,), states = base.targets.read([layer])
+                # first: a decoder of its own begins with one position, which would continue the count of a pass before
                 (response,) = base.targets.responses(session.study.source.max_new_tokens)
+                (after,), states = base.targets.read([layer])
                 rows.append(Row(response, float(after), states[0, 0]))
         return rows
 
@@ -259,7 +260,7 @@ def _continued(
         for edit, at, own in zip(steers, where, vectors, strict=True)
     ]
     logits, responses, states = recorded.run(shifts, len(vectors[0]), layer)
-    (batch,) = base.targets._batches
+    (batch,) = base.targets.batches
     pieces, ids = batch.steps, batch.ids
     scores = logits[:, pieces].log_softmax(-1)[:, range(len(ids)), ids].sum(-1).cpu().tolist()
     at_token = states[:, pieces[-1]].float().cpu().numpy()

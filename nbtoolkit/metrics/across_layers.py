@@ -181,7 +181,7 @@ class Threads(CopiedByFields):
             )
             for layer, numbers, null in zip(self.layers, self.numbers, nulls, strict=True)
         ]
-        table = pandas.concat(parts) if parts else pandas.DataFrame()
+        table = pandas.concat(parts)
         return table[table["thread"] >= 0].sort_values(["thread", "layer"], ignore_index=True)
 
     def __repr__(self) -> str:

@@ -103,9 +103,9 @@ def match_layers(a: ConceptDictionary, b: ConceptDictionary, *, random_state: An
     check_size(b)
     rows, others = common_samples(a.row_keys, b.row_keys)
     layers = (a.layer, b.layer)
+    result, values = np.full(a.n_concepts, -1), np.full(a.n_concepts, np.nan)
     if len(rows) < N_COMMON:
-        nobody = np.full(a.n_concepts, -1), np.full(a.n_concepts, np.nan)
-        return LayerMatch(layers, *nobody, float("nan"), len(rows))
+        return LayerMatch(layers, result, values, float("nan"), len(rows))
     # by importance, so that the order of the concepts plays no part in the draws
     order, other_order = (np.argsort(-energy(cd), kind="stable") for cd in (a, b))
     V, W = (_centred(x) for x in (a.activations[rows][:, order], b.activations[others][:, other_order]))
@@ -113,7 +113,6 @@ def match_layers(a: ConceptDictionary, b: ConceptDictionary, *, random_state: An
     similarity = similarities(V, W)
     partners, _ = assign(fold(similarity))
     null = max(0.0, _null(V, W, fold, np.random.default_rng(random_state)))
-    result, values = np.full(a.n_concepts, -1), np.full(a.n_concepts, np.nan)
     paired = partners >= 0
     result[order[paired]] = other_order[partners[paired]]
     values[order[paired]] = similarity[np.flatnonzero(paired), partners[paired]]

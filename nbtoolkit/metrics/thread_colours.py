@@ -46,9 +46,8 @@ def thread_colours(study: Study, threads: Threads, n_colours: int) -> list[int]:
     costs = [_together(study.dictionary(layer)) for layer in threads.layers]
     clash, uses = np.zeros((threads.n_threads, n_colours)), np.zeros(n_colours)
     colours = np.full(threads.n_threads, -1)
-    members: list[list[tuple[int, int]]] = [
-        [] for _ in colours
-    ]  # of a thread: places of the layers, and concepts there
+    # of a thread: places of the layers, and concepts there
+    members: list[list[tuple[int, int]]] = [[] for _ in colours]
     for at, own in enumerate(numbers):
         for k in np.flatnonzero(own >= 0):
             members[own[k]].append((at, int(k)))
@@ -74,10 +73,10 @@ def _together(cd: ConceptDictionary) -> Array:
     strength = np.abs(np.nan_to_num(cd.activations))
     n_samples, n = strength.shape
     weights = np.zeros((n_samples, n), np.float32)
-    rows = np.argsort(-strength, axis=1, kind="stable")[:, :N_TOGETHER]
+    rows = np.argpartition(-strength, min(N_TOGETHER, n) - 1, axis=1)[:, :N_TOGETHER]
     top = np.take_along_axis(strength, rows, 1)
-    np.put_along_axis(weights, rows, np.sqrt(top / np.maximum(top[:, :1], 1e-30)).astype(np.float32), 1)
-    cost = 10 * (weights.T @ weights).astype(float) / max(1, n_samples)
+    np.put_along_axis(weights, rows, np.sqrt(top / np.maximum(top.max(1, keepdims=True), 1e-30)), 1)
+    cost = 10 * (weights.T @ weights) / max(1, n_samples)  # float32: 4 MB for 1,000 concepts
     order = np.argsort(-energy(cd), kind="stable")
     for places, weight in NEAR:
         a, b = order[:-places], order[places:]

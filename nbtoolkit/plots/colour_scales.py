@@ -24,10 +24,8 @@ N_DOTS = 4000  # cells of a grid in which dots are legible
 N_TEXTS = 100  # texts of 6 points beside each other in the widest figure
 
 
-BELOW = (
-    (103, 169, 207),
-    (33, 102, 172),
-)  # red, green and blue beside zero, and at the end; colour-blind safe (ColorBrewer)
+# red, green and blue beside zero, and at the end; colour-blind safe (ColorBrewer)
+BELOW = ((103, 169, 207), (33, 102, 172))
 ABOVE = ((239, 138, 98), (178, 24, 43))
 OPACITY = 0.85  # at either end; 0 at zero
 

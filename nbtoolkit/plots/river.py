@@ -19,6 +19,7 @@ from ..metrics.across_layers import Threads, threads
 from ..metrics.sparsity import energy
 from ..metrics.thread_colours import thread_colours
 from ..storage.study import Study
+from ..types import ConceptDictionary
 from ..types.arguments import checked
 from ..types.colours import THREADS
 from ..types.layers import resolve_layers
@@ -125,17 +126,19 @@ def river(
 def _legend(result: Threads) -> str:
     linked = sum(int(m.linked.sum()) for m in result.matches)
     return (
-        f"{result.n_threads} threads, {linked} links above the null (95 % quantile of matched random mixtures, per pair). "
+        f"{result.n_threads} threads, {linked} links above the null (its 95 % quantile, per pair). "
         "Height: share of activation. Tapered: begins or ends."
     )
 
 
 def _strips(study: Study, result: Threads, width: float, height: float) -> list[list[_Strip]]:
     """Strips per layer. All layers have the threads in one order, long ones first, so that no two strips cross."""
-    shares = {layer: energy(cd) / max(energy(cd).sum(), 1e-30) for layer, cd in study.dictionaries.items()}
+    shares = [
+        _shares(study.dictionaries[layer], of >= 0) for layer, of in zip(result.layers, result.numbers, strict=True)
+    ]
     sizes = np.zeros((result.n_threads, 2))  # layers and share of each thread
-    for layer, numbers in zip(result.layers, result.numbers, strict=True):
-        np.add.at(sizes, numbers[numbers >= 0], np.c_[np.ones((numbers >= 0).sum()), shares[layer][numbers >= 0]])
+    for numbers, share in zip(result.numbers, shares, strict=True):
+        np.add.at(sizes, numbers[numbers >= 0], np.c_[np.ones((numbers >= 0).sum()), share[numbers >= 0]])
     rank = np.empty(result.n_threads, int)
     rank[np.lexsort((-sizes[:, 1], -sizes[:, 0]))] = np.arange(result.n_threads)
     n, room = len(result.layers), height - TOP - BOTTOM
@@ -145,7 +148,7 @@ def _strips(study: Study, result: Threads, width: float, height: float) -> list[
     for at, (layer, numbers) in enumerate(zip(result.layers, result.numbers, strict=True)):
         rows = sorted(np.flatnonzero(numbers >= 0).tolist(), key=lambda k: rank[numbers[k]])
         gap = min(GAP, 0.25 * room / max(1, len(rows)))
-        heights = shares[layer][rows] / max(shares[layer][rows].sum(), 1e-30) * (room - gap * max(0, len(rows) - 1))
+        heights = shares[at][rows] * (room - gap * max(0, len(rows) - 1))
         tops = TOP + np.cumsum(heights + gap) - heights - gap
         x = MARGIN + TIP + (width - 2 * (MARGIN + TIP) - node) * (at / (n - 1) if n > 1 else 0.5)
         columns.append(
@@ -155,6 +158,12 @@ def _strips(study: Study, result: Threads, width: float, height: float) -> list[
             ]
         )
     return columns
+
+
+def _shares(cd: ConceptDictionary, used: np.ndarray) -> np.ndarray:
+    """Share of each concept in the importance of those that are used, (n_concepts,), 0 to 1; 0 for the others."""
+    values = np.where(used, energy(cd), 0)
+    return np.asarray(values / max(values.sum(), 1e-30))
 
 
 def _flows(axes: Axes, column: list[_Strip], following: list[_Strip] | None, chosen: int | None) -> None:

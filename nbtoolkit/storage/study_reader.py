@@ -213,19 +213,18 @@ def _read_groundings(
 ) -> dict[int, Grounding]:
     most = _TEXTS * sum(cd.n_concepts for cd in dictionaries.values())
     table = read_table(folder / "grounding.parquet", _GROUNDING, most=most, inside=folder)
+    kinds = {*KINDS, *LOGITS}
     lists: dict[tuple[int, str], dict[int, list[str]]] = {}
     place = f"grounding.parquet in {str(folder)!r}"
     for row, (layer, concept, kind, word) in enumerate(zip(*(table[name] for name in _GROUNDING), strict=True)):
-        if layer not in dictionaries or not 0 <= concept < dictionaries[layer].n_concepts or kind not in KINDS | LOGITS:
+        if layer not in dictionaries or not 0 <= concept < dictionaries[layer].n_concepts or kind not in kinds:
             raise StudyError(
                 f"{place} has the {kind!r} of concept {concept} at layer {layer} in row {row}; there is none."
             )
         lists.setdefault((layer, kind), {}).setdefault(concept, []).append(word)
     groundings = {}
     for layer, cd in dictionaries.items():
-        texts = {
-            kind: [lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)] for kind in KINDS | LOGITS
-        }
+        texts = {kind: [lists.get((layer, kind), {}).get(k, []) for k in range(cd.n_concepts)] for kind in kinds}
         if str(layer) not in about["filters"]:
             raise StudyError(f"study.json in {str(folder)!r}: filters lacks layer {layer}. Copy the study again.")
         naming = Naming(**about.get("naming", {}).get(str(layer), {}))  # studies of release 0.1 had the paper's rule
@@ -239,9 +238,9 @@ def _read_groundings(
 def _logits(texts: Mapping[str, list[list[str]]], place: str) -> dict[str, list[list[float]]]:
     """Logits of the words, where the study has them: one finite number per word."""
     numbers: dict[str, list[list[float]]] = {}
+    if not any(row for kind in LOGITS for row in texts[kind]):
+        return numbers
     for kind, words in (("logit", "word"), ("negative logit", "negative")):
-        if not any(texts["logit"]):
-            continue
         try:
             values = [[float(text) for text in row] for row in texts[kind]]
         except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..models.adapter import Model
 from ..models.replay import Recording, record, replay, replay_from
-from .batches import LOG_PROB, Batch, score
-from .quantities import Quantity
+from .batches import Batch, score
 
 MAX_BYTES = 2**30  # of recorded states; a larger batch is measured in whole passes
 _MEASURED: weakref.WeakKeyDictionary[Any, dict[Any, bool]] = weakref.WeakKeyDictionary()
@@ -35,14 +33,8 @@ class RecordedBatch:
     batch: Batch
     recording: Recording
 
-    def measure(
-        self,
-        layer: int,
-        states: Tensor,
-        quantity: Quantity = LOG_PROB,
-        visit: Callable[[int, Tensor], Tensor] | None = None,
-    ) -> Tensor:
-        """Measure each target when states replace those of the pass after a layer, under the interventions in force.
+    def measure(self, layer: int, states: Tensor) -> Tensor:
+        """Log-probability of each token in nats when states replace those of the pass after a layer, under the interventions in force.
 
         Parameters
         ----------
@@ -50,19 +42,15 @@ class RecordedBatch:
             The layer, 0 … n_layers.
         states : (n, positions, d_model)
             States of the layer.
-        quantity
-            What to measure.
-        visit
-            As for :func:`nbtoolkit.models.replay.replay`.
 
         Returns
         -------
         (n,) Tensor
         """
-        last = replay(self.model, self.recording, layer, states, visit=visit)
+        last = replay(self.model, self.recording, layer, states)
         longest = max(span.last for span in self.batch.spans)
         at = [step - longest - 1 for step in self.batch.steps]
-        return score(self.model, last[self.batch.rows, at].float(), self.batch, quantity)
+        return score(self.model, last[self.batch.rows, at].float(), self.batch)
 
 
 def read_batch(model: Model, batch: Batch) -> RecordedBatch | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TokenError
+from ..strict_json import encodable
 from .words import normalize, word_pattern
 
 _WINDOW = 8  # pieces: a character of four bytes, and the one after it
@@ -37,6 +38,8 @@ def subtoken_variants(tokenizer: Any, token: str | Sequence[str]) -> tuple[tuple
     words = tuple(map(normalize, (token,) if isinstance(token, str) else token))
     quote = tokenize_response(tokenizer, "'")
     for word in dict.fromkeys(form for w in words for form in (w, w.lower(), w.capitalize())):
+        if encodable(word) != word:
+            continue  # no tokenizer takes a lone surrogate
         quoted = tokenize_response(tokenizer, "'" + word)
         after_quote = quoted[len(quote) :] if quoted[: len(quote)] == quote else []
         for ids in (tokenize_response(tokenizer, " " + word), tokenize_response(tokenizer, word), after_quote):

@@ -50,6 +50,10 @@ class Grounding:
             raise NbtoolkitError(
                 f"Grounding has words for {len(self.words)} concepts but exemplars for {len(self.exemplars)}; expected the same number."
             )
+        if self.negative and len(self.negative) != len(self.words):
+            raise NbtoolkitError(
+                f"Grounding has negative words for {len(self.negative)} concepts but words for {len(self.words)}; expected the same number."
+            )
         for name, numbers, words in (
             ("logits", self.logits, self.words),
             ("negative_logits", self.negative_logits, self.negative),

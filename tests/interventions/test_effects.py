@@ -1,14 +1,18 @@
 """Layers and concepts switched off: what happens to the token, the caption and the concepts."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 import nbtoolkit as nbt
 from nbtoolkit.attribution import mentions
-from nbtoolkit.interventions import ablate, mean_contributions
+from nbtoolkit.interventions import ablate, mean_contributions, steer
 from nbtoolkit.interventions.effects import Effect, effect, layer_effects, word_difference
 from nbtoolkit.models.hooks import watching
+
+from ..models.test_zoo import load, pictures
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +34,20 @@ def test_every_layer_is_what_it_is_alone(said, model):
     assert found.score(1).mean < -1 and abs(found.null.mean()) < abs(found.score(1).mean)
     np.testing.assert_array_equal(layer_effects(said, [2], n_random=0).null, 0)
     assert layer_effects(said, [-1], n_random=1).layers == (5,)
+
+
+def test_positions_of_a_decoder_of_its_own_are_counted_from_its_start():
+    """Its generation begins with one position, as a cached step has."""
+    family = load("blip-2-t5")
+    target = mentions(family, pictures(1), "dog", answers=["a brown dog"])
+    constant = SimpleNamespace(transform=lambda states: np.zeros((len(states), 2)))
+    cd = nbt.ConceptDictionary(np.eye(family.d_model)[:2], np.ones((1, 2)), ["a"], 2, "PCA", encoder=constant)
+    vector = 50 * np.random.default_rng(0).normal(size=family.d_model)
+    with steer(family, 2, vector, positions=slice(2, None)):
+        (response,) = target.responses(4)
+    assert response.startswith(target.responses(2)[0]) and response != target.responses(4)[0]
+    result = effect(target, cd, lambda: steer(family, 2, vector, positions=slice(2, None)), max_new_tokens=4)
+    assert result.after == response
 
 
 def states_after(said, model, layer):

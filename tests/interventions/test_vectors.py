@@ -36,6 +36,12 @@ def test_a_unit_of_a_concept_is_its_mean_where_it_is_used():
         concept_unit(cd, 1)
 
 
+def test_a_unit_is_taken_over_finite_coefficients():
+    V = np.array([[4.0, np.nan], [np.inf, -2], [2, -4]])
+    cd = nbt.ConceptDictionary(np.eye(2), V, ["a", "b", "c"], 1, "PCA")
+    assert (typical_coefficient(cd, 0), typical_coefficient(cd, 1)) == (3, 3)
+
+
 def test_a_word_is_a_difference_of_means(reps):
     with_it = np.array(["ginger" in text.split() for text in reps.captions])
     states = reps.layer(4).astype(float)

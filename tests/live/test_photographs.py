@@ -44,6 +44,18 @@ def test_the_last_ones_are_held(live, study):
         live.image_of("photo:0")
 
 
+def test_photographs_are_swept_beside_the_samples(model, study, data):
+    whole = study.samples
+    session = Session(model, study, data)
+    own = [Sample(f"photo:{i}", "", image=s.image) for i, s in enumerate(whole[:2])]
+    for photograph in own:
+        session.lend(photograph)
+    few = [s.id for s in own]
+    assert session.run("layer_effects", {"samples": few})["samples"] == few
+    with pytest.raises(nbt.NbtoolkitError, match=f"expected at most {len(whole) + 2}"):
+        session.run("layer_effects", {"samples": [few[0]] * (len(whole) + 3)})
+
+
 def test_an_image_in_full_is_that_of_the_data_set(model, study, data):
     sample = study.samples[0].id
     jpeg = operations.full_image(Session(model, study, data), sample=sample)["bytes"]

@@ -125,6 +125,17 @@ def test_an_intervention_at_a_position_is_not_lost_behind_a_prefix(session, ids,
     assert np.abs(result.ablation).max() < 1e-4  # what the last layer writes there is replaced
 
 
+def test_the_last_responses_stay_in_memory(session, ids, monkeypatch):
+    """A sweep of a study, or a page of it, does not hold the images of all its samples."""
+    monkeypatch.setattr(responses, "N_RESPONSES", 3)
+    first = session.response(ids[0])
+    session.generate(ids[1:3])
+    again = responses.responses(session, [ids[3], ids[0]])
+    assert list(session.memory) == [ids[2], ids[3], ids[0]] and again[ids[0]] is first
+    assert session.run("layer_effects", {"samples": ids})["samples"] == ids
+    assert len(session.memory) <= 3
+
+
 def test_responses_are_generated_together_and_kept(session, ids, model, monkeypatch):
     calls = []
     generate = model.generate

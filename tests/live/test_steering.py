@@ -1,6 +1,7 @@
 """Steering in a view is the steering of the interventions, beside random directions of the same norm."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,7 @@ def test_units(live, model, study):
     np.testing.assert_allclose(own.vector, used.mean() * cd.concept(1), rtol=1e-5)
     snow = edited.unit(live, edit(word="snow"))
     np.testing.assert_allclose(snow.vector, word_contrast(study.representations, "snow", layer=4))
+    assert edited.unit(live, edit(-1, word="snow")) is snow  # every stop of the slider has the same one
     rare = edited.unit(live, edit(word="zebra"))
     norms = [np.linalg.norm(concept_unit(cd, k)) for k in range(cd.n_concepts)]
     assert np.linalg.norm(rare.vector) == pytest.approx(np.median(norms), abs=1e-3) and "unembedding" in rare.text
@@ -106,6 +108,18 @@ def test_what_does_not_steer_is_refused(live, sample):
         steering.steer(live, sample=sample, edits=[edit()], draws=17)
     with pytest.raises(nbt.NbtoolkitError, match=r"direction of edits\[0\] is 'rain'"):
         steering.steer(live, sample=sample, edits=[edit(direction="rain")])
+    with pytest.raises(nbt.NbtoolkitError, match="cannot spell"):
+        steering.steer(live, sample=sample, edits=[edit(word="\ud800")])
+
+
+def test_without_images_or_edits(live, model, study, sample):
+    bare = replace(study, samples=[replace(one, image=b"") for one in study.samples])
+    with pytest.raises(
+        nbt.NbtoolkitError, match=f"Sample '{sample}' has no image in the study; expected one. Give data"
+    ):
+        steering.steer(Session(model, bare), sample=sample, edits=[edit()])
+    text = live.run("edits_as_python", {"sample": sample, "edits": []})["text"]
+    assert "with" not in text and text.splitlines()[-2].startswith("print(targets.responses(")
 
 
 @pytest.mark.parametrize(("directions", "message"), [
@@ -115,6 +129,7 @@ def test_what_does_not_steer_is_refused(live, sample):
     ({"wind": WIND * np.nan}, r"directions\['wind'\] has NaN"),
     ({"wind": "west"}, r"directions\['wind'\] is 'west'"),
     ({"": WIND}, "A name of directions is ''"),
+    ({"wind": WIND, " wind": WIND}, "directions has 'wind' twice"),
 ])  # fmt: skip
 def test_directions_are_checked(model, study, directions, message):
     with pytest.raises(nbt.NbtoolkitError, match=message):
@@ -145,6 +160,20 @@ def test_a_page_has_what_the_operations_give(live, study, sample):
                 assert one["after"] == pytest.approx(other["after"], abs=1e-4)
             assert stop["control"]["responses"] == whole["control"]["responses"]
     assert set(live.run("interventions_of", {"sample": sample, "at": 4, "concepts": [3]})["steering"]) == {"3"}
+
+
+def test_a_page_steers_concepts_that_have_a_unit(live, model, study, data, sample):
+    strongest, *rest = live.run("interventions_of", {"sample": sample, "at": 4})["steering"]
+    cd = study.dictionary(4)
+    unused = np.where(np.arange(cd.n_concepts) == int(strongest), 0, cd.activations)
+    dead = replace(study, dictionaries=study.dictionaries | {4: replace(cd, activations=unused)})
+    others = Session(model, dead, data)
+    assert [*others.run("interventions_of", {"sample": sample, "at": 4})["steering"]][: len(rest)] == rest
+    with pytest.raises(nbt.NbtoolkitError, match=f"No sample uses concept {strongest} of layer 4"):
+        others.run("interventions_of", {"sample": sample, "at": 4, "concepts": [int(strongest)]})
+    nothing = replace(study, dictionaries=study.dictionaries | {4: replace(cd, activations=0 * cd.activations)})
+    with pytest.raises(nbt.NbtoolkitError, match="No sample uses a concept of layer 4"):
+        steering.steer(Session(model, nothing, data), sample=sample, edits=[edit(word="xylophone")], at=4)
 
 
 def test_samples_that_are_asked_for_next_share_the_passes(model, study, data, monkeypatch):

@@ -55,6 +55,17 @@ def test_one_layer_unused_concepts_and_images(study):
     assert not plots.river(replace(noise, dictionaries=cds)).axes[0].patches
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_concept_without_a_number_leaves_the_others_their_shares(value):
+    study = noise_study()
+    broken = study.dictionary(1).activations.copy()
+    broken[0, 0] = value
+    cds = study.dictionaries | {1: replace(study.dictionary(1), activations=broken)}
+    strips = plots.river(replace(study, dictionaries=cds), images=False).axes[0].patches
+    heights = [s.get_height() for s in strips if isinstance(s, Rectangle)]
+    assert heights[0] == pytest.approx(3.6 - 0.3 - 0.42) and len(heights) == 3 and np.isfinite(heights).all()
+
+
 def test_what_there_is_not_is_refused(study):
     with pytest.raises(nbt.NbtoolkitError, match=r"thread is 999; expected None or 0 …"):
         plots.river(study, thread=999)

@@ -259,3 +259,16 @@ def test_a_study_without_negative_words_opens_and_one_with_wrong_logits_is_refus
     assert opened.grounding(4).logits == g.logits and opened.grounding(4).negative_logits == []
     with pytest.raises(nbt.NbtoolkitError, match="logits of other lengths than its words"):
         dataclasses.replace(g, logits=[[1.0]] * len(g.words))
+    with pytest.raises(nbt.NbtoolkitError, match="negative words for 1 concepts but words for"):
+        dataclasses.replace(g, negative=[["a"]], negative_logits=[[1.0]])
+
+
+def test_negative_words_have_their_logits_where_no_other_word_passed_the_filter(study, tmp_path):
+    g = study.grounding(4)
+    none = [[] for _ in g.words]
+    least = dataclasses.replace(g, words=none, logits=none)
+    opened = nbt.open_study(
+        dataclasses.replace(study, groundings=dict(study.groundings) | {4: least}).save(tmp_path / "a.study")
+    )
+    assert opened.grounding(4).negative == g.negative and opened.grounding(4).negative_logits == g.negative_logits
+    assert opened.grounding(4).logits == none

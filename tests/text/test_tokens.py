@@ -134,3 +134,8 @@ def test_several_spellings_are_one_token(tokenizer):
 def test_a_word_that_cannot_be_spelled_is_refused():
     with pytest.raises(TokenError, match="tokenizer cannot spell '狗'"):
         subtoken_variants(make("bert"), "狗")
+
+
+def test_half_a_character_is_refused(tokenizer):
+    with pytest.raises(TokenError, match=r"tokenizer cannot spell '\\ud800'"):
+        subtoken_variants(tokenizer, "\ud800")
