@@ -1,7 +1,7 @@
 // @ts-check
 /** ConceptMap: the samples or concepts of a layer in two dimensions, a choice of them, and the table of the chosen samples. */
 
-import { h, percent, reason } from "./dom.js";
+import { h, percent, reason, refill } from "./dom.js";
 import { savingMap } from "./map_file.js";
 import { groupsOf, LACKS, legendEntry } from "./map_groups.js";
 import { MapTiles } from "./map_tiles.js";
@@ -54,7 +54,7 @@ export class ConceptMap extends Pane {
       "aria-pressed": "false",
       title: t`draw around points; also Shift with the pointer or arrows. Escape clears.`,
     });
-    this.clear = this.button(t`Clear`, () => this.choose([]));
+    this.clear = this.button(t`Clear`, () => (this.circle.focus(), this.choose([]))); // disabled, it would lose the focus
     this.about = h("p", { class: "nbt-note" });
     this.legend = h("div", { class: "nbt-map-legend" });
     const tools = [
@@ -181,7 +181,7 @@ export class ConceptMap extends Pane {
     const pick = (/** @type {number} */ group) =>
       this.choose([...passing].filter((item) => categories[item] === group));
     this.groups = ofConcepts ? [] : groups;
-    this.legend.replaceChildren(...this.groups.map((group, i) => legendEntry(group, () => pick(i))));
+    refill(this.legend, ...this.groups.map((group, i) => legendEntry(group, () => pick(i))));
     this.sync(chosen.size, passing.size);
     scatter.draw();
     this.tiles.paint();

@@ -148,6 +148,22 @@ async function loadTiles(ctx, row, then) {
   }
 }
 
+/**
+ * Give an element other children; a control in it that has the focus hands it to that of the same concept, else to the one in its place.
+ * @param {HTMLElement} el @param {(Node | string)[]} children
+ */
+export function refill(el, ...children) {
+  const controls = () => /** @type {HTMLElement[]} */ ([...el.querySelectorAll("button, [tabindex]")]);
+  const root = /** @type {Document} */ (el.getRootNode());
+  const at = controls().findIndex((control) => control === root.activeElement);
+  const concept = controls()[at]?.dataset.concept;
+  el.replaceChildren(...children);
+  if (at < 0) return;
+  const all = controls();
+  const same = all.find((control) => concept !== undefined && control.dataset.concept === concept);
+  (same ?? all[Math.min(at, all.length - 1)])?.focus({ preventScroll: true });
+}
+
 /** Set traits and send them. @param {import("./types.js").Model} model @param {Record<string, any>} values */
 export function commit(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);

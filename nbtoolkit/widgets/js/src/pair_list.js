@@ -1,7 +1,7 @@
 // @ts-check
 /** A list of pairs of concepts, the similarity between them; what the comparison of dictionaries and that of layers share. */
 
-import { dotted, h, lazyImages, signed, named } from "./dom.js";
+import { dotted, h, lazyImages, refill, signed, named } from "./dom.js";
 import { Pane } from "./pane.js";
 import { tile } from "./tile.js";
 
@@ -28,7 +28,7 @@ export class PairList extends Pane {
 
   /** @param {HTMLElement[]} rows the card of every pair, and what is between them */
   fill(rows) {
-    this.list.replaceChildren(...rows);
+    refill(this.list, ...rows);
     this.images(this.rows);
     this.mark();
   }
