@@ -135,7 +135,7 @@ export class SampleAttribution extends Pane {
       this.response.paint(response, tokens);
       const attribution = await this.ask(this.get("attribution") && !lacks, "attribution", row, layer);
       if (mine !== this.turn) return;
-      this.result = { activations, row: at, tokens, attribution };
+      this.result = lacks ? null : { activations, row: at, tokens, attribution }; // without the token there are no bars
       await this.ctx.more(strongest(activations, at).map(({ concept }) => concept));
       if (mine !== this.turn) return;
       this.bars.el.hidden = lacks;
