@@ -127,7 +127,7 @@ export class ConceptMap extends Pane {
       this.look();
       this.list();
     } catch (error) {
-      this.about.textContent = reason(this.t, error);
+      if (mine === this.turn) this.about.textContent = reason(this.t, error);
     }
   }
 
