@@ -171,10 +171,10 @@ export class ConceptMap extends Pane {
     const n = items.length;
     this.colours = Array.from(items, (item) => (ofConcepts ? this.colour(item) : groups[categories[item]]?.colour));
     const passing = new Set(this.matching());
-    const shown = (/** @type {number} */ item) => passing.has(item) && (!chosen.size || chosen.has(item));
+    const lit = (/** @type {number} */ item) => passing.has(item) && (!chosen.size || chosen.has(item));
     scatter.look = {
       inks: this.colours.map(ink),
-      bright: Uint8Array.from(items, (item) => Number(shown(item))),
+      bright: Uint8Array.from(items, (item) => Number(lit(item))),
       radius: ofConcepts || n < 300 ? 5 : n < 3000 ? 3 : 1.6,
       current: items.indexOf(ofConcepts ? this.get("concept") : this.row),
     };
