@@ -25,7 +25,7 @@ export class ViewTools extends Pane {
     const opener = this.stepper(t`More`, "⋯", () => {});
     this.el = popover(ctx, opener, menu);
     this.on([...ALWAYS, ...Object.keys(this.meta.defaults)], () => {
-      this.line.value = this.python(); // never an old one
+      if (!this.line.hidden) this.line.value = this.python(); // never an old one
     });
     document.addEventListener("fullscreenchange", () => this.syncFull(), { signal: ctx.signal });
   }
