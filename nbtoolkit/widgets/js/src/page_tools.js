@@ -20,8 +20,9 @@ async function copy(text, button, t) {
   } catch {
     const line = h("input", { class: "nbt-search", readonly: true, value: text, "aria-label": before });
     button.after(line);
-    line.select();
     line.addEventListener("blur", () => line.remove());
+    line.focus();
+    line.select();
   }
 }
 
