@@ -113,7 +113,7 @@ export class ConceptBars extends Pane {
     return h(
       "li",
       { class: "nbt-rest" },
-      h("span", { class: "nbt-swatch nbt-none" }),
+      h("span", { class: "nbt-swatch" }),
       h("span", { class: "nbt-bar-words", text: this.t`unexplained` }),
       h("span", { class: "nbt-track" }, h("i", { style: { width: `${100 * Math.min(1, this.rest)}%` } })),
       h("span", { class: "nbt-value", text: percent(this.rest) }),

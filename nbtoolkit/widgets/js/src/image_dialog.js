@@ -34,7 +34,7 @@ export class ImageDialog extends Pane {
     const { t } = this;
     this.overlay = new SampleOverlay(this.ctx, NO_PANE);
     this.heading = h("h3", { class: "nbt-h" });
-    this.response = h("p", { class: "nbt-full-response", dir: "auto" });
+    this.response = h("p", { dir: "auto" });
     this.words = h("p", { class: "nbt-note" });
     this.facts = h("p", { class: "nbt-note" });
     const { image, frame, select, scale, note } = this.overlay;

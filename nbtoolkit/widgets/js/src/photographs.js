@@ -15,7 +15,7 @@ export class Photographs extends Pane {
     const { t } = this;
     this.live = Boolean(this.source.job);
     this.turn = 0;
-    this.note = h("p", { class: "nbt-note nbt-photo-note", role: "status", hidden: true });
+    this.note = h("p", { class: "nbt-note", role: "status", hidden: true });
     this.strip = h("div", { class: "nbt-photos", role: "group", "aria-label": t`Your images` });
     this.adding = h("span");
     const input = h("input", {

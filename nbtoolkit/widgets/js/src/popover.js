@@ -13,7 +13,7 @@ export function popover(ctx, button, content) {
   content.classList.add("nbt-popover");
   content.tabIndex = -1; // a click into it gives it the focus, so that Escape is heard
   button.setAttribute("aria-controls", content.id);
-  const el = h("div", { class: "nbt-opens" }, button, content);
+  const el = h("div", {}, button, content);
   const show = (/** @type {boolean} */ open) => {
     content.hidden = !open;
     button.setAttribute("aria-expanded", String(open));

@@ -15,7 +15,7 @@ export class ThreadStrip extends Pane {
     this.images = lazyImages(ctx, 1);
     this.heading = h("h3", { class: "nbt-h" });
     this.list = h("ol", { class: "nbt-life" });
-    this.el = h("div", { class: "nbt-thread" }, this.heading, this.list);
+    this.el = h("div", {}, this.heading, this.list);
   }
 
   /** @param {number | null} thread */
