@@ -80,10 +80,10 @@ export class ConceptPage extends Pane {
     if (!this.get("page")) return;
     this.title.textContent = k === null ? this.t`No concept of this thread here` : `${k} ${this.name(k)}`;
     for (const part of [this.numbers, this.facts, this.rows]) part.replaceChildren();
+    this.table.el.hidden = k === null;
     if (k === null) {
       this.facts.append(this.life());
       this.overlay.cancel();
-      this.table.show([], this.table.activations, []);
       return;
     }
     try {

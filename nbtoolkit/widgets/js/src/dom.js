@@ -5,6 +5,7 @@ import { translate, visible } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = "300px"; // around the visible part: images are fetched before they are scrolled to
+const MOMENT = 1500; // milliseconds
 let counter = 0;
 
 /**
@@ -79,6 +80,13 @@ export function showThumb(el, thumb) {
   el.style.backgroundImage = `url("${thumb.url}")`;
   el.style.backgroundSize = thumb.count > 1 ? `${thumb.count * 100}% 100%` : "cover";
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
+}
+
+/** Show another text on a button for a moment. @param {HTMLElement} button @param {string} text */
+export function flash(button, text) {
+  button.dataset.text ??= button.textContent ?? "";
+  button.textContent = text;
+  setTimeout(() => (button.textContent = button.dataset.text ?? ""), MOMENT);
 }
 
 /** Say what a thumbnail shows: caption and activation. @param {HTMLElement} el @param {string} caption @param {string} [more] */

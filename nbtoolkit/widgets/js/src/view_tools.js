@@ -2,12 +2,10 @@
 /** Full screen, and the line of Python that opens the view again. */
 
 import { CopyImage } from "./copy_image.js";
-import { h } from "./dom.js";
+import { flash, h } from "./dom.js";
 import { Pane } from "./pane.js";
 import { popover } from "./popover.js";
 import { pythonCall, pythonLiteral } from "./state.js";
-
-const COPIED = 1500; // milliseconds
 
 const ALWAYS = ["layer", "concept", "sample"]; // in the line of Python, whatever they are
 
@@ -54,9 +52,8 @@ export class ViewTools extends Pane {
     } catch {
       return; // some hosts forbid it: the line is selected
     }
-    copy.textContent = t`Copied`;
+    flash(copy, t`Copied`);
     this.ctx.say(t`Copied`);
-    setTimeout(() => (copy.textContent = t`Copy as Python`), COPIED);
   }
 
   toggleFull() {
