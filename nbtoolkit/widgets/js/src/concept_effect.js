@@ -82,6 +82,7 @@ export class ConceptEffect extends Pane {
     const chart = drawChart(t, {
       name: "concept_effect",
       title,
+      x: t`Image`,
       summary: title,
       width: 460,
       slots: samples.map((_, i) => ({ text: i + 1 })),

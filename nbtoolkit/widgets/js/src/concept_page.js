@@ -145,6 +145,8 @@ export class ConceptPage extends Pane {
     const chart = drawChart(t, {
       name: "density",
       title,
+      x: t`activation`,
+      y: t`images`,
       summary: `${title}: ${at(0)} … ${at(BINS)}`,
       slots: counts.map((_, i) => ({ text: at(i) })),
       every: BINS / 4,
