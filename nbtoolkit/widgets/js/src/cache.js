@@ -3,9 +3,10 @@
 
 /** @template T */
 export class Cache {
-  /** @param {number} [limit] */
-  constructor(limit = Infinity) {
+  /** @param {number} [limit] @param {(value: T) => void} [drop] called with what goes beyond it */
+  constructor(limit = Infinity, drop = () => {}) {
     this.limit = limit;
+    this.drop = drop;
     /** @type {Map<string | number, Promise<T>>} */
     this.entries = new Map();
   }
@@ -22,7 +23,11 @@ export class Cache {
     signal?.addEventListener("abort", forget);
     promise.then(() => signal?.removeEventListener("abort", forget), forget);
     this.entries.set(key, promise);
-    if (this.entries.size > this.limit) this.entries.delete([...this.entries.keys()][0]);
+    if (this.entries.size > this.limit) {
+      const [[oldest, value]] = this.entries;
+      this.entries.delete(oldest);
+      value.then(this.drop, () => {});
+    }
     return promise;
   }
 }

@@ -161,7 +161,7 @@ export function drawChart(t, chart) {
     ...hits(axes, chart),
   );
   const current = h("strong");
-  const legend = chart.legend?.length ? h("span", { class: "nbt-legend" }, ...chart.legend) : null;
+  const legend = chart.legend?.length ? h("span", {}, ...chart.legend) : null;
   const place = h("div", { class: "nbt-drawing nbt-drawn", "aria-hidden": "true" });
   const names = { title: chart.title, x: chart.x ?? t`Layer`, y: chart.y ?? chart.title, legend };
   const caption = h(

@@ -34,7 +34,7 @@ export class Compare extends PairList {
       this.note,
       this.list,
     );
-    this.on(["layer", "other_layer", "labels", "tab"], () => this.paint());
+    this.on(["layer", "other_layer", "labels", "tab", "page"], () => this.paint());
     this.on(["concept"], () => this.mark());
     this.paint();
   }
@@ -68,7 +68,7 @@ export class Compare extends PairList {
     } catch (error) {
       if (mine !== this.turn) return;
       this.fill([]);
-      this.note.textContent = reason(t, error);
+      this.note.textContent = this.meta.threads?.reason ?? reason(t, error);
     }
   }
 
@@ -142,7 +142,7 @@ export class Compare extends PairList {
     return i !== null && i === this.get("concept");
   }
 
-  /** Select the concept of the selected layer; that of the other one, where it is clicked or alone, with its layer. @param {Pair} pair @param {Event} [event] */
+  /** Select the concept of the selected layer; that of the other one, where it is clicked, or alone and pressed, with its layer. @param {Pair} pair @param {Event} [event] */
   choose({ i, j }, event) {
     const [layer, { other }] = [this.get("layer"), this];
     const half = /** @type {HTMLElement | null} */ (

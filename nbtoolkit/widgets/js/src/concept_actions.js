@@ -11,6 +11,7 @@ export class ConceptActions extends Pane {
   constructor(ctx, { leave, open }) {
     super(ctx);
     const { t } = this;
+    this.subject = ""; // concept whose name the box has
     this.nameBox = h("input", {
       class: "nbt-search nbt-label",
       "aria-label": t`Name of the selected concept`,
@@ -18,8 +19,8 @@ export class ConceptActions extends Pane {
       maxlength: MAX_NAME,
       onchange: () => this.setLabel(this.nameBox.value),
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
-        if (event.key !== "Enter" && event.key !== "Escape") return;
-        if (event.key === "Escape") this.sync();
+        if ((event.key !== "Enter" && event.key !== "Escape") || event.isComposing) return;
+        if (event.key === "Escape") this.sync(true);
         else this.setLabel(this.nameBox.value);
         leave();
       },
@@ -33,12 +34,15 @@ export class ConceptActions extends Pane {
     this.el = h("div", { class: "nbt-toolbar nbt-actions" }, this.nameBox, this.pin, this.open, this.page);
   }
 
-  /** Show the state of the selected concept. */
-  sync() {
+  /** Show the state of the selected concept; a name that is being written stays. @param {boolean} [reset] it, too */
+  sync(reset = false) {
     const k = this.get("concept");
     this.pin.textContent = k !== null && this.isPinned(k) ? this.t`★ Unpin` : this.t`☆ Pin`;
     this.pin.disabled = this.open.disabled = this.nameBox.disabled = k === null;
-    this.nameBox.value = k === null ? "" : this.label(k);
+    const subject = k === null ? "" : this.key(k);
+    const typing = subject === this.subject && this.nameBox === this.nameBox.getRootNode().activeElement;
+    if (!typing || reset) this.nameBox.value = k === null ? "" : this.label(k);
+    this.subject = subject;
     const lost = k === null && this.thread !== null;
     this.nameBox.placeholder = lost ? this.t`no counterpart at layer ${this.get("layer")}` : this.t`Name  ( l )`;
   }

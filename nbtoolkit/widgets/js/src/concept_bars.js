@@ -3,7 +3,7 @@
 
 import { effectsOf, sentences, sums, table, target } from "./attribution.js";
 import { drawRows } from "./chart.js";
-import { h, percent, signed, named } from "./dom.js";
+import { h, percent, refill, signed, named } from "./dom.js";
 import { Pane } from "./pane.js";
 import { saving } from "./saving.js";
 import { strongest } from "./state.js";
@@ -33,8 +33,13 @@ export class ConceptBars extends Pane {
   }
 
   /** @param {string} token */
-  clear(token) {
+  head(token) {
     this.heading.textContent = this.t`Concepts at “${token}”, layer ${this.get("layer")}`;
+  }
+
+  /** @param {string} token */
+  clear(token) {
+    this.head(token);
     this.list.replaceChildren();
     this.effectsTable.replaceChildren();
     this.attribution = null;
@@ -50,13 +55,13 @@ export class ConceptBars extends Pane {
   paint(token, activations, row, attribution, trouble) {
     const { t } = this;
     this.el.hidden = false;
-    this.clear(token);
+    this.head(token);
     this.top = strongest(activations, row);
     this.rest = activations.rest[row];
     this.attribution = attribution;
     const colours = new Map(this.top.map(({ concept }) => [concept, this.colour(concept)]));
     const items = this.top.map((bar) => h("li", {}, this.bar(bar, colours.get(bar.concept) ?? "")));
-    this.list.replaceChildren(...items, this.unexplained());
+    refill(this.list, ...items, this.unexplained());
     const rows = this.top.map(({ concept }) => ({ concept, name: this.name(concept), colour: this.colour(concept) }));
     this.effectsTable.replaceChildren(...(attribution ? [table(t, attribution, rows, this.meta.token)] : []));
     this.note.textContent = this.explanation(attribution, trouble);
@@ -108,7 +113,7 @@ export class ConceptBars extends Pane {
     return h(
       "li",
       { class: "nbt-rest" },
-      h("span", { class: "nbt-swatch nbt-none" }),
+      h("span", { class: "nbt-swatch" }),
       h("span", { class: "nbt-bar-words", text: this.t`unexplained` }),
       h("span", { class: "nbt-track" }, h("i", { style: { width: `${100 * Math.min(1, this.rest)}%` } })),
       h("span", { class: "nbt-value", text: percent(this.rest) }),

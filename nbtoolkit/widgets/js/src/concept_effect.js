@@ -15,6 +15,7 @@ export class ConceptEffect extends Pane {
   constructor(ctx) {
     super(ctx);
     const { t } = this;
+    this.turn = 0;
     /** @type {import("./types.js").Job | null} */
     this.job = null;
     /** @type {Map<string, any>} by concept */
@@ -35,23 +36,26 @@ export class ConceptEffect extends Pane {
 
   async start() {
     this.job?.cancel();
-    const [at, concept, subject] = [this.get("layer"), this.get("concept"), this.subject];
+    const [mine, at, concept, subject] = [++this.turn, this.get("layer"), this.get("concept"), this.subject];
     try {
       const used = uses(await this.source.activations(at), concept);
       const step = Math.max(1, used.length / MANY); // from the strongest to the weakest
       const some = Array.from({ length: Math.min(MANY, used.length) }, (_, i) => used[Math.floor(i * step)].row);
       const samples = some.map((row) => this.meta.samples[row].id);
-      const job = this.source.job?.("concept_effect", { samples, at, concept }, (done, all) => {
-        this.progress.value = done / all;
-      });
+      if (mine !== this.turn) return;
+      const report = (/** @type {number} */ done, /** @type {number} */ all) => (this.progress.value = done / all);
+      const job = this.source.job?.("concept_effect", { samples, at, concept }, report);
       if (!job) return;
       this.job = job;
+      this.progress.value = 0;
       this.progress.hidden = this.cancel.hidden = false;
       this.results.set(subject, await job.result);
     } catch (error) {
-      this.results.set(subject, { trouble: reason(this.t, error) });
+      if (mine === this.turn) this.results.set(subject, { trouble: reason(this.t, error) });
     }
+    if (mine !== this.turn) return; // of another concept, which has begun meanwhile
     this.progress.hidden = this.cancel.hidden = true;
+    this.job = null;
     this.show();
   }
 
@@ -78,6 +82,7 @@ export class ConceptEffect extends Pane {
     const chart = drawChart(t, {
       name: "concept_effect",
       title,
+      x: t`Image`,
       summary: title,
       width: 460,
       slots: samples.map((_, i) => ({ text: i + 1 })),

@@ -60,3 +60,15 @@ export function correlations({ values, nConcepts, rest }, k) {
   }));
   return pairs.filter((pair) => pair.k !== k && Number.isFinite(pair.r)).sort((a, b) => b.r - a.r);
 }
+
+/**
+ * Of correlations, the largest first, those above zero and those below it, the extreme ones first.
+ * @param {{ k: number, r: number }[]} pairs @param {number} near of those above zero, at most @param {number} far of those below it
+ */
+export const extremes = (pairs, near, far) => [
+  pairs.filter(({ r }) => r > 0).slice(0, near),
+  pairs
+    .filter(({ r }) => r < 0)
+    .slice(-far)
+    .reverse(),
+];

@@ -100,6 +100,7 @@ export class ConceptGallery extends Pane {
       value: this.get("query"),
       oninput: () => this.commit({ query: box.value }),
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        if (event.isComposing) return; // these keys are of the input method
         if (event.key === "Escape") this.commit({ query: "" });
         if (event.key === "ArrowDown" || event.key === "Enter") {
           this.move(Math.max(0, this.list.order.indexOf(this.get("concept"))));

@@ -42,6 +42,12 @@ export class ConceptList extends Pane {
     this.heads.clear();
   }
 
+  /** @param {number} k */
+  forget(k) {
+    this.cards.delete(k);
+    this.heads.delete(k);
+  }
+
   /** Show concepts. @param {Listing} listing @param {boolean} strips whether the images are others than before */
   paint(listing, strips) {
     const { el, cards } = this;
@@ -49,6 +55,8 @@ export class ConceptList extends Pane {
     const focused = el.contains(activeElement) ? activeElement : null;
     const old = strips ? new Set(cards.keys()) : new Set();
     this.order = listing.order;
+    const listed = new Set(this.order);
+    for (const k of old) if (!listed.has(k)) this.forget(k); // it is made anew when it is listed again
     for (const k of this.order) {
       const card = cards.get(k);
       if (card && old.has(k)) paintStrip(this, card, k, listing.images(k));

@@ -1,7 +1,7 @@
 // @ts-check
 /** ConceptMap: the samples or concepts of a layer in two dimensions, a choice of them, and the table of the chosen samples. */
 
-import { h, percent, reason } from "./dom.js";
+import { h, percent, reason, refill } from "./dom.js";
 import { savingMap } from "./map_file.js";
 import { groupsOf, LACKS, legendEntry } from "./map_groups.js";
 import { MapTiles } from "./map_tiles.js";
@@ -54,7 +54,7 @@ export class ConceptMap extends Pane {
       "aria-pressed": "false",
       title: t`draw around points; also Shift with the pointer or arrows. Escape clears.`,
     });
-    this.clear = this.button(t`Clear`, () => this.choose([]));
+    this.clear = this.button(t`Clear`, () => (this.circle.focus(), this.choose([]))); // disabled, it would lose the focus
     this.about = h("p", { class: "nbt-note" });
     this.legend = h("div", { class: "nbt-map-legend" });
     const tools = [
@@ -127,7 +127,7 @@ export class ConceptMap extends Pane {
       this.look();
       this.list();
     } catch (error) {
-      this.about.textContent = reason(this.t, error);
+      if (mine === this.turn) this.about.textContent = reason(this.t, error);
     }
   }
 
@@ -171,17 +171,17 @@ export class ConceptMap extends Pane {
     const n = items.length;
     this.colours = Array.from(items, (item) => (ofConcepts ? this.colour(item) : groups[categories[item]]?.colour));
     const passing = new Set(this.matching());
-    const shown = (/** @type {number} */ item) => passing.has(item) && (!chosen.size || chosen.has(item));
+    const lit = (/** @type {number} */ item) => passing.has(item) && (!chosen.size || chosen.has(item));
     scatter.look = {
       inks: this.colours.map(ink),
-      bright: Uint8Array.from(items, (item) => Number(shown(item))),
+      bright: Uint8Array.from(items, (item) => Number(lit(item))),
       radius: ofConcepts || n < 300 ? 5 : n < 3000 ? 3 : 1.6,
       current: items.indexOf(ofConcepts ? this.get("concept") : this.row),
     };
     const pick = (/** @type {number} */ group) =>
       this.choose([...passing].filter((item) => categories[item] === group));
     this.groups = ofConcepts ? [] : groups;
-    this.legend.replaceChildren(...this.groups.map((group, i) => legendEntry(group, () => pick(i))));
+    refill(this.legend, ...this.groups.map((group, i) => legendEntry(group, () => pick(i))));
     this.sync(chosen.size, passing.size);
     scatter.draw();
     this.tiles.paint();

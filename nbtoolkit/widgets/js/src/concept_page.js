@@ -3,7 +3,7 @@
 
 import { score } from "./concept_card.js";
 import { ConceptEffect } from "./concept_effect.js";
-import { correlations, density, fifths, uses } from "./concept_facts.js";
+import { correlations, density, extremes, fifths, uses } from "./concept_facts.js";
 import { drawChart } from "./chart.js";
 import { format, h, lazyImages, percent, reason, signed } from "./dom.js";
 import { ExemplarOverlay } from "./exemplar_overlay.js";
@@ -80,14 +80,17 @@ export class ConceptPage extends Pane {
     if (!this.get("page")) return;
     this.title.textContent = k === null ? this.t`No concept of this thread here` : `${k} ${this.name(k)}`;
     for (const part of [this.numbers, this.facts, this.rows]) part.replaceChildren();
+    this.table.el.hidden = k === null;
     if (k === null) {
       this.facts.append(this.life());
+      this.overlay.cancel();
       return;
     }
     try {
       const [activations, { data }] = await Promise.all([
         this.source.activations(layer),
         this.source.bulk("concept_page", { layer, concept: k }),
+        this.ctx.more([k]),
       ]);
       if (mine !== this.turn) return;
       const used = uses(activations, k);
@@ -142,6 +145,8 @@ export class ConceptPage extends Pane {
     const chart = drawChart(t, {
       name: "density",
       title,
+      x: t`activation`,
+      y: t`images`,
       summary: `${title}: ${at(0)} … ${at(BINS)}`,
       slots: counts.map((_, i) => ({ text: at(i) })),
       every: BINS / 4,
@@ -159,18 +164,16 @@ export class ConceptPage extends Pane {
     const { t } = this;
     const pairs = correlations(activations, k);
     const chip = (/** @type {{ k: number, r: number }} */ other) =>
-      this.chip(`${other.k} ${this.name(other.k)}`, signed(other.r), () => this.select(other.k));
-    const [twin, far] = [this.concepts[k].twin, pairs.slice(N_NEAR).slice(-N_FAR).reverse()];
-    const none = [t`none`];
-    const part = this.fact(
-      t`Active together (correlation over the images)`,
-      pairs.length ? pairs.slice(0, N_NEAR).map(chip) : none,
-    );
-    if (far.length) part.append(heading(t`Opposite`), h("div", { class: "nbt-chips" }, ...far.map(chip)));
+      this.chip(`${other.k} ${this.name(other.k)}`, signed(other.r), () => this.goTo({ concept: other.k }));
+    const { twin } = this.concepts[k];
+    const [together, opposite] = extremes(pairs, N_NEAR, N_FAR).map((some) => some.map(chip));
+    const title = t`Active together (correlation over the images)`;
+    const part = this.fact(title, together.length ? together : [t`none`]);
+    if (opposite.length) part.append(heading(t`Opposite`), h("div", { class: "nbt-chips" }, ...opposite));
     if (twin !== null)
       part.append(
         heading(t`Near-duplicate`),
-        this.chip(`${twin} ${this.name(twin)}`, "", () => this.select(twin)),
+        this.chip(`${twin} ${this.name(twin)}`, "", () => this.goTo({ concept: twin })),
       );
     return part;
   }
@@ -184,7 +187,7 @@ export class ConceptPage extends Pane {
       const similarity = k === null ? null : (meta.threads?.similarity[layer]?.[k] ?? null);
       const name = k === null ? "—" : this.name(k, layer);
       const value = similarity === null ? "" : `↜ ${format(similarity)}`;
-      return this.chip(`${layer}: ${name}`, value, () => this.commit({ layer }), {
+      return this.chip(`${layer}: ${name}`, value, () => this.goTo({ layer }), {
         "aria-pressed": String(layer === now),
       });
     });
@@ -217,10 +220,9 @@ export class ConceptPage extends Pane {
     if (el) this.commit({ token: null, sample: this.meta.samples[Number(el.dataset.row)].id });
   }
 
-  /** @param {number} concept */
-  select(concept) {
-    this.commit({ token: null, concept });
-    this.ctx.more([concept], () => this.paint());
+  /** Show another concept, or layer; what was pressed may be gone then. @param {Record<string, any>} selection */
+  goTo(selection) {
+    this.commit({ token: null, ...selection });
     this.title.focus();
   }
 
@@ -230,7 +232,7 @@ export class ConceptPage extends Pane {
     const [names, pins] = [concepts.map((_, k) => this.name(k)), concepts.map((_, k) => this.isPinned(k))];
     const order = ordered(search(concepts, "", this.meta.samples, names), concepts, this.get("sort"), names, pins);
     const next = order[order.indexOf(this.get("concept")) + by];
-    if (next !== undefined) this.select(next);
+    if (next !== undefined) this.goTo({ concept: next });
   }
 
   close() {

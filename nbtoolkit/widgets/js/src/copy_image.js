@@ -1,10 +1,9 @@
 // @ts-check
 /** A button that copies the view as a picture of 1200 × 630 pixels; it is saved as a file where the clipboard takes none. */
 
+import { flash } from "./dom.js";
 import { Pane } from "./pane.js";
 import { download, raster } from "./saving.js";
-
-const DONE = 1500; // milliseconds
 
 export class CopyImage extends Pane {
   /** @param {import("./types.js").Context} ctx @param {() => SVGSVGElement | null | undefined} [drawing] that the selected pane is copied as, where it has one */
@@ -23,7 +22,7 @@ export class CopyImage extends Pane {
   }
 
   async copy() {
-    const { t, el, meta } = this;
+    const { t, meta } = this;
     const png = this.picture().then(
       (canvas) => new Promise((resolve) => canvas.toBlob((/** @type {any} */ blob) => resolve(blob), "image/png")),
     );
@@ -39,12 +38,11 @@ export class CopyImage extends Pane {
         this.ctx.say(String(error));
       }
     }
-    setTimeout(() => (el.textContent = t`Copy image`), DONE);
   }
 
   /** @param {string} text */
   tell(text) {
-    this.el.textContent = text;
+    flash(this.el, text);
     this.ctx.say(text);
   }
 }

@@ -50,7 +50,7 @@ export class DictionaryComparison extends PairList {
       { class: "nbt-head nbt-compare-head" },
       side("A", this.a),
       side("B", this.b),
-      h("p", { class: "nbt-agree" }, t`Mean similarity of the pairs, matched one to one:` + " ", ...this.agreement()),
+      h("p", {}, t`Mean similarity of the pairs, matched one to one:` + " ", ...this.agreement()),
       h("p", { class: "nbt-note" }, t`Similarity: ${measure}.` + " ", ...this.floor()),
       this.slider(),
     );

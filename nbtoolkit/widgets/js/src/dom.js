@@ -5,6 +5,7 @@ import { translate, visible } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = "300px"; // around the visible part: images are fetched before they are scrolled to
+const MOMENT = 1500; // milliseconds
 let counter = 0;
 
 /**
@@ -81,6 +82,13 @@ export function showThumb(el, thumb) {
   el.style.backgroundPosition = thumb.count > 1 ? `${(100 * thumb.index) / (thumb.count - 1)}% 0` : "center";
 }
 
+/** Show another text on a button for a moment. @param {HTMLElement} button @param {string} text */
+export function flash(button, text) {
+  button.dataset.text ??= button.textContent ?? "";
+  button.textContent = text;
+  setTimeout(() => (button.textContent = button.dataset.text ?? ""), MOMENT);
+}
+
 /** Say what a thumbnail shows: caption and activation. @param {HTMLElement} el @param {string} caption @param {string} [more] */
 export function about(el, caption, more = "") {
   el.title = visible([caption, el.dataset.value, more].filter(Boolean).join(" · "));
@@ -146,6 +154,22 @@ async function loadTiles(ctx, row, then) {
     showThumb(tile, thumb);
     if (thumb) then?.(tile, thumb);
   }
+}
+
+/**
+ * Give an element other children; a control in it that has the focus hands it to that of the same concept, else to the one in its place.
+ * @param {HTMLElement} el @param {(Node | string)[]} children
+ */
+export function refill(el, ...children) {
+  const controls = () => /** @type {HTMLElement[]} */ ([...el.querySelectorAll("button, [tabindex]")]);
+  const root = /** @type {Document} */ (el.getRootNode());
+  const at = controls().findIndex((control) => control === root.activeElement);
+  const concept = controls()[at]?.dataset.concept;
+  el.replaceChildren(...children);
+  if (at < 0) return;
+  const all = controls();
+  const same = all.find((control) => concept !== undefined && control.dataset.concept === concept);
+  (same ?? all[Math.min(at, all.length - 1)])?.focus({ preventScroll: true });
 }
 
 /** Set traits and send them. @param {import("./types.js").Model} model @param {Record<string, any>} values */

@@ -1,7 +1,7 @@
 // @ts-check
 /** The edits in force: each can be removed, all undone, and copied as Python. */
 
-import { h, reason, signed } from "./dom.js";
+import { h, reason, refill, signed } from "./dom.js";
 import { HOW, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
 import { Pane } from "./pane.js";
 import { translate } from "./words.js";
@@ -82,7 +82,9 @@ export class EditList extends Pane {
 
   sync() {
     const { t, edits } = this;
-    this.items.replaceChildren(
+    const within = this.el.contains(this.el.getRootNode().activeElement);
+    refill(
+      this.items,
       ...edits.map((edit, i) => {
         const text = this.text(edit);
         const remove = () => this.commit({ edits: this.edits.filter((_, j) => j !== i) });
@@ -93,6 +95,10 @@ export class EditList extends Pane {
     this.redo.disabled = !this.past[1].length;
     this.reset.hidden = this.copy.hidden = !edits.length;
     this.el.hidden = !edits.length && !this.past.some((lists) => lists.length);
+    const { activeElement: now } = this.el.getRootNode();
+    if (within && (!this.el.contains(now) || now.disabled || now.hidden)) {
+      [this.undo, this.redo].find((button) => !button.disabled)?.focus(); // what was pressed is no longer there
+    }
   }
 
   /** @param {Edit} edit */

@@ -14,7 +14,7 @@ export class EditResult extends Pane {
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
-    this.asked = ""; // what was asked last
+    this.last = ""; // question, as text
     this.el = h("div", { class: "nbt-effect" });
     this.newest = new Newest(
       (/** @type {Question} */ question) => this.send(question),
@@ -36,8 +36,8 @@ export class EditResult extends Pane {
       brief: moving !== null,
     };
     const key = JSON.stringify({ ...question, brief: false });
-    if (key === this.asked) return;
-    this.asked = key;
+    if (key === this.last) return;
+    this.last = key;
     if (edits.length) {
       this.el.classList.add("nbt-stale");
       this.newest.ask(question);
@@ -59,7 +59,7 @@ export class EditResult extends Pane {
   settle(question, reply, error) {
     if (this.ctx.signal.aborted) return;
     if (!error) return this.showEffect(reply, question.brief);
-    this.asked = ""; // the same is asked again
+    this.last = ""; // the same question is sent again
     const text = reason(this.t, error);
     const lost = [GONE, SILENT].some((message) => String(error).endsWith(message));
     if (lost) this.ctx.say(String(error)); // the banner

@@ -118,8 +118,8 @@ export class Explorer extends Pane {
     const narrow = this.narrow && value === "image";
     if (!narrow) this.before = tab;
     this.body.dataset.tab = narrow ? "image" : tab;
-    const shown = this.view(this.get("page") && PAGE ? "page" : tab);
-    for (const view of this.views.values()) view.el.hidden = view !== shown;
+    const current = this.view(this.get("page") && PAGE ? "page" : tab);
+    for (const view of this.views.values()) view.el.hidden = view !== current;
     for (const button of [...(this.buttons ?? []), this.imageTab]) {
       button.setAttribute("aria-pressed", String(button.dataset.tab === this.body.dataset.tab));
     }
@@ -140,14 +140,20 @@ export class Explorer extends Pane {
   /** Where it is narrow, a card or an image that is chosen is shown at once. */
   watchChoices() {
     const { signal } = this.ctx;
-    let before = "";
-    const selection = () => JSON.stringify([this.get("concept"), this.get("sample"), this.get("layer")]);
-    this.left.addEventListener("click", () => (before = selection()), { capture: true, signal });
+    let [before, inPage] = ["", false];
+    // in the page of a concept one goes on to other concepts
+    const selection = () =>
+      JSON.stringify((inPage ? ["sample"] : ["concept", "sample", "layer"]).map((n) => this.get(n)));
+    const remember = () => {
+      inPage = Boolean(this.get("page"));
+      before = selection();
+    };
+    this.left.addEventListener("click", remember, { capture: true, signal });
     this.left.addEventListener(
       "click",
       (/** @type {Event} */ event) => {
         /** @type {HTMLElement | null} */
-        const card = /** @type {HTMLElement} */ (event.target).closest(".nbt-card");
+        const card = /** @type {HTMLElement} */ (event.target).closest(inPage ? "[data-row]" : ".nbt-card");
         if (!this.narrow || (!card && selection() === before)) return;
         this.commit({ ...this.strongest(card), tab: "image" });
         this.backButton.focus({ preventScroll: true });

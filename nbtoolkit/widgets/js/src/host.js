@@ -122,7 +122,7 @@ class Host {
     ctx.arrive(() => {
       const view = new VIEWS[this.model.get("_kind")](ctx);
       this.root.replaceChildren(this.banner, view.el, this.live);
-      setTimeout(() => this.complete(data), REST);
+      setTimeout(() => signal.aborted || this.complete(data), REST);
     });
   }
 

@@ -19,7 +19,7 @@ export class ImageDialog extends Pane {
     /** @type {number[]} rows that the arrows go through */
     this.rows = [];
     /** @type {Cache<string | null>} */
-    this.images = new Cache(HELD);
+    this.images = new Cache(HELD, (url) => url && URL.revokeObjectURL(url));
     /** @type {HTMLDialogElement} */
     this.el = h("dialog", { class: "nbt-dialog", "aria-label": this.t`Image` });
     this.el.addEventListener("click", (event) => {
@@ -34,7 +34,7 @@ export class ImageDialog extends Pane {
     const { t } = this;
     this.overlay = new SampleOverlay(this.ctx, NO_PANE);
     this.heading = h("h3", { class: "nbt-h" });
-    this.response = h("p", { class: "nbt-full-response", dir: "auto" });
+    this.response = h("p", { dir: "auto" });
     this.words = h("p", { class: "nbt-note" });
     this.facts = h("p", { class: "nbt-note" });
     const { image, frame, select, scale, note } = this.overlay;
@@ -95,19 +95,19 @@ export class ImageDialog extends Pane {
         this.next?.focus(); // the arrow keys are those of the images, not of the overlay
       }
       overlay?.paint();
-      const full = await this.images.get(this.meta.samples[row].id, () => this.full(row, url));
-      if (mine === this.turn) overlay?.show(full, visible(caption));
+      const full = await this.images.get(this.meta.samples[row].id, () => this.full(row));
+      if (full && mine === this.turn) overlay?.show(full, visible(caption));
     } catch (error) {
       this.ctx.say(String(error));
     }
   }
 
-  /** The image of the data set, where there is a model and it has one. @param {number} row @param {string | null} url of the thumbnail */
-  async full(row, url) {
+  /** The image of the data set, where there is a model and it has one. @param {number} row @returns {Promise<string | null>} */
+  async full(row) {
     const { id, own } = this.meta.samples[row];
-    if (!this.source.job || own) return url;
+    if (!this.source.job || own) return null;
     const { bytes } = await this.source.job("full_image", { sample: id }).result;
-    if (!bytes) return url;
+    if (!bytes) return null;
     const large = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
     this.ctx.signal.addEventListener("abort", () => URL.revokeObjectURL(large));
     return large;

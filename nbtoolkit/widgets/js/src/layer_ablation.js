@@ -121,6 +121,7 @@ export class LayerAblation extends Pane {
     );
     this.part.value = edit.part;
     this.how.value = edit.how;
+    this.refusal.hidden = true; // the field has the heads of the edit again
     this.heads.disabled = !takesHeads(edit);
     this.heads.value = edit.heads?.join(", ") ?? "";
     const [layer, k] = [this.get("layer"), this.get("concept")];

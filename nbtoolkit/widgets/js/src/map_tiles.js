@@ -25,6 +25,14 @@ export class MapTiles extends Pane {
     return this.map.ofConcepts ? this.concepts[item].exemplars[0] : item;
   }
 
+  /** @param {number[]} rows @returns {Promise<Map<number, import("./types.js").Thumb>>} */
+  thumbs(rows) {
+    return this.source.thumbs(rows).catch((error) => {
+      this.ctx.say(String(error));
+      return new Map();
+    });
+  }
+
   async paint() {
     const { map, meta } = this;
     const { scatter, ofConcepts, items } = map;
@@ -37,7 +45,7 @@ export class MapTiles extends Pane {
     const chosen = visible ? spaced(places, apart, MOST, ...size) : [];
     const rows = [...new Set(chosen.map(({ i }) => this.rowOf(i)))].filter((row) => row !== undefined);
     const pictured = meta.pictured && this.get("map_thumbs") && rows.length;
-    const thumbs = pictured ? await this.source.thumbs(rows) : null;
+    const thumbs = pictured ? await this.thumbs(rows) : null;
     if (mine !== this.turn) return;
     this.el.replaceChildren(
       ...chosen.map(({ i }) => {
@@ -62,11 +70,12 @@ export class MapTiles extends Pane {
   async point(i) {
     const { hint, map, meta } = this;
     this.pointed = i;
-    hint.hidden = i < 0;
+    hint.hidden = true; // until its own image is there
     if (i < 0) return;
     const row = this.rowOf(i);
-    const thumb = row === undefined ? undefined : (await this.source.thumbs([row])).get(row);
+    const thumb = row === undefined ? undefined : (await this.thumbs([row])).get(row);
     if (this.pointed !== i) return;
+    hint.hidden = false;
     const image = meta.pictured && thumb ? h("span", { class: "nbt-thumb" }) : null;
     if (image) showThumb(image, thumb);
     hint.replaceChildren(...[image, ...this.texts(map.items[i], thumb?.caption ?? "")].filter((part) => part !== null));

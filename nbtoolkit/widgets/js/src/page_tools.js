@@ -1,27 +1,24 @@
 // @ts-check
 /** What an exported page has around its view: its title in the reader's language, its address, names as a file, print. */
 
-import { h } from "./dom.js";
+import { flash, h } from "./dom.js";
 import { loadLabels, saveLabels } from "./labels_file.js";
 import { language, translate, visible } from "./words.js";
-
-const COPIED = 1500; // milliseconds
 
 /**
  * Put a text into the clipboard, and say so on the button; where that is forbidden, show it to be copied by hand.
  * @param {string} text @param {HTMLElement} button @param {import("./types.js").Translator} t
  */
 async function copy(text, button, t) {
-  const before = button.textContent;
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = t`Copied`;
-    setTimeout(() => (button.textContent = before), COPIED);
+    flash(button, t`Copied`);
   } catch {
-    const line = h("input", { class: "nbt-search", readonly: true, value: text, "aria-label": before });
+    const line = h("input", { class: "nbt-search", readonly: true, value: text, "aria-label": button.textContent });
     button.after(line);
-    line.select();
     line.addEventListener("blur", () => line.remove());
+    line.focus();
+    line.select();
   }
 }
 

@@ -28,9 +28,11 @@ export class PairList extends Pane {
 
   /** @param {HTMLElement[]} rows the card of every pair, and what is between them */
   fill(rows) {
+    const within = this.list.contains(/** @type {Document} */ (this.list.getRootNode()).activeElement);
     this.list.replaceChildren(...rows);
     this.images(this.rows);
     this.mark();
+    if (within) this.rows.find((row) => row.tabIndex === 0)?.focus();
   }
 
   /** The cards. @returns {HTMLElement[]} */
@@ -43,7 +45,7 @@ export class PairList extends Pane {
     return false;
   }
 
-  /** Select a pair. @param {Pair} _pair @param {Event} [_event] the click */
+  /** Select a pair. @param {Pair} _pair @param {Event} [_event] a click, or a key that is pressed on it */
   choose(_pair, _event) {}
 
   /**
@@ -108,10 +110,10 @@ export class PairList extends Pane {
     const { rows } = this;
     const [here, last] = [rows.indexOf(/** @type {HTMLElement} */ (event.target)), rows.length - 1];
     /** @type {Record<string, number>} */
-    const jumps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: last };
-    if (!(event.key in jumps)) return;
+    const jumps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: last, Enter: here, " ": here };
+    if (!(event.key in jumps) || last < 0) return;
     const to = Math.min(last, Math.max(0, jumps[event.key]));
-    this.choose(this.pairs[to]);
+    this.choose(this.pairs[to], event.key === "Enter" || event.key === " " ? event : undefined);
     this.rows[to]?.focus();
     event.preventDefault();
   }

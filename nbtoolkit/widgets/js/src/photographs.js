@@ -15,7 +15,7 @@ export class Photographs extends Pane {
     const { t } = this;
     this.live = Boolean(this.source.job);
     this.turn = 0;
-    this.note = h("p", { class: "nbt-note nbt-photo-note", role: "status", hidden: true });
+    this.note = h("p", { class: "nbt-note", role: "status", hidden: true });
     this.strip = h("div", { class: "nbt-photos", role: "group", "aria-label": t`Your images` });
     this.adding = h("span");
     const input = h("input", {
@@ -128,25 +128,27 @@ export class Photographs extends Pane {
       this.tell(this.t`An image of yours needs the model: nbt.explore(study, model).`);
       return;
     }
+    const { t } = this;
+    /** @type {string[]} */
+    const failures = [];
     for (const file of files) {
-      const { t } = this;
       this.tell(t`Reading ${file.name} …`);
       try {
         if (file.size > MAX_MB * 1e6) throw new Error(t`${file.name} has more than ${MAX_MB} MB.`);
         const jpeg = await smaller(file);
         await this.source.job?.("add_photo", { name: file.name }, undefined, [jpeg]).result;
-        this.tell("");
       } catch (error) {
-        this.tell(this.failure(file, error));
-        return;
+        failures.push(this.failure(file, error)); // the other files are read all the same
       }
     }
+    this.tell([...new Set(failures)].join(" "));
   }
 
   /** Remove the selected one. */
   async drop() {
     try {
       await this.source.job?.("remove_photo", { sample: this.get("sample") }).result;
+      this.control?.querySelector("input")?.focus(); // the button has gone with the image
     } catch (error) {
       this.tell(reason(this.t, error));
     }
@@ -184,6 +186,7 @@ async function smaller(file) {
   brush.fillStyle = "#fff";
   brush.fillRect(0, 0, width, height);
   brush.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
   /** @type {Blob} */
   const jpeg = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
   return jpeg.arrayBuffer();

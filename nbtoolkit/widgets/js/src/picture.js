@@ -3,7 +3,7 @@
 
 import { format, percent, signed } from "./dom.js";
 import { Pane } from "./pane.js";
-import { strongest } from "./state.js";
+import { longest, strongest } from "./state.js";
 import { translate } from "./words.js";
 
 const [WIDTH, HEIGHT, MARGIN, HEAD] = [1200, 630, 26, 74];
@@ -76,11 +76,11 @@ export class Picture extends Pane {
   text(text, x, y, size, colour, { bold = false, align = "left", width = Infinity } = {}) {
     const { pen } = this;
     Object.assign(pen, { font: `${bold ? "bold " : ""}${size}px ${FONT}`, fillStyle: colour, textAlign: align });
-    let end = text.length;
-    const cut = () => (end < text.length ? `${text.slice(0, end).replace(/[ ·,]+$/, "")}…` : text);
-    while (end > 0 && pen.measureText(cut()).width > width) end--;
-    if (end) pen.fillText(cut(), x, y);
-    return end ? pen.measureText(cut()).width : 0;
+    const cut = (/** @type {number} */ end) =>
+      end < text.length ? `${text.slice(0, end).replace(/[ ·,]+$/, "")}…` : text;
+    const end = longest(text.length, (n) => pen.measureText(cut(n)).width <= width);
+    if (end) pen.fillText(cut(end), x, y);
+    return end ? pen.measureText(cut(end)).width : 0;
   }
 
   header() {

@@ -1,5 +1,5 @@
 // @ts-check
-/** A button and what it opens below it: the button, Escape, and a click elsewhere close it. */
+/** A button and what it opens below it: the button, Escape, and a click or the focus elsewhere close it. */
 
 import { freshId, h } from "./dom.js";
 
@@ -13,7 +13,7 @@ export function popover(ctx, button, content) {
   content.classList.add("nbt-popover");
   content.tabIndex = -1; // a click into it gives it the focus, so that Escape is heard
   button.setAttribute("aria-controls", content.id);
-  const el = h("div", { class: "nbt-opens" }, button, content);
+  const el = h("div", {}, button, content);
   const show = (/** @type {boolean} */ open) => {
     content.hidden = !open;
     button.setAttribute("aria-expanded", String(open));
@@ -25,6 +25,9 @@ export function popover(ctx, button, content) {
     show(false);
     button.focus();
     event.stopPropagation();
+  });
+  el.addEventListener("focusout", (/** @type {FocusEvent} */ { relatedTarget: next }) => {
+    if (next && !el.contains(/** @type {Node} */ (next))) show(false); // it would be over what has the focus
   });
   document.addEventListener("pointerdown", (event) => event.composedPath().includes(el) || show(false), { signal });
   return el;

@@ -18,7 +18,7 @@ export class Response extends Pane {
     this.text = h("p", { class: "nbt-response", dir: "auto" });
     this.clamp = clamp(ctx, this.text);
     const head = h("div", { class: "nbt-response-head" }, this.heading, this.clamp.more);
-    this.el = h("div", { class: "nbt-response-box" }, head, this.text);
+    this.el = h("div", {}, head, this.text);
   }
 
   /** Tell who wrote it. @param {boolean} given */

@@ -2,7 +2,7 @@
 /** The river as SVG: a column per layer, a strip per concept, ribbons between concepts of one thread. */
 
 import { h } from "./dom.js";
-import { ink, layOut, membersByLayer, middle, ribbon, taper } from "./river_layout.js";
+import { inkOn, layOut, membersByLayer, middle, ribbon, taper } from "./river_layout.js";
 
 const LABEL = 7; // pixels of height from which a strip has a word
 const LARGEST = 11; // pixels of a word
@@ -144,7 +144,7 @@ function node(pane, s, pictures, beside) {
           "aria-hidden": "true",
           x: x + side + 4,
           y: y + height / 2 + size / 3,
-          fill: ink(colour),
+          fill: inkOn(colour),
           style: { fontSize: `${size}px` },
           text: shortened(name, room),
         })

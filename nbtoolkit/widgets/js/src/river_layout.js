@@ -97,7 +97,7 @@ export function taper({ x, y, width, height }, length) {
 }
 
 /** Black or white, whichever is easier to read on a colour. @param {string} colour #rrggbb */
-export function ink(colour) {
+export function inkOn(colour) {
   const [r, g, b] = [1, 3, 5].map((i) => (parseInt(colour.slice(i, i + 2), 16) / 255) ** 2.2);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }

@@ -3,14 +3,11 @@
 
 import { ConceptBars } from "./concept_bars.js";
 import { h, reason } from "./dom.js";
-import { Cache } from "./cache.js";
 import { Pane } from "./pane.js";
 import { Photographs } from "./photographs.js";
 import { Response } from "./response.js";
 import { SampleOverlay } from "./sample_overlay.js";
 import { strongest } from "./state.js";
-
-const N_SAMPLES = 32; // in memory
 
 /**
  * The data of the selected sample at the selected layer; `row` is its row in the activations.
@@ -26,8 +23,6 @@ export class SampleAttribution extends Pane {
     this.trouble = ""; // why a live operation has no result
     /** @type {Result | null} */
     this.result = null;
-    /** @type {Cache<{ facts: import("./types.js").Facts, url: string | null }>} */
-    this.samples = new Cache(N_SAMPLES);
     this.bars = new ConceptBars(ctx);
     this.response = new Response(ctx, (at) => this.paintBars(at));
     this.overlay = new SampleOverlay(ctx, this);
@@ -120,7 +115,7 @@ export class SampleAttribution extends Pane {
       const all = this.source.ofRow(row, layer);
       all.catch(() => {}); // reported below
       const { id, own } = this.meta.samples[row];
-      const { facts, url } = await this.samples.get(id, () => this.source.sample(row));
+      const { facts, url } = await this.source.sample(row);
       if (mine !== this.turn) return; // a later one is on its way
       if (own && id !== this.current) this.wait(facts, url);
       this.current = id;
@@ -135,7 +130,7 @@ export class SampleAttribution extends Pane {
       this.response.paint(response, tokens);
       const attribution = await this.ask(this.get("attribution") && !lacks, "attribution", row, layer);
       if (mine !== this.turn) return;
-      this.result = { activations, row: at, tokens, attribution };
+      this.result = lacks ? null : { activations, row: at, tokens, attribution }; // without the token there are no bars
       await this.ctx.more(strongest(activations, at).map(({ concept }) => concept));
       if (mine !== this.turn) return;
       this.bars.el.hidden = lacks;

@@ -39,7 +39,7 @@ export class SampleTable extends Pane {
     );
     this.el = h("div", { class: "nbt-table" }, this.head, this.list);
     this.on(["table_sort"], () => this.show(this.rows, this.activations, this.listed));
-    this.on(["sample"], () => this.draw());
+    this.on(["sample", "labels"], () => this.draw());
     const sizes = new ResizeObserver(() => this.draw());
     sizes.observe(this.list);
     ctx.signal.addEventListener("abort", () => sizes.disconnect());

@@ -10,6 +10,7 @@ import { completed, place } from "./state.js";
 const STRIPS = 150; // strips in memory, eight tiles each, 60 MB when decoded; those shown longest ago go first
 const ROWS = 64; // of one strip
 export const NO_MODEL = "The response to an image of yours needs the model: nbt.explore(study, model).";
+const SAMPLES = 64; // images of one sample, in memory
 const BULK = 64; // replies with arrays, such as maps, in memory
 const RESULTS = 600; // of each live operation
 
@@ -25,7 +26,7 @@ async function decoded(url) {
 
 /** Thumbnails by row, in strips; the strips that were shown longest ago are released. */
 class Thumbnails {
-  /** @param {Channel} channel @param {(raw: DataView) => string} register @param {Set<string>} urls of all images, oldest first */
+  /** @param {Channel} channel @param {(raw: DataView) => string} register @param {Set<string>} urls of all strips, oldest first */
   constructor(channel, register, urls) {
     this.channel = channel;
     this.register = register;
@@ -137,8 +138,10 @@ export function kernelSource(model) {
   const live = Boolean(model.get("_meta").live);
   /** @type {Set<string>} */
   const urls = new Set();
+  const jpeg = (/** @type {DataView} */ raw) =>
+    URL.createObjectURL(new Blob([/** @type {any} */ (raw)], { type: "image/jpeg" }));
   const register = (/** @type {DataView} */ raw) => {
-    const url = URL.createObjectURL(new Blob([/** @type {any} */ (raw)], { type: "image/jpeg" }));
+    const url = jpeg(raw);
     urls.add(url);
     return url;
   };
@@ -148,13 +151,15 @@ export function kernelSource(model) {
   const photos = [];
   const described = (/** @type {string} */ sample, /** @type {number} */ at) =>
     channel.job("photograph", { sample, at }).result;
+  /** @type {Cache<{ facts: any, url: string | null }>} */
+  const samples = new Cache(SAMPLES, ({ url }) => url && URL.revokeObjectURL(url));
   const bulk = new Cache(BULK);
   const matches = new Cache();
   return {
     described: live ? described : () => Promise.reject(new Error(NO_MODEL)),
     async photo(sample) {
       const { data, buffers } = await channel.request("photo", { sample });
-      photos.push(URL.createObjectURL(new Blob([/** @type {any} */ (buffers[0])], { type: "image/jpeg" })));
+      photos.push(jpeg(buffers[0]));
       return { url: photos[photos.length - 1], aspect: data.aspect };
     },
     ask: live ? asker(channel) : null,
@@ -168,12 +173,14 @@ export function kernelSource(model) {
     layer: (layer, op = "layer", which = {}) => channel.request(op, { layer, ...which }).then(({ data }) => data),
     bulk: (op, args) => bulk.get(`${op} ${Object.values(args)}`, () => channel.request(op, args)),
     activations: (layer) => layers.get(layer, () => activationsOf(channel, layer)),
-    async sample(row) {
-      const { data, buffers } = await channel.request("sample", { row });
-      return { facts: data, url: buffers[0]?.byteLength ? register(buffers[0]) : null };
-    },
+    sample: (row) =>
+      samples.get(row, async () => {
+        const { data, buffers } = await channel.request("sample", { row });
+        return { facts: data, url: buffers[0]?.byteLength ? jpeg(buffers[0]) : null };
+      }),
     close() {
       channel.close();
+      for (const sample of samples.entries.values()) sample.then(samples.drop, () => {});
       for (const url of [...urls, ...photos]) URL.revokeObjectURL(url);
     },
   };

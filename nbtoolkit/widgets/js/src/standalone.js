@@ -39,21 +39,25 @@ const model = pageModel(state);
 const source = pageSource(data);
 const t = translator(language(state._meta.locale || navigator.language) === "en" ? {} : data.texts);
 
-/** Make the sheet that is printed in place of the view, of its present state. @param {boolean} [fresh] */
-function makeSheet(fresh = true) {
-  const old = document.querySelector(".nbt-sheet");
-  if (!state._meta.metrics || (old && !fresh)) return []; // a comparison is printed as it is
-  old?.remove();
-  const { meta, signal } = new StudyData(model, source, new AbortController().signal);
+let printing = false; // by the button: the sheet is there
+
+/** Make the sheet that is printed in place of the view, of its present state. */
+function makeSheet() {
+  document.querySelector(".nbt-sheet")?.remove();
+  if (!state._meta.metrics) return []; // a comparison is printed as it is
+  const ending = new AbortController();
+  const { meta, signal } = new StudyData(model, source, ending.signal);
   const made = sheet(/** @type {any} */ ({ model, meta, t, source, signal }), source.url, data.date);
+  ending.abort(); // the sheet stays as it is
   document.body.append(made);
   return [...made.querySelectorAll("img")];
 }
 
 async function print() {
   await Promise.all(makeSheet().map((image) => image.decode().catch(() => {})));
+  printing = true;
   window.print();
-  document.querySelector(".nbt-sheet")?.remove();
+  printing = false;
 }
 
 if (state.labels) storeLabels(model, data.key);
@@ -62,6 +66,6 @@ for (const rule of Object.values(data.rules)) {
 }
 followAddress(model, data.rules);
 pageTools(model, t, print, data.lacks);
-addEventListener("beforeprint", () => makeSheet(false)); // from the browser's menu
+addEventListener("beforeprint", () => printing || makeSheet()); // from the browser's menu
 show(model, /** @type {HTMLElement} */ (document.getElementById("view")), source);
 Object.assign(window, { nbtoolkit: model });

@@ -106,6 +106,18 @@ export function place(all, at, buffers) {
   return at + rest.length;
 }
 
+/** The largest number up to a limit that fits, by bisection; 0 where none does. @param {number} limit @param {(n: number) => boolean} fits */
+export function longest(limit, fits) {
+  if (!limit || fits(limit)) return limit;
+  let [low, high] = [0, limit]; // 0 fits, the limit does not
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
 /** A value as a Python literal. @param {any} value @returns {string} */
 export function pythonLiteral(value) {
   if (value === null || value === undefined) return "None";

@@ -24,7 +24,6 @@ export class Steering extends Pane {
     this.by = h("select", { class: "nbt-select", "aria-label": t`steer by`, onchange: () => this.choose() });
     this.range = h("input", {
       type: "range",
-      class: "nbt-strength",
       id,
       oninput: () => this.move(),
       onchange: () => this.release(),

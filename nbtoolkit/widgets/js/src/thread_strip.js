@@ -1,7 +1,7 @@
 // @ts-check
 /** One thread through the layers: per layer the concept's name, words, images, similarity with the layer before and its null. */
 
-import { format, h, lazyImages, signed } from "./dom.js";
+import { format, h, lazyImages, refill, signed } from "./dom.js";
 import { Pane } from "./pane.js";
 import { tile } from "./tile.js";
 
@@ -15,7 +15,7 @@ export class ThreadStrip extends Pane {
     this.images = lazyImages(ctx, 1);
     this.heading = h("h3", { class: "nbt-h" });
     this.list = h("ol", { class: "nbt-life" });
-    this.el = h("div", { class: "nbt-thread" }, this.heading, this.list);
+    this.el = h("div", {}, this.heading, this.list);
   }
 
   /** @param {number | null} thread */
@@ -32,7 +32,7 @@ export class ThreadStrip extends Pane {
     this.heading.textContent = first
       ? t`“${this.nameOf(members)}” through the layers` + lost
       : t`Point at a strip to see its words and images in every layer.`;
-    this.list.replaceChildren(...members.map(([layer, k]) => this.stage(layer, k)));
+    refill(this.list, ...members.map(([layer, k]) => this.stage(layer, k)));
     if (first && meta.pictured) this.images([this.list]);
   }
 

@@ -42,7 +42,10 @@ export function keysOf(threads, k, layer) {
   const layers = Object.keys(threads.of).map(Number);
   return layers
     .sort((a, b) => Math.abs(a - layer) - Math.abs(b - layer) || a - b)
-    .flatMap((at) => (memberOf(threads, thread, at) === null ? [] : [`${at}:${memberOf(threads, thread, at)}`]));
+    .flatMap((at) => {
+      const member = memberOf(threads, thread, at);
+      return member === null ? [] : [`${at}:${member}`];
+    });
 }
 
 /**

@@ -2,12 +2,10 @@
 /** Full screen, and the line of Python that opens the view again. */
 
 import { CopyImage } from "./copy_image.js";
-import { h } from "./dom.js";
+import { flash, h } from "./dom.js";
 import { Pane } from "./pane.js";
 import { popover } from "./popover.js";
 import { pythonCall, pythonLiteral } from "./state.js";
-
-const COPIED = 1500; // milliseconds
 
 const ALWAYS = ["layer", "concept", "sample"]; // in the line of Python, whatever they are
 
@@ -25,7 +23,7 @@ export class ViewTools extends Pane {
     const opener = this.stepper(t`More`, "⋯", () => {});
     this.el = popover(ctx, opener, menu);
     this.on([...ALWAYS, ...Object.keys(this.meta.defaults)], () => {
-      this.line.value = this.python(); // never an old one
+      if (!this.line.hidden) this.line.value = this.python(); // never an old one
     });
     document.addEventListener("fullscreenchange", () => this.syncFull(), { signal: ctx.signal });
   }
@@ -54,9 +52,8 @@ export class ViewTools extends Pane {
     } catch {
       return; // some hosts forbid it: the line is selected
     }
-    copy.textContent = t`Copied`;
+    flash(copy, t`Copied`);
     this.ctx.say(t`Copied`);
-    setTimeout(() => (copy.textContent = t`Copy as Python`), COPIED);
   }
 
   toggleFull() {

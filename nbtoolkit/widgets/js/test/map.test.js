@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { correlations, density, fifths, uses } from "../src/concept_facts.js";
+import { correlations, density, extremes, fifths, uses } from "../src/concept_facts.js";
 import {
   best,
   bounds,
@@ -114,4 +114,15 @@ test("correlations are Pearson's; constant concepts are left out", () => {
   const mean = (values) => values.reduce((x, y) => x + y) / 4;
   const dot = (x, y) => mean(x.map((v, i) => (v - mean(x)) * (y[i] - mean(y))));
   close([pair.r], [dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))]);
+});
+
+test("concepts that are active together correlate above zero, opposite ones below it", () => {
+  const pairs = [0.9, 0.2, 0, -0.1, -0.6].map((r, k) => ({ k, r }));
+  const numbers = (near, far) => extremes(pairs, near, far).map((some) => some.map(({ k }) => k));
+  assert.deepEqual(numbers(5, 3), [
+    [0, 1],
+    [4, 3],
+  ]);
+  assert.deepEqual(numbers(1, 1), [[0], [4]]);
+  assert.deepEqual(extremes(pairs.slice(0, 2), 5, 3)[1], []);
 });

@@ -74,3 +74,11 @@ test("what is no longer waited for is forgotten at once, what is there stays", a
   late.abort();
   assert.equal(await cache.get("b", async () => "new"), "kept");
 });
+
+test("what goes beyond the limit of a cache is dropped, the oldest first", async () => {
+  const dropped = [];
+  const cache = new Cache(2, (value) => dropped.push(value));
+  for (const key of ["a", "b", "a", "c", "d"]) cache.get(key, () => Promise.resolve(key));
+  await settled();
+  assert.deepEqual([dropped, [...cache.entries.keys()]], [["a", "b"], ["c", "d"]]); // prettier-ignore
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { shortened } from "../src/river_drawing.js";
-import { ink, layOut, membersByLayer, middle, next, ribbon, taper } from "../src/river_layout.js";
+import { inkOn, layOut, membersByLayer, middle, next, ribbon, taper } from "../src/river_layout.js";
 
 const FRAME = { width: 300, height: 130, top: 10, bottom: 20, side: 10, node: 40 };
 const THREADS = {
@@ -76,7 +76,7 @@ test("keys lead along a thread, or to the nearest strip, and never off the river
 });
 
 test("words are readable on every colour, and cut between words", () => {
-  assert.deepEqual(["#0072b2", "#e69f00", "#aa4499", "#56b4e9"].map(ink), ["#fff", "#000", "#fff", "#000"]);
+  assert.deepEqual(["#0072b2", "#e69f00", "#aa4499", "#56b4e9"].map(inkOn), ["#fff", "#000", "#fff", "#000"]);
   assert.equal(shortened("sitting · snow · dog", 30), "sitting · snow · dog");
   assert.equal(shortened("sitting · snow · dog", 16), "sitting · snow");
   assert.equal(shortened("sitting", 5), "sitt…");

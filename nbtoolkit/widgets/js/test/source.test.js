@@ -96,3 +96,23 @@ test("many errors in one message reach each its sender", async () => {
   model.say({ kind: "reply", id: second, data: 2 });
   assert.equal(await requests[1], 2);
 });
+
+test("the image of a sample is requested once, and released with the source", async () => {
+  const [model, urls] = [fakeModel(), new Set()];
+  const before = [URL.createObjectURL, URL.revokeObjectURL];
+  Object.assign(URL, { createObjectURL: () => (urls.add("blob:1"), "blob:1"), revokeObjectURL: (u) => urls.delete(u) });
+  try {
+    const source = kernelSource(model);
+    const replies = [source.sample(3), source.sample(3)];
+    const [{ id }] = model.sent;
+    model.say({ kind: "reply", id, data: { id: "c" } }, [new DataView(new ArrayBuffer(2))]);
+    const [one, other] = await Promise.all(replies);
+    assert.deepEqual([one, model.sent.length], [{ facts: { id: "c" }, url: "blob:1" }, 1]);
+    assert.equal(other, one);
+    source.close();
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(urls.size, 0);
+  } finally {
+    [URL.createObjectURL, URL.revokeObjectURL] = before;
+  }
+});

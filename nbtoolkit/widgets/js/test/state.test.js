@@ -7,6 +7,7 @@ import {
   conceptName,
   examples,
   floats,
+  longest,
   niceMax,
   place,
   pythonCall,
@@ -126,4 +127,17 @@ test("results about some concepts of a large dictionary are spread over all of t
   assert.deepEqual([...gridOf(maps, 3).values], [0, 255]);
   const whole = { shape: [1, 1, 1] };
   assert.equal(completed(whole), whole);
+});
+
+test("the longest text that fits is looked for by bisection", () => {
+  for (const limit of [0, 1, 7, 10_000]) {
+    for (const room of [0, 1, 3, 6, 7, 9_999, 10_000]) {
+      let steps = 0;
+      assert.equal(
+        longest(limit, (n) => ++steps && n <= room),
+        Math.min(limit, room),
+      );
+      assert.ok(steps <= 16);
+    }
+  }
 });
