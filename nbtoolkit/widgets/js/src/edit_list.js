@@ -2,7 +2,7 @@
 /** The edits in force: each can be removed, all undone, and copied as Python. */
 
 import { h, reason, signed } from "./dom.js";
-import { HOW, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
+import { HOW, isActive, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
 import { Pane } from "./pane.js";
 import { translate } from "./words.js";
 
@@ -83,7 +83,8 @@ export class EditList extends Pane {
   sync() {
     const { t, edits } = this;
     this.items.replaceChildren(
-      ...edits.map((edit, i) => {
+      ...edits.flatMap((edit, i) => {
+        if (!isActive(edit)) return []; // a part of layers that are not chosen yet
         const text = this.text(edit);
         const remove = () => this.commit({ edits: this.edits.filter((_, j) => j !== i) });
         return this.button(`${text} ×`, remove, { "aria-label": t`remove ${text} ×` });
@@ -91,8 +92,8 @@ export class EditList extends Pane {
     );
     this.undo.disabled = !this.past[0].length;
     this.redo.disabled = !this.past[1].length;
-    this.reset.hidden = this.copy.hidden = !edits.length;
-    this.el.hidden = !edits.length && !this.past.some((lists) => lists.length);
+    this.reset.hidden = this.copy.hidden = !edits.some(isActive);
+    this.el.hidden = this.reset.hidden && !this.past.some((lists) => lists.length);
   }
 
   /** @param {Edit} edit */
