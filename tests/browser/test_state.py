@@ -370,6 +370,7 @@ def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(ope
         and word["y"] + word["height"] <= short["y"] + short["height"] + 2
     )
     visible_together(page, ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
+    assert page.get_by_role("heading", name="Response").bounding_box()["height"] < 24  # one line beside the button
     page.get_by_role("button", name="Whole text").click()
     assert text.bounding_box()["height"] > 200
     page.get_by_role("button", name="Less").click()
