@@ -134,7 +134,7 @@ def concepts_of(study: Study, layer: int, numbers: Sequence[int]) -> list[dict[s
             "words": g.words[k],
             "exemplars": (exemplars := [study.rows[i] for i in g.exemplars[k] if i in study.rows]),
             "values": [_short(V[i, j]) for i in exemplars],
-            "share": round(float(share[k]), 6),
+            "share": round(float(share[k]), 4),
             "histogram": counts[j].tolist(),
             "top": _short(largest),
             "active": round(float(active[j]), 4),
