@@ -76,6 +76,9 @@ def _source(cell: Any) -> Any:
         return io.BytesIO(cell)
     if isinstance(cell, str | os.PathLike):
         return regular_file(user_path(cell, DataError))
+    if not hasattr(cell, "read"):
+        given = "none" if cell is None else f"of type {type(cell).__name__}"
+        raise DataError(f"it is {given}; expected a path, a PIL image, encoded bytes or an open file.")
     return cell if hasattr(cell, "seek") else io.BytesIO(cell.read())
 
 

@@ -78,7 +78,7 @@ def _card(study: Study, layer: int, k: int) -> Card:
     name, total = concept_name(study, layer, k), energy(cd)
     words = " · ".join(w for w in g.words[k] if w != name)
     samples = [study.sample(i) for i in g.exemplars[k] if i in study.rows][:N_TILES]
-    share = 100 * total[k] / max(total.sum(), 1e-30)
+    share = 100 * round(float(total[k] / max(total.sum(), 1e-30)), 4)  # as the cards of the page round it
     return Card(name, words, samples, f"{share:.{int(share < 10)}f} %", threads.colour(study, layer, k))
 
 

@@ -23,6 +23,7 @@ from .page_images import add_images
 from .photograph_view import PhotographView, exported
 from .picture import Picture
 from .requests import StudyRequests, id_of
+from .snapshot import Snapshot
 from .study_picture import study_picture
 
 
@@ -211,6 +212,24 @@ class StudyView(Following, PhotographView):
 
     def _picture(self) -> Picture:
         return study_picture(self)
+
+    def snapshot(self, n_concepts: int = 12) -> Snapshot:
+        """Picture of the view as it is, 1200 × 630 pixels, and its concepts as HTML: what can be sent and outlives the kernel.
+
+        Parameters
+        ----------
+        n_concepts
+            Number of concepts of the HTML, the strongest first.
+
+        Returns
+        -------
+        Snapshot
+            Displayed by notebooks as HTML without scripts; ``snapshot.save("dog.png")`` writes the picture.
+        """
+        threads.threads_of(
+            self._study
+        )  # whose colours the page has; the picture beside a widget does not wait for them
+        return super().snapshot(n_concepts)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {self._study.token!r}: layer {self.layer}, concept {self.concept}, sample {self.sample!r}"

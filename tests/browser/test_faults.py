@@ -118,6 +118,8 @@ def test_odd_studies_are_laid_out(open_page, study, node_modules, tmp_path, name
         tab.click()
         view.page.wait_for_timeout(200)
         assert view.page.evaluate("document.documentElement.scrollWidth") <= width, tab.inner_text()
+    if name == "one layer":  # there is no other to choose
+        assert view.page.get_by_role("combobox", name="Layer beside").count() == 0
     if name == "no pictures":  # captions stand for them
         first = view.page.locator(".nbt-card .nbt-thumb").first
         caption = first.get_attribute("title").split(" · activation")[0]

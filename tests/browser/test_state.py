@@ -169,6 +169,10 @@ def test_tab(open_page, maps_page):
     assert page.locator(".nbt-gallery").is_visible() and page.locator(".nbt-sample").is_hidden()
     page.locator(".nbt-card .nbt-thumb").nth(1).click()  # what is chosen is shown
     assert get(page, "tab") == "image" and page.locator(".nbt-sample").is_visible()
+    page.get_by_role("button", name="Intervene", exact=True).click()
+    page.locator(".nbt-left .nbt-steer").wait_for()
+    chart, slider = page.locator(".nbt-ablation svg").first.bounding_box(), page.locator(".nbt-steer").bounding_box()
+    assert chart["y"] + chart["height"] <= slider["y"]  # below each other
 
 
 def test_pair_and_threshold(open_page, study, tmp_path):
@@ -293,6 +297,11 @@ def test_edits_of_the_live_widget(lab, study, tmp_path):
     page.get_by_role("button", name="concept 0, layer 2 ×").click()
     arrives("print(view.edits)", "[{'op': 'ablate', 'layer': 4, 'concept': 2}]")
     assert "edits[0] is {'op': 'patch'}" in page.evaluate(ASK, "view.edits = [dict(op='patch')]")
+    # a part that is chosen before any layer is no edit yet
+    page.evaluate(ASK, "before = view.edits; view.edits = [dict(op='ablate', layers=[], part='mlp')]")
+    page.wait_for_function("!document.querySelector('.nbt-edits button')")
+    assert page.get_by_role("button", name="Reset").is_hidden()
+    page.evaluate(ASK, "view.edits = before")
     # on a laptop, with the list of files: the cards, the image, its bars and what the intervention changes
     page.set_viewport_size({"width": 1366, "height": 768})
     page.get_by_role("button", name="Concepts", exact=True).click()
@@ -361,6 +370,7 @@ def test_on_a_laptop_what_is_selected_and_what_it_shows_are_visible_together(ope
         and word["y"] + word["height"] <= short["y"] + short["height"] + 2
     )
     visible_together(page, ".nbt-sample .nbt-frame", ".nbt-sample .nbt-response", ".nbt-rest")
+    assert page.get_by_role("heading", name="Response").bounding_box()["height"] < 24  # one line beside the button
     page.get_by_role("button", name="Whole text").click()
     assert text.bounding_box()["height"] > 200
     page.get_by_role("button", name="Less").click()

@@ -111,5 +111,8 @@ def test_open_files_and_streams_that_cannot_go_back_are_read():
 
     assert read_image(io.BytesIO(b"" + encoded(gradient()))).size == (20, 10)
     assert read_image(Stream(encoded(gradient()))).size == (20, 10)
-    with pytest.raises(nbt.errors.DataError, match="The image cannot be read .AttributeError"):
-        read_image(5)
+    for wrong, what in (5, "of type int"), (None, "none"):
+        with pytest.raises(
+            nbt.errors.DataError, match=f"The image cannot be read: it is {what}; expected a path, a PIL image"
+        ):
+            read_image(wrong)

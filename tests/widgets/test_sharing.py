@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import nbtoolkit as nbt
-from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, picture, study_picture
+from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, payloads, picture, study_picture, threads
 
 
 def payload(path):
@@ -80,6 +80,20 @@ def test_a_snapshot_is_a_picture_that_can_be_saved(study, tmp_path):
     assert kept.save(tmp_path / "a.html").read_text("utf-8") == kept._repr_html_()
     with pytest.raises(nbt.NbtoolkitError, match=r"path is 'a.gif'; expected a name that ends in .png, .jpg, .jpeg or"):
         kept.save("a.gif")
+
+
+def test_a_snapshot_has_the_colours_of_the_threads_and_the_shares_of_the_cards(study):
+    fresh = {layer: dataclasses.replace(d) for layer, d in study.dictionaries.items()}  # without threads yet
+    study = dataclasses.replace(study, dictionaries=fresh)
+    view = Explorer(study, layer=4)
+    assert not threads.is_ready(study)
+    view.snapshot()
+    assert threads.is_ready(study)
+    content = payloads.content(study)["concepts"]["4"]
+    for card in view._picture().cards:
+        k = next(k for k, name in enumerate(threads.names(study, 4)) if name == card.name)
+        share = 100 * content[k]["share"]
+        assert card.colour == threads.colour(study, 4, k) and card.value == f"{share:.{int(share < 10)}f} %"
 
 
 def outputs(view, monkeypatch, kernel):

@@ -36,12 +36,16 @@ export function readAddress(hash, rules) {
   return out;
 }
 
+const TOGETHER = ["layer", "concept"]; // a concept is a row of its layer
+
 /**
  * The address of a state: what differs from the page's own.
  * @param {(name: string) => any} get @param {Record<string, any>} start @param {Rules} rules
  */
 export function writeAddress(get, start, rules) {
-  const changed = Object.keys(rules).filter((name) => get(name) !== start[name]);
+  const differs = (/** @type {string} */ name) => name in rules && get(name) !== start[name];
+  const pair = TOGETHER.some(differs) ? TOGETHER.filter((name) => name in rules) : [];
+  const changed = [...pair, ...Object.keys(rules).filter((name) => differs(name) && !pair.includes(name))];
   return new URLSearchParams(changed.map((name) => [name, String(get(name) ?? "")])).toString();
 }
 

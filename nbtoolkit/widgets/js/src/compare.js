@@ -21,7 +21,7 @@ export class Compare extends PairList {
       onchange: () => this.commit({ other_layer: Number(this.select.value) }),
     });
     this.note = h("p", { class: "nbt-note", role: "status" });
-    const head = h(
+    this.head = h(
       "div",
       { class: "nbt-toolbar" },
       h("span", {}, this.before, this.here, " " + t`beside` + " "),
@@ -30,7 +30,7 @@ export class Compare extends PairList {
     this.el = h(
       "section",
       { class: "nbt-compare", "aria-label": t`Comparison of two layers` },
-      head,
+      this.head,
       this.note,
       this.list,
     );
@@ -57,6 +57,7 @@ export class Compare extends PairList {
       .map((l) => h("option", { value: l, text: t`layer ${l}` }));
     this.here.textContent = String(layer);
     this.select.replaceChildren(...options);
+    this.head.hidden = other === null;
     if (other === null) {
       this.note.textContent = t`This study has one layer.`;
       return;

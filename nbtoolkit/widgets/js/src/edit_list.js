@@ -2,7 +2,7 @@
 /** The edits in force: each can be removed, all undone, and copied as Python. */
 
 import { h, reason, refill, signed } from "./dom.js";
-import { HOW, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
+import { HOW, isActive, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
 import { Pane } from "./pane.js";
 import { translate } from "./words.js";
 
@@ -85,7 +85,8 @@ export class EditList extends Pane {
     const within = this.el.contains(this.el.getRootNode().activeElement);
     refill(
       this.items,
-      ...edits.map((edit, i) => {
+      ...edits.flatMap((edit, i) => {
+        if (!isActive(edit)) return []; // a part of layers that are not chosen yet
         const text = this.text(edit);
         const remove = () => this.commit({ edits: this.edits.filter((_, j) => j !== i) });
         return this.button(`${text} ×`, remove, { "aria-label": t`remove ${text} ×` });
@@ -93,8 +94,8 @@ export class EditList extends Pane {
     );
     this.undo.disabled = !this.past[0].length;
     this.redo.disabled = !this.past[1].length;
-    this.reset.hidden = this.copy.hidden = !edits.length;
-    this.el.hidden = !edits.length && !this.past.some((lists) => lists.length);
+    this.reset.hidden = this.copy.hidden = !edits.some(isActive);
+    this.el.hidden = this.reset.hidden && !this.past.some((lists) => lists.length);
     const { activeElement: now } = this.el.getRootNode();
     if (within && (!this.el.contains(now) || now.disabled || now.hidden)) {
       [this.undo, this.redo].find((button) => !button.disabled)?.focus(); // what was pressed is no longer there

@@ -44,12 +44,8 @@ export class River extends Pane {
       onfocusin: (/** @type {FocusEvent} */ event) => this.point(threadAt(event)),
     });
     this.poster = h("div", { class: "nbt-drawing", "aria-hidden": "true" });
-    const head = h(
-      "div",
-      { class: "nbt-river-head" },
-      this.about,
-      saving(t, () => this.saved(), "river", 1),
-    );
+    this.saving = saving(t, () => this.saved(), "river", 1);
+    const head = h("div", { class: "nbt-river-head" }, this.about, this.saving);
     this.el = h(
       "section",
       { class: "nbt-river", "aria-label": t`Concept river` },
@@ -80,7 +76,7 @@ export class River extends Pane {
   load() {
     if (!this.size || !this.meta.threads) return;
     const { reason } = this.meta.threads;
-    this.strip.el.hidden = Boolean(reason);
+    this.strip.el.hidden = this.saving.hidden = Boolean(reason);
     this.about.textContent = reason ?? "";
     if (reason) return;
     this.ctx.every(() => {

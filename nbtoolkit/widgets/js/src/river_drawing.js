@@ -53,9 +53,9 @@ export function drawRiver(pane, { width, height, heading, legend }, pictures) {
   );
   /** @type {Drawing["nodes"]} */
   const nodes = new Map();
+  const words = wordsBeside(pane, strips, pitch - frame.node);
   strips.forEach((column, at) => {
-    const words = besides(pane, column, pitch - frame.node, at > 0 && at === strips.length - 1);
-    column.forEach((s, i) => nodes.set(`${s.layer}:${s.k}`, grouped(s.thread, node(pane, s, pictures, words[i]))));
+    column.forEach((s, i) => nodes.set(`${s.layer}:${s.k}`, grouped(s.thread, node(pane, s, pictures, words[at][i]))));
   });
   const axis = meta.layers.map((layer, at) =>
     h("svg:text", {
@@ -89,29 +89,49 @@ export function shortened(name, room) {
   return whole > 0 ? name.slice(0, whole) : `${name.slice(0, Math.max(0, room - 1))}…`;
 }
 
+/** @typedef {{ el: SVGElement, y: number, length: number }} Beside a word beside its strip; its middle and length in pixels */
+
+/** Words beside the strips of all columns. @param {import("./pane.js").Pane} pane @param {Strip[][]} strips @param {number} room */
+function wordsBeside(pane, strips, room) {
+  /** @type {(Beside | null)[][]} */
+  const columns = [];
+  for (const [at, column] of strips.entries()) {
+    const before = at > 0 && at === strips.length - 1 ? columns[at - 1].filter((word) => word !== null) : null;
+    columns.push(besides(pane, column, room, before));
+  }
+  return columns.map((column) => column.map((word) => word?.el ?? null));
+}
+
 /**
  * The words of strips too small for one, in the room after them, before them in the last column; none where it would meet another.
- * @param {import("./pane.js").Pane} pane @param {Strip[]} column @param {number} room @param {boolean} last
- * @returns {(SVGElement | null)[]}
+ * @param {import("./pane.js").Pane} pane @param {Strip[]} column @param {number} room
+ * @param {Beside[] | null} before words in the same room from the other side: in the last column
+ * @returns {(Beside | null)[]}
  */
-function besides(pane, column, room, last) {
+function besides(pane, column, room, before) {
   let bottom = -Infinity;
   return column.map(({ x, y, width, height, k, layer }) => {
     const middle = y + height / 2;
     const letters = Math.floor((room - 3) / (LETTER * BESIDE));
     const text = shortened(pane.name(k, layer), letters);
+    const length = LETTER * BESIDE * text.length;
     if (height >= LABEL || text.endsWith("…") || middle - BESIDE / 2 < bottom) return null;
+    if (before?.some((word) => meet(word, { y: middle, length }, room))) return null;
     bottom = middle + BESIDE / 2;
-    return h("svg:text", {
+    const el = h("svg:text", {
       class: "nbt-river-beside",
       "aria-hidden": "true",
-      x: last ? x - 2 : x + width + 2,
+      x: before ? x - 2 : x + width + 2,
       y: middle + BESIDE / 3,
-      "text-anchor": last ? "end" : "start",
+      "text-anchor": before ? "end" : "start",
       text,
     });
+    return { el, y: middle, length };
   });
 }
+
+/** Whether words from both sides of a room meet. @param {{ y: number, length: number }} a @param {{ y: number, length: number }} b @param {number} room */
+export const meet = (a, b, room) => Math.abs(a.y - b.y) < BESIDE && a.length + b.length > room - 8;
 
 /** @param {import("./pane.js").Pane} pane @param {Strip} s @param {Map<number, string>} pictures @param {SVGElement | null} beside its word, where it is too small for one */
 function node(pane, s, pictures, beside) {

@@ -23,8 +23,12 @@ test("an address gives back the state that it was made of", () => {
     "",
   );
   assert.equal(
-    writeAddress((name) => ({ ...start, layer: 2 })[name], start, RULES),
-    "layer=2",
+    writeAddress((name) => ({ ...start, concept: 2 })[name], start, RULES),
+    "layer=5&concept=2", // one is nothing without the other
+  );
+  assert.equal(
+    writeAddress((name) => ({ ...start, query: "x" })[name], start, RULES),
+    "query=x",
   );
 });
 

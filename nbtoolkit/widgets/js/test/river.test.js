@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shortened } from "../src/river_drawing.js";
+import { meet, shortened } from "../src/river_drawing.js";
 import { inkOn, layOut, membersByLayer, middle, next, ribbon, taper } from "../src/river_layout.js";
 
 const FRAME = { width: 300, height: 130, top: 10, bottom: 20, side: 10, node: 40 };
@@ -80,4 +80,11 @@ test("words are readable on every colour, and cut between words", () => {
   assert.equal(shortened("sitting · snow · dog", 30), "sitting · snow · dog");
   assert.equal(shortened("sitting · snow · dog", 16), "sitting · snow");
   assert.equal(shortened("sitting", 5), "sitt…");
+});
+
+test("words from both sides of a room do not meet", () => {
+  const word = (/** @type {number} */ y, /** @type {number} */ length) => ({ y, length });
+  assert.ok(meet(word(10, 30), word(14, 30), 60));
+  assert.ok(!meet(word(10, 30), word(18, 30), 60)); // below each other
+  assert.ok(!meet(word(10, 20), word(10, 30), 60)); // room for both
 });
