@@ -202,7 +202,10 @@ class View(anywidget.AnyWidget):
         if size > MAX_STATE:
             raise traitlets.TraitError(f"{', '.join(state)} has {size:,} characters; expected at most {MAX_STATE:,}.")
         for name, value in encodable(state).items():
-            traits[name]._validate(self, value)
+            try:
+                traits[name]._validate(self, value)
+            except OverflowError:
+                raise traitlets.TraitError(f"{name} has an integer that no float holds.") from None
 
     def _restore(self, names: Sequence[str], error: Exception) -> None:
         """Send the page the values of traits again, and the reason: now, or a second after they were sent last."""
