@@ -129,6 +129,14 @@ def test_the_address_of_a_page_may_hold_what_its_rules_allow(study, tmp_path):
     assert other["key"] != payload(two)["data"]["key"] and len(other["key"]) == 16
 
 
+def test_a_closed_view_has_its_page_and_picture(study, tmp_path):
+    view = Explorer(study, layer=4)
+    before = payload(view.to_html(tmp_path / "a.html"))["data"]["rules"]
+    view.close()
+    assert payload(view.to_html(tmp_path / "b.html"))["data"]["rules"] == before
+    assert view.snapshot(1).html.startswith("<div><img alt=")
+
+
 def test_names_of_a_page_are_names_of_a_view(study):
     view = Explorer(study)
     view.labels = json.loads('{"4:5": "mine", "2:0": "<b>x</b>"}')  # what "Save names" writes
