@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import nbtoolkit as nbt
-from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, picture, study_picture
+from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, picture, threads
 
 
 def payload(path):
@@ -56,9 +56,9 @@ def test_the_picture_shows_word_layer_concepts_image_and_bars(study, monkeypatch
     assert image.size == (1200, 630) and "“dog”" in texts and "mine" in texts
     assert any("layer 4 of 5 · toy · 40 images · 8 concepts by SemiNMF" in t for t in texts)
     assert any(t.startswith("CLIPScore ") for t in texts)
-    V = study.dictionary(4).activations[3]
+    V, names = study.dictionary(4).activations[3], threads.names(view.study, 4)
     for k in np.argsort(-np.abs(V))[:3]:
-        assert study_picture.concept_name(view.study, 4, int(k)) in texts and f"{V[k]:.2f}" in texts
+        assert names[k] in texts and f"{V[k]:.2f}" in texts
     assert " ".join(texts).count(study.samples[3].caption.split()[0]) and len(image.getcolors(2**20)) > 5000
 
 
