@@ -250,7 +250,11 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
-        data = data | {"texts": texts(STATIC), "rules": rules(self, self._rules(meta)), "date": date.today().isoformat()}
+        data = data | {
+            "texts": texts(STATIC),
+            "rules": rules(self, self._rules(meta)),
+            "date": date.today().isoformat(),
+        }
         return write_text(path, page(title, state, data, STATIC, options.locale or "en", self.reading))
 
     def _rules(self, meta: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
