@@ -160,9 +160,9 @@ def test_images_of_a_large_page_have_the_size_of_their_use(study, tmp_path, monk
     sizes = {int(i): Image.open(io.BytesIO(base64.b64decode(text))).size[0] for i, text in data["images"].items()}
     first = {study.rows[ids[0]] for g in study.groundings.values() for ids in g.exemplars if ids}
     n, n_all, side = data["lacks"]
-    assert n == len(sizes) <= n_all == 40 and side in {s[1] for s in page_images.SIZES[1:]}
+    assert n == len(sizes) <= n_all == 40 and side in {s[0] for s in page_images.SIZES[1:]}
     assert 740_000 < path.stat().st_size < 820_000  # script and style are counted
-    assert min(sizes[i] for i in first) > side == max(sizes[i] for i in sizes if i not in first)
+    assert max(sizes.values()) == side == min(sizes[i] for i in first) > max(sizes[i] for i in sizes if i not in first)
     small = payload(Explorer(study).to_html(tmp_path / "y.html"))["data"]  # all fit as they are
     assert small["lacks"] is None and len(small["images"]) == 40
 
