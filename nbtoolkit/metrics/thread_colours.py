@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..storage.study import Study
 from ..types import ConceptDictionary
+from .across_layers import Threads
 from .sparsity import energy
-
-if TYPE_CHECKING:
-    from .across_layers import Threads  # imports pandas
 
 Array = np.ndarray
 N_PASSES = 3
