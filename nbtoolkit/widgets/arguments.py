@@ -143,7 +143,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        number: Any = value
+        return isinstance(value, Real) and not isinstance(value, bool) and bool(abs(number) <= sys.float_info.max)
     if _is_list(kind):
         return isinstance(value, list | tuple)
     return isinstance(value, typing.get_origin(kind) or kind)

@@ -196,7 +196,7 @@ def ids_of(study: Study, texts: Sequence[str]) -> list[str]:
     """
     replaced: dict[str, str] = {}
     if any(MARK in text and text not in study.rows for text in texts):
-        replaced = {encodable(id): id for id in reversed(study.rows)}  # of equal ones the first
+        replaced = {encodable(s.id): s.id for s in reversed(study.samples)}  # of equal ones the first
     return [text if text in study.rows else replaced.get(text, text) for text in texts]
 
 
