@@ -33,7 +33,8 @@ def explore(
     model
         The model of the study, for everything live: ablation, heat maps, attribution, images outside the study.
     data
-        With a model: the data set of the study, for its images in full; else the study's thumbnails.
+        The data set of the study: its further columns colour and filter the map (see
+        :func:`nbtoolkit.widgets.factors.factors_of`), and with a model its images in full are read, else the thumbnails.
     prompt
         With a model: the prompt of the study, if it was not the model's default.
     directions
@@ -59,12 +60,12 @@ def explore(
     >>> nbt.explore(study, layer=4).layer
     4
     """
+    if data is not None:
+        state.setdefault("factors", factors_of(study, data))
     if model is None:
         if directions is not None:
             raise NbtoolkitError("directions needs a model; expected explore(study, model, directions=…).")
         return Explorer(study, **state)
     from .operations import Session  # needs torch
 
-    if data is not None:
-        state.setdefault("factors", factors_of(study, data))
     return Explorer(study, session=Session(model, study, data, prompt, directions), **state)

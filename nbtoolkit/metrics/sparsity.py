@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..errors import MethodError
 from ..types import ConceptDictionary, Score
 from ..types.arguments import checked
+from ..types.representations import read_only
 from ..types.rules import Rule
 
 Array = np.ndarray
+_energies: WeakKeyDictionary[ConceptDictionary, Array] = WeakKeyDictionary()
 
 
 @checked
@@ -77,7 +80,7 @@ def hoyer(activations: Annotated[Array, Rule("n k")]) -> Score:
 
 
 def energy(cd: ConceptDictionary) -> Array:
-    """Importance of each concept: its total absolute activation times its norm.
+    """Importance of each concept: its total absolute activation times its norm, computed once per dictionary.
 
     Parameters
     ----------
@@ -89,7 +92,9 @@ def energy(cd: ConceptDictionary) -> Array:
     numpy.ndarray
         (n_concepts,)
     """
-    total, used = np.zeros(cd.n_concepts), np.flatnonzero(cd.activations.any(0))
-    norms = np.linalg.norm(cd.concepts[used], axis=1)
-    total[used] = np.abs(cd.activations[:, used]).sum(0, dtype=np.float64) * norms  # float32 overflows
-    return total
+    if cd not in _energies:
+        total, used = np.zeros(cd.n_concepts), np.flatnonzero(cd.activations.any(0))
+        norms = np.linalg.norm(cd.concepts[used], axis=1)
+        total[used] = np.abs(cd.activations[:, used]).sum(0, dtype=np.float64) * norms  # float32 overflows
+        _energies[cd] = read_only(total)
+    return _energies[cd]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -143,7 +143,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if kind is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        number: Any = value
+        return isinstance(value, Real) and not isinstance(value, bool) and bool(abs(number) <= sys.float_info.max)
     if _is_list(kind):
         return isinstance(value, list | tuple)
     return isinstance(value, typing.get_origin(kind) or kind)

@@ -29,7 +29,7 @@ from .channel import MAX_ERROR, Channel, Operations
 from .page import page, panes, texts
 from .page_state import rules
 from .picture import Picture
-from .refusals import Later
+from .refusals import Later, validate
 from .snapshot import Snapshot
 
 STATIC = Path(__file__).parent / "static"
@@ -202,7 +202,7 @@ class View(anywidget.AnyWidget):
         if size > MAX_STATE:
             raise traitlets.TraitError(f"{', '.join(state)} has {size:,} characters; expected at most {MAX_STATE:,}.")
         for name, value in encodable(state).items():
-            traits[name]._validate(self, value)
+            validate(traits[name], self, value)
 
     def _restore(self, names: Sequence[str], error: Exception) -> None:
         """Send the page the values of traits again, and the reason: now, or a second after they were sent last."""
@@ -247,10 +247,11 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
-        data = data | {"texts": texts(STATIC), "rules": rules(self, self._rules()), "date": date.today().isoformat()}
+        own = rules(self, self._rules(meta))
+        data = data | {"texts": texts(STATIC), "rules": own, "date": date.today().isoformat()}
         return write_text(path, page(title, state, data, STATIC, options.locale or "en", self.reading))
 
-    def _rules(self) -> dict[str, dict[str, Any]]:
+    def _rules(self, meta: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Rules of traits in a page's address whose values depend on the data."""
         return {}
 

@@ -78,24 +78,18 @@ def search(study: Study, layer: int, query: str, labels: Mapping[str, str]) -> l
     labels
         Names of concepts, ``"layer:concept"`` to the name.
     """
-    terms, g = query.lower().split(), study.grounding(layer)
-    captions = [s.caption.lower() for s in study.samples]
-
-    def text(k: int) -> str:
-        return " ".join([labels.get(f"{layer}:{k}", ""), *g.words[k]]).lower()
-
-    def own(k: int) -> bool:
-        return all(term in text(k) for term in terms)
-
-    def matches(k: int) -> bool:
-        if own(k):
-            return True
-        whole = " ".join([text(k), *(captions[study.rows[i]] for i in g.exemplars[k] if i in study.rows)])
-        return all(term in whole for term in terms)
-
-    rows = np.array([k for k in range(len(g.words)) if matches(k)], int)
-    only_captions = np.array([not own(int(k)) for k in rows], bool)
-    order = np.lexsort((-energy(study.dictionary(layer))[rows], only_captions))
+    terms, g = dict.fromkeys(query.lower().split()), study.grounding(layer)
+    captions = {s.id: s.caption.lower() for s in study.samples}
+    only_captions: dict[int, bool] = {}  # of the concepts that match
+    for k, (words, exemplars) in enumerate(zip(g.words, g.exemplars, strict=True)):
+        text = " ".join([labels.get(f"{layer}:{k}", ""), *words]).lower()
+        others = [term for term in terms if term not in text]
+        if others:
+            text = " ".join([text, *(captions.get(i, "") for i in exemplars)])
+        if all(term in text for term in others):
+            only_captions[k] = bool(others)
+    rows = np.array([*only_captions], int)
+    order = np.lexsort((-energy(study.dictionary(layer))[rows], [*only_captions.values()]))
     return sorted(rows[order][:N_LISTED].tolist())
 
 

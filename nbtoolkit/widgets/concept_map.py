@@ -10,8 +10,9 @@ import traitlets
 
 from ..errors import NbtoolkitError
 from .base import state_trait
+from .factors import MAX_VALUES
 from .maps_2d import MAX_POINTS, lacking
-from .requests import id_of
+from .requests import ids_of
 from .study_view import StudyView
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class ConceptMap(StudyView):
         The study.
     factors
         What is known about the samples beside the study, to colour and filter by: names to one text per sample, in the order
-        of ``study.samples``; see :func:`factors_of`.
+        of ``study.samples``; see :func:`nbtoolkit.widgets.factors.factors_of`.
     **options
         ``session`` and the state; see :class:`nbtoolkit.widgets.study_view.StudyView`.
 
@@ -80,8 +81,10 @@ class ConceptMap(StudyView):
 
     @traitlets.validate("map_colour")
     def _valid_map_colour(self, proposal: traitlets.Bunch) -> str:
-        names = [*COLOURS, *(f"factor:{name}" for name in self.factors)]
-        return _one_of("map_colour", proposal["value"], names)
+        return _one_of("map_colour", proposal["value"], self._colours())
+
+    def _colours(self) -> list[str]:
+        return [*COLOURS, *(f"factor:{name}" for name in self.factors)]
 
     @traitlets.validate("map_window")
     def _valid_map_window(self, proposal: traitlets.Bunch) -> list[float]:
@@ -99,8 +102,7 @@ class ConceptMap(StudyView):
         if len(ids) > MAX_POINTS:
             raise traitlets.TraitError(f"lasso has {len(ids):,} samples; expected at most {MAX_POINTS:,}.")
         try:
-            rows = self._study.rows
-            return list(dict.fromkeys(i if i in rows else self._study.sample(id_of(self._study, i)).id for i in ids))
+            return [self._study.sample(i).id for i in dict.fromkeys(ids_of(self._study, ids))]
         except NbtoolkitError as error:
             raise traitlets.TraitError(str(error)) from None
 
@@ -124,7 +126,7 @@ class ConceptMap(StudyView):
         if share is not None and (
             isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 10
         ):
-            raise traitlets.TraitError(f"unexplained of map_filter is {share!r}; expected a share of at least 0.")
+            raise traitlets.TraitError(f"unexplained of map_filter is {share!r}; expected a share from 0 to 10.")
         if factor is not None:
             if not isinstance(factor, list | tuple) or [type(part) for part in factor] != [str, str]:
                 raise traitlets.TraitError(f"factor of map_filter is {factor!r}; expected a name and a value.")
@@ -140,7 +142,16 @@ class ConceptMap(StudyView):
                 raise traitlets.TraitError(
                     f"factors[{name!r}] has {len(values)} values; expected one text for each of the {n} samples."
                 )
+            if len(set(factors[str(name)])) > MAX_VALUES:
+                raise traitlets.TraitError(f"factors[{name!r}] has more than {MAX_VALUES:,} different values.")
         return factors
+
+    @traitlets.observe("factors")
+    def _factor_has_gone(self, _change: traitlets.Bunch) -> None:
+        if self.map_colour not in self._colours():
+            self.map_colour = COLOURS[0]
+        if self.map_filter.get("factor", [None])[0] not in (None, *self.factors):
+            self.map_filter = {name: value for name, value in self.map_filter.items() if name != "factor"}
 
     def selection_frame(self) -> pandas.DataFrame:
         """The chosen samples as a table; all samples that pass the filter where none is chosen.
@@ -155,27 +166,29 @@ class ConceptMap(StudyView):
         import pandas
 
         study, cd = self._study, self._study.dictionary(self.layer)
-        order = np.argsort(-np.abs(cd.activations), axis=1, kind="stable")[:, :N_STRONGEST]
-        rest = cd.unexplained if cd.decoder is not None else np.full(len(study.samples), np.nan)
+        rest = None if cd.decoder is None else cd.unexplained
         flags = lacking(study)
         table = pandas.DataFrame(
             {
                 "caption": [s.caption for s in study.samples],
-                "concepts": order.tolist(),
-                "activations": np.take_along_axis(cd.activations, order, 1).tolist(),
-                "unexplained": np.asarray(rest, float),
+                "unexplained": np.full(len(study.samples), np.nan) if rest is None else rest,
                 "lacking": [None] * len(study.samples) if flags is None else flags,
                 **self.factors,
             },
             index=pandas.Index([s.id for s in study.samples], name="id"),
         )
-        return table.loc[self.lasso] if self.lasso else table[_passes(table, self.map_filter)]
+        rows = [study.rows[i] for i in self.lasso] or np.flatnonzero(_passes(table, self.map_filter))
+        chosen, V = table.iloc[rows], cd.activations[rows]
+        order = np.argsort(-np.abs(V), axis=1, kind="stable")[:, :N_STRONGEST]
+        chosen.insert(1, "concepts", order.tolist())
+        chosen.insert(2, "activations", np.take_along_axis(V, order, 1).tolist())
+        return chosen
 
 
 def _passes(table: pandas.DataFrame, rule: Mapping[str, Any]) -> np.ndarray:
     passes = np.ones(len(table), bool)
     if rule.get("lacking"):
-        passes &= table["lacking"].fillna(False).to_numpy(bool)
+        passes &= table["lacking"].to_numpy(bool)  # None, where that is not defined, does not pass
     if rule.get("unexplained") is not None:
         passes &= (table["unexplained"] > rule["unexplained"]).to_numpy()
     if rule.get("factor"):

@@ -78,13 +78,15 @@ class DictionaryComparison(View):
         names: Sequence[str] | None = None,
         **state: Any,
     ) -> None:
-        for study in (a, b):
-            if study is not None and not isinstance(study, Study):
+        self._studies = (a, a if b is None else b)
+        for study in self._studies:
+            if not isinstance(study, Study):
                 raise NbtoolkitError(
                     f"DictionaryComparison was given a {type(study).__name__}; expected studies, from nbt.study(…) or nbt.open_study(path)."
                 )
         self._refuse_unknown(state, "layers", "measure", "names")
-        self._studies = (a, a if b is None else b)
+        _check_two("layers", layers, "a layer of each study")
+        _check_two("names", names, "a title for each study")
         layers = layers or (self._studies[0].layers[-1], self._studies[1].layers[-1])
         cds = [s.dictionary(layer) for s, layer in zip(self._studies, layers, strict=True)]
         self._rows = [strongest(cd) for cd in cds]
@@ -189,17 +191,25 @@ class DictionaryComparison(View):
         pathlib.Path
             The file.
         """
-        listed = sorted({i for side in self._meta["sides"] for c in side["concepts"] for i in c["exemplars"]})
+        a, b = self._sides()
+        listed = sorted({i for side in (a, b) for c in side["concepts"] for i in c["exemplars"]})
         jpegs = {str(i): encoded(self._samples[i]) for i in listed}
         images = {i: base64.b64encode(jpeg).decode() for i, jpeg in jpegs.items() if jpeg}
-        title = f"{self._meta['sides'][0]['title']} and {self._meta['sides'][1]['title']}"
+        title = f"{a['title']} and {b['title']}"
         return self._write_page(path, title, dict(self._meta), {"activations": {}, "images": images, "facts": []})
 
+    def _sides(self) -> Any:
+        if not self._meta:
+            raise NbtoolkitError("The view is closed. Run the cell again.")
+        return self._meta["sides"]
+
+    def _concepts(self) -> list[dict[int, dict[str, Any]]]:
+        """Concepts of each side by their rows."""
+        sides = zip(self._rows, self._sides(), strict=True)
+        return [dict(zip(rows, side["concepts"], strict=True)) for rows, side in sides]
+
     def _preview(self, n_concepts: int, size: int, quality: int, note: str) -> str:
-        a, b = self._meta["sides"]
-        concepts = [
-            dict(zip(rows, side["concepts"], strict=True)) for rows, side in zip(self._rows, (a, b), strict=True)
-        ]
+        (a, b), concepts = self._sides(), self._concepts()
         rows = []
         for i, j, similarity in self._meta["pairs"][:n_concepts]:
             both = (concepts[0][i], concepts[1][j])
@@ -210,8 +220,7 @@ class DictionaryComparison(View):
         return still(head, rows, size, quality)
 
     def _picture(self) -> Picture:
-        a, b = self._meta["sides"]
-        concepts = [dict(zip(rows, s["concepts"], strict=True)) for rows, s in zip(self._rows, (a, b), strict=True)]
+        (a, b), concepts = self._sides(), self._concepts()
         cards = []
         for i, j, similarity in self._meta["pairs"]:
             for side, (number, value) in zip(concepts, ((i, ""), (j, f"{similarity:.2f}")), strict=True):
@@ -237,6 +246,11 @@ class DictionaryComparison(View):
     def __repr__(self) -> str:
         a, b = self._meta.get("sides") or ({"title": "(closed)"}, {"title": "(closed)"})
         return f"DictionaryComparison of {a['title']} and {b['title']}: {self._agreement()}"
+
+
+def _check_two(name: str, values: Any, expected: str) -> None:
+    if values is not None and (not isinstance(values, list | tuple) or len(values) != 2):
+        raise NbtoolkitError(f"{name} is {values!r}; expected {expected}, or None.")
 
 
 def _null(null: Score, p: float) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -101,7 +100,7 @@ def _of_concept(i: int, edit: Mapping[str, Any], study: Study) -> dict[str, Any]
 def _steering(i: int, edit: Mapping[str, Any], study: Study, directions: Collection[str] | None) -> dict[str, Any]:
     strength, positions = edit["strength"], edit.get("positions", "all")
     fits = isinstance(strength, int | float) and not isinstance(strength, bool)
-    fits = fits and math.isfinite(strength) and abs(strength) <= MAX_STRENGTH
+    fits = fits and abs(strength) <= MAX_STRENGTH  # NaN is not
     _expect(fits, i, "strength", strength, f"a finite number from {-MAX_STRENGTH:g} to {MAX_STRENGTH:g}")
     named = isinstance(positions, str) and positions in POSITIONS
     _expect(named, i, "positions", positions, f"one of {', '.join(map(repr, POSITIONS))}")

@@ -32,6 +32,10 @@ def checked(steps: Sequence[Mapping[str, Any]], traits: Sequence[str]) -> list[d
     """
     out = []
     for i, step in enumerate(steps):
+        parts = (step, *(step.get(part, {}) for part in ("set", "check"))) if isinstance(step, Mapping) else (step,)
+        for part in parts:
+            if not isinstance(part, Mapping):
+                raise NbtoolkitError(f"Step {i} has {part!r}; expected a dict, as are its 'set' and 'check'.")
         unknown = [part for part in step if part not in PARTS]
         if unknown or not str(step.get("say", "")).strip():
             raise NbtoolkitError(

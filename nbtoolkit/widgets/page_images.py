@@ -112,7 +112,7 @@ def page_images(study: Study, exemplars: Sequence[int], budget: float) -> PageIm
                 break
             if text:
                 images[str(row)] = text
-    return PageImages(images, n_left_out, 0 if sizes is SIZES[0] else sizes[1])
+    return PageImages(images, n_left_out, 0 if sizes is SIZES[0] else sizes[0])
 
 
 def _text(study: Study, row: int, side: int) -> str:

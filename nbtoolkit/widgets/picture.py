@@ -6,7 +6,7 @@ import functools
 import io
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -89,7 +89,6 @@ class Picture:
     sample: Sample | None = None
     bars: Sequence[tuple[str, float, str]] = ()
     rest: float | None = None
-    note: str = field(default="nbtoolkit")
 
 
 def draw(picture: Picture) -> Image.Image:
@@ -118,7 +117,7 @@ def draw(picture: Picture) -> Image.Image:
         for i, card in enumerate(picture.cards[:N_CARDS]):
             _card(sheet, pen, card, (MARGIN, HEAD + 8 + i * (CARD + 6), LEFT))
         _detail(sheet, pen, picture)
-    _text(pen, (SIZE[0] - MARGIN, SIZE[1] - 8), picture.note, 12, MUTED, anchor="rs")
+    _text(pen, (SIZE[0] - MARGIN, SIZE[1] - 8), "nbtoolkit", 12, MUTED, anchor="rs")
     return sheet
 
 

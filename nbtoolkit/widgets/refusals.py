@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import traitlets
+
 log = logging.getLogger(__name__)
 
 PER_SECOND = 20  # error replies that are sent one by one
@@ -113,3 +115,24 @@ class Refusals:
         """Send the errors that wait; those to come are sent as they come."""
         self._later.close()
         self.flush()
+
+
+def validate(trait: Any, view: Any, value: Any) -> None:
+    """Validate what a page sets a trait to; of an integer beyond any float, traitlets raises an OverflowError.
+
+    Parameters
+    ----------
+    trait, view
+        The trait, and its view.
+    value
+        The value.
+
+    Raises
+    ------
+    traitlets.TraitError
+        The trait does not take it.
+    """
+    try:
+        trait._validate(view, value)
+    except OverflowError:
+        raise traitlets.TraitError(f"{trait.name} has an integer that no float holds.") from None

@@ -144,7 +144,8 @@ class StudyRequests:
         Returns
         -------
         dict
-            Per operation, ``"layer:row"`` to the result, ``"layer:id"`` of images outside the study; those whose response lacks the token have maps only.
+            Per operation, ``"layer:row"`` to the result, ``"layer:id"`` of images outside the study; those whose response
+            lacks the token have maps only.
         """
         if self._session is None:
             raise NbtoolkitError("maps needs a model; open the view with nbt.explore(study, model).")
@@ -180,9 +181,23 @@ def id_of(study: Study, text: str) -> str:
     text
         An id as the page has it.
     """
-    if text in study.rows or MARK not in text:
-        return text
-    return next((id for id in study.rows if encodable(id) == text), text)
+    return ids_of(study, [text])[0]
+
+
+def ids_of(study: Study, texts: Sequence[str]) -> list[str]:
+    """Ids of the samples that a page means, as :func:`id_of` gives them.
+
+    Parameters
+    ----------
+    study
+        The study.
+    texts
+        Ids as the page has them.
+    """
+    replaced: dict[str, str] = {}
+    if any(MARK in text and text not in study.rows for text in texts):
+        replaced = {encodable(s.id): s.id for s in reversed(study.samples)}  # of equal ones the first
+    return [text if text in study.rows else replaced.get(text, text) for text in texts]
 
 
 def _as_text(result: dict[str, Any]) -> dict[str, Any]:

@@ -36,17 +36,17 @@ class Snapshot:
     """
 
     def __init__(self, text: str, picture: Picture) -> None:
-        self._text, self._shown = text, picture
+        self._text, self._picture = text, picture
 
     @functools.cached_property
     def _drawn(self) -> bytes:
-        return encoded(draw(self._shown))
+        return encoded(draw(self._picture))
 
     @functools.cached_property
     def html(self) -> str:
         """The picture, and below it the concepts, which a screen reader can read."""
-        jpeg = base64.b64encode(as_jpeg(self._shown)).decode()
-        about = html.escape(visible(f"{self._shown.title}, {self._shown.about}"), quote=True)
+        jpeg = base64.b64encode(as_jpeg(self._picture)).decode()
+        about = html.escape(visible(f"{self._picture.title}, {self._picture.about}"), quote=True)
         image = f'<img alt="{about}" width="{WIDTH}" src="data:image/jpeg;base64,{jpeg}">'
         return f"<div>{image}<details><summary>Concepts</summary>{self._text}</details></div>"
 
@@ -81,4 +81,4 @@ class Snapshot:
             )
         if ending == ".html":
             return write_bytes(path, self.html.encode())
-        return write_bytes(path, self._drawn if ending in ("", ".png") else as_jpeg(self._shown))
+        return write_bytes(path, self._drawn if ending in ("", ".png") else as_jpeg(self._picture))

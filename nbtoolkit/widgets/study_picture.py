@@ -25,17 +25,18 @@ def study_picture(view: Any) -> Picture:
     cd = study.dictionary(layer)
     sample, strengths, rest = selected_photo(view) or _selected(study, layer, view.sample)
     strongest = [int(k) for k in np.argsort(-np.abs(strengths), kind="stable")[:N_PER_SAMPLE] if strengths[k]]
+    names = threads.names(study, layer)
     score, curve = _curve(view)
     return Picture(
         title=f"“{study.token}”",
         about=f"layer {layer} of {study.representations.n_layers} · {payloads.short(study.source.model)} · "
         f"{len(study.samples)} images · {cd.n_concepts} concepts by {cd.method}",
-        cards=[_card(study, layer, k) for k in _listed(study, layer, view.concept)],
+        cards=[_card(study, layer, k, names[k]) for k in _listed(study, layer, view.concept)],
         curve=curve,
         at=[i for i, v in zip(study.layers, curve, strict=False) if v is not None].index(layer) if score else 0,
         score=score,
         sample=sample,
-        bars=[(concept_name(study, layer, k), float(strengths[k]), threads.colour(study, layer, k)) for k in strongest],
+        bars=[(names[k], float(strengths[k]), threads.colour(study, layer, k)) for k in strongest],
         rest=rest if rest is not None and np.isfinite(rest) else None,
     )
 
@@ -49,21 +50,6 @@ def _selected(study: Study, layer: int, sample: str | None) -> tuple[Sample | No
     return study.samples[row], np.nan_to_num(cd.activations[row]), rest
 
 
-def concept_name(study: Study, layer: int, k: int) -> str:
-    """What a concept is called: the name that a reader gave it or its thread, else an automatic one.
-
-    Parameters
-    ----------
-    study
-        The study.
-    layer
-        One of its layers.
-    k
-        Row of the concept.
-    """
-    return threads.names(study, layer)[k]
-
-
 def _listed(study: Study, layer: int, selected: int | None) -> list[int]:
     """The strongest concepts of a layer, with the selected one among them."""
     order = [int(k) for k in np.argsort(-energy(study.dictionary(layer)), kind="stable")]
@@ -73,9 +59,8 @@ def _listed(study: Study, layer: int, selected: int | None) -> list[int]:
     return rows
 
 
-def _card(study: Study, layer: int, k: int) -> Card:
-    g, cd = study.grounding(layer), study.dictionary(layer)
-    name, total = concept_name(study, layer, k), energy(cd)
+def _card(study: Study, layer: int, k: int, name: str) -> Card:
+    g, total = study.grounding(layer), energy(study.dictionary(layer))
     words = " · ".join(w for w in g.words[k] if w != name)
     samples = [study.sample(i) for i in g.exemplars[k] if i in study.rows][:N_TILES]
     share = 100 * round(float(total[k] / max(total.sum(), 1e-30)), 4)  # as the cards of the page round it

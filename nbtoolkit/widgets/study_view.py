@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,9 +200,9 @@ class StudyView(Following, PhotographView):
             rows.append((names[k], words, [study.sample(i) for i in g.exemplars[k] if i in study.rows][:6]))
         return still(f"“{study.token}” at layer {layer}: the strongest concepts. {note}", rows, size, quality)
 
-    def _rules(self) -> dict[str, dict[str, Any]]:
+    def _rules(self, meta: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         n = max(d.n_concepts for d in self._study.dictionaries.values())
-        metrics = ["", "all", *(curve["name"] for curve in self._meta["metrics"])]
+        metrics = ["", "all", *(curve["name"] for curve in meta["metrics"])]
         return {
             "layer": {"kind": "choice", "values": list(self._study.layers)},
             "concept": {"kind": "int", "min": 0, "max": n - 1},

@@ -178,8 +178,9 @@ print(memory("VmHWM") - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
-@pytest.mark.parametrize("n_layers", [2, pytest.param(33, marks=pytest.mark.slow)])
-def test_33_layers_of_640_positions_and_32000_words_take_at_most_256_mb(n_layers):
+@pytest.mark.parametrize("n_layers", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_layers_of_640_positions_and_32000_words_take_at_most_256_mb(n_layers):
+    """The logits of eight layers would have 655 MB."""
     code = PEAK.replace("LAYERS", str(n_layers))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

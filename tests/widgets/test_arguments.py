@@ -51,6 +51,7 @@ def test_arguments_that_fit_are_returned(arguments):
         ({"sample": "a", "edits": "ab"}, "edits is a str; expected a list"),
         ({"sample": "a", "edits": [{}, 1]}, "An entry of edits is an int; expected names and values"),
         ({"sample": "a", "scale": float("nan")}, "scale is a float; expected a finite number"),
+        ({"sample": "a", "scale": 10**400}, "scale is an int; expected a finite number"),
         ({"sample": "a", "scale": False}, "scale is a bool; expected a finite number"),
         ({"sample": "a", "image": "/tmp/a.jpg"}, "image is a str; expected the bytes of a JPEG or PNG"),
         ({"sample": "a", "choice": None}, "choice is a NoneType; expected an integer"),

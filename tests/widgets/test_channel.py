@@ -396,7 +396,8 @@ def test_10_000_malformed_messages_take_less_than_5_seconds_and_no_traceback(stu
      ("_view_module", "x"), ("_model_name", "x"), ("layer", NAN), ("token", -1), ("query", "x" * 201),
      ("step", 99), ("step", -5), ("concept", True), ("overlay", "\ud800"), ("layer", 99), ("layer", "../4"), ("concept", -1), ("sample", "../x"),
      ("metric", "x"), ("labels", {"4:0": 1}),
-     ("labels", {"4:0": "x" * 10**7}), ("pinned", [1]), ("pinned", ["4:0"] * 10**6), ("tab", "x"), ("edits", [{"op": "x"}])],
+     ("labels", {"4:0": "x" * 10**7}), ("pinned", [1]), ("pinned", ["4:0"] * 10**6), ("tab", "x"), ("edits", [{"op": "x"}]),
+     ("map_window", [10**400, 0, 1, 1]), ("edits", [{"op": "steer", "layer": 4, "word": "a", "strength": 10**400}])],
 )  # fmt: skip
 def test_a_trait_that_a_page_may_not_write_is_restored(study, caplog, capsys, name, value):
     view = nbt.explore(study)

@@ -40,6 +40,7 @@ def test_first_messages_are_small_and_quick(large):
         assert time.process_time() - start < 1 and size(message) < 2e6
     assert len(message["concepts"]) == concept_lists.N_LISTED and message["concepts"][0]["n"] == N
     energy = concept_lists.energy(large.dictionary(1))
+    assert concept_lists.energy(large.dictionary(1)) is energy  # one pass over all activations, not one per message
     listed = [c["k"] for c in message["concepts"]]
     assert energy[listed].min() >= np.delete(energy, listed).max()
 

@@ -3,12 +3,14 @@
 import base64
 import dataclasses
 
+import datasets
 import numpy as np
 import pytest
 import traitlets
 
 import nbtoolkit as nbt
-from nbtoolkit.widgets import ConceptMap, Explorer, maps_2d
+from nbtoolkit.strict_json import encodable
+from nbtoolkit.widgets import ConceptMap, Explorer, concept_map, maps_2d, requests
 from nbtoolkit.widgets.bulk import embedded
 from nbtoolkit.widgets.factors import factors_of
 
@@ -117,9 +119,11 @@ def test_a_choice_is_read_as_a_table(study):
         ("map_filter", {"factor": "a"}, "a name and a value"),
         ("map_filter", {"factor": ["none", "a"]}, "expected one of"),
         ("factors", {"x": ["a"]}, "one text for each"),
+        ("factors", {"x": [str(i) for i in range(40)]}, "more than 30 different values"),
     ],
 )
-def test_what_does_not_fit_is_refused(study, trait, value, reason):
+def test_what_does_not_fit_is_refused(study, trait, value, reason, monkeypatch):
+    monkeypatch.setattr(concept_map, "MAX_VALUES", 30)
     with pytest.raises(traitlets.TraitError, match=reason):
         setattr(ConceptMap(study), trait, value)
 
@@ -131,6 +135,35 @@ def test_a_page_cannot_write_factors(study):
     assert view.factors == {} and view.lasso == [study.samples[2].id]
 
 
+def test_a_factor_that_goes_takes_its_colour_and_filter_along(study):
+    kinds = {"half": ["a", "b"] * (len(study.samples) // 2)}
+    rule = {"factor": ["half", "b"], "unexplained": 0.0}
+    view = ConceptMap(study, factors=kinds, map_colour="factor:half", map_filter=rule)
+    view.factors = kinds | {"other": kinds["half"]}
+    assert (view.map_colour, view.map_filter) == ("factor:half", rule)
+    view.factors = {}
+    assert (view.map_colour, view.map_filter) == ("concept", {"unexplained": 0.0})
+    assert ConceptMap(study, **view.state()).state() == view.state()
+
+
+def test_ids_with_lone_surrogates_are_chosen_in_linear_time(study, monkeypatch):
+    ids = [f"\ud800{i}" for i in range(len(study.samples))]
+    samples = [dataclasses.replace(s, id=i) for i, s in zip(ids, study.samples, strict=True)]
+    other = dataclasses.replace(study, samples=samples)
+    calls = []
+    monkeypatch.setattr(requests, "encodable", lambda text: calls.append(text) or encodable(text))
+    assert requests.ids_of(other, [encodable(i) for i in ids[::-1]]) == ids[::-1] and len(calls) == len(ids)
+    assert requests.ids_of(study, ["x\ufffd"]) == ["x\ufffd"]
+
+
+def test_the_filter_of_what_captions_lack(study):
+    view = ConceptMap(study, map_filter={"lacking": True})
+    flags = maps_2d.lacking(study)
+    assert view.selection_frame().index.tolist() == [s.id for s, f in zip(study.samples, flags, strict=True) if f]
+    bare = dataclasses.replace(study, samples=[dataclasses.replace(s, captions=()) for s in study.samples])
+    assert ConceptMap(bare, map_filter={"lacking": True}).selection_frame().empty
+
+
 def test_factors_come_from_columns_of_the_data_set(study):
     data = nbt.load_data("toy", n=60)
     own = dataclasses.replace(study.samples[0], id=data[3]["id"])
@@ -138,7 +171,14 @@ def test_factors_come_from_columns_of_the_data_set(study):
     factors = factors_of(other, data)
     assert {len(texts) for texts in factors.values()} == {len(study.samples)}
     assert factors["weather"][0] == data[3]["factors"]["weather"]
-    assert factors_of(study, data.remove_columns("factors")) == {}
+    bare = data.remove_columns("factors")
+    assert factors_of(study, bare) == {}
+    own = [["x", "y"][i % 2] for i in range(60)]
+    for column in (own, [o + "x" * 200 for o in own], [{"bytes": o.encode()} for o in own], [[o] for o in own]):
+        assert set(factors_of(other, bare.add_column("own", column))) == ({"own"} if column is own else set())
+    masks = data.select_columns(["image"]).rename_column("image", "mask")
+    assert factors_of(other, datasets.concatenate_datasets([bare, masks], axis=1)) == {}
+    assert nbt.explore(other, data=data).factors == factors  # without a model, too
 
 
 def test_a_page_without_a_kernel_has_the_map(study):

@@ -57,11 +57,20 @@ def test_the_comparison_is_a_view_like_the_others(study, tmp_path):
     assert sent == [{"kind": "failure", "text": "ZeroDivisionError: division by zero"}]
     w.close()
     assert w._meta == {} and w._samples == [] and "closed" in repr(w)
+    for late in (w.snapshot, lambda: w.to_html(tmp_path / "late.html")):
+        with pytest.raises(nbt.NbtoolkitError, match="The view is closed. Run the cell again."):
+            late()
 
 
 def test_wrong_options_of_the_comparison_are_refused(study):
     with pytest.raises(TypeError, match=r"DictionaryComparison has no option 'layer'. Did you mean 'layers'\?"):
         DictionaryComparison(study, layer=3)
+    with pytest.raises(nbt.NbtoolkitError, match=r"layers is \(1,\); expected a layer of each study, or None."):
+        DictionaryComparison(study, layers=(1,))
+    with pytest.raises(nbt.NbtoolkitError, match="names is 'ab'; expected a title for each study, or None."):
+        DictionaryComparison(study, names="ab")
+    with pytest.raises(nbt.NbtoolkitError, match="was given a NoneType; expected studies"):
+        DictionaryComparison(None)
     w = DictionaryComparison(study)
     with pytest.raises(traitlets.TraitError, match=r"pair is \[8, 0\]; expected a row of A \(0 … 7\)"):
         w.pair = [8, 0]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import nbtoolkit as nbt
-from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, payloads, picture, study_picture, threads
+from nbtoolkit.widgets import DictionaryComparison, Explorer, page_images, payloads, picture, threads
 
 
 def payload(path):
@@ -56,9 +56,9 @@ def test_the_picture_shows_word_layer_concepts_image_and_bars(study, monkeypatch
     assert image.size == (1200, 630) and "“dog”" in texts and "mine" in texts
     assert any("layer 4 of 5 · toy · 40 images · 8 concepts by SemiNMF" in t for t in texts)
     assert any(t.startswith("CLIPScore ") for t in texts)
-    V = study.dictionary(4).activations[3]
+    V, names = study.dictionary(4).activations[3], threads.names(view.study, 4)
     for k in np.argsort(-np.abs(V))[:3]:
-        assert study_picture.concept_name(view.study, 4, int(k)) in texts and f"{V[k]:.2f}" in texts
+        assert names[k] in texts and f"{V[k]:.2f}" in texts
     assert " ".join(texts).count(study.samples[3].caption.split()[0]) and len(image.getcolors(2**20)) > 5000
 
 
@@ -143,6 +143,14 @@ def test_the_address_of_a_page_may_hold_what_its_rules_allow(study, tmp_path):
     assert other["key"] != payload(two)["data"]["key"] and len(other["key"]) == 16
 
 
+def test_a_closed_view_has_its_page_and_picture(study, tmp_path):
+    view = Explorer(study, layer=4)
+    before = payload(view.to_html(tmp_path / "a.html"))["data"]["rules"]
+    view.close()
+    assert payload(view.to_html(tmp_path / "b.html"))["data"]["rules"] == before
+    assert view.snapshot(1).html.startswith("<div><img alt=")
+
+
 def test_names_of_a_page_are_names_of_a_view(study):
     view = Explorer(study)
     view.labels = json.loads('{"4:5": "mine", "2:0": "<b>x</b>"}')  # what "Save names" writes
@@ -166,9 +174,9 @@ def test_images_of_a_large_page_have_the_size_of_their_use(study, tmp_path, monk
     sizes = {int(i): Image.open(io.BytesIO(base64.b64decode(text))).size[0] for i, text in data["images"].items()}
     first = {study.rows[ids[0]] for g in study.groundings.values() for ids in g.exemplars if ids}
     n, n_all, side = data["lacks"]
-    assert n == len(sizes) <= n_all == 40 and side in {s[1] for s in page_images.SIZES[1:]}
+    assert n == len(sizes) <= n_all == 40 and side in {s[0] for s in page_images.SIZES[1:]}
     assert 740_000 < path.stat().st_size < 820_000  # script and style are counted
-    assert min(sizes[i] for i in first) > side == max(sizes[i] for i in sizes if i not in first)
+    assert max(sizes.values()) == side == min(sizes[i] for i in first) > max(sizes[i] for i in sizes if i not in first)
     small = payload(Explorer(study).to_html(tmp_path / "y.html"))["data"]  # all fit as they are
     assert small["lacks"] is None and len(small["images"]) == 40
 

@@ -81,7 +81,7 @@ def test_thumbnails_are_encoded_again():
 
 
 def test_a_budget_counts_what_it_leaves_out():
-    data, side = {}, page_images.SIZES[-1][1]
+    data, side = {}, page_images.SIZES[-1][0]
     with pytest.warns(UserWarning, match=f"max_mb=0; 0 of 6 are left out. Exemplars have at most {side} pixels a side"):
         page_images.add_images(noise_study(), data, 0.0, 0)
     assert sorted(data["images"]) == ["0", "1", "2", "3", "4", "5"]  # all are exemplars

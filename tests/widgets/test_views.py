@@ -251,6 +251,7 @@ def test_a_step_points_at_a_control_and_answers_wrong_choices(study):
 @pytest.mark.parametrize(
     ("step", "message"),
     [({"say": "x", "check": {"pane": 1}}, "'pane' in 'check'"), ({"check": {}}, "no text"), ({"say": "x", "sett": {}}, "'sett'"),
+     ("x", "Step 0 has 'x'; expected a dict"), ({"say": "x", "check": ["layer"]}, r"Step 0 has \['layer'\]; expected a dict"),
      ({"say": "x", "at": "#layer"}, "points at '#layer'; expected 'search', 'image', a tab"), ({"say": "x", "at": "tab:"}, "points at"),
      ({"say": "x", "hint": "No."}, "Only what is checked can be wrong"), ({"say": "x", "check": {"layer": 4}, "hint": {3: 4}}, "a text per value")],
 )  # fmt: skip
@@ -547,4 +548,4 @@ def test_the_picture_budget_keeps_exemplars(study):
     rows = [row[i] for layer in study.layers for group in study.grounding(layer).exemplars for i in group]
     result = page_images.page_images(study, rows, 0)
     assert {*map(int, result.images)} == {*rows} and result.n_left_out == len(study.samples) - len({*rows})
-    assert result.side == page_images.SIZES[-1][1]
+    assert result.side == page_images.SIZES[-1][0]
