@@ -130,6 +130,7 @@ def test_errors_take_one_line_and_status_2(arguments, message, capsys):
     assert "Traceback" not in "".join(lines)
 
 
+@pytest.mark.slow
 def test_demo_serves_the_notebook_and_stops_with_its_server(tmp_path):
     command = [sys.executable, "-c", "import nbtoolkit.data.loading as d; d._TOY_SIZE['train'] = 200; from nbtoolkit.cli import main; main()",
                "demo", "--no-browser", "--token", "car", "--n-concepts", "3"]  # fmt: skip
