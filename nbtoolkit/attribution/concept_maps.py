@@ -134,7 +134,8 @@ def _image_states(
     """Per image its states after a layer, (n_image_positions, d_model), and the geometry of their positions."""
     pictures = [read_image(image) for image in images]
     geometries = [model.geometry(picture) for picture in pictures]  # before the pass: refused without patches
-    inputs = model.inputs(pictures, None if not any(prompts) else list(prompts))  # type: ignore[arg-type]
+    questions = [model.prompt if prompt is None else prompt for prompt in prompts]
+    inputs = model.inputs(pictures, questions)
     results = []
     for (states,), geometry in zip(
         states_at(model, inputs, [layer], model.image_mask(inputs)), geometries, strict=True

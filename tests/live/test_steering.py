@@ -181,7 +181,11 @@ def test_samples_that_are_asked_for_next_share_the_passes(model, study, data, mo
     sweep = precomputed.OPERATIONS["layer_effects"]
     alone = Session(model, study, data)
     expected = [sweep(alone, samples=[sample]) for sample in ids]
-    count = lambda session, *, samples: calls.append(samples) or sweep(session, samples=samples)  # noqa: E731
+
+    def count(session, *, samples):
+        calls.append(samples)
+        return sweep(session, samples=samples)
+
     monkeypatch.setitem(precomputed.OPERATIONS, "layer_effects", count)
     live = Session(model, study, data)
     results = [
