@@ -92,7 +92,7 @@ class Targets:
         counts = np.bincount(self.piece_rows, minlength=len(self))
         return np.cumsum(counts) - 1
 
-    def quantity(self, kind: str = "auto", foil: str | None = None) -> Quantity:
+    def quantity(self, kind: str = "auto", foil: str | None = None, *, states: Any = None) -> Quantity:
         """What to measure of the targets, for :meth:`from_layer` and :meth:`gradient`.
 
         Parameters
@@ -104,6 +104,8 @@ class Targets:
         foil
             The word to compare with. Where one is needed and none is given, each target has its strongest competitor: the
             token of another word whose logit comes closest to that of a piece of the word.
+        states : list of (n_pieces, d_model) Tensor
+            Last layer's states of the pieces of each batch, where they were read already.
 
         Raises
         ------
@@ -120,7 +122,8 @@ class Targets:
         logit difference to 'cat'
         """
         check_kind(kind, foil)
-        states = [word_states(self.model, batch, [self.model.n_layers])[0] for batch in self._batches]
+        if states is None:
+            states = [word_states(self.model, batch, [self.model.n_layers])[0] for batch in self._batches]
         log_p = [score(self.model, last, b).cpu() for last, b in zip(states, self._batches, strict=True)]
         probability = float(np.median(np.exp(torch.cat(log_p).numpy())))
         switched = kind == "auto" and foil is None and probability > SATURATED
