@@ -6,13 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
 
 from ..errors import MethodError, ModelError
 from ..targets import Quantity, Targets
-from ..targets.batches import word_states
-from ..targets.continuations import Continuation, continuations
-from ..types import ConceptDictionary, resolve_layer
+from ..targets.continuations import Continuation, continuations, piece_streams
+from ..types import ConceptDictionary
 from ..types.arguments import checked
 from .measures import Contributions
 
@@ -78,16 +76,14 @@ def contributions(
     D = cd.require_decoder("an attribution to concepts")
     if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
         raise MethodError(f"n_steps is {n_steps!r}; expected a whole number of at least 1.")
-    layers, rows = [resolve_layer(cd.layer, targets.model.n_layers), targets.model.n_layers], targets.piece_rows
-    streams = [word_states(targets.model, batch, layers) for batch in targets.batches]
-    Z = torch.cat([states[0].cpu() for states in streams]).numpy()
+    (Z, last_states), rows = piece_streams(targets, cd.layer), targets.piece_rows
     if not np.isfinite(Z).all():
         row = targets.rows[int(rows[np.flatnonzero(~np.isfinite(Z).all(1))[0]])]
         raise MethodError(
             f"The states of image {row} at layer {cd.layer} have NaN or infinite values; expected finite numbers. Load the model "
             "with dtype='float32' or 'bfloat16'."
         )
-    measured = targets.quantity(quantity, foil, states=[states[1] for states in streams])
+    measured = targets.quantity(quantity, foil, states=last_states)
     V = cd.encode(Z)
     C = cd.coefficients_of(V)
     parts = _Parts(Z, C, D, rows, len(targets))

@@ -14,6 +14,8 @@ from ..data.images import read_images
 from ..errors import ModelError
 from ..models.prefix import is_close
 from ..models.replay import replay
+from ..types import resolve_layer
+from .batches import word_states
 from .quantities import Quantity
 from .target import Target
 from .targets import Targets
@@ -106,6 +108,27 @@ class Continuation:
         target, n = self.target, len(self.target.positions)
         own = target.recording.stream[self.layer][:, -n:]
         return not self.begin or is_close(self._last(own)[:, -n:], target.recording.stream[-1][:, -n:])
+
+
+def piece_streams(targets: Targets, layer: int) -> tuple[Array, list[Tensor]]:
+    """States that predict the pieces of the words, after a layer and, per batch, after the last one: of one pass.
+
+    Parameters
+    ----------
+    targets
+        The targets.
+    layer
+        The layer, 0 … n_layers; negative ones count from the last.
+
+    Returns
+    -------
+    (n_pieces, d_model), list of (n_pieces, d_model) Tensor
+        As of :meth:`nbtoolkit.targets.Targets.piece_states`, and as its ``quantity`` takes them.
+    """
+    model = targets.model
+    layers = [resolve_layer(layer, model.n_layers), model.n_layers]
+    streams = [word_states(model, batch, layers) for batch in targets.batches]
+    return torch.cat([states[0].cpu() for states in streams]).numpy(), [states[1] for states in streams]
 
 
 def continuations(targets: Targets, layer: int, quantity: Quantity) -> Iterator[Continuation]:

@@ -92,11 +92,8 @@ def test_a_linear_model_has_no_remainder(dogs, concepts, monkeypatch):
         def __len__(self):
             return len(dogs)
 
-        def quantity(self, kind, foil):
+        def quantity(self, kind, foil, states):
             return Quantity("logit")
-
-        def piece_states(self, layer):
-            return self.states
 
         def from_layer(self, layer, quantity, *, pieces):
             return lambda states: states @ weights
@@ -105,6 +102,7 @@ def test_a_linear_model_has_no_remainder(dogs, concepts, monkeypatch):
             return np.tile(weights, (len(states), 1))
 
     monkeypatch.setattr(module, "continuations", _not_continued)
+    monkeypatch.setattr(module, "piece_streams", lambda targets, layer: (targets.states, []))
     result = contributions(Linear(), concepts)
     scale = np.abs(result.leave_all_out).max()
     for measure in MEASURES:
@@ -180,6 +178,6 @@ def test_bad_quantities_and_states_are_refused(dogs, concepts, model, monkeypatc
     broken[1, 3] = np.nan
     with pytest.raises(nbt.errors.MethodError, match="NaN or infinite values in row 1; expected finite numbers"):
         dogs.from_layer(4)(broken)
-    monkeypatch.setattr(type(dogs), "piece_states", lambda self, layer: broken)
+    monkeypatch.setattr(module, "piece_streams", lambda targets, layer: (broken, []))
     with pytest.raises(nbt.errors.MethodError, match=f"image {dogs.rows[1]} at layer 4 have NaN or infinite values"):
         contributions(dogs, concepts)
