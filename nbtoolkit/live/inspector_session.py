@@ -1,0 +1,346 @@
+"""The session of an Inspector: sides, a lock, and the results that were paid for. Its operations return plain data."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import Cancelled, MethodError, NbtoolkitError
+from ..storage.study import Study
+from ..targets.target import Target
+from ..types.measurement import Measurement
+from ..types.rules import suggestion
+from ..widgets import arguments
+from .inspector_instruments import INSTRUMENTS, Case
+from .inspector_opening import opening
+from .inspector_operations import OPERATIONS, Operation, Reply
+from .inspector_passes import following
+from .inspector_side import Side
+
+N_RESULTS = 128  # measurements in memory
+N_QUESTIONS = 4  # responses to other questions in memory
+SIDES = ("a", "b", "edited")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A measurement that was paid for.
+
+    Attributes
+    ----------
+    measurement
+        The measurement; its target is that of the question.
+    seconds
+        How long it took.
+    """
+
+    measurement: Measurement
+    seconds: float
+
+
+class InspectorSession:
+    """Model, image, question, response and word behind an Inspector, and what was measured of them.
+
+    Parameters
+    ----------
+    side
+        The side that is inspected.
+    key
+        Key of the target word.
+    foil
+        Word that it is compared with; empty for none.
+    other
+        The second side, or None.
+    study
+        A study of the model, for concepts.
+    compute
+        Instruments that are measured at once for every target.
+
+    Attributes
+    ----------
+    sides
+        ``"a"``, and ``"b"`` where there is a second one.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> session = InspectorSession(Side(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"]), "a")
+    >>> session.measurement("attention").values.dims
+    ('layer', 'head', 'patch')
+    """
+
+    operations: Mapping[str, Operation] = OPERATIONS
+
+    def __init__(
+        self,
+        side: Side,
+        key: str,
+        foil: str = "",
+        *,
+        other: Side | None = None,
+        study: Study | None = None,
+        compute: Sequence[str] = (),
+    ) -> None:
+        self.sides = {"a": side} | ({} if other is None else {"b": other})
+        self.key, self.foil, self.study, self.compute = side.word(key).key, foil, study, tuple(compute)
+        self._lock = threading.RLock()
+        self._results: OrderedDict[tuple[Any, ...], Result] = OrderedDict()
+        self._refusals: dict[tuple[str, str], str] = {}
+        self._rates: dict[str, float] = {}
+        self._asked: OrderedDict[str, Side] = OrderedDict({side.question: side})
+
+    def meta(self) -> dict[str, Any]:
+        """The facts that a view opens with; see :func:`nbtoolkit.live.inspector_opening.opening`."""
+        with self.exclusive():
+            return opening(self)
+
+    def run(
+        self,
+        name: str,
+        question: Mapping[str, Any],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Reply:
+        """Run an operation.
+
+        Parameters
+        ----------
+        name
+            Its name; see ``operations``.
+        question
+            Its arguments, as JSON.
+        progress, cancel
+            Called with (done, total) by operations that report; and the event that stops those that can be stopped.
+
+        Returns
+        -------
+        dict, or dict and list of bytes
+
+        Raises
+        ------
+        NbtoolkitError
+            There is no such operation, or it refuses the arguments.
+        """
+        if name not in self.operations:
+            raise NbtoolkitError(f"There is no operation {name!r}; expected one of {', '.join(self.operations)}.")
+        function = self.operations[name]
+        question = arguments.checked(name, function, question, ("session", "progress", "cancel"))
+        accepted = inspect.signature(function).parameters
+        control = {k: v for k, v in {"progress": progress, "cancel": cancel}.items() if k in accepted}
+        return function(self, **question, **control)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Context in which this thread has the models to itself."""
+        with self._lock:
+            yield
+
+    def side(self, name: str) -> Side:
+        """A side.
+
+        Parameters
+        ----------
+        name
+            ``"a"``, ``"b"`` or ``"edited"``, which is a.
+
+        Raises
+        ------
+        MethodError
+            There is none.
+        """
+        own = "a" if name == "edited" else name
+        if own not in self.sides:
+            have = ", ".join(repr(s) for s in (*self.sides, "edited"))
+            raise MethodError(f"side is {name!r}; expected one of {have}. Give other=… for a second one.")
+        return self.sides[own]
+
+    def label(self, name: str) -> str:
+        """What a side is called.
+
+        Parameters
+        ----------
+        name
+            ``"a"`` or ``"b"``.
+        """
+        own, others = self.sides[name], [s for k, s in self.sides.items() if k != name]
+        if others and others[0].model is not own.model:
+            return own.model.name
+        if others and others[0].question != own.question and others[0].image is own.image:
+            return own.question
+        return "image" if name == "a" else "other image"
+
+    def target(self, key: str = "", foil: str | None = None, *, side: str = "a") -> Target:
+        """A word as a target.
+
+        Parameters
+        ----------
+        key
+            Its key; the session's where empty.
+        foil
+            Word that it is compared with; the session's where None.
+        side
+            As for :meth:`side`. On side b, a word that the response there lacks is that of a in the response of a.
+
+        Raises
+        ------
+        NothingFoundError
+            The response lacks the word.
+        """
+        with self.exclusive():
+            return self.side(side).target(key or self.key, self.foil if foil is None else foil)
+
+    def measurement(
+        self,
+        name: str,
+        key: str = "",
+        foil: str | None = None,
+        *,
+        side: str = "a",
+        of: str = "",
+        edits: Sequence[Mapping[str, Any]] = (),
+        **control: Any,
+    ) -> Measurement:
+        """A measurement, from memory where it was made before.
+
+        Parameters
+        ----------
+        name
+            The instrument.
+        key, foil, side
+            As for :meth:`target`.
+        of, edits
+            As for :func:`nbtoolkit.live.inspector_operations.measure`.
+        **control
+            ``progress`` and ``cancel``.
+
+        Raises
+        ------
+        NbtoolkitError
+            The instrument refuses the model or the target.
+        """
+        foil = self.foil if foil is None else foil
+        return self.result(name, key or self.key, foil, side=side, of=of, edits=edits, **control).measurement
+
+    def result(
+        self,
+        name: str,
+        key: str,
+        foil: str,
+        *,
+        side: str = "a",
+        of: str = "",
+        edits: Sequence[Mapping[str, Any]] = (),
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:
+        """As :meth:`measurement`, with how long it took.
+
+        Parameters
+        ----------
+        name, key, foil, side, of, edits, progress, cancel
+            As for :func:`nbtoolkit.live.inspector_operations.measure`.
+        """
+        if name not in INSTRUMENTS:
+            raise MethodError(
+                f"There is no instrument {name!r}.{suggestion(name, INSTRUMENTS)} Known: {', '.join(INSTRUMENTS)}."
+            )
+        with self.exclusive():
+            target = self.target(key, foil, side=side)
+            place = (
+                side,
+                id(self.side(side)),
+                self.side(side).word(key).key,
+                foil.strip(),
+                name,
+                of,
+                json.dumps(list(edits)),
+            )
+            if place not in self._results:
+                self._results[place] = self._measure(
+                    Case(self, self.side(side), target, of, key), name, progress, cancel
+                )
+                while len(self._results) > N_RESULTS:
+                    self._results.popitem(last=False)
+            self._results.move_to_end(place)
+            result = self._results[place]
+            return replace(result, measurement=replace(result.measurement, target=target))
+
+    def _measure(self, case: Case, name: str, progress: Any, cancel: Any) -> Result:
+        instrument = INSTRUMENTS[name]
+        if reason := self.refusal(name):
+            raise MethodError(reason)
+        passes, start = instrument.passes(case.side), time.perf_counter()
+        try:
+            with following(case.side.model, passes, case.side.whole.n_positions, progress, cancel):
+                m = instrument.measure(case)
+        except Cancelled:
+            raise
+        except NbtoolkitError as error:
+            self._refusals[name, case.key] = " ".join(str(error).split())
+            raise
+        seconds = time.perf_counter() - start
+        self._rates[name] = seconds / passes
+        return Result(replace(m, target=None), seconds)  # a target keeps the states of its pass in memory
+
+    def estimate(self, name: str) -> float:
+        """Seconds that an instrument will take: its passes, at the speed of the last measurement or of the pass at the opening.
+
+        Parameters
+        ----------
+        name
+            The instrument.
+        """
+        side = self.sides["a"]
+        return INSTRUMENTS[name].passes(side) * self._rates.get(name, side.seconds)
+
+    def refusal(self, name: str) -> str:
+        """Why an instrument cannot measure any word of this model; empty where it can.
+
+        Parameters
+        ----------
+        name
+            The instrument.
+        """
+        side, instrument = self.sides["a"], INSTRUMENTS[name]
+        if instrument.image and side.whole.image_span is None:
+            return (
+                f"{instrument.title} needs image positions, and {side.model.name} has none in its decoder (the image enters through "
+                "cross-attention or an encoder)."
+            )
+        if instrument.of in ("layer:concept", "layer") and self.study is None:
+            return f"{instrument.title} needs concepts; open the Inspector with study=…, a study of this model."
+        return ""
+
+    def ask(self, question: str) -> str:
+        """Ask another question about the image of side a; the last four responses stay in memory.
+
+        Parameters
+        ----------
+        question
+            The question; empty for the model's own.
+
+        Returns
+        -------
+        str
+            Key of the target: the same word where the new response has it.
+        """
+        with self.exclusive():
+            old = self.sides["a"]
+            question = question.strip() or old.model.prompt
+            if question not in self._asked:
+                self._asked[question] = Side(old.model, old.image, question)
+                while len(self._asked) > N_QUESTIONS:
+                    self._asked.popitem(last=False)
+            self._asked.move_to_end(question)
+            side = self._asked[question]
+            key = side.words[self.key].key if self.key in side.words else side.default_word()
+            self.sides["a"], self.key = side, key
+            return key

@@ -1,0 +1,239 @@
+"""One side of an Inspector: a model, an image, a question and a response; its words, and targets of them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from ..errors import NothingFoundError
+from ..models.adapter import Model
+from ..models.generation import respond
+from ..models.inference import inference
+from ..targets.batches import Batch
+from ..targets.passes import Pass
+from ..targets.roles import Token, other_image
+from ..targets.target import Target
+from ..targets.targets import Targets
+from ..text.stop_words import STOP_WORDS
+from ..text.tokens import Span, tokenize_response
+from ..text.words import any_length, only_stop_words
+from ..types.geometry import Geometry
+from ..types.rules import suggestion
+from .inspector_words import Word, words_of
+
+N_TARGETS = 3  # in memory, with the states and the keys and values of every layer
+SHORTEST = 3  # letters of a word that is chosen
+ROWS = 64  # positions whose logits are in memory together
+MAX_NEW_TOKENS = 40
+
+
+class Side:
+    """A model's response to an image, all of it read in one pass.
+
+    Parameters
+    ----------
+    model, image, question
+        The model; an RGB image; and the question, None for the model's own.
+    response
+        The response; the model's own where None.
+    ids
+        Ids of the response, where they are known.
+
+    Raises
+    ------
+    NothingFoundError
+        The response has no words.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        image: Image.Image,
+        question: str | None = None,
+        response: str | None = None,
+        ids: Sequence[int] | None = None,
+    ) -> None:
+        self.model, self.image = model, image
+        self.question = model.prompt if question is None else question
+        self.prompt = model.inputs([image], question or None)
+        if ids is not None:
+            self.ids = tuple(ids)
+        elif response is None:
+            self.ids = tuple(respond(model, self.prompt, MAX_NEW_TOKENS)[0])
+        else:
+            self.ids = tuple(tokenize_response(model.tokenizer, response))
+        self.response = model.decode(list(self.ids)).strip()
+        self.words = {word.key: word for word in words_of(model.tokenizer, self.ids)}
+        if not self.words:
+            raise NothingFoundError(
+                f"The response of {model.name} is {self.response!r}; expected one with a word. Ask another question, or give response='…'."
+            )
+        self._targets: OrderedDict[tuple[str, str], Target] = OrderedDict()
+
+    def add(self, span: Span) -> Word:
+        """A word by its pieces; it joins the words where it is none of them, as one with a space in it.
+
+        Parameters
+        ----------
+        span
+            Its pieces.
+        """
+        same = [word for word in self.words.values() if (word.span.first, word.span.last) == (span.first, span.last)]
+        word = same[0] if same else Word(span.word, span)
+        self.words.setdefault(word.key, word)
+        return word
+
+    @cached_property
+    def whole(self) -> Pass:
+        """The pass over the complete response."""
+        n = len(self.ids)
+        span = Span(n, n, "", "")
+        return Pass(self.model, self.image, self.question, self.response, span, self.prompt, self.ids)
+
+    @cached_property
+    def seconds(self) -> float:
+        """How long one pass takes; the pass is recorded by it."""
+        start = time.perf_counter()
+        _ = self.whole.recording
+        return time.perf_counter() - start
+
+    @cached_property
+    def blank(self) -> Pass:
+        """The same pass with an image of the same size without its content."""
+        image = other_image(self.image)
+        return replace(self.whole, image=image, _prompt=self.model.inputs([image], self.question or None))
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """All positions, with their roles."""
+        return self.whole.tokens
+
+    @property
+    def n_prompt(self) -> int:
+        """Number of positions of the prompt."""
+        return self.whole.n_positions - len(self.ids)
+
+    @cached_property
+    def places(self) -> tuple[tuple[int, ...], Geometry]:
+        """Positions of the image's patches, and where each lies in the image.
+
+        Raises
+        ------
+        ModelError
+            The model has no image positions, or they are no patches.
+        """
+        return self.whole.patches
+
+    def word(self, key: str) -> Word:
+        """A word of the response.
+
+        Parameters
+        ----------
+        key
+            The word, ``"word#2"`` for its second occurrence; upper and lower case count where both are there.
+
+        Raises
+        ------
+        NothingFoundError
+            The response lacks it.
+        """
+        key = key.strip()
+        if key in self.words:
+            return self.words[key]
+        others = [own for own in self.words if own.casefold() == key.casefold()]
+        if others:
+            return self.words[others[0]]
+        near = suggestion(key, self.words)
+        shown = self.response if len(self.response) <= 200 else self.response[:200] + "…"
+        raise NothingFoundError(
+            f"{key[:80]!r} is not in the response {shown!r}; expected one of its words.{near or ' Choose one, or give the response.'}"
+        )
+
+    def target(self, key: str, foil: str = "") -> Target:
+        """A word of the response as a target; the last three keep their passes in memory.
+
+        Parameters
+        ----------
+        key
+            As for :meth:`word`.
+        foil
+            Word that it is compared with; empty for none.
+
+        Raises
+        ------
+        NothingFoundError
+            The response lacks the word.
+        MethodError
+            The foil counts as the word.
+        """
+        word = self.word(key)
+        name = (word.key, foil.strip())
+        if name not in self._targets:
+            self._targets[name] = self._target(word, foil.strip())
+            while len(self._targets) > N_TARGETS:
+                self._targets.popitem(last=False)
+        self._targets.move_to_end(name)
+        return self._targets[name]
+
+    def _target(self, word: Word, foil: str) -> Target:
+        ids, span = list(self.ids), word.span
+        batch = Batch(self.prompt, [ids], [span], 0)
+        alone = Targets(self.model, word.text, (0,), (self.response,), (word.text,), (batch,))
+        states = [self.whole.recording.stream[-1][0, [self.n_prompt - 1 + step for step in batch.steps]]]
+        quantity = alone.quantity("auto", foil or None, states=states)
+        words = (word.text, foil, quantity)
+        result = Target(self.model, self.image, self.question, self.response, span, self.prompt, self.ids, *words)
+        # measured once: both are the same in every pass of this prompt
+        result.__dict__["image_span"] = self.whole.image_span
+        result.__dict__["tokens"] = self.whole.tokens[: self.n_prompt + span.last]
+        return result
+
+    def log_probs(self, source: Pass | None = None) -> list[float]:
+        """Log-probability of every piece of the response, in nats.
+
+        Parameters
+        ----------
+        source
+            The pass; :attr:`whole` where None.
+        """
+        return [own for own, _ in self._read(source or self.whole, 1)]
+
+    @cached_property
+    def predictions(self) -> list[tuple[float, list[tuple[int, float]]]]:
+        """Per piece of the response its log-probability in nats, and the most probable pieces with theirs."""
+        return self._read(self.whole, 8)
+
+    def _read(self, source: Pass, top: int) -> list[tuple[float, list[tuple[int, float]]]]:
+        states = source.recording.stream[-1][0, self.n_prompt - 1 : self.n_prompt - 1 + len(self.ids)]
+        rows: list[tuple[float, list[tuple[int, float]]]] = []
+        for start in range(0, len(states), ROWS):
+            ids = self.ids[start : start + ROWS]
+            with inference(self.model.hf):
+                log_p = self.model.unembed(states[start : start + ROWS]).log_softmax(-1)
+                best = log_p.topk(min(top, log_p.shape[1]))
+                own = log_p[range(len(ids)), list(ids)].tolist()
+            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            rows += [(p, list(zip(*pair, strict=True))) for p, pair in zip(own, pairs, strict=True)]
+        return rows
+
+    def default_word(self) -> str:
+        """Key of the word whose log-probability falls most when the image is replaced by one without content; no stop word."""
+        other = self.log_probs(self.blank)
+        own = [p for p, _ in self.predictions]
+        falls = {
+            key: sum(own[i] - other[i] for i in range(word.span.first, word.span.last + 1))
+            for key, word in self.words.items()
+        }
+        content = [key for key, word in self.words.items() if _says_something(word.text.casefold())]
+        return max(content or falls, key=falls.__getitem__)
+
+
+def _says_something(word: str) -> bool:
+    """Whether a word is no stop word, and no short one where words are spelled."""
+    return not only_stop_words(word, STOP_WORDS) and (len(word) >= SHORTEST or any_length(word))
