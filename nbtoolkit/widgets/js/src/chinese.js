@@ -7,10 +7,12 @@ import { STEERING } from "./chinese_steering.js";
 import { MAP } from "./chinese_map.js";
 
 import { FRAME } from "./chinese_frame.js";
+import { INSPECTOR } from "./chinese_inspector.js";
 
 /** @type {Record<string, string>} */
 export const CHINESE = {
   ...FRAME,
+  ...INSPECTOR,
   // the card of a concept
   ...GALLERY,
   ...STEERING,

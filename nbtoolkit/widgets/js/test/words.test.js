@@ -10,6 +10,8 @@ import { STOPS } from "../src/edit_result.js";
 import { HOW, PARTS, POSITIONS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
+import { NO_KERNEL } from "../src/inspector/source.js";
+import { NOT_IN_PAGE } from "../src/inspector/store.js";
 import { ABSENT } from "../src/page_source.js";
 import { NO_MODEL } from "../src/source.js";
 import { MATCHES } from "../src/search.js";
@@ -42,13 +44,12 @@ const READING = readdirSync(new URL("../../", import.meta.url)) // how to read a
   .map((text) => [...text.matchAll(/"([^"]*)"/g)].map(([, part]) => part).join(""))
   .filter(Boolean);
 const sources = new URL("../src/", import.meta.url);
+const files = readdirSync(sources, { recursive: true }).filter((f) => f.endsWith(".js"));
 const TABLE = Object.fromEntries(Object.entries(CHINESE).map(([text, words]) => [shortKey(text), words]));
 const isTranslated = (text) => text in CHINESE;
 
 test("every text of the views has a Chinese translation", () => {
-  const found = readdirSync(sources)
-    .filter((f) => f.endsWith(".js"))
-    .flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
+  const found = files.flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
   assert.ok(found.length > 100);
   assert.deepEqual(
     found.filter((text) => !isTranslated(text)),
@@ -64,7 +65,7 @@ test("every text of the views has a Chinese translation", () => {
       PARTS,
       POSITIONS,
       [STOPS],
-      [ABSENT, GONE, NO_MODEL, SILENT],
+      [ABSENT, GONE, NO_KERNEL, NO_MODEL, NOT_IN_PAGE, SILENT],
       Object.values(TABS).map(([text]) => text),
     ]
       .flatMap(Object.values)
@@ -89,8 +90,8 @@ test("values go where the language wants them, and are never read as text to tra
 });
 
 test("no translation is left over", () => {
-  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && !f.startsWith("chinese"));
-  const code = files.map((f) => readFileSync(new URL(f, sources), "utf8"));
+  const other = files.filter((f) => !f.startsWith("chinese"));
+  const code = other.map((f) => readFileSync(new URL(f, sources), "utf8"));
   const used = new Set(code.flatMap(texts));
   const quoted = (text) =>
     code.some((source) => source.includes(`"${text}"`)) || [...PYTHON, ...READING].includes(text);

@@ -1,0 +1,5 @@
+// @ts-check
+/** Parts whose script comes when they are needed first (../lazy.js). */
+
+export { Compare } from "./compare.js";
+export { EditBar } from "./edit_bar.js";
