@@ -136,9 +136,25 @@ def _watch(stack: contextlib.ExitStack, parts: Parts, layer: int, module: nn.Mod
 
 def _matrix(model: Model, layer: int, block: nn.Module, unit: str) -> nn.Module:
     """The matrix whose input is the heads, or the neurons, of a block."""
-    if unit != "neuron":
-        return output_projection(block, model.n_heads)
-    mlp, *more = branches(block, "mlp")
+    return output_projection(block, model.n_heads) if unit != "neuron" else neuron_matrix(model, layer)
+
+
+def neuron_matrix(model: Model, layer: int) -> nn.Module:
+    """The last matrix of a layer's MLP, whose input is its neurons.
+
+    Parameters
+    ----------
+    model
+        The model.
+    layer
+        The layer, 1 … n_layers.
+
+    Raises
+    ------
+    ModelError
+        There is none that all tokens share, as in a mixture of experts, or it has no known name.
+    """
+    mlp, *more = branches(model.blocks[layer - 1], "mlp")
     if hasattr(mlp, "in_features"):
         return mlp
     names = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.images import thumbnail
-from ..errors import ModelError, NbtoolkitError
+from ..errors import ModelError
 from ..models.checks import relative_gap
 from ..options import options
 from ..storage.study import Study
@@ -50,6 +50,7 @@ def opening(session: InspectorSession) -> dict[str, Any]:
         "sides": {name: side_facts(one, session.label(name)) for name, one in session.sides.items()},
         "instruments": instruments(session),
         "compute": list(session.compute),
+        "computed": list(session.measurements),
         "study": None if session.study is None else study_facts(session.study),
     }
     result: dict[str, Any] = as_json(facts)
@@ -138,15 +139,9 @@ def _runner_up(side: Side, step: int, word: str) -> list[Any] | None:
 
 def _geometry(side: Side) -> tuple[dict[str, Any] | None, str]:
     """Where the image positions lie, and why there is no geometry."""
-    try:
-        positions, geometry = side.places
-    except NbtoolkitError as error:
-        return None, " ".join(str(error).split())
-    if len(positions) != geometry.n_positions:
-        return None, (
-            f"{side.model.name} has {len(positions)} image positions with this question; expected {geometry.n_positions}, as with its "
-            "default one."
-        )
+    positions, geometry, reason = side.grid
+    if geometry is None:
+        return None, reason
     scale = np.array([*geometry.size, *geometry.size], float)
     one = len(geometry.grids) == 1 and bool(geometry.grids[0].all())
     return {

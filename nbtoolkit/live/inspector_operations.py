@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .inspector_instruments import INSTRUMENTS, Case
+from .inspector_instruments import INSTRUMENTS
 from .inspector_payload import message
 
 Reply = dict[str, Any] | tuple[dict[str, Any], list[bytes]]
@@ -82,9 +82,9 @@ def measure(
     dict, list of bytes
         Of :func:`nbtoolkit.live.inspector_payload.message`.
     """
-    result = session.result(name, target, foil, side=side, of=of, edits=edits, progress=progress, cancel=cancel)
+    case = session.case(target, foil, side=side, of=of, edits=edits)
+    result = session.result(name, case, progress, cancel)
     instrument, m = INSTRUMENTS[name], result.measurement
-    case = Case(session, session.side(side), m.target, of, target)
     head = {
         "name": name,
         "title": instrument.title,

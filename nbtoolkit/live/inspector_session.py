@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import Cancelled, MethodError, NbtoolkitError
+from ..errors import MethodError, NbtoolkitError
 from ..storage.study import Study
 from ..targets.target import Target
 from ..types.measurement import Measurement
-from ..types.rules import suggestion
 from ..widgets import arguments
-from .inspector_instruments import INSTRUMENTS, Case
+from .inspector_case import Case
 from .inspector_opening import opening
 from .inspector_operations import OPERATIONS, Operation, Reply
-from .inspector_passes import following
+from .inspector_results import Result, Results, refusal
 from .inspector_side import Side
 
-N_RESULTS = 128  # measurements in memory
 N_QUESTIONS = 4  # responses to other questions in memory
-SIDES = ("a", "b", "edited")
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A measurement that was paid for.
-
-    Attributes
-    ----------
-    measurement
-        The measurement; its target is that of the question.
-    seconds
-        How long it took.
-    """
-
-    measurement: Measurement
-    seconds: float
 
 
 class InspectorSession:
@@ -91,9 +69,7 @@ class InspectorSession:
         self.sides = {"a": side} | ({} if other is None else {"b": other})
         self.key, self.foil, self.study, self.compute = side.word(key).key, foil, study, tuple(compute)
         self._lock = threading.RLock()
-        self._results: OrderedDict[tuple[Any, ...], Result] = OrderedDict()
-        self._refusals: dict[tuple[str, str], str] = {}
-        self._rates: dict[str, float] = {}
+        self._results = Results()
         self._asked: OrderedDict[str, Side] = OrderedDict({side.question: side})
 
     def meta(self) -> dict[str, Any]:
@@ -226,80 +202,52 @@ class InspectorSession:
         NbtoolkitError
             The instrument refuses the model or the target.
         """
-        foil = self.foil if foil is None else foil
-        return self.result(name, key or self.key, foil, side=side, of=of, edits=edits, **control).measurement
+        with self.exclusive():
+            case = self.case(key or self.key, self.foil if foil is None else foil, side=side, of=of, edits=edits)
+            return self.result(name, case, **control).measurement
 
-    def result(
-        self,
-        name: str,
-        key: str,
-        foil: str,
-        *,
-        side: str = "a",
-        of: str = "",
-        edits: Sequence[Mapping[str, Any]] = (),
-        progress: Callable[[int, int], None] | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Result:
-        """As :meth:`measurement`, with how long it took.
+    def case(
+        self, key: str, foil: str, *, side: str = "a", of: str = "", edits: Sequence[Mapping[str, Any]] = ()
+    ) -> Case:
+        """What an instrument is asked for.
 
         Parameters
         ----------
-        name, key, foil, side, of, edits, progress, cancel
+        key, foil, side, of, edits
             As for :func:`nbtoolkit.live.inspector_operations.measure`.
         """
-        if name not in INSTRUMENTS:
-            raise MethodError(
-                f"There is no instrument {name!r}.{suggestion(name, INSTRUMENTS)} Known: {', '.join(INSTRUMENTS)}."
-            )
-        with self.exclusive():
-            target = self.target(key, foil, side=side)
-            place = (
-                side,
-                id(self.side(side)),
-                self.side(side).word(key).key,
-                foil.strip(),
-                name,
-                of,
-                json.dumps(list(edits)),
-            )
-            if place not in self._results:
-                self._results[place] = self._measure(
-                    Case(self, self.side(side), target, of, key), name, progress, cancel
-                )
-                while len(self._results) > N_RESULTS:
-                    self._results.popitem(last=False)
-            self._results.move_to_end(place)
-            result = self._results[place]
-            return replace(result, measurement=replace(result.measurement, target=target))
+        return Case(self, side, self.side(side), key, self.target(key, foil, side=side), of, tuple(edits))
 
-    def _measure(self, case: Case, name: str, progress: Any, cancel: Any) -> Result:
-        instrument = INSTRUMENTS[name]
-        if reason := self.refusal(name):
-            raise MethodError(reason)
-        passes, start = instrument.passes(case.side), time.perf_counter()
-        try:
-            with following(case.side.model, passes, case.side.whole.n_positions, progress, cancel):
-                m = instrument.measure(case)
-        except Cancelled:
-            raise
-        except NbtoolkitError as error:
-            self._refusals[name, case.key] = " ".join(str(error).split())
-            raise
-        seconds = time.perf_counter() - start
-        self._rates[name] = seconds / passes
-        return Result(replace(m, target=None), seconds)  # a target keeps the states of its pass in memory
+    def result(self, name: str, case: Case, progress: Any = None, cancel: Any = None) -> Result:
+        """A measurement with how long it took; from memory where it was made before.
+
+        Parameters
+        ----------
+        name
+            The instrument.
+        case
+            Of :meth:`case`.
+        progress, cancel
+            As for :meth:`run`.
+        """
+        with self.exclusive():
+            return self._results.measure(name, case, progress, cancel)
+
+    @property
+    def measurements(self) -> dict[str, Measurement]:
+        """What was measured of the responses that are shown: ``"side|target|foil|name|of"`` to the measurement."""
+        with self.exclusive():
+            return self._results.measurements({id(side) for side in self.sides.values()})
 
     def estimate(self, name: str) -> float:
-        """Seconds that an instrument will take: its passes, at the speed of the last measurement or of the pass at the opening.
+        """Seconds that an instrument will take; see :meth:`nbtoolkit.live.inspector_results.Results.estimate`.
 
         Parameters
         ----------
         name
             The instrument.
         """
-        side = self.sides["a"]
-        return INSTRUMENTS[name].passes(side) * self._rates.get(name, side.seconds)
+        return self._results.estimate(name, self.sides["a"])
 
     def refusal(self, name: str) -> str:
         """Why an instrument cannot measure any word of this model; empty where it can.
@@ -309,15 +257,7 @@ class InspectorSession:
         name
             The instrument.
         """
-        side, instrument = self.sides["a"], INSTRUMENTS[name]
-        if instrument.image and side.whole.image_span is None:
-            return (
-                f"{instrument.title} needs image positions, and {side.model.name} has none in its decoder (the image enters through "
-                "cross-attention or an encoder)."
-            )
-        if instrument.of in ("layer:concept", "layer") and self.study is None:
-            return f"{instrument.title} needs concepts; open the Inspector with study=…, a study of this model."
-        return ""
+        return refusal(name, self.sides["a"], self.study)
 
     def ask(self, question: str) -> str:
         """Ask another question about the image of side a; the last four responses stay in memory.

@@ -7,14 +7,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from PIL import Image
 
-from ..errors import NothingFoundError
+from ..errors import NbtoolkitError, NothingFoundError
 from ..models.adapter import Model
 from ..models.generation import respond
 from ..models.inference import inference
+from ..models.replay import replay
 from ..targets.batches import Batch
 from ..targets.passes import Pass
 from ..targets.roles import Token, other_image
@@ -98,9 +98,10 @@ class Side:
 
     @cached_property
     def seconds(self) -> float:
-        """How long one pass takes; the pass is recorded by it."""
+        """How long one pass of the blocks takes, measured once, in a pass that is not the first."""
+        recording = self.whole.recording
         start = time.perf_counter()
-        _ = self.whole.recording
+        replay(self.model, recording, 0, recording.stream[0])
         return time.perf_counter() - start
 
     @cached_property
@@ -120,15 +121,27 @@ class Side:
         return self.whole.n_positions - len(self.ids)
 
     @cached_property
-    def places(self) -> tuple[tuple[int, ...], Geometry]:
-        """Positions of the image's patches, and where each lies in the image.
+    def grid(self) -> tuple[tuple[int, ...], Geometry | None, str]:
+        """Positions of the image's patches, where each lies in the image, and why there is no geometry where there is none.
 
-        Raises
-        ------
-        ModelError
-            The model has no image positions, or they are no patches.
+        Without a geometry, the positions are all of the image's.
         """
-        return self.whole.patches
+        try:
+            positions, geometry = self.whole.patches
+        except NbtoolkitError as error:
+            return self.whole.at("image"), None, " ".join(str(error).split())
+        if len(positions) == geometry.n_positions:
+            return positions, geometry, ""
+        reason = (
+            f"{self.model.name} has {len(positions)} image positions with this question; expected {geometry.n_positions}, as with "
+            "its default one."
+        )
+        return positions, None, reason
+
+    @property
+    def patches(self) -> tuple[tuple[int, ...], Geometry | None]:
+        """Positions of the image's patches, and where each lies in the image."""
+        return self.grid[:2]
 
     def word(self, key: str) -> Word:
         """A word of the response.

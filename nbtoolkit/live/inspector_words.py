@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import regex
@@ -91,7 +91,7 @@ def _places(text: str, ends: Sequence[str]) -> list[tuple[int, int]]:
         start, stop = match.span()
         cuts = [b for b in borders if start < b < stop] if unspaced(match.group()) else []
         edges = [start, *cuts, stop]
-        places += list(zip(edges, edges[1:], strict=False))
+        places += list(pairwise(edges))
     return places
 
 

@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from nbtoolkit.errors import Cancelled, DataError, MethodError, NothingFoundError
+from nbtoolkit.attribution import saliency
+from nbtoolkit.errors import Cancelled, DataError, MethodError, NbtoolkitError, NothingFoundError
 from nbtoolkit.lens import logit_lens
 from nbtoolkit.live.inspector import open_session
 from nbtoolkit.live.inspector_payload import decoded
@@ -79,10 +80,13 @@ def test_attention_has_a_number_per_head_and_patch(session):
 
 
 def test_results_stay_per_target(session):
-    first = session.result("lens", "hat", "")
-    assert session.result("lens", "hat", "").measurement.values is first.measurement.values
-    assert session.result("lens", "cat", "").measurement.values is not first.measurement.values
-    assert session.result("lens", "hat", "cap").measurement.values is not first.measurement.values
+    first = session.measurement("lens", "hat", "").values
+    assert session.measurement("lens", "hat", "").values is first and session.measurement("lens").values is first
+    assert session.measurement("lens", "cat", "").values is not first
+    assert session.measurement("lens", "hat", "cap").values is not first
+    assert (
+        {"a|hat||lens|", "a|hat|cap|lens|", "a|cat||lens|"} <= {*session.measurements} == {*session.meta()["computed"]}
+    )
 
 
 def test_a_run_reports_and_stops(session):
@@ -121,3 +125,89 @@ def test_without_a_word_it_is_the_one_that_needs_the_image_most(model, image):
         falls[key] = np.log(own.probability) - np.log(other.probability)
     content = {k: v for k, v in falls.items() if k.partition("#")[0] not in ("a", "the", "in", "on", "an")}
     assert session.key == max(content, key=content.get)
+
+
+@pytest.fixture(scope="module")
+def with_study(model, image, study):
+    return open_session(model, image, word="hat", study=study)
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("occlusion", ""),
+        ("gradients", ""),
+        ("concept", "4:1"),
+        ("contribution", ""),
+        ("neurons", ""),
+        ("concepts", "4"),
+        ("patching", ""),
+        ("knockout", ""),
+        ("writers", "4:1"),
+        ("faithfulness", "attention"),
+        ("faithfulness", "head:4.1"),
+        ("faithfulness", "lens:3"),
+        ("faithfulness", "concept:4:1"),
+    ],
+)
+def test_every_instrument_has_a_message(with_study, name, of):
+    data, arrays = measured(with_study, name, of=of)
+    m = with_study.measurement(name, of=of)
+    assert data["name"] == name and data["unit"] == m.unit and str(m.check) == data["check"] and m.check.holds
+    assert np.isfinite(arrays["values"].values).all()
+    if name not in ("neurons", "faithfulness"):
+        np.testing.assert_allclose(arrays["values"].values, m.values.values, rtol=1e-6, atol=1e-9)
+    seconds = {one["name"]: one["seconds"] for one in with_study.meta()["instruments"]}
+    assert seconds[name] > 0
+
+
+def test_heads_mlps_and_the_rest_sum_to_the_logit(with_study):
+    data, arrays = measured(with_study, "contribution")
+    facts = data["facts"]
+    rest = facts["embedding"] + facts["constant"]
+    total = float(arrays["attention"].sum() + arrays["mlp"].sum()) + rest
+    assert total == pytest.approx(facts["total"], abs=1e-3)
+    np.testing.assert_allclose(arrays["values"].sum("head"), arrays["attention"], atol=1e-3)
+
+
+def test_the_strongest_neurons_have_words(with_study):
+    data, arrays = measured(with_study, "neurons")
+    m = with_study.measurement("neurons")
+    layer, index = map(int, str(arrays["values"].neuron.values[0]).split("."))
+    assert abs(float(m.values.sel(layer=layer, neuron=index))) == pytest.approx(float(np.nanmax(abs(m.values))))
+    assert arrays["words"].shape == (50, 5) and all(isinstance(w, str) for w in arrays["words"].values.ravel())
+    assert data["facts"]["total"] == pytest.approx(float(m.values.sum()), rel=1e-5)
+
+
+def test_writers_sum_to_the_score_of_the_concept(with_study, study):
+    data, arrays = measured(with_study, "writers", of="4:1")
+    state = with_study.target("hat").residual(4)[-1]
+    score = float(state @ study.dictionary(4).concept(1))
+    everything = data["facts"]["embedding"] + float(arrays["attention"].sum() + arrays["mlp"].sum())
+    assert data["facts"]["total"] == pytest.approx(score, abs=1e-4) == pytest.approx(everything, abs=1e-3)
+
+
+def test_a_concept_map_is_that_of_the_library(with_study, model, image, study):
+    _, arrays = measured(with_study, "concept", of="4:1")
+    np.testing.assert_allclose(
+        arrays["values"].values, saliency(model, image, study.dictionary(4), 1).ravel(), atol=1e-3
+    )
+
+
+def test_what_needs_concepts_says_so(session):
+    refused = {one["name"]: one["refused"] for one in session.meta()["instruments"] if one["refused"]}
+    assert {*refused} == {"concept", "concepts", "writers"} and "study=" in refused["concept"]
+    with pytest.raises(MethodError, match="study="):
+        session.measurement("concept", of="4:1")
+
+
+@pytest.mark.parametrize("of", ["", "9", "4:99", "x", "4:-1"])
+def test_a_concept_that_is_not_there_is_refused(with_study, of):
+    with pytest.raises(MethodError, match="of is"):
+        with_study.measurement("concept", of=of)
+
+
+@pytest.mark.parametrize("of", ["", "colour", "head:x", "head:9.1"])
+def test_a_map_that_is_not_there_is_refused(with_study, of):
+    with pytest.raises(NbtoolkitError, match=r"of is|attention_to_image has no"):
+        with_study.measurement("faithfulness", of=of)
