@@ -5,7 +5,7 @@
 
 export class Hover {
   /** @param {(f: () => void) => void} [schedule] once per frame */
-  constructor(schedule = requestAnimationFrame) {
+  constructor(schedule = (f) => requestAnimationFrame(f)) {
     this.schedule = schedule;
     /** @type {Hovered} */
     this.now = {};

@@ -15,7 +15,7 @@ export function kernelSource(model) {
   const channel = new Channel(model);
   return {
     alone: false,
-    has: () => false,
+    keys: [],
     measure: (_name, _key, args, progress) => channel.work("measure", args, progress),
     job: (op, args, progress) => channel.job(op, args, progress),
     panes: () => loadPanes(() => channel.request("panes", {}).then(({ data }) => data.code)),
@@ -44,7 +44,7 @@ export function pageSource(data, panes) {
   };
   return {
     alone: true,
-    has,
+    keys: Object.keys(results),
     measure: (_name, key) =>
       done(
         has(key)

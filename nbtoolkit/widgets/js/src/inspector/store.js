@@ -25,7 +25,7 @@ export class Store {
    *   source: import("./types.js").InspectorSource, say(text: string): void }} ctx
    * @param {(f: () => void) => void} [schedule] once per frame
    */
-  constructor({ model, meta, signal, source, say }, schedule = requestAnimationFrame) {
+  constructor({ model, meta, signal, source, say }, schedule = (f) => requestAnimationFrame(f)) {
     this.pending = this.following = false;
     this.model = model;
     this.meta = meta;
@@ -95,7 +95,7 @@ export class Store {
 
   /** Whether there is no kernel that could compute what the page lacks. @param {string} key */
   absent(key) {
-    return this.source.alone && !this.source.has(key);
+    return this.source.alone && !this.source.keys.includes(key);
   }
 
   /** Compute a result for the present target; nothing where it is there, on its way, or refused. @param {string} name @param {Which} [which] */
@@ -206,26 +206,13 @@ export class Store {
     for (const name of AT_ONCE) {
       if ((this.instrument(name)?.seconds ?? Infinity) <= CHEAP) this.compute(name);
     }
-    const [target, foil] = [this.model.get("target"), this.model.get("foil")];
-    for (const { name, of } of this.meta.instruments) {
-      const places = of === "target" ? [""] : this.about(name, target, foil);
-      for (const place of places) {
-        const which = { of: place };
-        const has = this.source.alone ? this.source.has(this.key(name, which)) : this.made(this.key(name, which));
-        if (has) this.compute(name, which);
+    for (const key of this.source.alone ? this.source.keys : (this.meta.computed ?? [])) {
+      for (const side of Object.keys(this.meta.sides)) {
+        const start = this.key("", { side }).slice(0, -1); // side, target and foil
+        const [name, of] = key.startsWith(start) ? key.slice(start.length).split("|") : [];
+        if (name) this.compute(name, { side, of });
       }
     }
-  }
-
-  /** Whether the session has it, or had as the view opened. @param {string} key */
-  made(key) {
-    return Boolean(this.meta.computed?.includes(key));
-  }
-
-  /** What results of an instrument are about, of those that the session has. @param {string} name @param {string} target @param {string} foil */
-  about(name, target, foil) {
-    const start = ["a", target, foil, name, ""].join("|");
-    return (this.meta.computed ?? []).filter((key) => key.startsWith(start)).map((key) => key.slice(start.length));
   }
 
   /** The kernel has gone: what runs no longer does. */

@@ -78,7 +78,7 @@
  * @typedef {object} InspectorSource
  * @property {boolean} alone whether there is no kernel
  * @property {(name: string, key: string, args: Record<string, any>, progress: (done: number, total: number) => void) => { result: Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>, cancel(): void }} measure
- * @property {(key: string) => boolean} has whether a page has a result
+ * @property {string[]} keys of the results that a page has
  * @property {(op: string, args: Record<string, any>, progress?: (done: number, total: number) => void) => import("../types.js").Job} job
  * @property {() => Promise<any>} panes classes of tools.js
  * @property {() => Promise<Record<string, string>>} texts
