@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..data.images import read_image
@@ -62,7 +62,12 @@ def open_session(
         raise MethodError(
             f"subject is {described(subject)}; expected a Target of nbt.target, or a Model of nbt.load_model."
         )
-    session = InspectorSession(side, key, (foil or "").strip(), study=study, compute=compute)
+    if study is not None:
+        check_study(study, side)
+    second = None if other is None else _second(side, other)
+    follows = second is not None and second.question == side.question
+    options: dict[str, Any] = {"other": second, "follows": follows, "study": study, "compute": compute}
+    session = InspectorSession(side, key, (foil or "").strip(), **options)
     if foil:
         session.target()  # refused now, where the foil counts as the word
     for name in compute:
@@ -94,3 +99,51 @@ def _key(side: Side, word: str) -> str:
 
     spans = find_spans(side.ids, subtoken_variants(side.model.tokenizer, word), side.model.decode)
     return side.add(spans[0]).key if spans else side.word(word).key
+
+
+def _second(side: Side, other: Any) -> Side:
+    """The second side of a comparison: a target, an image, or another question."""
+    from ..targets.target import Target  # needs torch
+    from .inspector_side import Side
+
+    if isinstance(other, Target):
+        return side_of(other)[0]
+    if isinstance(other, Mapping) and "question" in other:
+        if {*other} != {"question"} or not isinstance(other["question"], str):
+            raise MethodError(f"other is {described(other)}; expected a target, an image, or {{'question': '…'}}.")
+        return Side(side.model, side.image, other["question"])
+    return Side(side.model, read_image(other), side.question or None)
+
+
+def check_study(study: Study, side: Side) -> None:
+    """Refuse a study of another model.
+
+    Parameters
+    ----------
+    study
+        The study.
+    side
+        The side that is inspected.
+
+    Raises
+    ------
+    MethodError
+        Another width, number of layers, or other weights than those of the study.
+    """
+    model = side.model
+    width, n_layers = study.dictionary(study.layers[-1]).concepts.shape[1], study.representations.n_layers
+    if (width, n_layers) != (model.d_model, model.n_layers):
+        raise MethodError(
+            f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; expected a "
+            "study of this model."
+        )
+    source = study.source
+    named = (
+        source.model and source.model != model.name,
+        source.revision and model.revision and source.revision != model.revision,
+    )
+    if any(named):
+        own, its = (
+            " ".join(filter(None, pair)) for pair in ((source.model, source.revision), (model.name, model.revision))
+        )
+        raise MethodError(f"The study is of {own}, and the model is {its}; expected a study of this model.")
