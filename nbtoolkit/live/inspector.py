@@ -8,13 +8,89 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.images import read_image
 from ..errors import MethodError, NbtoolkitError
+from ..types.arguments import checked as typed
 from ..types.rules import described
+from ..widgets.inspector import Inspector
 
 if TYPE_CHECKING:
     from ..storage.study import Study
     from ..targets.target import Target
     from .inspector_session import InspectorSession
     from .inspector_side import Side
+
+
+@typed
+def inspect(
+    subject: Any,
+    image: Any = None,
+    *,
+    word: str | None = None,
+    question: str | None = None,
+    response: str | None = None,
+    foil: str | None = None,
+    study: Study | None = None,
+    other: Any = None,
+    compute: Sequence[str] = ("lens", "attention"),
+    steps: Sequence[Mapping[str, Any]] = (),
+    **state: Any,
+) -> Inspector:
+    """Open the Inspector: why does the model say this word about this image?
+
+    Parameters
+    ----------
+    subject
+        A target from :func:`nbtoolkit.target`, or a model from :func:`nbtoolkit.load_model`.
+    image
+        With a model: the image, as a path, a PIL image, an array or bytes.
+    word
+        With a model: the word of the response that is explained. Where None, the one whose log-probability falls most when
+        the image is replaced by one without content.
+    question
+        With a model: the question or instruction; the model's own where None.
+    response
+        With a model: a response that it reads in place of its own.
+    foil
+        Word that the word is compared with: what is measured is the difference of their logits, else log p of the word.
+    study
+        A study of the model, for its concepts.
+    other
+        The second side of a comparison: a target (of the same model or another one), an image, or ``{"question": "…"}``.
+    compute
+        Instruments that are measured at once for every word; the others are offered with what they cost.
+    steps
+        A lesson; see :class:`nbtoolkit.widgets.Inspector`.
+    **state
+        Where to start: ``layer``, ``head``, ``patches``, ``edits`` and the other traits of the Inspector.
+
+    Returns
+    -------
+    Inspector
+        Its traits can be read, set, observed and linked.
+
+    Raises
+    ------
+    NbtoolkitError
+        The subject is neither, the response lacks the word, the study is of another model, or the model is refused.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> view = inspect(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], word="a")
+    >>> sorted(view.measurements)
+    ['attention', 'lens']
+    """
+    session = open_session(
+        subject,
+        image,
+        word=word,
+        question=question,
+        response=response,
+        foil=foil,
+        study=study,
+        other=other,
+        compute=compute,
+    )
+    return Inspector(session, steps=steps, **state)
 
 
 def open_session(
