@@ -3,18 +3,94 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..data.images import read_image
 from ..errors import MethodError, NbtoolkitError
+from ..types.arguments import checked as typed
 from ..types.rules import described
+from ..widgets.inspector import Inspector
 
 if TYPE_CHECKING:
     from ..storage.study import Study
     from ..targets.target import Target
     from .inspector_session import InspectorSession
     from .inspector_side import Side
+
+
+@typed
+def inspect(
+    subject: Any,
+    image: Any = None,
+    *,
+    word: str | None = None,
+    question: str | None = None,
+    response: str | None = None,
+    foil: str | None = None,
+    study: Study | None = None,
+    other: Any = None,
+    compute: Sequence[str] = ("lens", "attention"),
+    steps: Sequence[Mapping[str, Any]] = (),
+    **state: Any,
+) -> Inspector:
+    """Open the Inspector: why does the model say this word about this image?
+
+    Parameters
+    ----------
+    subject
+        A target from :func:`nbtoolkit.target`, or a model from :func:`nbtoolkit.load_model`.
+    image
+        With a model: the image, as a path, a PIL image, an array or bytes.
+    word
+        With a model: the word of the response that is explained. Where None, the one whose log-probability falls most when
+        the image is replaced by one without content.
+    question
+        With a model: the question or instruction; the model's own where None.
+    response
+        With a model: a response that it reads in place of its own.
+    foil
+        Word that the word is compared with: what is measured is the difference of their logits, else log p of the word.
+    study
+        A study of the model, for its concepts.
+    other
+        The second side of a comparison: a target (of the same model or another one), an image, or ``{"question": "…"}``.
+    compute
+        Instruments that are measured at once for every word; the others are offered with what they cost.
+    steps
+        A lesson; see :class:`nbtoolkit.widgets.Inspector`.
+    **state
+        Where to start: ``layer``, ``head``, ``patches``, ``edits`` and the other traits of the Inspector.
+
+    Returns
+    -------
+    Inspector
+        Its traits can be read, set, observed and linked.
+
+    Raises
+    ------
+    NbtoolkitError
+        The subject is neither, the response lacks the word, the study is of another model, or the model is refused.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> view = inspect(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], word="a")
+    >>> sorted(view.measurements)
+    ['attention', 'lens']
+    """
+    session = open_session(
+        subject,
+        image,
+        word=word,
+        question=question,
+        response=response,
+        foil=foil,
+        study=study,
+        other=other,
+        compute=compute,
+    )
+    return Inspector(session, steps=steps, **state)
 
 
 def open_session(
@@ -62,7 +138,12 @@ def open_session(
         raise MethodError(
             f"subject is {described(subject)}; expected a Target of nbt.target, or a Model of nbt.load_model."
         )
-    session = InspectorSession(side, key, (foil or "").strip(), study=study, compute=compute)
+    if study is not None:
+        check_study(study, side)
+    second = None if other is None else _second(side, other)
+    follows = second is not None and second.question == side.question
+    options: dict[str, Any] = {"other": second, "follows": follows, "study": study, "compute": compute}
+    session = InspectorSession(side, key, (foil or "").strip(), **options)
     if foil:
         session.target()  # refused now, where the foil counts as the word
     for name in compute:
@@ -94,3 +175,51 @@ def _key(side: Side, word: str) -> str:
 
     spans = find_spans(side.ids, subtoken_variants(side.model.tokenizer, word), side.model.decode)
     return side.add(spans[0]).key if spans else side.word(word).key
+
+
+def _second(side: Side, other: Any) -> Side:
+    """The second side of a comparison: a target, an image, or another question."""
+    from ..targets.target import Target  # needs torch
+    from .inspector_side import Side
+
+    if isinstance(other, Target):
+        return side_of(other)[0]
+    if isinstance(other, Mapping) and "question" in other:
+        if {*other} != {"question"} or not isinstance(other["question"], str):
+            raise MethodError(f"other is {described(other)}; expected a target, an image, or {{'question': '…'}}.")
+        return Side(side.model, side.image, other["question"])
+    return Side(side.model, read_image(other), side.question or None)
+
+
+def check_study(study: Study, side: Side) -> None:
+    """Refuse a study of another model.
+
+    Parameters
+    ----------
+    study
+        The study.
+    side
+        The side that is inspected.
+
+    Raises
+    ------
+    MethodError
+        Another width, number of layers, or other weights than those of the study.
+    """
+    model = side.model
+    width, n_layers = study.dictionary(study.layers[-1]).concepts.shape[1], study.representations.n_layers
+    if (width, n_layers) != (model.d_model, model.n_layers):
+        raise MethodError(
+            f"The study has {n_layers} layers of width {width}, {model.name} has {model.n_layers} of width {model.d_model}; expected a "
+            "study of this model."
+        )
+    source = study.source
+    named = (
+        source.model and source.model != model.name,
+        source.revision and model.revision and source.revision != model.revision,
+    )
+    if any(named):
+        own, its = (
+            " ".join(filter(None, pair)) for pair in ((source.model, source.revision), (model.name, model.revision))
+        )
+        raise MethodError(f"The study is of {own}, and the model is {its}; expected a study of this model.")

@@ -77,14 +77,12 @@ def counterpart(case: Case) -> tuple[Target, str]:
     Target, str
         And what it is, in words.
     """
-    sides = case.session.sides
-    other = sides["a"] if case.side is sides.get("b") else sides.get("b")
-    if other is not None and other.model is case.side.model:
-        if other.question != case.side.question:
-            same = other.image is case.side.image
-            return case.target.again(None if same else other.image, other.question), f"the question {other.question!r}"
-        if other.image is not case.side.image:
-            return case.target.again(other.image), "the other side's image"
+    other = case.session.sides.opposite(case.which)
+    if other is not None and other.question != case.side.question:
+        image = None if other.image is case.side.image else other.image
+        return case.target.again(image, other.question), f"the question {other.question!r}"
+    if other is not None and other.image is not case.side.image:
+        return case.target.again(other.image), "the other side's image"
     return case.target.again(case.side.blank.image), "an image of the same size without content"
 
 

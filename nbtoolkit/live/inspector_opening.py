@@ -17,6 +17,7 @@ from ..storage.study import Study
 from ..strict_json import as_json, encodable
 from ..text.tokens import letters, read_piece
 from .inspector_instruments import INSTRUMENTS
+from .inspector_results import refusal
 from .inspector_side import Side
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def opening(session: InspectorSession) -> dict[str, Any]:
         "checks": _checks(side),
         "live": True,
         "locale": options.locale,
-        "sides": {name: side_facts(one, session.label(name)) for name, one in session.sides.items()},
+        "sides": {name: side_facts(one, _label(session.sides, name)) for name, one in session.sides.items()},
         "instruments": instruments(session),
         "compute": list(session.compute),
         "computed": list(session.measurements),
@@ -72,7 +73,7 @@ def instruments(session: InspectorSession) -> list[dict[str, Any]]:
             "summary": one.summary,
             "seconds": session.estimate(one.name),
             "passes": max(1, round(one.passes(session.sides["a"]))),
-            "refused": session.refusal(one.name),
+            "refused": refusal(one.name, session.sides["a"], session.study),
             "of": one.of,
         }
         for one in INSTRUMENTS.values()
@@ -104,6 +105,16 @@ def side_facts(side: Side, label: str) -> dict[str, Any]:
         "geometry": geometry,
         "no_grid": reason,
     }
+
+
+def _label(sides: Mapping[str, Side], name: str) -> str:
+    """What a side is called."""
+    own, others = sides[name], [side for other, side in sides.items() if other != name]
+    if others and others[0].model is not own.model:
+        return str(own.model.name)
+    if others and others[0].question != own.question and others[0].image is own.image:
+        return own.question
+    return "image" if name == "a" else "other image"
 
 
 def _words(side: Side) -> list[dict[str, Any]]:

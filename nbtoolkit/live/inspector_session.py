@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import MethodError, NbtoolkitError
+from ..errors import NbtoolkitError
 from ..storage.study import Study
 from ..targets.target import Target
 from ..types.measurement import Measurement
 from ..widgets import arguments
+from ..widgets.inspector_edits import Facts, checked
 from .inspector_case import Case
 from .inspector_opening import opening
 from .inspector_operations import OPERATIONS, Operation, Reply
-from .inspector_results import Result, Results, refusal
+from .inspector_reading import Reading, read
+from .inspector_results import Result, Results
 from .inspector_side import Side
-
-N_QUESTIONS = 4  # responses to other questions in memory
+from .inspector_sides import Sides
 
 
 class InspectorSession:
@@ -36,6 +36,8 @@ class InspectorSession:
         Word that it is compared with; empty for none.
     other
         The second side, or None.
+    follows
+        Whether the second side is asked what the first is asked.
     study
         A study of the model, for concepts.
     compute
@@ -44,7 +46,7 @@ class InspectorSession:
     Attributes
     ----------
     sides
-        ``"a"``, and ``"b"`` where there is a second one.
+        ``"a"``, and ``"b"`` where there is a second one; a mapping.
 
     Examples
     --------
@@ -63,14 +65,14 @@ class InspectorSession:
         foil: str = "",
         *,
         other: Side | None = None,
+        follows: bool = False,
         study: Study | None = None,
         compute: Sequence[str] = (),
     ) -> None:
-        self.sides = {"a": side} | ({} if other is None else {"b": other})
+        self.sides = Sides(side, other, follows=follows)
         self.key, self.foil, self.study, self.compute = side.word(key).key, foil, study, tuple(compute)
         self._lock = threading.RLock()
         self._results = Results()
-        self._asked: OrderedDict[str, Side] = OrderedDict({side.question: side})
 
     def meta(self) -> dict[str, Any]:
         """The facts that a view opens with; see :func:`nbtoolkit.live.inspector_opening.opening`."""
@@ -119,39 +121,26 @@ class InspectorSession:
         with self._lock:
             yield
 
-    def side(self, name: str) -> Side:
-        """A side.
+    def facts(self) -> Facts:
+        """What edits of side a are checked against."""
+        side, study = self.sides["a"], self.study
+        concepts = {} if study is None else {layer: study.dictionary(layer).n_concepts for layer in study.layers}
+        n = (side.model.n_layers, side.model.n_heads, len(side.patches[0]), side.whole.n_positions)
+        return Facts(*n, concepts, self.sides.opposite("a") is not None)
+
+    def reading(self, case: Case) -> Reading:
+        """The word without edits, read once.
 
         Parameters
         ----------
-        name
-            ``"a"``, ``"b"`` or ``"edited"``, which is a.
-
-        Raises
-        ------
-        MethodError
-            There is none.
+        case
+            The case.
         """
-        own = "a" if name == "edited" else name
-        if own not in self.sides:
-            have = ", ".join(repr(s) for s in (*self.sides, "edited"))
-            raise MethodError(f"side is {name!r}; expected one of {have}. Give other=… for a second one.")
-        return self.sides[own]
-
-    def label(self, name: str) -> str:
-        """What a side is called.
-
-        Parameters
-        ----------
-        name
-            ``"a"`` or ``"b"``.
-        """
-        own, others = self.sides[name], [s for k, s in self.sides.items() if k != name]
-        if others and others[0].model is not own.model:
-            return own.model.name
-        if others and others[0].question != own.question and others[0].image is own.image:
-            return own.question
-        return "image" if name == "a" else "other image"
+        memory, key = case.side.readings, case.side.word(case.key).key
+        if key not in memory:
+            memory[key] = read(case, ())
+        own: Reading = memory[key]
+        return own
 
     def target(self, key: str = "", foil: str | None = None, *, side: str = "a") -> Target:
         """A word as a target.
@@ -163,7 +152,7 @@ class InspectorSession:
         foil
             Word that it is compared with; the session's where None.
         side
-            As for :meth:`side`. On side b, a word that the response there lacks is that of a in the response of a.
+            ``"a"``, ``"b"``, or ``"edited"``, which is a. On side b, a word that the response there lacks is that of a in the response of a.
 
         Raises
         ------
@@ -171,7 +160,7 @@ class InspectorSession:
             The response lacks the word.
         """
         with self.exclusive():
-            return self.side(side).target(key or self.key, self.foil if foil is None else foil)
+            return self.case(key or self.key, self.foil if foil is None else foil, side=side).target
 
     def measurement(
         self,
@@ -216,7 +205,9 @@ class InspectorSession:
         key, foil, side, of, edits
             As for :func:`nbtoolkit.live.inspector_operations.measure`.
         """
-        return Case(self, side, self.side(side), key, self.target(key, foil, side=side), of, tuple(edits))
+        own = self.sides.of(side, key)
+        rules = tuple(checked(edits, self.facts())) if side == "edited" else ()
+        return Case(self, side, own, own.word(key).key, own.target(key, foil), of, rules)
 
     def result(self, name: str, case: Case, progress: Any = None, cancel: Any = None) -> Result:
         """A measurement with how long it took; from memory where it was made before.
@@ -249,18 +240,8 @@ class InspectorSession:
         """
         return self._results.estimate(name, self.sides["a"])
 
-    def refusal(self, name: str) -> str:
-        """Why an instrument cannot measure any word of this model; empty where it can.
-
-        Parameters
-        ----------
-        name
-            The instrument.
-        """
-        return refusal(name, self.sides["a"], self.study)
-
     def ask(self, question: str) -> str:
-        """Ask another question about the image of side a; the last four responses stay in memory.
+        """Ask another question; see :meth:`nbtoolkit.live.inspector_sides.Sides.ask`.
 
         Parameters
         ----------
@@ -273,14 +254,6 @@ class InspectorSession:
             Key of the target: the same word where the new response has it.
         """
         with self.exclusive():
-            old = self.sides["a"]
-            question = question.strip() or old.model.prompt
-            if question not in self._asked:
-                self._asked[question] = Side(old.model, old.image, question)
-                while len(self._asked) > N_QUESTIONS:
-                    self._asked.popitem(last=False)
-            self._asked.move_to_end(question)
-            side = self._asked[question]
-            key = side.words[self.key].key if self.key in side.words else side.default_word()
-            self.sides["a"], self.key = side, key
-            return key
+            side = self.sides.ask(question)
+            self.key = self.key if self.key in side.words else side.default_word()
+            return self.key

@@ -7,10 +7,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from ..errors import NbtoolkitError, NothingFoundError
+from ..errors import ModelError, NbtoolkitError, NothingFoundError
 from ..models.adapter import Model
 from ..models.generation import respond
 from ..models.inference import inference
@@ -20,15 +22,12 @@ from ..targets.passes import Pass
 from ..targets.roles import Token, other_image
 from ..targets.target import Target
 from ..targets.targets import Targets
-from ..text.stop_words import STOP_WORDS
 from ..text.tokens import Span, tokenize_response
-from ..text.words import any_length, only_stop_words
 from ..types.geometry import Geometry
 from ..types.rules import suggestion
-from .inspector_words import Word, words_of
+from .inspector_words import Word, most_changed, words_of
 
 N_TARGETS = 3  # in memory, with the states and the keys and values of every layer
-SHORTEST = 3  # letters of a word that is chosen
 ROWS = 64  # positions whose logits are in memory together
 MAX_NEW_TOKENS = 40
 
@@ -44,6 +43,19 @@ class Side:
         The response; the model's own where None.
     ids
         Ids of the response, where they are known.
+
+    Attributes
+    ----------
+    ids
+        Ids of the response.
+    own
+        Whether the response is known to be the model's own.
+    words
+        Key to word.
+    means
+        Part to mean contributions of layers.
+    readings
+        Key of a word to what a pass without edits says of it.
 
     Raises
     ------
@@ -68,12 +80,16 @@ class Side:
             self.ids = tuple(respond(model, self.prompt, MAX_NEW_TOKENS)[0])
         else:
             self.ids = tuple(tokenize_response(model.tokenizer, response))
+        self.own = ids is None and response is None
         self.response = model.decode(list(self.ids)).strip()
         self.words = {word.key: word for word in words_of(model.tokenizer, self.ids)}
         if not self.words:
             raise NothingFoundError(
                 f"The response of {model.name} is {self.response!r}; expected one with a word. Ask another question, or give response='…'."
             )
+        self.means: dict[str, dict[int, np.ndarray]] = {}
+        self.readings: dict[str, Any] = {}
+        self._other: Pass | None = None
         self._targets: OrderedDict[tuple[str, str], Target] = OrderedDict()
 
     def add(self, span: Span) -> Word:
@@ -107,8 +123,40 @@ class Side:
     @cached_property
     def blank(self) -> Pass:
         """The same pass with an image of the same size without its content."""
-        image = other_image(self.image)
-        return replace(self.whole, image=image, _prompt=self.model.inputs([image], self.question or None))
+        return self.read(other_image(self.image), self.question)
+
+    def read(self, image: Image.Image, question: str) -> Pass:
+        """The same response to another image or question; the last one stays in memory.
+
+        Parameters
+        ----------
+        image, question
+            The image, and the question.
+        """
+        if self._other is None or self._other.image is not image or self._other.question != question:
+            prompt = self.model.inputs([image], question or None)
+            self._other = replace(self.whole, image=image, question=question, _prompt=prompt)
+        return self._other
+
+    @cached_property
+    def continues(self) -> bool:
+        """Whether a pass of the model can be continued from the input of its first block, measured."""
+        if self.model.encoder_decoder:
+            return False
+        try:
+            return self.whole.replayed_from == 0
+        except ModelError:
+            return False
+
+    @property
+    def longest(self) -> int:
+        """Longest response, in sub-tokens."""
+        return max(MAX_NEW_TOKENS, len(self.ids))
+
+    @cached_property
+    def generated(self) -> tuple[int, ...]:
+        """Ids of the model's own response, which is another one where the response was given."""
+        return self.ids if self.own else tuple(respond(self.model, self.prompt, self.longest)[0])
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -237,16 +285,5 @@ class Side:
 
     def default_word(self) -> str:
         """Key of the word whose log-probability falls most when the image is replaced by one without content; no stop word."""
-        other = self.log_probs(self.blank)
         own = [p for p, _ in self.predictions]
-        falls = {
-            key: sum(own[i] - other[i] for i in range(word.span.first, word.span.last + 1))
-            for key, word in self.words.items()
-        }
-        content = [key for key, word in self.words.items() if _says_something(word.text.casefold())]
-        return max(content or falls, key=falls.__getitem__)
-
-
-def _says_something(word: str) -> bool:
-    """Whether a word is no stop word, and no short one where words are spelled."""
-    return not only_stop_words(word, STOP_WORDS) and (len(word) >= SHORTEST or any_length(word))
+        return most_changed(tuple(self.words.values()), own, self.log_probs(self.blank))

@@ -10,9 +10,11 @@ from typing import Any
 
 import regex
 
+from ..text.stop_words import STOP_WORDS
 from ..text.tokens import Span
-from ..text.words import normalize, unspaced
+from ..text.words import any_length, normalize, only_stop_words, unspaced
 
+SHORTEST = 3  # letters of a word that is chosen
 _WORDS = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}_\u200c\u200d]*(?:['’][\p{L}\p{M}]+)?")
 
 
@@ -75,6 +77,29 @@ def words_of(tokenizer: Any, ids: Sequence[int]) -> tuple[Word, ...]:
         n = counts[span.word]
         words.append(Word(span.word if n == 1 else f"{span.word}#{n}", span))
     return tuple(words)
+
+
+def most_changed(words: Sequence[Word], before: Sequence[float], after: Sequence[float]) -> str:
+    """Key of the word whose log-probability falls most; no stop word where there is another.
+
+    Parameters
+    ----------
+    words
+        The words.
+    before, after
+        Log-probability of every piece of the response, in nats.
+    """
+    content = [word for word in words if _says_something(word.text.casefold())]
+
+    def fall(word: Word) -> float:
+        return sum(before[i] - after[i] for i in range(word.span.first, word.span.last + 1))
+
+    return max(content or words, key=fall).key
+
+
+def _says_something(word: str) -> bool:
+    """Whether a word is no stop word, and no short one where words are spelled."""
+    return not only_stop_words(word, STOP_WORDS) and (len(word) >= SHORTEST or any_length(word))
 
 
 def _ends(tokenizer: Any, ids: list[int]) -> list[str]:

@@ -1,0 +1,164 @@
+"""Edits of an Inspector as lines of Python that do the same without a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .inspector_edits import N_MEANS, Edit, word_vector
+from .inspector_places import readers
+
+if TYPE_CHECKING:
+    from .inspector_case import Case
+
+IMPORTS = {
+    "ablate": "nbtoolkit.interventions",
+    "concept_unit": "nbtoolkit.interventions",
+    "mean_contributions": "nbtoolkit.interventions",
+    "patch": "nbtoolkit.interventions",
+    "steer": "nbtoolkit.interventions",
+    "unembedding_direction": "nbtoolkit.interventions",
+    "word_contrast": "nbtoolkit.interventions",
+    "without_neurons": "nbtoolkit.live.inspector_edits",
+    "respond": "nbtoolkit.models.generation",
+    "Cut": "nbtoolkit.models.taps",
+    "tap": "nbtoolkit.models.taps",
+    "other_image": "nbtoolkit.targets.roles",
+}
+MOST_LISTED = 6  # numbers of a list that is no range
+
+
+def as_python(case: Case, edits: Sequence[Edit]) -> str:
+    """Lines that print the response under edits, and the log-probability of the word.
+
+    Parameters
+    ----------
+    case
+        The case.
+    edits
+        Checked edits.
+    """
+    side, key = case.side, case.side.word(case.key).key
+    word, _, occurrence = key.partition("#")
+    question = "" if side.question == side.model.prompt else f", {side.question!r}"
+    asked = f", question={side.question!r}" if question else ""
+    place = f", occurrence={int(occurrence) - 1}" if occurrence else ""
+    given = "" if side.own else f", response={side.response!r}"
+    lines: dict[str, None] = {}  # each once
+    contexts = [context for edit in edits for context in _contexts(case, edit, lines)]
+    indent = "    " if contexts else ""
+    code = [
+        f"target = nbt.target(model, image, {word!r}{asked}{given}{place}, quantity='log_prob')",
+        *lines,
+        *([f"with {', '.join(contexts)}:"] if contexts else []),
+        f"{indent}(ids,) = respond(model, model.inputs([image]{question}), {side.longest})",
+        f"{indent}print(model.decode(ids).strip())",
+        f"{indent}edited = nbt.target(model, image, {word!r}{asked}, response=target.response{place}, quantity='log_prob')",
+        f"{indent}print(edited.value)  # log-probability of the word, in nats",
+    ]
+    modules: dict[str, list[str]] = {}
+    for name, module in IMPORTS.items():
+        if any(f"{name}(" in line for line in code):
+            modules.setdefault(module, []).append(name)
+    imports = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]
+    return "\n".join(["import nbtoolkit as nbt", *imports, "", *code]) + "\n"
+
+
+def _contexts(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
+    """Expressions of an edit's contexts; what they need before is added to the lines."""
+    make: Mapping[str, Callable[[Case, Edit, dict[str, None]], list[str]]] = {
+        "knock_out": _knock_out,
+        "ablate": _ablate,
+        "mask": _mask,
+        "patch": _patch,
+        "steer": _steer,
+    }
+    return make[edit["op"]](case, edit, lines)
+
+
+def _knock_out(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
+    layers = edit["layers"] or list(range(1, case.side.model.n_layers + 1))
+    heads = "" if edit.get("heads") is None else f", {tuple(edit['heads'])}"
+    rows = {"last": "target.positions[-1:]", "word": "target.positions"}.get(edit["targets"])
+    if rows is None:
+        own = readers(case, edit["targets"])
+        rows = f"tuple(range({own[0]}, {own[-1] + 1}))"
+    cut = f"Cut(layer, {rows}, {_places(edit['sources'])}{heads})"
+    return [f"tap(model, cuts=[{cut} for layer in {_numbers(layers)}])"]
+
+
+def _ablate(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
+    layer = edit.get("layer")
+    if "concept" in edit:
+        return [f"ablate(model, {layer}, direction=study.dictionary({layer}).concept({edit['concept']}))"]
+    if "neurons" in edit:
+        return [f"without_neurons(model, {layer}, {_numbers(edit['neurons'])})"]
+    layers, options = _numbers(edit["layers"]), "" if edit["part"] == "block" else f", part={edit['part']!r}"
+    if edit["heads"]:
+        options += f", heads={_numbers(edit['heads'])}"
+    if edit["how"] == "mean":
+        lines[_images(case)] = None
+        question = "" if case.side.question == case.side.model.prompt else f", prompt={case.side.question!r}"
+        options += f", how='mean', means=mean_contributions(model, images, {layers}, part={edit['part']!r}{question})"
+    return [f"ablate(model, {layers}{options})"]
+
+
+def _mask(_case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
+    patches = edit["patches"]
+    lines["mean = target.recording.stream[0][:, target.patches[0]].float().mean(1, keepdim=True)"] = None
+    at = _places({"patches": patches})
+    return [f"patch(model, 0, mean.expand(-1, {len(patches)}, -1), {at})"]
+
+
+def _patch(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
+    if edit["from"] == "blank":
+        name, source = "blank", "target.again(other_image(target.image))"
+    else:
+        own, other = case.side, case.session.sides.opposite(case.which)
+        image = "" if other is None or other.image is own.image else "other"
+        question = "" if other is None or other.question == own.question else f"question={other.question!r}"
+        name, source = "source", f"target.again({', '.join(part for part in (image, question) if part)})"
+    lines[f"{name} = {source}"] = None
+    lines[f"_ = {name}.recording  # read before it is patched"] = None
+    layer, at = edit["layer"], _places(edit["positions"], case)
+    return [f"patch(model, {layer}, {name}.recording.stream[{layer}][:, {at}], {at})"]
+
+
+def _steer(case: Case, edit: Edit, _lines: dict[str, None]) -> list[str]:
+    layer, where = edit["layer"], ""
+    if edit["positions"] == "image":
+        where = ", target.at('image')"
+    elif edit["positions"] == "after":
+        where = f", slice({case.target.positions[0]}, None)"
+    concept = f"concept_unit(study.dictionary({layer}), {edit.get('concept')})"
+    vector = word_vector(case, edit["word"], layer)[1] if "word" in edit else concept
+    return [f"steer(model, {layer}, {vector}, {edit['strength']:g}{where})"]
+
+
+def _places(what: Any, case: Case | None = None) -> str:
+    """Expression of positions that an edit names."""
+    if what == "last":
+        return "target.positions"
+    if isinstance(what, str):
+        return f"target.at({what!r})"
+    if isinstance(what, Mapping):
+        return f"[target.patches[0][i] for i in {_numbers(what['patches'])}]"
+    return _numbers([p for p in what if case is None or p < case.target.n_positions])
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """A list, as a range where it is long and has no gaps."""
+    values = list(values)
+    whole = len(values) > MOST_LISTED and values == list(range(values[0], values[-1] + 1))
+    return f"range({values[0]}, {values[-1] + 1})" if whole else str(values)
+
+
+def _images(case: Case) -> str:
+    """The images of the mean contributions."""
+    study = case.session.study
+    if study is None or not any(one.image for one in study.samples):
+        return "images = [image]"
+    step = max(1, len(study.samples) // N_MEANS)
+    return (
+        f"images = [nbt.data.read_image({{'bytes': s.image}}) for s in study.samples[::{step}][:{N_MEANS}] if s.image]"
+    )
