@@ -11,9 +11,6 @@ import { Kept, resultOf } from "./results.js";
 /** @typedef {{ cancel(): void, done: number, total: number }} Running */
 
 export const NOT_IN_PAGE = "This page was saved without it.";
-const AT_ONCE = ["lens", "attention"]; // for every new target
-const CHEAP = 3; // seconds: what takes longer waits for a click
-
 /** The message of an error, without its type. @param {unknown} error */
 const messageOf = (error) => String(error).replace(/^Error: (\w+: )?/, "");
 
@@ -204,12 +201,10 @@ export class Store {
     });
   }
 
-  /** Compute what is cheap, and fetch what the session has. */
+  /** Compute what is asked for every target, and fetch what the session has. */
   begin() {
     if (!this.word() || this.word()?.refused) return;
-    for (const name of AT_ONCE) {
-      if ((this.instrument(name)?.seconds ?? Infinity) <= CHEAP) this.compute(name);
-    }
+    for (const name of this.meta.compute ?? []) this.compute(name);
     for (const key of this.source.alone ? this.source.keys : (this.meta.computed ?? [])) {
       for (const side of Object.keys(this.meta.sides)) {
         const start = this.key("", { side }).slice(0, -1); // side, target and foil
