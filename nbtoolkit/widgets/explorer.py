@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import traitlets
 
 from ..errors import NbtoolkitError
-from ..storage.study import Study
 from . import edits
 from .base import state_trait
 from .concept_gallery import ConceptGallery
