@@ -60,11 +60,21 @@ def contexts(case: Case, edit: Edit) -> list[Any]:
 
 
 def _knock_out(case: Case, edit: Edit) -> list[Any]:
-    model = case.side.model
-    layers = edit["layers"] or range(1, model.n_layers + 1)
+    return [tap(case.side.model, cuts=cut(case, edit))]
+
+
+def cut(case: Case, edit: Edit) -> list[Cut]:
+    """The attention that a knockout cuts.
+
+    Parameters
+    ----------
+    case, edit
+        The case, and an edit.
+    """
+    layers = edit["layers"] or range(1, case.side.model.n_layers + 1)
     heads = None if edit.get("heads") is None else tuple(edit["heads"])
     sources, rows = places(case, edit["sources"]), readers(case, edit["targets"])
-    return [tap(model, cuts=[Cut(layer, rows, sources, heads) for layer in layers])]
+    return [Cut(layer, rows, sources, heads) for layer in layers]
 
 
 def _ablate(case: Case, edit: Edit) -> list[Any]:

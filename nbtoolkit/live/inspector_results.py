@@ -14,6 +14,7 @@ from ..storage.study import Study
 from ..types.measurement import Measurement
 from ..types.rules import suggestion
 from .inspector_case import Case
+from .inspector_edited import measure_edited
 from .inspector_instruments import INSTRUMENTS
 from .inspector_passes import following
 from .inspector_side import Side
@@ -111,7 +112,7 @@ class Results:
             if reason := refusal(name, case.side, case.session.study):
                 raise MethodError(reason)
             with following(case.side.model, passes, case.side.whole.n_positions, progress, cancel):
-                m = instrument.measure(case)
+                m = measure_edited(name, case) if case.which == "edited" else instrument.measure(case)
         except Cancelled:
             raise
         except NbtoolkitError as error:

@@ -13,7 +13,7 @@ from ..storage.study import Study
 from ..targets.target import Target
 from ..types.measurement import Measurement
 from ..widgets import arguments
-from ..widgets.inspector_edits import Facts
+from ..widgets.inspector_edits import Facts, checked
 from .inspector_case import Case
 from .inspector_opening import opening
 from .inspector_operations import OPERATIONS, Operation, Reply
@@ -206,7 +206,8 @@ class InspectorSession:
             As for :func:`nbtoolkit.live.inspector_operations.measure`.
         """
         own = self.sides.of(side, key)
-        return Case(self, side, own, own.word(key).key, own.target(key, foil), of, tuple(edits))
+        rules = tuple(checked(edits, self.facts())) if side == "edited" else ()
+        return Case(self, side, own, own.word(key).key, own.target(key, foil), of, rules)
 
     def result(self, name: str, case: Case, progress: Any = None, cancel: Any = None) -> Result:
         """A measurement with how long it took; from memory where it was made before.

@@ -172,3 +172,39 @@ def test_a_side_that_is_not_there_is_no_source():
 def test_an_answer_is_quick(session):
     seconds = [run(session, "edit", EDITS[name])["seconds"] for name in EDITS]
     assert np.median(seconds) < 0.3
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_lens_under_edits_is_that_of_the_edited_pass(session, name):
+    lens = session.measurement("lens", side="edited", edits=EDITS[name])
+    after = run(session, "edit", EDITS[name])["after"]
+    own = session.measurement("lens")
+    assert float(lens.values[-1, -1, 0]) == pytest.approx(after["log_prob"], abs=1e-3)
+    assert lens.values.shape == own.values.shape and lens.check.holds and lens.provenance["edits"]
+    assert np.abs(lens.values - own.values).max() > 1e-4
+    assert session.measurement("lens").values is own.values  # that without edits is another one
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_attention_under_edits(session, name):
+    m = session.measurement("attention", side="edited", edits=EDITS[name])
+    assert m.check.holds and m.values.shape == (5, 4, 64)
+
+
+def test_a_head_that_is_cut_reads_nothing_there(session):
+    edits = [{"op": "knock_out", "layers": [4], "heads": [1], "sources": "image"}]
+    m, own = session.measurement("attention", side="edited", edits=edits), session.measurement("attention")
+    assert float(m.values.sel(layer=4, head=1).sum()) == 0 < float(own.values.sel(layer=4, head=1).sum())
+    np.testing.assert_allclose(m.values.sel(layer=[1, 2, 3]), own.values.sel(layer=[1, 2, 3]), atol=1e-6)
+    np.testing.assert_allclose(
+        m.values.sel(layer=4, head=[0, 2, 3]), own.values.sel(layer=4, head=[0, 2, 3]), atol=1e-6
+    )
+    assert np.abs(m.values - own.values).sel(layer=5).max() > 1e-5
+
+
+def test_without_edits_the_edited_side_is_the_first(session):
+    for name in ("lens", "attention"):
+        m, own = session.measurement(name, side="edited"), session.measurement(name)
+        np.testing.assert_allclose(m.values, own.values, atol=1e-5)
+    with pytest.raises(MethodError, match="not measured under edits"):
+        session.measurement("occlusion", side="edited", edits=EDITS["mask"])

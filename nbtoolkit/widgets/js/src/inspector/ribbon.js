@@ -75,11 +75,12 @@ export class Ribbon extends Pane {
     const { t } = this;
     const n = run.texts.length;
     const image = run.role === "image";
-    const text = image ? t`image × ${n}` : t`system × ${n}`;
+    const text = image ? t`image × ${n}` : run.from ? "⋯" : t`system × ${n}`; // later: the template between the parts
     const title = image ? t`the image, ${n} positions: select no patch` : run.texts.map(sign).join(" ").slice(0, 600);
     const onclick = () =>
       this.commit(image ? { patches: [], token: null } : { token: this.inside(run) ? null : run.from });
-    const el = this.item({ class: `nbt-chip nbt-chip-${run.role}`, text, title, onclick });
+    const label = image ? null : `${t`system × ${n}`}: ${title}`;
+    const el = this.item({ class: `nbt-chip nbt-chip-${run.role}`, text, title, "aria-label": label, onclick });
     this.blocks.push({ run, el });
     return el;
   }
@@ -207,6 +208,8 @@ export class Ribbon extends Pane {
   /** Have the target in sight, where the response is long. */
   reveal() {
     const el = this.words.get(this.get("target"));
-    if (el) this.row.scrollTop = el.offsetTop - this.row.offsetTop - this.row.clientHeight / 2 + el.offsetHeight / 2;
+    if (!el) return;
+    const end = el.offsetTop + el.offsetHeight - this.row.clientHeight;
+    if (end > 0) this.row.scrollTop = end + 4;
   }
 }

@@ -4,6 +4,7 @@
  * one cancels what runs for the last; what had been on its way is kept for when it is selected again.
  */
 
+import { GONE, SILENT } from "../channel.js";
 import { Kept, resultOf } from "./results.js";
 
 /** @typedef {import("./types.js").Result} Result @typedef {import("./types.js").Which} Which */
@@ -18,6 +19,9 @@ const messageOf = (error) => String(error).replace(/^Error: (\w+: )?/, "");
 
 /** @param {unknown} error */
 const isCancelled = (error) => /Cancelled/.test(String(error).slice(0, 40));
+
+/** @param {unknown} error */
+const isGone = (error) => [GONE, SILENT].some((text) => String(error).endsWith(text));
 
 export class Store {
   /**
@@ -135,7 +139,7 @@ export class Store {
   /** @param {string} key @param {unknown} error */
   refuse(key, error) {
     if (isCancelled(error)) return;
-    this.refusals.set(key, messageOf(error));
+    if (!isGone(error)) this.refusals.set(key, messageOf(error)); // after a restart it can be tried again
     this.say(`Error: ${messageOf(error)}`);
   }
 
