@@ -17,7 +17,6 @@ export const INSPECTOR = {
   target: "目标",
   Question: "问题",
   Ask: "提问",
-  "no question": "无问题",
   "no foil": "无对照词",
   "ask again with another question": "用另一个问题重新提问",
   "This model takes no question.": "此模型不接受问题。",
