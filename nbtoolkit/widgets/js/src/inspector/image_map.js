@@ -14,7 +14,7 @@ export const METRICS = {
   lens: "logit lens",
   attention: "attention",
   occlusion: "occlusion",
-  gradients: "integrated gradients",
+  gradients: "gradients",
   concept: "concept",
   head: "attention of a head",
   "": "no map",
