@@ -7,12 +7,13 @@ import { dim, isCropped, sentence, shade } from "../seen.js";
 import { translate, visible } from "../words.js";
 import { EDGE, onSize, outline, paintLines, paintMap, pixels, sized } from "./drawing.js";
 import { METRICS, mapOf, needOf } from "./image_map.js";
+import { later } from "./later.js";
 import { MapHead } from "./map_head.js";
-import { Multiples } from "./multiples.js";
 import { boxesOf } from "./patches.js";
 import { Pane } from "./pane.js";
 import { describePatch } from "./readout.js";
 import { PatchSelection } from "./patch_selection.js";
+import { conceptLayer } from "./selection.js";
 
 const TALL = 430; // pixels that an upright image has at most
 
@@ -29,7 +30,8 @@ export class PatchImage extends Pane {
     this.map = null;
     this.build();
     this.head = new MapHead(ctx, this);
-    this.multiples = new Multiples(ctx, this);
+    /** @type {{ el: HTMLElement, sync(): void } | null} */
+    this.multiples = null;
     const { t } = this;
     const why = this.geometry ? "" : this.data.no_grid || t`The patches of this image have no place in it.`;
     this.el = h(
@@ -42,9 +44,13 @@ export class PatchImage extends Pane {
       h("p", { class: "nbt-note", text: visible(translate(t, why)), hidden: !why }),
       this.readout,
       this.spoken,
-      this.multiples.el,
     );
     this.listen();
+    later(ctx, ({ Multiples, savingMap }) => {
+      this.multiples = new Multiples(ctx, this);
+      this.el.append(this.multiples.el);
+      this.head.saved.replaceWith(savingMap(this));
+    });
   }
 
   build() {
@@ -102,9 +108,7 @@ export class PatchImage extends Pane {
   /** What is selected, as maps need it. @returns {import("./image_map.js").Selection} */
   get selected() {
     const [layer, head, concept] = ["layer", "head", "concept"].map((trait) => this.get(trait));
-    const layers = this.meta.study?.layers ?? [];
-    const studied = layers.includes(layer) ? layer : (layers[layers.length - 1] ?? null);
-    return { layer, head, concept, studied, n_layers: this.meta.n_layers };
+    return { layer, head, concept, studied: conceptLayer(this.meta, layer), n_layers: this.meta.n_layers };
   }
 
   seenSentence() {
@@ -132,7 +136,7 @@ export class PatchImage extends Pane {
   sync() {
     this.paint();
     this.head.sync();
-    this.multiples.sync();
+    this.multiples?.sync();
     this.tell();
   }
 

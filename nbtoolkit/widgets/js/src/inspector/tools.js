@@ -4,3 +4,5 @@
 export { Compare } from "./compare.js";
 export { EditBar } from "./edit_bar.js";
 export { Picture } from "./picture.js";
+export { Multiples } from "./multiples.js";
+export { savingGrid, savingMap } from "./saved.js";
