@@ -90,7 +90,7 @@ export class Guide extends Pane {
     const { t } = this;
     const value = this.get(name);
     if (name === "layer") return t`Layer ${value} is not the one.`;
-    if (name === "concept") return t`Concept ${value}, ${this.name(value)}, is not the one.`;
+    if (name === "concept" && this.meta.concepts) return t`Concept ${value}, ${this.name(value)}, is not the one.`;
     if (name === "sample") return t`Image ${this.row + 1} is not the one.`;
     return t`“${typeof value === "string" ? value : JSON.stringify(value)}” is not it.`;
   }

@@ -8,6 +8,7 @@ import { pageModel } from "../src/page_model.js";
 
 const instrument = (name, more = {}) => ({ name, title: name, seconds: 0.1, refused: "", of: "target", ...more });
 const META = {
+  compute: ["lens"],
   sides: { a: { words: ["dog", "grey"].map((key) => ({ key, text: key, refused: "" })) } },
   instruments: [
     instrument("lens"),
@@ -42,7 +43,7 @@ function open(meta = META, source = null) {
   return { store, model, asked, spoken, ending, paint };
 }
 
-test("what is cheap is computed for the target by itself, what is not waits", async () => {
+test("what is computed for every target is, what is not waits", async () => {
   const { store, asked } = open();
   assert.deepEqual(
     asked.map(({ name, key }) => [name, key]),

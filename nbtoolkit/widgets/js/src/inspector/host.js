@@ -20,6 +20,9 @@ class Host extends Frame {
     this.source = source;
     /** @type {Store | null} */
     this.store = null;
+    this.listen("msg:custom", (/** @type {any} */ message) => {
+      if (message?.kind === "computed") this.store?.compute(message.name, { of: message.of ?? "" }); // from memory
+    });
     this.start();
   }
 

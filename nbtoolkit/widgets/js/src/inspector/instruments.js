@@ -6,14 +6,27 @@ import { Offer } from "./offer.js";
 import { Pane } from "./pane.js";
 
 /**
+ * The name of the map over the image, as faithfulness takes it; null where there is none.
+ * @param {(trait: string) => any} get @returns {string | null}
+ */
+export function mapName(get) {
+  const [metric, layer, head, concept] = ["metric", "layer", "head", "concept"].map(get);
+  if (metric === "lens") return layer === null ? "lens" : `lens:${layer}`;
+  if (metric === "head") return layer === null || head === null ? null : `head:${layer}.${head}`;
+  if (metric === "concept") return layer === null || concept === null ? null : `concept:${layer}:${concept}`;
+  return metric || null;
+}
+
+/**
  * What an instrument would be about now; null where that is not selected.
  * @param {string} of of the instrument @param {(trait: string) => any} get @returns {import("./types.js").Which | null}
  */
 export function aboutNow(of, get) {
-  const [layer, concept, metric] = ["layer", "concept", "metric"].map(get);
+  const [layer, concept] = ["layer", "concept"].map(get);
+  const map = of === "map" ? mapName(get) : null;
   if (of === "layer") return layer === null ? null : { of: String(layer) };
   if (of === "layer:concept") return concept === null || layer === null ? null : { of: `${layer}:${concept}` };
-  if (of === "map") return metric && metric !== "head" ? { of: metric } : null;
+  if (of === "map") return map === null ? null : { of: map };
   return {};
 }
 
@@ -30,7 +43,7 @@ export class Instruments extends Pane {
       "abort",
       this.store.on(() => this.sync()),
     );
-    this.on(["layer", "concept", "metric", "target", "foil"], () => this.sync());
+    this.on(["layer", "head", "concept", "metric", "target", "foil"], () => this.sync());
     this.sync();
   }
 

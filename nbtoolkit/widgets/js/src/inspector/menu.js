@@ -1,9 +1,9 @@
 // @ts-check
-/** What is done with the view as a whole: the line of Python that opens it again, full screen; and what it is about. */
+/** The menu of the Inspector: what it is about, the unit, the line of Python, a picture, full screen. */
 
-import { flash, h } from "../dom.js";
-import { popover } from "../popover.js";
+import { h } from "../dom.js";
 import { pythonLiteral } from "../state.js";
+import { ViewMenu } from "../view_menu.js";
 import { Pane } from "./pane.js";
 
 const LESSON = ["steps", "step"]; // no part of the line
@@ -13,29 +13,15 @@ export class Menu extends Pane {
   constructor(ctx, about) {
     super(ctx);
     const { t, meta } = this;
-    const label = t`Python that opens this view`;
-    this.line = h("input", { class: "nbt-search nbt-code", readonly: true, hidden: true, "aria-label": label });
-    this.copy = this.button(t`Copy as Python`, () => this.copyLine());
-    this.full = this.button(t`Full screen`, () => this.toggleFull());
     const shape = t`${meta.n_layers} layers, ${meta.n_heads} heads, width ${meta.d_model}`;
-    const menu = h(
-      "div",
-      { class: "nbt-menu" },
-      h("p", { class: "nbt-note", text: [meta.model, shape, about].filter(Boolean).join(" · ") }),
-      this.unit(),
-      this.copy,
-      this.line,
-      document.fullscreenEnabled ? this.full : null,
-    );
-    this.el = popover(
-      ctx,
-      this.stepper(t`More`, "⋯", () => {}),
-      menu,
-    );
-    this.on(Object.keys(meta.defaults), () => {
-      if (!this.line.hidden) this.line.value = this.python();
-    });
-    document.addEventListener("fullscreenchange", () => this.syncFull(), { signal: ctx.signal });
+    const facts = h("p", { class: "nbt-note", text: [meta.model, shape, about].filter(Boolean).join(" · ") });
+    this.el = new ViewMenu(ctx, {
+      python: () => this.python(),
+      traits: Object.keys(meta.defaults),
+      picture: () => this.picture(),
+      name: () => `${meta.token} in ${meta.model}`.replace(/[^\p{L}\p{N} ._-]/gu, "_"),
+      head: [facts, this.unit()],
+    }).el;
   }
 
   unit() {
@@ -49,31 +35,11 @@ export class Menu extends Pane {
     const { defaults } = this.meta;
     const differs = (/** @type {string} */ name) => JSON.stringify(this.get(name)) !== JSON.stringify(defaults[name]);
     const names = Object.keys(defaults).filter((name) => !LESSON.includes(name) && differs(name));
-    const options = names.map((name) => `${name}=${pythonLiteral(this.get(name))}`);
-    return `nbt.inspect(${["target", ...options.filter((text) => !text.startsWith("target="))].join(", ")})`;
+    return `nbt.inspect(${["target", ...names.map((name) => `${name}=${pythonLiteral(this.get(name))}`)].join(", ")})`;
   }
 
-  async copyLine() {
-    const { t, line, copy } = this;
-    line.value = this.python();
-    line.hidden = false;
-    line.select();
-    try {
-      await navigator.clipboard.writeText(line.value);
-    } catch {
-      return; // some hosts forbid it: the line is selected
-    }
-    flash(copy, t`Copied`);
-    this.ctx.say(t`Copied`);
-  }
-
-  toggleFull() {
-    const root = this.el.closest(".nbt-root");
-    if (document.fullscreenElement) document.exitFullscreen();
-    else root?.requestFullscreen?.().catch(() => this.ctx.say(`Error: ${this.t`full screen is not possible here`}`));
-  }
-
-  syncFull() {
-    this.full.textContent = document.fullscreenElement ? this.t`Exit full screen` : this.t`Full screen`;
+  async picture() {
+    const { Picture } = await this.ctx.source.panes();
+    return new Picture(this.ctx).draw();
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The whole sequence by role: the system's text and the image as one block each, the question's tokens, the words of the response, of which one is the target. */
 
-import { format, h, percent } from "../dom.js";
+import { format, h, named, percent } from "../dom.js";
 import { visible } from "../words.js";
 import { Pane } from "./pane.js";
 
@@ -75,11 +75,12 @@ export class Ribbon extends Pane {
     const { t } = this;
     const n = run.texts.length;
     const image = run.role === "image";
-    const text = image ? t`image × ${n}` : t`system × ${n}`;
+    const text = image ? t`image × ${n}` : run.from ? "⋯" : t`system × ${n}`; // later: the template between the parts
     const title = image ? t`the image, ${n} positions: select no patch` : run.texts.map(sign).join(" ").slice(0, 600);
     const onclick = () =>
       this.commit(image ? { patches: [], token: null } : { token: this.inside(run) ? null : run.from });
-    const el = this.item({ class: `nbt-chip nbt-chip-${run.role}`, text, title, onclick });
+    const label = image ? null : `${t`system × ${n}`}: ${title}`;
+    const el = this.item({ class: `nbt-chip nbt-chip-${run.role}`, text, title, "aria-label": label, onclick });
     this.blocks.push({ run, el });
     return el;
   }
@@ -112,7 +113,6 @@ export class Ribbon extends Pane {
     const el = this.item(
       {
         class: "nbt-chip nbt-chip-word",
-        "aria-label": this.about(word),
         "aria-disabled": refused ? "true" : null,
         onclick: () => refused || this.commit({ target: key, token: null }),
         onpointerenter: () => this.show(word, el, position),
@@ -120,8 +120,7 @@ export class Ribbon extends Pane {
         onfocus: () => this.show(word, el, position),
         onblur: () => this.hide(),
       },
-      h("span", { dir: "auto", text: sign(text) }),
-      p,
+      ...named(this.about(word), h("span", { dir: "auto", text: sign(text) }), p),
     );
     this.words.set(key, el);
     for (const own of positions) this.tokens.set(own, el);
@@ -207,6 +206,8 @@ export class Ribbon extends Pane {
   /** Have the target in sight, where the response is long. */
   reveal() {
     const el = this.words.get(this.get("target"));
-    if (el) this.row.scrollTop = el.offsetTop - this.row.offsetTop - this.row.clientHeight / 2 + el.offsetHeight / 2;
+    if (!el) return;
+    const end = el.offsetTop + el.offsetHeight - this.row.clientHeight;
+    if (end > 0) this.row.scrollTop = end + 4;
   }
 }

@@ -4,20 +4,21 @@
  * one cancels what runs for the last; what had been on its way is kept for when it is selected again.
  */
 
+import { GONE, SILENT } from "../channel.js";
 import { Kept, resultOf } from "./results.js";
 
 /** @typedef {import("./types.js").Result} Result @typedef {import("./types.js").Which} Which */
 /** @typedef {{ cancel(): void, done: number, total: number }} Running */
 
 export const NOT_IN_PAGE = "This page was saved without it.";
-const AT_ONCE = ["lens", "attention"]; // for every new target
-const CHEAP = 3; // seconds: what takes longer waits for a click
-
 /** The message of an error, without its type. @param {unknown} error */
 const messageOf = (error) => String(error).replace(/^Error: (\w+: )?/, "");
 
 /** @param {unknown} error */
 const isCancelled = (error) => /Cancelled/.test(String(error).slice(0, 40));
+
+/** @param {unknown} error */
+const isGone = (error) => [GONE, SILENT].some((text) => String(error).endsWith(text));
 
 export class Store {
   /**
@@ -135,7 +136,7 @@ export class Store {
   /** @param {string} key @param {unknown} error */
   refuse(key, error) {
     if (isCancelled(error)) return;
-    this.refusals.set(key, messageOf(error));
+    if (!isGone(error)) this.refusals.set(key, messageOf(error)); // after a restart it can be tried again
     this.say(`Error: ${messageOf(error)}`);
   }
 
@@ -200,12 +201,10 @@ export class Store {
     });
   }
 
-  /** Compute what is cheap, and fetch what the session has. */
+  /** Compute what is asked for every target, and fetch what the session has. */
   begin() {
     if (!this.word() || this.word()?.refused) return;
-    for (const name of AT_ONCE) {
-      if ((this.instrument(name)?.seconds ?? Infinity) <= CHEAP) this.compute(name);
-    }
+    for (const name of this.meta.compute ?? []) this.compute(name);
     for (const key of this.source.alone ? this.source.keys : (this.meta.computed ?? [])) {
       for (const side of Object.keys(this.meta.sides)) {
         const start = this.key("", { side }).slice(0, -1); // side, target and foil

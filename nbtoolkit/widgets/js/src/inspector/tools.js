@@ -3,3 +3,4 @@
 
 export { Compare } from "./compare.js";
 export { EditBar } from "./edit_bar.js";
+export { Picture } from "./picture.js";

@@ -54,6 +54,7 @@
  * @property {Instrument[]} instruments
  * @property {null | { layers: number[], names: Record<string, string[]>, n_concepts: Record<string, number>, words: Record<string, string[][]> }} study
  * @property {Record<string, any>} defaults
+ * @property {string[]} [compute] instruments that are computed for every target
  * @property {string[]} [computed] keys of results (store.js) that the session has
  *
  * @typedef {import("./arrays.js").NDArray} NDArray
