@@ -8,11 +8,13 @@ import { MAP } from "./chinese_map.js";
 
 import { FRAME } from "./chinese_frame.js";
 import { INSPECTOR } from "./chinese_inspector.js";
+import { INSTRUMENTS } from "./chinese_instruments.js";
 
 /** @type {Record<string, string>} */
 export const CHINESE = {
   ...FRAME,
   ...INSPECTOR,
+  ...INSTRUMENTS,
   // the card of a concept
   ...GALLERY,
   ...STEERING,

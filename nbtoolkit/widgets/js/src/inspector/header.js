@@ -44,7 +44,7 @@ export class Header extends Pane {
       "aria-label": t`Question`,
       "data-at": "question",
       maxlength: MAX_QUESTION,
-      placeholder: questions ? t`Question` : t`no question`,
+      placeholder: refused || t`Question`,
       readonly: Boolean(refused),
       title: refused || t`ask again with another question`,
     });

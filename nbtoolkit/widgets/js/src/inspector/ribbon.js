@@ -1,7 +1,7 @@
 // @ts-check
 /** The whole sequence by role: the system's text and the image as one block each, the question's tokens, the words of the response, of which one is the target. */
 
-import { format, h, percent } from "../dom.js";
+import { format, h, named, percent } from "../dom.js";
 import { visible } from "../words.js";
 import { Pane } from "./pane.js";
 
@@ -113,7 +113,6 @@ export class Ribbon extends Pane {
     const el = this.item(
       {
         class: "nbt-chip nbt-chip-word",
-        "aria-label": this.about(word),
         "aria-disabled": refused ? "true" : null,
         onclick: () => refused || this.commit({ target: key, token: null }),
         onpointerenter: () => this.show(word, el, position),
@@ -121,8 +120,7 @@ export class Ribbon extends Pane {
         onfocus: () => this.show(word, el, position),
         onblur: () => this.hide(),
       },
-      h("span", { dir: "auto", text: sign(text) }),
-      p,
+      ...named(this.about(word), h("span", { dir: "auto", text: sign(text) }), p),
     );
     this.words.set(key, el);
     for (const own of positions) this.tokens.set(own, el);
