@@ -28,4 +28,33 @@ export const INSPECTOR = {
   logit: "logit",
   "This page was saved without it.": "此页面保存时不含该结果。",
   "This page has no kernel.": "此页面没有内核。",
+  // the image
+  "The lens under-reads image tokens: where it sees little, there may be more.":
+    "透镜会低估图像词元：它看不到之处，可能仍有内容。",
+  "Map over the image": "图像上的热图",
+  "deletion: the word's share while patches go, the strongest of the map first (low is faithful); insertion: while they come (high is faithful)":
+    "删除：按热图从强到弱移除图块时该词的份额（越低越可信）；插入：按同样次序加入时（越高越可信）",
+  ", centre {0}": "，中心 {0}",
+  "{0} {1} (random {2}{3})": "{0} {1}（随机 {2}{3}）",
+  deletion: "删除",
+  insertion: "插入",
+  "Same image, other measures": "同一图像，其他度量",
+  "The patches of this image have no place in it.": "此图像的图块在图中没有位置。",
+  "Patches of the image: arrows move, space selects, with shift arrows select on, Escape selects none, p takes a patch for patching":
+    "图像的图块：方向键移动，空格选择，按住 Shift 连续选择，Esc 取消选择，p 取图块用于修补",
+  "{0} patches selected": "已选 {0} 个图块",
+  "attention of L{0}.H{1}": "L{0}.H{1} 的注意力",
+  "concept “{0}”": "概念“{0}”",
+  selected: "已选",
+  "not selected": "未选",
+  "tile {0}, row {1}, column {2}": "块 {0}，第 {1} 行，第 {2} 列",
+  "row {0}, column {1}": "第 {0} 行，第 {1} 列",
+  "logit lens": "logit 透镜",
+  gradients: "积分梯度",
+  "attention of a head": "某个头的注意力",
+  "no map": "无热图",
+  share: "份额",
+  nats: "纳特",
+  "Select a layer and head in the grid to see what it reads.": "在网格中选择层与头，即可看到它读取何处。",
+  "Select a concept in the ledger to see where it lies.": "在账目中选择概念，即可看到它在何处。",
 };

@@ -1,0 +1,85 @@
+// @ts-check
+/** The map and the grids as drawings that can be saved, with the word, the model, names of the axes and the scale. */
+
+import { h } from "../dom.js";
+import { colourAt } from "../colour_scale.js";
+import { poster, saving } from "../saving.js";
+import { visible } from "../words.js";
+import { shareOf } from "./image_map.js";
+import { withUnit } from "./readout.js";
+
+const WIDE = 360; // units of a drawing
+const LEGEND = 34; // units below it
+const STEPS = 32; // of the legend's colours
+
+/** Colour and opacity of a rectangle. @param {import("./image_map.js").Scale} scale @param {number} value */
+function fill(scale, value) {
+  const [r, g, b, a] = colourAt(shareOf(scale, value));
+  return { fill: `rgba(${r}, ${g}, ${b}, ${a.toFixed(3)})` };
+}
+
+/** The scale as a row of colours with its ends. @param {import("../types.js").Translator} t @param {import("./image_map.js").Scale} scale @param {string} unit @param {number} y */
+export function scaleDrawing(t, scale, unit, y) {
+  const { low, high, signed } = scale;
+  const text = (/** @type {number} */ x, /** @type {string} */ words, /** @type {string} */ anchor) =>
+    h("svg:text", { class: "nbt-tick", x, y: y + 9, "text-anchor": anchor, text: words });
+  const bars = Array.from({ length: STEPS }, (_, i) => {
+    const value = low + ((high - low) * (i + 0.5)) / STEPS;
+    return h("svg:rect", {
+      x: 90 + (i * 120) / STEPS,
+      y,
+      width: 120 / STEPS + 0.2,
+      height: 10,
+      style: fill(scale, value),
+    });
+  });
+  const ends = [text(86, withUnit(t, low, ""), "end"), text(214, withUnit(t, high, unit), "start")];
+  return [
+    h("svg:rect", { x: 90, y, width: 120, height: 10, style: { fill: "#b4b4b4" } }),
+    ...bars,
+    ...ends,
+    signed ? text(150, "0", "middle") : "",
+  ];
+}
+
+/** Buttons that save a drawing. @param {import("./pane.js").Pane} pane @param {() => { svg: SVGSVGElement, title: string, x: string, y: string } | null} draw @param {string} name of the file */
+export function savingOf(pane, draw, name) {
+  const { t, meta } = pane;
+  const place = h("div", { class: "nbt-drawing nbt-drawn", "aria-hidden": "true" });
+  const made = () => {
+    const drawn = draw();
+    if (!drawn) return null;
+    const word = pane.store.word()?.text ?? "";
+    const title = `“${visible(word.trim())}” · ${visible(meta.model)}: ${drawn.title}`;
+    place.replaceChildren(drawn.svg); // its styles are those of the page
+    return poster(drawn.svg, place, { ...drawn, title });
+  };
+  return h("span", { class: "nbt-saved" }, saving(t, made, name), place);
+}
+
+/** Buttons that save the map over the image. @param {import("./patch_image.js").PatchImage} image */
+export function savingMap(image) {
+  return savingOf(image, () => mapDrawing(image), "map");
+}
+
+/** @param {import("./patch_image.js").PatchImage} image */
+function mapDrawing(image) {
+  const { map, boxes, data, t } = image;
+  if (!map) return null;
+  const tall = Math.round(WIDE / (data.aspect || 1));
+  const rects = boxes.flatMap((box, i) => {
+    if (!box || !(i < map.values.length)) return [];
+    const [x0, y0, x1, y1] = box;
+    const at = { x: x0 * WIDE, y: y0 * tall, width: (x1 - x0) * WIDE, height: (y1 - y0) * tall };
+    return [h("svg:rect", { ...at, style: fill(map.scale, map.values[i]) })];
+  });
+  const svg = h(
+    "svg:svg",
+    { viewBox: `0 0 ${WIDE} ${tall + LEGEND}`, class: "nbt-chart nbt-drawn" },
+    h("svg:image", { href: data.image, x: 0, y: 0, width: WIDE, height: tall, preserveAspectRatio: "none" }),
+    ...rects,
+    ...scaleDrawing(t, map.scale, map.unit, tall + 14),
+  );
+  const { metric, selection } = image.shown;
+  return { svg, title: image.nameOf(metric, selection), x: "", y: "" };
+}
