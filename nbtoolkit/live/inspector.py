@@ -41,7 +41,7 @@ def inspect(
     subject
         A target from :func:`nbtoolkit.target`, or a model from :func:`nbtoolkit.load_model`.
     image
-        With a model: the image, as a path, a PIL image, an array or bytes.
+        With a model: the image, as a path, a PIL image or bytes.
     word
         With a model: the word of the response that is explained. Where None, the one whose log-probability falls most when
         the image is replaced by one without content.

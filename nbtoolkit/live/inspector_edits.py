@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..attribution.parts import neuron_matrix
 from ..data.images import read_image
 from ..errors import MethodError
 from ..interventions.means import mean_contributions
 from ..interventions.residual import ablate, patch, steer
 from ..interventions.unembedding import unembedding_direction
 from ..interventions.vectors import concept_unit, word_contrast
-from ..models.adapter import Model
-from ..models.taps import Cut, tap
-from ..types.rules import described
+from ..models.taps import Cut
+from .inspector_interventions import without_attention, without_neurons, without_patches
 from .inspector_places import places, readers, source_of
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def contexts(case: Case, edit: Edit) -> list[Any]:
 
 
 def _knock_out(case: Case, edit: Edit) -> list[Any]:
-    return [tap(case.side.model, cuts=cut(case, edit))]
+    return [without_attention(case.side.model, cut(case, edit), edit["layers"] or ())]
 
 
 def cut(case: Case, edit: Edit) -> list[Cut]:
@@ -91,61 +89,21 @@ def _ablate(case: Case, edit: Edit) -> list[Any]:
     return [ablate(model, edit["layers"], part=edit["part"], how=edit["how"], heads=edit["heads"], means=means)]
 
 
-@contextlib.contextmanager
-def without_neurons(model: Model, layer: int, neurons: Sequence[int]) -> Iterator[None]:
-    """Ablate neurons: what the MLP's last matrix reads of them is zero.
-
-    Parameters
-    ----------
-    model
-        The model; its weights are not changed.
-    layer
-        The layer, 1 … n_layers.
-    neurons
-        Indices of the neurons.
-
-    Raises
-    ------
-    MethodError
-        A neuron that the layer does not have.
-
-    Examples
-    --------
-    >>> import nbtoolkit as nbt
-    >>> with without_neurons(nbt.load_model("toy"), 2, [0, 5]):
-    ...     pass
-    """
-    matrix: Any = neuron_matrix(model, layer)
-    n = int(matrix.weight.shape[1])
-    if any(not 0 <= i < n for i in neurons):
-        raise MethodError(
-            f"neurons is {described(list(neurons))}; expected neurons of layer {layer} from 0 to {n - 1}."
-        )
-
-    def hook(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        x = args[0].clone()
-        x[..., list(neurons)] = 0
-        return (x, *args[1:])
-
-    handle = matrix.register_forward_pre_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def _mask(case: Case, edit: Edit) -> list[Any]:
-    at = places(case, {"patches": edit["patches"]})
-    own = case.side.whole.recording.stream[0][:, list(case.side.patches[0])]
-    mean = own.float().mean(1, keepdim=True).to(own.dtype)
-    return [patch(case.side.model, 0, mean.expand(-1, len(at), -1), at)]
+    _ = places(case, {"patches": edit["patches"]}), case.target.recording  # before an edit is in force
+    return [without_patches(case.target, edit["patches"])]
 
 
 def _patch(case: Case, edit: Edit) -> list[Any]:
-    source, layer = source_of(case, edit["from"]), edit["layer"]
-    at = [p for p in places(case, edit["positions"]) if p < case.target.n_positions]
+    source, layer, target = source_of(case, edit["from"]), edit["layer"], case.target
+    if layer < target.first_layer:
+        raise MethodError(
+            f"layer of the edit is {layer}; expected one from {target.first_layer} on, as {target.model.name} adds the image again between "
+            "its blocks before."
+        )
+    at = [p for p in places(case, edit["positions"]) if p < target.n_positions]
     of = edit.get("order", at)  # of a control: the same states at other places
-    return [patch(case.side.model, layer, source.recording.stream[layer][:, list(of)], at)]
+    return [patch(target.model, layer, source.recording.stream[layer][:, list(of)], at)]
 
 
 def _steer(case: Case, edit: Edit) -> list[Any]:

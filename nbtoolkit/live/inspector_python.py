@@ -19,7 +19,8 @@ IMPORTS = {
     "steer": "nbtoolkit.interventions",
     "unembedding_direction": "nbtoolkit.interventions",
     "word_contrast": "nbtoolkit.interventions",
-    "without_neurons": "nbtoolkit.live.inspector_edits",
+    "without_neurons": "nbtoolkit.live.inspector_interventions",
+    "without_patches": "nbtoolkit.live.inspector_interventions",
     "respond": "nbtoolkit.models.generation",
     "Cut": "nbtoolkit.models.taps",
     "tap": "nbtoolkit.models.taps",
@@ -104,10 +105,8 @@ def _ablate(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
 
 
 def _mask(_case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
-    patches = edit["patches"]
-    lines["mean = target.recording.stream[0][:, target.patches[0]].float().mean(1, keepdim=True)"] = None
-    at = _places({"patches": patches})
-    return [f"patch(model, 0, mean.expand(-1, {len(patches)}, -1), {at})"]
+    lines["_ = target.recording  # read before it is masked"] = None
+    return [f"without_patches(target, {_numbers(edit['patches'])})"]
 
 
 def _patch(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import NbtoolkitError
 from ..storage.study import Study
+from ..strict_json import encodable
 from ..targets.target import Target
 from ..types.measurement import Measurement
 from ..widgets import arguments
@@ -70,7 +71,7 @@ class InspectorSession:
         compute: Sequence[str] = (),
     ) -> None:
         self.sides = Sides(side, other, follows=follows)
-        self.key, self.foil, self.study, self.compute = side.word(key).key, foil, study, tuple(compute)
+        self.key, self.foil, self.study, self.compute = side.word(key).key, encodable(foil), study, tuple(compute)
         self._lock = threading.RLock()
         self._results = Results()
 
@@ -254,6 +255,5 @@ class InspectorSession:
             Key of the target: the same word where the new response has it.
         """
         with self.exclusive():
-            side = self.sides.ask(question)
-            self.key = self.key if self.key in side.words else side.default_word()
+            self.key = self.sides.ask(question, self.key)
             return self.key

@@ -17,6 +17,7 @@ from ..models.adapter import Model
 from ..models.generation import respond
 from ..models.inference import inference
 from ..models.replay import replay
+from ..strict_json import encodable
 from ..targets.batches import Batch
 from ..targets.passes import Pass
 from ..targets.roles import Token, other_image
@@ -48,8 +49,8 @@ class Side:
     ----------
     ids
         Ids of the response.
-    own
-        Whether the response is known to be the model's own.
+    own, given
+        Whether the response is known to be the model's own; and whether it is a text that was given.
     words
         Key to word.
     means
@@ -72,15 +73,15 @@ class Side:
         ids: Sequence[int] | None = None,
     ) -> None:
         self.model, self.image = model, image
-        self.question = model.prompt if question is None else question
-        self.prompt = model.inputs([image], question or None)
+        self.question = model.prompt if question is None else encodable(question)
+        self.prompt = model.inputs([image], self.question or None)
         if ids is not None:
             self.ids = tuple(ids)
         elif response is None:
             self.ids = tuple(respond(model, self.prompt, MAX_NEW_TOKENS)[0])
         else:
-            self.ids = tuple(tokenize_response(model.tokenizer, response))
-        self.own = ids is None and response is None
+            self.ids = tuple(tokenize_response(model.tokenizer, encodable(response)))
+        self.own, self.given = ids is None and response is None, ids is None and response is not None
         self.response = model.decode(list(self.ids)).strip()
         self.words = {word.key: word for word in words_of(model.tokenizer, self.ids)}
         if not self.words:
@@ -150,8 +151,8 @@ class Side:
 
     @property
     def longest(self) -> int:
-        """Longest response, in sub-tokens."""
-        return max(MAX_NEW_TOKENS, len(self.ids))
+        """Longest response that is generated, in sub-tokens; a text that was given has any length."""
+        return MAX_NEW_TOKENS if self.given else max(MAX_NEW_TOKENS, len(self.ids))
 
     @cached_property
     def generated(self) -> tuple[int, ...]:
@@ -204,7 +205,7 @@ class Side:
         NothingFoundError
             The response lacks it.
         """
-        key = key.strip()
+        key = encodable(key.strip())
         if key in self.words:
             return self.words[key]
         others = [own for own in self.words if own.casefold() == key.casefold()]
@@ -234,9 +235,9 @@ class Side:
             The foil counts as the word.
         """
         word = self.word(key)
-        name = (word.key, foil.strip())
+        name = (word.key, encodable(foil.strip()))
         if name not in self._targets:
-            self._targets[name] = self._target(word, foil.strip())
+            self._targets[name] = self._target(word, name[1])
             while len(self._targets) > N_TARGETS:
                 self._targets.popitem(last=False)
         self._targets.move_to_end(name)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from ..errors import MethodError
+from ..strict_json import encodable
 from .inspector_side import Side
 
 N_RESPONSES = 6  # in memory
@@ -74,28 +75,34 @@ class Sides(Mapping[str, Side]):
         own, other = self[name], self._sides.get("a" if name == "b" else "b")
         return other if other is not None and other.model is own.model else None
 
-    def ask(self, question: str) -> Side:
+    def ask(self, question: str, key: str) -> str:
         """Ask another question; the last six responses stay in memory.
 
         Parameters
         ----------
         question
             The question; empty for the model's own.
+        key
+            Key of the target.
 
         Returns
         -------
-        Side
-            The new side a.
+        str
+            Key of the target in the new response of a: the same word where it is there.
 
         Raises
         ------
         NbtoolkitError
             The model takes no question, or answers without a word; the sides are as before.
         """
-        question = question.strip() or self._sides["a"].model.prompt
+        question = encodable(question.strip()) or self._sides["a"].model.prompt
         names = [name for name in self._sides if name == "a" or self._follows]
-        self._sides |= {name: self._answered(name, question) for name in names}
-        return self._sides["a"]
+        new = {name: self._answered(name, question) for name in names}
+        new_key = key if key in new["a"].words else new["a"].default_word()
+        for side in new.values():
+            _ = side.whole.recording  # refused now, where it is too long
+        self._sides |= new
+        return new_key
 
     def _answered(self, name: str, question: str) -> Side:
         place, old = (name, question), self._sides[name]

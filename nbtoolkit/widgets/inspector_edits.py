@@ -188,6 +188,7 @@ class _Edit:
         return self._integers(name, value, 0, self.facts.n_positions - 1)
 
     def _integers(self, name: str, values: Any, low: int, high: int) -> list[int]:
+        self._expect(low <= high, name, values, "none, as there are no such parts in this model")
         fits = (
             isinstance(values, list | tuple) and bool(values) and all(_is_int(v) and low <= v <= high for v in values)
         )

@@ -22,7 +22,7 @@ import { take } from "./patch_selection.js";
  * @property {number} height of a row
  * @property {number} least width of a column
  */
-/** @typedef {{ cell: Cell | null, hovered: Cell | null, row: number, columns: number[] }} Marks −1 for no row */
+/** @typedef {{ cell: Cell | null, hovered: Cell | null, row: number, columns: number[], about?: Cell | null }} Marks −1 for no row; about: what the line is about while no cell is */
 /**
  * @typedef {object} Behaviour
  * @property {string} label
@@ -34,6 +34,7 @@ import { take } from "./patch_selection.js";
 
 export const CELL_TYPE = "application/x-nbt-cell";
 const LABEL = 11; // pixels between names of rows
+const NARROW = 34; // pixels: too few for the name of some columns
 const LETTER = 6.4; // pixels
 const ROOM = [30, 13]; // pixels of a cell with a text
 const GAP = 6; // pixels of a cell from which on there is a gap between cells
@@ -143,7 +144,7 @@ export class Grid {
     this.rows.replaceChildren(...rows.filter(Boolean));
     const shown = Math.ceil(14 / (step * (sheet.names[0] ? sheet.names[0].to - sheet.names[0].from : 1)));
     const names = sheet.names.map(({ from, to, text, strong }, j) => {
-      if (sheet.names.length === sheet.n && j % shown) return null;
+      if (sheet.names.length === sheet.n ? j % shown : (to - from) * step < NARROW) return null;
       const style = { left: `${from * step}px`, width: `${(to - from) * step}px` };
       return h("span", { text, title: text, dir: "auto", class: strong ? "nbt-grid-strong" : null, style });
     });

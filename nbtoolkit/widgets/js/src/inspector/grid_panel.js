@@ -12,7 +12,7 @@ import { later } from "./later.js";
 
 /** @typedef {import("./grid_sheets.js").Content} Content @typedef {import("./grid.js").Cell} Cell */
 
-const TALL = { least: 8, most: 18, all: 200 }; // pixels: of a row, and of all of them
+const TALL = { least: 7, most: 18, all: 170 }; // pixels: of a row, and of all of them
 
 /** @abstract */
 export class GridPanel extends Pane {
@@ -132,7 +132,7 @@ export class GridPanel extends Pane {
     if (!content) return;
     const marks = this.marks();
     this.grid.mark(marks);
-    const at = marks.hovered ?? marks.cell;
+    const at = marks.hovered ?? marks.cell ?? marks.about;
     this.tip.textContent = at ? this.describe(at) : "";
   }
 

@@ -219,7 +219,8 @@ export class PositionGrid extends GridPanel {
     const cell = (/** @type {number} */ r, /** @type {number} */ j) =>
       r >= 0 && j >= 0 ? { row: r, column: j } : null;
     const over = typeof hover.layer === "number" ? this.rowOf(hover.layer) : row;
-    return { ...none, columns, cell: cell(row, column(token)), hovered: cell(over, column(at)) };
+    const about = cell(row < 0 ? content.layers.length - 1 : row, column(this.store.word(this.side)?.position));
+    return { ...none, columns, about, cell: cell(row, column(token)), hovered: cell(over, column(at)) };
   }
 }
 

@@ -28,7 +28,12 @@ export class PatchImage extends Pane {
     this.size = { width: 0, height: 0 };
     /** @type {import("./image_map.js").ImageMap | null} */
     this.map = null;
-    this.build();
+    /** @type {HTMLElement} */
+    this.frame = this.build();
+    if (this.geometry) {
+      dim(this.unseen, this.geometry.seen);
+      this.picking = new PatchSelection(this);
+    }
     this.head = new MapHead(ctx, this);
     /** @type {{ el: HTMLElement, sync(): void } | null} */
     this.multiples = null;
@@ -40,15 +45,15 @@ export class PatchImage extends Pane {
       this.head.el,
       this.frame,
       this.head.scale,
-      h("p", { class: "nbt-note nbt-patch-seen", text: this.seenSentence(), hidden: !this.seenSentence() }),
       h("p", { class: "nbt-note", text: visible(translate(t, why)), hidden: !why }),
       this.readout,
       this.spoken,
     );
     this.listen();
     later(ctx, ({ Multiples, savingMap }) => {
-      this.multiples = new Multiples(ctx, this);
-      this.el.append(this.multiples.el);
+      const multiples = new Multiples(ctx, this);
+      this.multiples = multiples;
+      this.el.append(multiples.el);
       this.head.saved.replaceWith(savingMap(this));
     });
   }
@@ -64,7 +69,7 @@ export class PatchImage extends Pane {
     this.heat = canvas("nbt-patch-heat");
     this.lines = canvas("nbt-patch-lines");
     this.marks = canvas("nbt-patch-marks");
-    this.frame = h(
+    const frame = h(
       "div",
       {
         class: "nbt-patch-frame",
@@ -83,10 +88,7 @@ export class PatchImage extends Pane {
     );
     this.readout = h("p", { class: "nbt-note nbt-patch-readout", "aria-hidden": "true" });
     this.spoken = h("span", { class: "nbt-spoken", "aria-live": "polite" });
-    if (this.geometry) {
-      dim(this.unseen, this.geometry.seen);
-      this.selection = new PatchSelection(this);
-    }
+    return frame;
   }
 
   listen() {
@@ -172,8 +174,8 @@ export class PatchImage extends Pane {
       });
     outline(brush, rects([this.hover.get().patch]), [["rgba(0, 0, 0, 0.7)", 2], ["#fff", 1.2]]); // prettier-ignore
     outline(brush, rects(this.get("patches") ?? []), [["#fff", 2.6], ["#0b1f33", 1.6]]); // prettier-ignore
-    if (this.selection?.focused) outline(brush, rects([this.selection.at]), [["#fff", 3], ["#0b6bcb", 2]]); // prettier-ignore
-    this.selection?.say();
+    if (this.picking?.focused) outline(brush, rects([this.picking.at]), [["#fff", 3], ["#0b6bcb", 2]]); // prettier-ignore
+    this.picking?.say();
   }
 
   /** Say what is under the pointer, else what is selected. */
@@ -187,7 +189,7 @@ export class PatchImage extends Pane {
     const { patch } = this.hover.get();
     const patches = this.get("patches") ?? [];
     const one = typeof patch === "number" ? patch : patches.length === 1 ? patches[0] : null;
-    if (one === null) return patches.length ? t`${patches.length} patches selected` : "";
+    if (one === null) return patches.length ? t`${patches.length} patches selected` : this.seenSentence();
     return this.describePatch(one);
   }
 

@@ -6,3 +6,5 @@ export { EditBar } from "./edit_bar.js";
 export { Picture } from "./picture.js";
 export { Multiples } from "./multiples.js";
 export { savingGrid, savingMap } from "./saved.js";
+export { Guide } from "../guide.js";
+export { Grids } from "./grids.js";
