@@ -248,11 +248,13 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
-        own = rules(self, self._rules(meta))
-        data = data | {"texts": texts(STATIC), "rules": own, "date": date.today().isoformat()}
-        return write_text(
-            path, page(title, state, data, STATIC / self.page_script, options.locale or "en", self.reading)
-        )
+        data = data | {
+            "texts": texts(STATIC),
+            "rules": rules(self, self._rules(meta)),
+            "date": date.today().isoformat(),
+        }
+        script, lang = STATIC / self.page_script, options.locale or "en"
+        return write_text(path, page(title, state, data, script, lang, self.reading))
 
     def _rules(self, meta: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Rules of traits in a page's address whose values depend on the data."""

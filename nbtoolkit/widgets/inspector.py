@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from ..errors import Cancelled, NbtoolkitError
 from ..strict_json import as_json
 from .base import asset
 from .channel import Job, Operations, Reply
-from .inspector_traits import Selection, fitting
+from .inspector_export import Exported
+from .inspector_traits import fitting
 from .lesson import Lesson
 
 PLACES = ("patches", "token", "layer", "head", "concept", "ticked", "edits")  # what another response may lack
@@ -20,7 +22,7 @@ OF_LAYER = ("concepts",)
 OF_CONCEPT = ("concept", "writers")
 
 
-class Inspector(Lesson, Selection):
+class Inspector(Lesson, Exported):
     """Why does the model say this word about this image? From :func:`nbtoolkit.inspect`.
 
     Parameters
@@ -57,6 +59,7 @@ class Inspector(Lesson, Selection):
             )
         self._refuse_unknown(state)
         self._session = session
+        self._answers = OrderedDict()
         meta = session.meta()
         start = {"target": meta["token"], "foil": meta["foil"], "question": meta["sides"]["a"]["question"]}
         start |= {"layer": meta["n_layers"]} | ({} if meta["sides"]["a"]["geometry"] else {"metric": ""})
@@ -78,6 +81,8 @@ class Inspector(Lesson, Selection):
             result = self._session.run(name, question, progress=job.progress, cancel=job.cancel)
             if name == "ask":
                 self._adopt()
+            if name == "edit":
+                self._remember(question, result)
             return result if isinstance(result, tuple) else (result, [])
 
         return run
@@ -196,8 +201,11 @@ class Inspector(Lesson, Selection):
 
     def _edited(self, name: str, edits: Sequence[Mapping[str, Any]] | None, **more: Any) -> dict[str, Any]:
         own = [dict(edit) for edit in (self.edits if edits is None else edits)]
-        result = self._session.run(name, {"edits": own, "target": self.target, "foil": self.foil, **more})
-        return dict(result[0] if isinstance(result, tuple) else result)
+        question = {"edits": own, "target": self.target, "foil": self.foil, **more}
+        result = self._session.run(name, question)
+        if name == "edit":
+            self._remember(question, result)
+        return dict(result)
 
     def _measure(self, name: str, of: str = "") -> dict[str, Any]:
         """The message that the page has of a measurement."""

@@ -8,12 +8,14 @@ import { MAP } from "./chinese_map.js";
 
 import { FRAME } from "./chinese_frame.js";
 import { INSPECTOR } from "./chinese_inspector.js";
+import { TOOLS } from "./chinese_tools.js";
 import { INSTRUMENTS } from "./chinese_instruments.js";
 
 /** @type {Record<string, string>} */
 export const CHINESE = {
   ...FRAME,
   ...INSPECTOR,
+  ...TOOLS,
   ...INSTRUMENTS,
   // the card of a concept
   ...GALLERY,

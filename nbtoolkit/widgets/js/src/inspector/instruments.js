@@ -49,6 +49,6 @@ export class Instruments extends Pane {
 
   sync() {
     for (const offer of this.offers) offer.sync();
-    this.el.hidden = !this.offers.some((offer) => offer.open);
+    this.el.hidden = this.ctx.source.alone || !this.offers.some((offer) => offer.open); // a page computes nothing
   }
 }

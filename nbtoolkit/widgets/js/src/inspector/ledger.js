@@ -131,7 +131,7 @@ export class Ledger extends Pane {
     const exact = ledger.total !== null && this.get("ledger") !== "concepts";
     const end = ledger.total === null ? "" : ` ${exact ? (fits ? "=" : "≠") : "·"} ${signed(ledger.total)}`;
     this.sum.textContent =
-      exact || ledger.total === null ? t`sum ${whole}${end}` : t`sum ${whole}, together ${signed(ledger.total)}`;
+      exact || ledger.total === null ? t`sum ${whole}` + end : t`sum ${whole}, together ${signed(ledger.total)}`;
     this.sum.append(" ", h("span", { class: "nbt-ledger-unit", text: translate(t, unit) }));
     this.sum.classList.toggle("nbt-ledger-wrong", exact && !fits);
     this.sum.title = exact

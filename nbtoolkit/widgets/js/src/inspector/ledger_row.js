@@ -19,7 +19,7 @@ export function partName(t, { kind, text, place }) {
 }
 
 /** A bar from zero, on the band of the null. @param {number} value @param {[number, number] | null} band @param {Range} range */
-function bar(value, band, range) {
+export function bar(value, band, range) {
   const piece = (/** @type {string} */ name, /** @type {number} */ a, /** @type {number} */ b) => {
     const { left, width } = span(a, b, range);
     return h("i", { class: name, style: { left: `${left}%`, width: `${width}%` } });

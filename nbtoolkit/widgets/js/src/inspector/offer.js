@@ -74,7 +74,7 @@ export class Offer extends Pane {
     this.start.hidden = running;
     this.start.disabled = state === "refused";
     this.going.hidden = !running;
-    this.cost.textContent = seconds >= 0 ? `≈ ${duration(seconds)}` : "";
+    this.cost.textContent = seconds >= 0 && !reason ? `≈ ${duration(seconds)}` : "";
     if (total) Object.assign(this.bar, { max: total, value: done });
     else this.bar.removeAttribute("value");
     this.why.textContent = visible(translate(this.t, reason));

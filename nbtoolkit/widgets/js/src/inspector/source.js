@@ -45,6 +45,7 @@ export function pageSource(data, panes) {
   return {
     alone: true,
     keys: Object.keys(results),
+    edits: Object.keys(edits),
     measure: (_name, key) =>
       done(
         has(key)

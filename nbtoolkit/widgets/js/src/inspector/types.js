@@ -80,6 +80,7 @@
  * @property {boolean} alone whether there is no kernel
  * @property {(name: string, key: string, args: Record<string, any>, progress: (done: number, total: number) => void) => { result: Promise<{ data: any, buffers: (DataView | Uint8Array)[] }>, cancel(): void }} measure
  * @property {string[]} keys of the results that a page has
+ * @property {string[]} [edits] keys of the edits whose effect a page has
  * @property {(op: string, args: Record<string, any>, progress?: (done: number, total: number) => void) => import("../types.js").Job} job
  * @property {() => Promise<any>} panes classes of tools.js
  * @property {() => Promise<Record<string, string>>} texts
