@@ -9,10 +9,10 @@ import traitlets
 from ..errors import NbtoolkitError
 from . import edits
 from .base import state_trait
+from .beside import InspectorBeside
 from .concept_gallery import ConceptGallery
 from .concept_map import ConceptMap
 from .layer_slider import LayerSlider
-from .lesson import Lesson
 from .sample_attribution import SampleAttribution
 
 TABS = ("concepts", "river", "map", "compare", "intervene", "image")
@@ -26,7 +26,7 @@ def _present(value: Any) -> Any:
     return FORMER_TABS.get(value, value) if isinstance(value, str) else value
 
 
-class Explorer(Lesson, LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
+class Explorer(InspectorBeside, LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """Panes of concepts, layers and interventions beside one image, in one widget with one state.
 
     Parameters

@@ -1,6 +1,7 @@
 // @ts-check
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
+import { Beside } from "./beside.js";
 import { ConceptGallery } from "./concept_gallery.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
@@ -57,6 +58,11 @@ export class Explorer extends Pane {
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
     this.el.append(new Header(ctx, this.tabBar(), () => this.view(this.before)?.saved?.()).el, this.body);
+    if (Beside.available(ctx)) {
+      const beside = new Beside(ctx);
+      this.sample.el.querySelector(".nbt-toolbar")?.append(beside.open);
+      this.el.append(beside.el);
+    }
     this.on(["tab", "page"], () => this.sync());
     this.sync();
     this.watchChoices();

@@ -5,3 +5,4 @@ export { Compare } from "./compare.js";
 export { EditBar } from "./edit_bar.js";
 export { Ledger } from "./ledger.js";
 export { Picture } from "./picture.js";
+export { Guide } from "../guide.js";
