@@ -4,3 +4,4 @@
 export { Compare } from "./compare.js";
 export { EditBar } from "./edit_bar.js";
 export { Picture } from "./picture.js";
+export { Guide } from "../guide.js";
