@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.images import read_image
 from ..errors import MethodError, NbtoolkitError
+from ..text.tokens import find_spans, subtoken_variants
 from ..types.arguments import checked as typed
 from ..types.rules import described
 from ..widgets.inspector import Inspector
@@ -171,8 +172,6 @@ def _key(side: Side, word: str) -> str:
     word = word.strip()
     if word in side.words or " " not in word:
         return side.word(word).key
-    from ..text.tokens import find_spans, subtoken_variants
-
     spans = find_spans(side.ids, subtoken_variants(side.model.tokenizer, word), side.model.decode)
     return side.add(spans[0]).key if spans else side.word(word).key
 

@@ -53,12 +53,12 @@ def lens(_case: Case, m: Measurement) -> Arrays:
     _case, m
         The case, and its measurement.
     """
-    word = {"word": m.values["word"].values[0]}
-    top = {"rank": "top"}
+    word, top = {"word": m.values["word"].values[0]}, {"rank": "top"}
+    shares = m.details["top_probability"]
     return {
         "values": m.values.sel(word, drop=True),
         "words": m.details["top_words"].rename(top),
-        "log_probs": np.log(m.details["top_probability"].clip(1e-30)).rename(top),
+        "log_probs": shares.copy(data=np.log(shares.values.clip(1e-30))).rename(top),
         **null_arrays(m, **word),
     }
 

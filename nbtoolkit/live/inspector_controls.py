@@ -60,8 +60,8 @@ def _others(rng: np.random.Generator, own: Sequence[int], pool: Sequence[int], w
         raise MethodError(f"The edit is of all {len(own)} {what}; expected some others for a control of equal size.")
     n = min(len(own), len(free))
     chosen = rng.choice(free, n, replace=False).tolist()
-    kept = rng.choice(list(own), len(own) - n, replace=False).tolist() if n < len(own) else []
-    return sorted(int(i) for i in (*chosen, *kept))
+    same = rng.choice(list(own), len(own) - n, replace=False).tolist() if n < len(own) else []
+    return sorted(int(i) for i in (*chosen, *same))
 
 
 def _knock_out(case: Case, edit: Edit, rng: np.random.Generator) -> Control:

@@ -49,8 +49,8 @@ def measure_edited(name: str, case: Case) -> Measurement:
 
 def _lens(case: Case) -> Measurement:
     target = replace(case.target)  # whose pass is not recorded yet
-    span = {name: case.target.__dict__[name] for name in ("image_span", "tokens") if name in case.target.__dict__}
-    target.__dict__.update(span)
+    for name in ("image_span", "tokens"):  # the same in every pass of this prompt
+        target.__dict__[name] = getattr(case.target, name)
     with edited(case, case.edits):
         return INSTRUMENTS["lens"].measure(replace(case, target=target))
 

@@ -72,9 +72,9 @@ def of_target(function: Callable[..., Measurement], **options: Any) -> Callable[
 
 def _reading(side: Side) -> float:
     """The target's pass, the placebo's, and the unembedding of all of their states."""
-    model, weight = side.model, side.model.head.weight
+    model, head = side.model, sum(parameter.numel() for parameter in side.model.head.parameters())
     blocks = sum(parameter.numel() for parameter in model.blocks.parameters())
-    return 2 + 2 * (model.n_layers + 1) * weight.numel() / max(1, blocks)
+    return 2 + 2 * (model.n_layers + 1) * head / max(1, blocks)
 
 
 def _per_patch(side: Side, *, per: float, share: float) -> float:

@@ -59,11 +59,11 @@ def message(head: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -
     >>> data["arrays"]["values"]["coords"], decoded(data, buffers)["values"].values.tolist()
     ({'layer': [1, 2]}, [1.0, 2.0])
     """
-    shown, notes = _fitting(dict(arrays))
+    fitting, notes = _fitting(dict(arrays))
     strings: dict[str, int] = {}
     rows: dict[str, Any] = {}
     buffers: list[bytes] = []
-    for name, array in shown.items():
+    for name, array in fitting.items():
         values = _numbers(array.values, strings)
         rows[name] = {
             "dims": list(array.dims),

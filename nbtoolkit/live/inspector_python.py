@@ -42,19 +42,19 @@ def as_python(case: Case, edits: Sequence[Edit]) -> str:
     side, key = case.side, case.side.word(case.key).key
     word, _, occurrence = key.partition("#")
     question = "" if side.question == side.model.prompt else f", {side.question!r}"
-    asked = f", question={side.question!r}" if question else ""
+    keyword = f", question={side.question!r}" if question else ""
     place = f", occurrence={int(occurrence) - 1}" if occurrence else ""
     given = "" if side.own else f", response={side.response!r}"
     lines: dict[str, None] = {}  # each once
     contexts = [context for edit in edits for context in _contexts(case, edit, lines)]
     indent = "    " if contexts else ""
     code = [
-        f"target = nbt.target(model, image, {word!r}{asked}{given}{place}, quantity='log_prob')",
+        f"target = nbt.target(model, image, {word!r}{keyword}{given}{place}, quantity='log_prob')",
         *lines,
         *([f"with {', '.join(contexts)}:"] if contexts else []),
         f"{indent}(ids,) = respond(model, model.inputs([image]{question}), {side.longest})",
         f"{indent}print(model.decode(ids).strip())",
-        f"{indent}edited = nbt.target(model, image, {word!r}{asked}, response=target.response{place}, quantity='log_prob')",
+        f"{indent}edited = nbt.target(model, image, {word!r}{keyword}, response=target.response{place}, quantity='log_prob')",
         f"{indent}print(edited.value)  # log-probability of the word, in nats",
     ]
     modules: dict[str, list[str]] = {}

@@ -9,7 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import Cancelled, MethodError, NbtoolkitError
+import torch
+
+from ..errors import Cancelled, MethodError, ModelError, NbtoolkitError, first_line
 from ..storage.study import Study
 from ..types.measurement import Measurement
 from ..types.rules import suggestion
@@ -120,6 +122,10 @@ class Results:
             while len(self._refusals) > N_RESULTS:
                 self._refusals.popitem(last=False)
             raise
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise ModelError(
+                f"{instrument.title} does not fit into memory ({first_line(error)}); expected less. Take a smaller image, or another dtype."
+            ) from None
         seconds = time.perf_counter() - start
         self._rates[name] = seconds / passes
         return Result(replace(m, target=None), seconds)  # a target keeps the states of its pass in memory

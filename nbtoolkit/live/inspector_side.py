@@ -28,7 +28,7 @@ from ..types.geometry import Geometry
 from ..types.rules import suggestion
 from .inspector_words import Word, most_changed, words_of
 
-N_TARGETS = 3  # in memory, with the states and the keys and values of every layer
+N_TARGETS = 2  # in memory, with the states and the keys and values of every layer
 ROWS = 64  # positions whose logits are in memory together
 MAX_NEW_TOKENS = 40
 
@@ -159,6 +159,13 @@ class Side:
         """Ids of the model's own response, which is another one where the response was given."""
         return self.ids if self.own else tuple(respond(self.model, self.prompt, self.longest)[0])
 
+    def release(self) -> None:
+        """Free the states of all passes; they are computed again where they are needed."""
+        self._targets.clear()
+        self._other = None
+        for name in ("whole", "blank"):
+            self.__dict__.pop(name, None)
+
     @property
     def tokens(self) -> tuple[Token, ...]:
         """All positions, with their roles."""
@@ -212,13 +219,13 @@ class Side:
         if others:
             return self.words[others[0]]
         near = suggestion(key, self.words)
-        shown = self.response if len(self.response) <= 200 else self.response[:200] + "…"
+        text = self.response if len(self.response) <= 200 else self.response[:200] + "…"
         raise NothingFoundError(
-            f"{key[:80]!r} is not in the response {shown!r}; expected one of its words.{near or ' Choose one, or give the response.'}"
+            f"{key[:80]!r} is not in the response {text!r}; expected one of its words.{near or ' Choose one, or give the response.'}"
         )
 
     def target(self, key: str, foil: str = "") -> Target:
-        """A word of the response as a target; the last three keep their passes in memory.
+        """A word of the response as a target; the last two keep their passes in memory.
 
         Parameters
         ----------

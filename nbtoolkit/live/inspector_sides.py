@@ -101,6 +101,9 @@ class Sides(Mapping[str, Side]):
         new_key = key if key in new["a"].words else new["a"].default_word()
         for side in new.values():
             _ = side.whole.recording  # refused now, where it is too long
+        for name, side in new.items():
+            if self._sides[name] is not side:
+                self._sides[name].release()
         self._sides |= new
         return new_key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 import regex
@@ -104,8 +104,12 @@ def _says_something(word: str) -> bool:
 
 def _ends(tokenizer: Any, ids: list[int]) -> list[str]:
     """The text up to each piece; a character whose bytes are not complete is left to the piece that completes it."""
-    texts = [normalize(tokenizer.decode(ids[: i + 1], skip_special_tokens=True)) for i in range(len(ids))]
-    return [*accumulate((text.rstrip("\ufffd") for text in texts), lambda a, b: b if b.startswith(a) else a)]
+    ends: list[str] = []
+    for i in range(len(ids)):
+        text = normalize(tokenizer.decode(ids[: i + 1], skip_special_tokens=True)).rstrip("\ufffd")
+        before = ends[-1] if ends else ""
+        ends.append(text if text.startswith(before) else before)
+    return ends
 
 
 def _places(text: str, ends: Sequence[str]) -> list[tuple[int, int]]:

@@ -76,8 +76,8 @@ def checked(edits: Sequence[Mapping[str, Any]], facts: Facts) -> list[dict[str, 
     [{'op': 'mask', 'patches': [1, 3]}]
     """
     if not isinstance(edits, list | tuple) or len(edits) > MAX_EDITS:
-        shown = f"{len(edits)} entries" if isinstance(edits, list | tuple) else _short(edits)
-        raise NbtoolkitError(f"edits is {shown}; expected a list of at most {MAX_EDITS} dicts.")
+        short = f"{len(edits)} entries" if isinstance(edits, list | tuple) else _short(edits)
+        raise NbtoolkitError(f"edits is {short}; expected a list of at most {MAX_EDITS} dicts.")
     return [_Edit(i, edit, facts).checked() for i, edit in enumerate(edits)]
 
 
@@ -132,11 +132,14 @@ class _Edit:
         return {"layers": layers, "part": part, "how": how, "heads": heads}
 
     def _concept(self) -> dict[str, Any]:
-        layer, concept, known = self.edit["layer"], self.edit["concept"], self.facts.n_concepts
+        layer, concept, layers = self.edit["layer"], self.edit["concept"], self.facts.n_concepts
         self._expect(
-            _is_int(layer) and layer in known, "layer", layer, f"a layer of the study, {list(known) or 'which is none'}"
+            _is_int(layer) and layer in layers,
+            "layer",
+            layer,
+            f"a layer of the study, {list(layers) or 'which is none'}",
         )
-        n = known[layer]
+        n = layers[layer]
         self._expect(_is_int(concept) and 0 <= concept < n, "concept", concept, f"0 … {n - 1}")
         return {"layer": layer, "concept": concept}
 

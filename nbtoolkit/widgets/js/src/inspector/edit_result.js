@@ -7,18 +7,21 @@ import { probability } from "../edits.js";
 import { Newest } from "../newest.js";
 import { visible } from "../words.js";
 import { Control } from "./control.js";
-import { changeOf, piecesOf } from "./differences.js";
+import { changeOf } from "./differences.js";
 import { Pane } from "./pane.js";
+import { responseText } from "./response_text.js";
 import { Running } from "./running.js";
 
 /** @typedef {import("./edits.js").Edit} Edit */
 /** @typedef {{ edits: Edit[], target: string, foil: string, brief: boolean }} Question `brief`: of a slider that moves */
 
-const AROUND = 8; // words beside a change
-const LONG = 40; // words of a response that is shown whole
+/** Replies to the edits of a store's traits. @type {WeakMap<object, { key: string, reply: any }>} */
+const LATEST = new WeakMap();
 
 /** The probability of a reading. @param {number} p */
 export const chance = (p) => probability(Math.log(p));
+
+const keyOf = (/** @type {any[]} */ parts) => JSON.stringify(parts);
 
 export class EditResult extends Pane {
   /** @param {import("./types.js").InspectorContext} ctx */
@@ -40,6 +43,12 @@ export class EditResult extends Pane {
     this.on(["edits", "target", "foil"], () => this.follow());
     this.on(["unit"], () => this.now && this.show());
     this.ask();
+  }
+
+  /** The reply to the edits in force, where it is there. @param {Pane} pane */
+  static latest(pane) {
+    const own = LATEST.get(pane.store);
+    return own?.key === keyOf(["edits", "target", "foil"].map((trait) => pane.get(trait))) ? own.reply : undefined;
   }
 
   /** Traits that change together are one question. */
@@ -104,6 +113,8 @@ export class EditResult extends Pane {
     if (!this.newest.job && !this.newest.next) this.running.end();
     if (!error) {
       this.now = { question, reply };
+      LATEST.set(this.store, { key: keyOf([question.edits, question.target, question.foil]), reply });
+      this.store.notify();
       this.show();
       return;
     }
@@ -130,14 +141,10 @@ export class EditResult extends Pane {
     const change = changeOf(before, after, this.get("unit"));
     const text = this.changeText(change.value);
     const control = question.brief || !this.ctx.live ? null : new Control(this.ctx, question, before, change.value);
-    const words = difference.filter((/** @type {string[]} */ [, tag]) => tag !== "added").length;
+    const response = (/** @type {string} */ title, /** @type {"removed" | "added"} */ own) =>
+      responseText(t, { title, difference, own, target: question.target, whole: this.whole }, () => this.showWhole());
     this.fill([
-      h(
-        "div",
-        { class: "nbt-edit-beside" },
-        this.response(t`Before`, difference, "removed", words),
-        this.response(t`After`, difference, "added", words),
-      ),
+      h("div", { class: "nbt-edit-beside" }, response(t`Before`, "removed"), response(t`After`, "added")),
       reply.present ? null : h("p", { class: "nbt-edit-gone", text: t`The word is gone from the response.` }),
       this.numbers(before, after, change.probability, text),
       this.top(after.top ?? []),
@@ -146,6 +153,13 @@ export class EditResult extends Pane {
     this.control = control;
     if (this.reveal) this.bringIntoSight();
     if (!question.brief) this.ctx.say(`${text}. ${t`Response`}: ${after.response}`);
+  }
+
+  /** Show the words that are left out. */
+  showWhole() {
+    this.whole = true;
+    this.show();
+    /** @type {HTMLElement | null} */ (this.out.querySelector(".nbt-response"))?.focus();
   }
 
   /** Scroll the column, not the page, to what an edit has changed. */
@@ -179,33 +193,6 @@ export class EditResult extends Pane {
       h("span", { class: "nbt-value", text: `${chance(before.probability)} → ${chance(after.probability)}` }),
       ` (${signed(change, 2, "+")})`,
     );
-  }
-
-  /** One of the responses. @param {string} title @param {any} difference @param {"removed" | "added"} own @param {number} words */
-  response(title, difference, own, words) {
-    const around = this.whole || words <= LONG ? Infinity : AROUND;
-    const pieces = piecesOf(difference, own, this.get("target"), around).flatMap(({ text, tag, target }) => {
-      const kind = tag === "same" ? (target ? "mark" : "span") : own === "removed" ? "del" : "ins";
-      return [tag ? h(kind, { class: target ? "nbt-edit-target" : null, text }) : this.gap(), " "];
-    });
-    const p = h("p", { class: "nbt-response", dir: "auto", tabindex: "0", "aria-label": title }, ...pieces);
-    return h("div", {}, h("span", { class: "nbt-edit-title", text: title }), p);
-  }
-
-  /** A button in place of the words that are left out. */
-  gap() {
-    const all = () => {
-      this.whole = true;
-      this.show();
-      /** @type {HTMLElement | null} */ (this.out.querySelector(".nbt-response"))?.focus();
-    };
-    return h("button", {
-      type: "button",
-      class: "nbt-more",
-      "aria-label": this.t`whole response`,
-      text: "…",
-      onclick: all,
-    });
   }
 
   /** The most probable words at the word's place. @param {[string, number][]} words */

@@ -224,3 +224,27 @@ def test_what_costs_more_takes_longer():
     session = open_session(large_llava(), pictures()[0], word="bus", response="a bus")
     cost = {name: session.estimate(name) for name in INSTRUMENTS}
     assert cost["occlusion"] > cost["faithfulness"] > cost["gradients"] > cost["attention"] > 0
+
+
+def test_passes_of_an_earlier_question_are_freed_and_come_back():
+    session = open_session(zoo_model("llava"), pictures()[0], response=RESPONSE, word="dog")
+    first, values = session.sides["a"], session.measurement("lens").values
+    session.run("ask", {"question": "What is this ?"})
+    assert not first._targets and "whole" not in first.__dict__
+    session.run("ask", {"question": ""})
+    assert session.sides["a"] is first and session.meta()["sides"]["a"]["words"]
+    assert session.measurement("lens", "dog").values is values  # from memory
+
+
+def test_memory_that_does_not_suffice_is_a_sentence(model, data, monkeypatch):
+    session = open_session(model, data[4]["image"], word="hat")
+    assert session.target().probability > 0
+
+    def fails(*_, **__):
+        raise MemoryError("8 GB")
+
+    monkeypatch.setattr("nbtoolkit.models.adapter.Model.unembed", fails)
+    with pytest.raises(ModelError, match=r"Logit lens does not fit into memory \(8 GB\)"):
+        session.measurement("lens")
+    monkeypatch.undo()
+    assert session.measurement("lens").check.holds
