@@ -3,7 +3,6 @@
 
 import { h } from "../dom.js";
 import { lazy } from "../lazy.js";
-import { Grids } from "./grids.js";
 import { Header } from "./header.js";
 import { Instruments } from "./instruments.js";
 import { Pane } from "./pane.js";
@@ -12,6 +11,7 @@ import { Ribbon } from "./ribbon.js";
 
 const Compare = lazy("Compare");
 const EditBar = lazy("EditBar");
+const Grids = lazy("Grids");
 const Ledger = lazy("Ledger");
 const Guide = lazy("Guide");
 const REST = 200; // milliseconds that the first paint has for itself
