@@ -46,8 +46,8 @@ class Inspector(Lesson, Exported):
     _esm = asset("inspector.js")
     kind = "inspector"
     reading = (
-        "Select a word of the response, and patches, a layer or a head: every map, grid and ledger shows the same "
-        "selection; an edit shows the response before and after."
+        "Select a word, patches, a layer or a head: all maps, grids and bars show one selection; "
+        "an edit, the response before and after."
     )
     later, page_script = "inspector_tools.js", "inspector_page.js"
     python_only = ("steps",)

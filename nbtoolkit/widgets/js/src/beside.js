@@ -16,12 +16,15 @@ export class Beside extends Pane {
     });
     this.close = this.button(t`Close the Inspector`, () => this.commit({ inspector: null }));
     this.note = h("p", { class: "nbt-note", role: "status" });
-    this.place = h("div", { class: "nbt-beside-view" });
-    this.el = h("section", { class: "nbt-beside", "aria-label": t`Inspector`, hidden: true });
+    this.place = h("div", { class: "nbt-inspector-view" });
+    this.el = h("section", { class: "nbt-inspector-slot", "aria-label": t`Inspector`, hidden: true });
     this.el.append(h("div", { class: "nbt-toolbar" }, this.close), this.note, this.place);
     this.turn = 0;
     this.on(["inspector"], () => this.show());
-    ctx.signal.addEventListener("abort", () => this.child?.remove?.());
+    ctx.signal.addEventListener("abort", () => {
+      this.child?.remove?.();
+      this.el.remove();
+    });
     this.show();
   }
 
@@ -42,7 +45,7 @@ export class Beside extends Pane {
 
   /** What renders widgets, where the host has it (marimo has none). @returns {any} */
   get manager() {
-    return /** @type {any} */ (this.model).widget_manager;
+    return this.model.widget_manager;
   }
 
   /** The line of Python that opens the Inspector, where the page cannot. */

@@ -57,4 +57,25 @@ export const INSPECTOR = {
   nats: "纳特",
   "Select a layer and head in the grid to see what it reads.": "在网格中选择层与头，即可看到它读取何处。",
   "Select a concept in the ledger to see where it lies.": "在账目中选择概念，即可看到它在何处。",
+  // the grids
+  "faint: {0}": "淡色：{0}",
+  "Grid of layers and heads: arrows move, Enter selects, p takes a cell for patching":
+    "层与头的网格：方向键移动，回车选择，p 取单元格用于修补",
+  "to {0} patches": "对 {0} 个图块",
+  "layers × heads": "层 × 头",
+  "within the null": "在零假设范围内",
+  "Grid of layers and positions: arrows move, Enter selects, p takes a cell for patching":
+    "层与位置的网格：方向键移动，回车选择，p 取单元格用于修补",
+  Columns: "列",
+  "log p({0}) {1}": "log p({0}) {1}",
+  Head: "头",
+  Position: "位置",
+  "attention to the image": "对图像的注意力",
+  "writers of a concept": "概念的写入者",
+  "activation patching": "激活修补",
+  "image by rows": "图像按行",
+  "with words": "显示词语",
+  "every patch": "每个图块",
+  system: "系统",
+  "Select a concept in the ledger to see which heads write it.": "在账目中选择概念，即可看到哪些头写入它。",
 };

@@ -43,6 +43,6 @@ export const INSTRUMENTS = {
     "其他来源：保留被切断来源的数量、目标和层；来源不同",
   "random order: preserves the patches, their number at every step and the baseline; their order is random":
     "随机顺序：保留图块、每步的数量和基线；顺序是随机的",
-  "Select a word of the response, and patches, a layer or a head: every map, grid and ledger shows the same selection; an edit shows the response before and after.":
-    "选择回答中的一个词，以及图块、层或头：所有图、网格和账目显示同一选择；编辑会显示前后的回答。",
+  "Select a word, patches, a layer or a head: all maps, grids and bars show one selection; an edit, the response before and after.":
+    "选择一个词、图块、层或头：所有图、网格和条形显示同一选择；编辑则显示前后的回答。",
 };

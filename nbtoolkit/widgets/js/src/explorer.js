@@ -48,6 +48,8 @@ export class Explorer extends Pane {
     this.views = new Map();
     /** @type {HTMLElement | undefined} */
     this.result = undefined; // of an intervention
+    /** @type {HTMLElement | undefined} */
+    this.beside = undefined; // below the view: a view of its own
     this.before = "concepts"; // where the way back leads from the image
     this.slot = h("div", { class: "nbt-result", hidden: true });
     this.left = h("div", { class: "nbt-left" });
@@ -61,7 +63,7 @@ export class Explorer extends Pane {
     if (Beside.available(ctx)) {
       const beside = new Beside(ctx);
       this.sample.el.querySelector(".nbt-toolbar")?.append(beside.open);
-      this.el.append(beside.el);
+      this.beside = beside.el;
     }
     this.on(["tab", "page"], () => this.sync());
     this.sync();

@@ -158,6 +158,7 @@ function lenient(model, lost, renamed) {
     }
   };
   return {
+    widget_manager: model.widget_manager,
     get: (name) => model.get(name),
     set: (name, value) => model.set(name, value),
     on: (event, callback) => {

@@ -45,6 +45,7 @@ class Host extends Frame {
     ctx.arrive(() => {
       const view = new VIEWS[this.model.get("_kind")](ctx);
       this.fill(/** @type {Node} */ (view.el));
+      if (view.beside) this.root.after(view.beside);
       setTimeout(() => signal.aborted || this.complete(data), REST);
     });
   }

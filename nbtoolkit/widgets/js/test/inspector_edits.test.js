@@ -76,15 +76,23 @@ test("a patch is of the selected patches or position, or of a cell of the other 
   assert.deepEqual([placesOf(NONE), placesOf({ ...NONE, token: 0 })], ["image", [0]]);
   assert.deepEqual(placesOf({ ...NONE, token: 5, patches: [7, 2] }), { patches: [2, 7] });
   const limits = { layers: 5, positions: 80, patches: 64 };
-  const cell = (more) => patchOfCell({ side: "b", layer: 3, ...more }, limits);
+  const cell = (more) => patchOfCell({ side: "b", layer: 3, ...more }, limits, "other");
   assert.deepEqual(cell({ position: 9 }), patchFrom(3, [9], "other"));
   assert.deepEqual(cell({ patch: 63 }), patchFrom(3, { patches: [63] }, "other"));
-  const wrong = [{}, { side: "a", position: 1 }, { layer: 6, position: 1 }, { patch: 64 }, { position: "1" }];
+  assert.deepEqual(cell({ patches: [5, 2], side: "a" }), patchFrom(3, { patches: [2, 5] }, "other"));
+  const wrong = [
+    {},
+    { side: "c", position: 1 },
+    { layer: 6, position: 1 },
+    { layer: null, patch: 1 },
+    { patch: 64 },
+    { patches: [1, 64] },
+    { position: "1" },
+    { position: 80 },
+  ];
   for (const more of wrong) assert.equal(cell(more), null);
-  assert.deepEqual(
-    [patchOfCell(null, limits), patchOfCell("b", limits), cellOf("{"), cellOf("[1]")],
-    [null, null, null, [1]],
-  );
+  assert.deepEqual([patchOfCell(null, limits, "blank"), patchOfCell("b", limits, "blank")], [null, null]);
+  assert.deepEqual([cellOf("{"), cellOf("[1]")], [null, [1]]);
 });
 
 test("an edit that is there already is not there twice", () => {
@@ -139,6 +147,13 @@ test("the target is marked where it is, by its number; a response far from chang
     ["…", "", false],
   ]);
   assert.deepEqual(differenceOf("", "a"), [["a", "added"]]);
+  const runs = [
+    ["a white", "same"],
+    ["in", "added"],
+    ["train full", "same"],
+  ]; // as Python tells them
+  const marked = piecesOf(runs, "added", "train").map(({ text, tag, target }) => [text, tag, target]);
+  assert.deepEqual(marked[2], ["train", "same", true]);
 });
 
 test("a change is in the unit, random edits have a mean and a range", () => {

@@ -10,11 +10,10 @@ const DENSITY = 2; // pixels of a canvas for one of the page, at most
 
 /**
  * Give a canvas the pixels for its size in the page, cleared; setting the size of a canvas is slow, so only where it is another one.
- * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {number} [density] pixels of a canvas for one of the page
  * @returns {CanvasRenderingContext2D}
  */
-export function sized(canvas, width, height) {
-  const density = Math.min(DENSITY, globalThis.devicePixelRatio || 1);
+export function sized(canvas, width, height, density = Math.min(DENSITY, globalThis.devicePixelRatio || 1)) {
   const [w, h] = [Math.max(1, Math.round(width * density)), Math.max(1, Math.round(height * density))];
   const brush = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });

@@ -209,9 +209,15 @@ export class EditBar extends Pane {
   patchFrom(cell) {
     const { tokens, geometry } = this.store.side();
     const patches = geometry?.positions.length ?? 0;
-    const edit = patchOfCell(cell, { layers: this.meta.n_layers, positions: tokens.length, patches });
+    const from = this.meta.sides.b ? "other" : "blank";
+    const edit = patchOfCell(cell, { layers: this.meta.n_layers, positions: tokens.length, patches }, from);
     if (edit && this.ctx.live) this.add([edit]);
-    else this.ctx.say(this.t`Drag a cell of the other side: its states are put in this side's place.`);
+    else
+      this.ctx.say(
+        this.ctx.live
+          ? this.missing.patch || this.t`No state of this place can be patched.`
+          : this.t`Further edits need the model: run the cell.`,
+      );
   }
 
   /** @param {KeyboardEvent} event */

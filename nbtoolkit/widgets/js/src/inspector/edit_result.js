@@ -7,18 +7,21 @@ import { probability } from "../edits.js";
 import { Newest } from "../newest.js";
 import { visible } from "../words.js";
 import { Control } from "./control.js";
-import { changeOf, piecesOf } from "./differences.js";
+import { changeOf } from "./differences.js";
 import { Pane } from "./pane.js";
+import { responseText } from "./response_text.js";
 import { Running } from "./running.js";
 
 /** @typedef {import("./edits.js").Edit} Edit */
-/** @typedef {{ edits: Edit[], target: string, foil: string, brief: boolean }} Question `brief`: of a slider that moves */
+/** @typedef {{ edits: Edit[], target: string, foil: string }} Question */
 
-const AROUND = 8; // words beside a change
-const LONG = 40; // words of a response that is shown whole
+/** Replies to the edits of a store's traits. @type {WeakMap<object, { key: string, reply: any }>} */
+const LATEST = new WeakMap();
 
 /** The probability of a reading. @param {number} p */
 export const chance = (p) => probability(Math.log(p));
+
+const keyOf = (/** @type {any[]} */ parts) => JSON.stringify(parts);
 
 export class EditResult extends Pane {
   /** @param {import("./types.js").InspectorContext} ctx */
@@ -26,9 +29,10 @@ export class EditResult extends Pane {
     super(ctx);
     const { t } = this;
     this.last = ""; // question, as text
-    /** @type {{ question: Question, reply: any } | null} */
+    /** @type {{ question: Question, reply: any, key: string } | null} */
     this.now = null;
     this.whole = this.reveal = false;
+    this.brief = false; // a slider moves
     this.running = new Running(t, t`the edited model`, () => this.cancel());
     this.out = h("div", { class: "nbt-edit-effect" });
     this.el = h("div", { class: "nbt-edit-result", "aria-live": "off", hidden: true }, this.out, this.running.el);
@@ -40,6 +44,12 @@ export class EditResult extends Pane {
     this.on(["edits", "target", "foil"], () => this.follow());
     this.on(["unit"], () => this.now && this.show());
     this.ask();
+  }
+
+  /** The reply to the edits in force, where it is there. @param {Pane} pane */
+  static latest(pane) {
+    const own = LATEST.get(pane.store);
+    return own?.key === keyOf(["edits", "target", "foil"].map((trait) => pane.get(trait))) ? own.reply : undefined;
   }
 
   /** Traits that change together are one question. */
@@ -55,9 +65,14 @@ export class EditResult extends Pane {
   /** Run the edited model. @param {Edit[] | null} [moving] the edits of a slider that moves */
   ask(moving = null) {
     const edits = moving ?? this.get("edits") ?? [];
-    const question = { edits, target: this.get("target"), foil: this.get("foil"), brief: moving !== null };
-    const key = JSON.stringify({ ...question, brief: false });
-    if (key === this.last) return;
+    const question = { edits, target: this.get("target"), foil: this.get("foil") };
+    const key = JSON.stringify(question);
+    const rests = this.brief && moving === null; // a slider that was moved
+    this.brief = moving !== null;
+    if (key === this.last) {
+      if (rests && this.now && keyOf([edits, question.target, question.foil]) === this.now.key) this.show();
+      return;
+    }
     this.last = key;
     this.control?.cancel();
     if (edits.length) {
@@ -103,7 +118,10 @@ export class EditResult extends Pane {
     if (this.ctx.signal.aborted) return;
     if (!this.newest.job && !this.newest.next) this.running.end();
     if (!error) {
-      this.now = { question, reply };
+      const key = keyOf([question.edits, question.target, question.foil]);
+      this.now = { question, reply, key };
+      LATEST.set(this.store, { key, reply });
+      this.store.notify();
       this.show();
       return;
     }
@@ -129,15 +147,11 @@ export class EditResult extends Pane {
     const { before, after, difference } = reply;
     const change = changeOf(before, after, this.get("unit"));
     const text = this.changeText(change.value);
-    const control = question.brief || !this.ctx.live ? null : new Control(this.ctx, question, before, change.value);
-    const words = difference.filter((/** @type {string[]} */ [, tag]) => tag !== "added").length;
+    const control = this.brief || !this.ctx.live ? null : new Control(this.ctx, question, before, change.value);
+    const response = (/** @type {string} */ title, /** @type {"removed" | "added"} */ own) =>
+      responseText(t, { title, difference, own, target: question.target, whole: this.whole }, () => this.showWhole());
     this.fill([
-      h(
-        "div",
-        { class: "nbt-edit-beside" },
-        this.response(t`Before`, difference, "removed", words),
-        this.response(t`After`, difference, "added", words),
-      ),
+      h("div", { class: "nbt-edit-beside" }, response(t`Before`, "removed"), response(t`After`, "added")),
       reply.present ? null : h("p", { class: "nbt-edit-gone", text: t`The word is gone from the response.` }),
       this.numbers(before, after, change.probability, text),
       this.top(after.top ?? []),
@@ -145,7 +159,14 @@ export class EditResult extends Pane {
     ]);
     this.control = control;
     if (this.reveal) this.bringIntoSight();
-    if (!question.brief) this.ctx.say(`${text}. ${t`Response`}: ${after.response}`);
+    if (!this.brief) this.ctx.say(`${text}. ${t`Response`}: ${after.response}`);
+  }
+
+  /** Show the words that are left out. */
+  showWhole() {
+    this.whole = true;
+    this.show();
+    /** @type {HTMLElement | null} */ (this.out.querySelector(".nbt-response"))?.focus();
   }
 
   /** Scroll the column, not the page, to what an edit has changed. */
@@ -179,33 +200,6 @@ export class EditResult extends Pane {
       h("span", { class: "nbt-value", text: `${chance(before.probability)} → ${chance(after.probability)}` }),
       ` (${signed(change, 2, "+")})`,
     );
-  }
-
-  /** One of the responses. @param {string} title @param {any} difference @param {"removed" | "added"} own @param {number} words */
-  response(title, difference, own, words) {
-    const around = this.whole || words <= LONG ? Infinity : AROUND;
-    const pieces = piecesOf(difference, own, this.get("target"), around).flatMap(({ text, tag, target }) => {
-      const kind = tag === "same" ? (target ? "mark" : "span") : own === "removed" ? "del" : "ins";
-      return [tag ? h(kind, { class: target ? "nbt-edit-target" : null, text }) : this.gap(), " "];
-    });
-    const p = h("p", { class: "nbt-response", dir: "auto", tabindex: "0", "aria-label": title }, ...pieces);
-    return h("div", {}, h("span", { class: "nbt-edit-title", text: title }), p);
-  }
-
-  /** A button in place of the words that are left out. */
-  gap() {
-    const all = () => {
-      this.whole = true;
-      this.show();
-      /** @type {HTMLElement | null} */ (this.out.querySelector(".nbt-response"))?.focus();
-    };
-    return h("button", {
-      type: "button",
-      class: "nbt-more",
-      "aria-label": this.t`whole response`,
-      text: "…",
-      onclick: all,
-    });
   }
 
   /** The most probable words at the word's place. @param {[string, number][]} words */

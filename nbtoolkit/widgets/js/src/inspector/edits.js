@@ -93,15 +93,18 @@ export const placesOf = ({ patches, token }) =>
 export const patchFrom = (layer, positions, from) => ({ op: "patch", layer, positions, from });
 
 /**
- * The patch that a cell of the other side makes where it is dropped; null of anything else.
- * @param {any} cell side, layer, and position or patch @param {{ layers: number, positions: number, patches: number }} limits @returns {Edit | null}
+ * The patch that a cell makes where it is dropped, or taken; null of anything else, and of a cell without a layer.
+ * @param {any} cell side, layer, and position, patch or patches
+ * @param {{ layers: number, positions: number, patches: number }} limits @param {string} from "other" or "blank" @returns {Edit | null}
  */
-export function patchOfCell(cell, { layers, positions, patches }) {
-  const { side, layer, position, patch } = cell && typeof cell === "object" ? cell : {};
+export function patchOfCell(cell, { layers, positions, patches }, from) {
+  const { side, layer, position, patch, patches: several } = cell && typeof cell === "object" ? cell : {};
   const within = (/** @type {any} */ i, /** @type {number} */ n) => Number.isInteger(i) && i >= 0 && i < n;
-  if (side !== "b" || !within(layer, layers + 1)) return null;
-  if (within(patch, patches)) return patchFrom(layer, { patches: [patch] }, "other");
-  return within(position, positions) ? patchFrom(layer, [position], "other") : null;
+  const own = Array.isArray(several) ? several : patch === undefined ? [] : [patch];
+  if (!["a", "b"].includes(side) || !within(layer, layers + 1)) return null;
+  if (own.length)
+    return own.every((i) => within(i, patches)) ? patchFrom(layer, { patches: ascending(own) }, from) : null;
+  return within(position, positions) ? patchFrom(layer, [position], from) : null;
 }
 
 /** The list with further edits; one that is there already is not there twice. @param {Edit[]} edits @param {Edit[]} more */

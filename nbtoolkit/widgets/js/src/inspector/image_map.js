@@ -20,6 +20,7 @@ export const METRICS = {
   "": "no map",
 };
 const STEPS = 128; // of colour on either side of zero
+const FAINT = 0.35; // of the opacity of a value within its null
 
 /** The layer at which the lens is read: the last one while none is selected. @param {Selection} selection */
 export const readAt = ({ layer, n_layers }) => layer ?? n_layers;
@@ -90,18 +91,39 @@ export function mapOf(result, metric, selection, positions) {
 export const shareOf = ({ low, high, signed }, value) =>
   signed ? (high ? value / high : 0) : high > low ? (value - low) / (high - low) : 0;
 
-/** @type {string[]} */
-let colours = [];
+/** Red, green, blue and opacity (0 to 255) of 257 shares, −1 to 1. */
+const table = new Uint8ClampedArray(
+  Array.from({ length: 2 * STEPS + 1 }, (_, i) => colourAt(i / STEPS - 1)).flatMap(([r, g, b, a]) => [
+    r,
+    g,
+    b,
+    255 * a,
+  ]),
+);
 
-/** Colour of a share as CSS: one of 257. @param {number} share */
+/** Place of a share in the table of colours, times four. @param {number} share */
+export const slotOf = (share) => 4 * Math.round((Math.max(-1, Math.min(1, share)) + 1) * STEPS);
+
+/** Colour of a share as CSS. @param {number} share */
 export function cssOf(share) {
-  if (!colours.length) {
-    colours = Array.from({ length: 2 * STEPS + 1 }, (_, i) => {
-      const [r, g, b, a] = colourAt(i / STEPS - 1);
-      return `rgba(${r}, ${g}, ${b}, ${a.toFixed(3)})`;
-    });
+  if (Number.isNaN(share)) return "transparent";
+  const i = slotOf(share);
+  return `rgba(${table[i]}, ${table[i + 1]}, ${table[i + 2]}, ${(table[i + 3] / 255).toFixed(3)})`;
+}
+
+/**
+ * Values as pixels, one each.
+ * @param {ImageData} image @param {Float32Array} values @param {Scale} scale @param {ArrayLike<number> | null} [faint] 1 where a value is within its null
+ */
+export function paintPixels({ data }, values, scale, faint = null) {
+  for (let n = 0; n < values.length; n++) {
+    const share = shareOf(scale, values[n]);
+    const i = slotOf(Number.isNaN(share) ? 0 : share);
+    data[4 * n] = table[i];
+    data[4 * n + 1] = table[i + 1];
+    data[4 * n + 2] = table[i + 2];
+    data[4 * n + 3] = Number.isNaN(share) ? 0 : table[i + 3] * (faint?.[n] ? FAINT : 1);
   }
-  return Number.isNaN(share) ? "transparent" : colours[Math.round((Math.max(-1, Math.min(1, share)) + 1) * STEPS)];
 }
 
 /**

@@ -3,16 +3,16 @@
 
 import { h } from "../dom.js";
 import { lazy } from "../lazy.js";
-import { Grids } from "./grids.js";
 import { Header } from "./header.js";
 import { Instruments } from "./instruments.js";
-import { Ledger } from "./ledger.js";
 import { Pane } from "./pane.js";
 import { PatchImage } from "./patch_image.js";
 import { Ribbon } from "./ribbon.js";
 
 const Compare = lazy("Compare");
 const EditBar = lazy("EditBar");
+const Grids = lazy("Grids");
+const Ledger = lazy("Ledger");
 const Guide = lazy("Guide");
 const REST = 200; // milliseconds that the first paint has for itself
 
@@ -23,7 +23,7 @@ export class Inspector extends Pane {
     const { t } = this;
     /** @type {{ el: HTMLElement } | undefined} */
     this.compare = undefined;
-    this.side = this.column("side", t`Ledger and edits`, new Ledger(ctx).el, new Instruments(ctx).el);
+    this.side = this.column("side", t`Ledger and edits`, new Instruments(ctx).el);
     this.body = h(
       "div",
       { class: "nbt-inspector-body" },
@@ -47,10 +47,9 @@ export class Inspector extends Pane {
     return h("section", { class: classes, "aria-label": label, tabindex: "-1" }, ...parts);
   }
 
-  /** The edit bar comes after the first paint, between the ledger and what is not computed. */
+  /** The ledger and the edit bar come after the first paint, above what is not computed. */
   addEdits() {
-    this.edits = new EditBar(this.ctx);
-    this.side.lastElementChild?.before(this.edits.el);
+    for (const Part of [Ledger, EditBar]) this.side.lastElementChild?.before(new Part(this.ctx).el);
   }
 
   /** Show the comparison while there is one. */

@@ -9,7 +9,6 @@ import { METRICS, needOf } from "./image_map.js";
 import { Offer } from "./offer.js";
 import { Pane } from "./pane.js";
 import { share, withUnit } from "./readout.js";
-import { savingMap } from "./saved.js";
 
 const INSTRUMENTS = ["lens", "attention", "occlusion", "gradients", "concept"];
 
@@ -25,7 +24,8 @@ export class MapHead extends Pane {
     this.offers = INSTRUMENTS.map((name) => new Offer(ctx, name, () => this.which(name)));
     this.judge = new Offer(ctx, "faithfulness", () => this.judged());
     this.ends = h("span", { class: "nbt-scale" });
-    this.scale = h("div", { class: "nbt-map-scale" }, this.ends, savingMap(image));
+    this.saved = h("span");
+    this.scale = h("div", { class: "nbt-map-scale" }, this.ends, this.saved);
     this.warning = h("p", {
       class: "nbt-note",
       text: t`The lens under-reads image tokens: where it sees little, there may be more.`,

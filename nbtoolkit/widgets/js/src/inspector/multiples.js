@@ -2,12 +2,15 @@
 /** The same image under the other measures that are computed, small; a click shows one large. */
 
 import { h } from "../dom.js";
+import { translate, visible } from "../words.js";
 import { onSize, paintMap } from "./drawing.js";
 import { METRICS, needOf } from "./image_map.js";
 import { Pane } from "./pane.js";
 import { share } from "./readout.js";
 
-const SIDE = 62; // pixels of the longer side
+/** @type {Record<string, string>} */
+const LABELS = { lens: "lens" };
+const SIDE = 46; // pixels of the longer side
 
 export class Multiples extends Pane {
   /** @param {import("./types.js").InspectorContext} ctx @param {import("./patch_image.js").PatchImage} image */
@@ -35,7 +38,7 @@ export class Multiples extends Pane {
   /** @param {string} metric */
   tile(metric) {
     const canvas = h("canvas", { class: "nbt-patch-layer", "aria-hidden": "true" });
-    const [name, auc] = [h("span"), h("span", { class: "nbt-multiple-auc" })];
+    const [name, auc] = [h("span", { class: "nbt-multiple-name" }), h("span", { class: "nbt-multiple-auc" })];
     const picture = h(
       "span",
       { class: "nbt-multiple-image", style: { width: `${this.width}px`, height: `${this.height}px` } },
@@ -44,8 +47,15 @@ export class Multiples extends Pane {
       canvas,
     );
     const onclick = () => this.commit({ metric: this.get("metric") === metric ? "" : metric });
-    const el = h("button", { type: "button", class: "nbt-multiple", onclick }, picture, h("span", {}, name, " ", auc));
+    const el = h("button", { type: "button", class: "nbt-multiple", onclick }, picture, name, auc);
     return { el, canvas, name, auc, painted: null };
+  }
+
+  /** What a map is called in little room. @param {string} metric @param {import("./image_map.js").Selection} selection */
+  nameOf(metric, selection) {
+    const name = this.meta.study?.names[String(selection.studied)]?.[selection.concept ?? -1];
+    if (metric === "head") return `L${selection.layer}.H${selection.head}`;
+    return metric === "concept" && name ? visible(name) : translate(this.t, LABELS[metric] ?? metric);
   }
 
   /** Paint those whose values are others by now. */
@@ -65,7 +75,8 @@ export class Multiples extends Pane {
       if (painted.some((part, i) => part !== tile.painted?.[i])) {
         tile.painted = painted;
         paintMap(tile.canvas, this.width, this.height, image.boxes, map);
-        tile.name.textContent = image.nameOf(metric, selection);
+        tile.name.textContent = this.nameOf(metric, selection);
+        tile.el.title = image.nameOf(metric, selection);
       }
       const insertion = this.store.get("faithfulness", { side: image.side, of: need.map })?.facts.insertion;
       tile.auc.textContent = typeof insertion === "number" ? share(insertion) : "";

@@ -7,12 +7,13 @@ import { dim, isCropped, sentence, shade } from "../seen.js";
 import { translate, visible } from "../words.js";
 import { EDGE, onSize, outline, paintLines, paintMap, pixels, sized } from "./drawing.js";
 import { METRICS, mapOf, needOf } from "./image_map.js";
+import { later } from "./later.js";
 import { MapHead } from "./map_head.js";
-import { Multiples } from "./multiples.js";
 import { boxesOf } from "./patches.js";
 import { Pane } from "./pane.js";
 import { describePatch } from "./readout.js";
 import { PatchSelection } from "./patch_selection.js";
+import { conceptLayer } from "./selection.js";
 
 const TALL = 430; // pixels that an upright image has at most
 
@@ -27,9 +28,15 @@ export class PatchImage extends Pane {
     this.size = { width: 0, height: 0 };
     /** @type {import("./image_map.js").ImageMap | null} */
     this.map = null;
-    this.build();
+    /** @type {HTMLElement} */
+    this.frame = this.build();
+    if (this.geometry) {
+      dim(this.unseen, this.geometry.seen);
+      this.picking = new PatchSelection(this);
+    }
     this.head = new MapHead(ctx, this);
-    this.multiples = new Multiples(ctx, this);
+    /** @type {{ el: HTMLElement, sync(): void } | null} */
+    this.multiples = null;
     const { t } = this;
     const why = this.geometry ? "" : this.data.no_grid || t`The patches of this image have no place in it.`;
     this.el = h(
@@ -38,13 +45,17 @@ export class PatchImage extends Pane {
       this.head.el,
       this.frame,
       this.head.scale,
-      h("p", { class: "nbt-note nbt-patch-seen", text: this.seenSentence(), hidden: !this.seenSentence() }),
       h("p", { class: "nbt-note", text: visible(translate(t, why)), hidden: !why }),
       this.readout,
       this.spoken,
-      this.multiples.el,
     );
     this.listen();
+    later(ctx, ({ Multiples, savingMap }) => {
+      const multiples = new Multiples(ctx, this);
+      this.multiples = multiples;
+      this.el.append(multiples.el);
+      this.head.saved.replaceWith(savingMap(this));
+    });
   }
 
   build() {
@@ -58,7 +69,7 @@ export class PatchImage extends Pane {
     this.heat = canvas("nbt-patch-heat");
     this.lines = canvas("nbt-patch-lines");
     this.marks = canvas("nbt-patch-marks");
-    this.frame = h(
+    const frame = h(
       "div",
       {
         class: "nbt-patch-frame",
@@ -77,10 +88,7 @@ export class PatchImage extends Pane {
     );
     this.readout = h("p", { class: "nbt-note nbt-patch-readout", "aria-hidden": "true" });
     this.spoken = h("span", { class: "nbt-spoken", "aria-live": "polite" });
-    if (this.geometry) {
-      dim(this.unseen, this.geometry.seen);
-      this.selection = new PatchSelection(this);
-    }
+    return frame;
   }
 
   listen() {
@@ -102,9 +110,7 @@ export class PatchImage extends Pane {
   /** What is selected, as maps need it. @returns {import("./image_map.js").Selection} */
   get selected() {
     const [layer, head, concept] = ["layer", "head", "concept"].map((trait) => this.get(trait));
-    const layers = this.meta.study?.layers ?? [];
-    const studied = layers.includes(layer) ? layer : (layers[layers.length - 1] ?? null);
-    return { layer, head, concept, studied, n_layers: this.meta.n_layers };
+    return { layer, head, concept, studied: conceptLayer(this.meta, layer), n_layers: this.meta.n_layers };
   }
 
   seenSentence() {
@@ -132,7 +138,7 @@ export class PatchImage extends Pane {
   sync() {
     this.paint();
     this.head.sync();
-    this.multiples.sync();
+    this.multiples?.sync();
     this.tell();
   }
 
@@ -168,8 +174,8 @@ export class PatchImage extends Pane {
       });
     outline(brush, rects([this.hover.get().patch]), [["rgba(0, 0, 0, 0.7)", 2], ["#fff", 1.2]]); // prettier-ignore
     outline(brush, rects(this.get("patches") ?? []), [["#fff", 2.6], ["#0b1f33", 1.6]]); // prettier-ignore
-    if (this.selection?.focused) outline(brush, rects([this.selection.at]), [["#fff", 3], ["#0b6bcb", 2]]); // prettier-ignore
-    this.selection?.say();
+    if (this.picking?.focused) outline(brush, rects([this.picking.at]), [["#fff", 3], ["#0b6bcb", 2]]); // prettier-ignore
+    this.picking?.say();
   }
 
   /** Say what is under the pointer, else what is selected. */
@@ -183,7 +189,7 @@ export class PatchImage extends Pane {
     const { patch } = this.hover.get();
     const patches = this.get("patches") ?? [];
     const one = typeof patch === "number" ? patch : patches.length === 1 ? patches[0] : null;
-    if (one === null) return patches.length ? t`${patches.length} patches selected` : "";
+    if (one === null) return patches.length ? t`${patches.length} patches selected` : this.seenSentence();
     return this.describePatch(one);
   }
 

@@ -7,7 +7,7 @@ import { flipped, neighbour, patchAt, patchesBetween, together } from "./patches
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const MOVED = 4; // pixels from which on a press is a brush
 
-/** Cell of a grid or patch that is taken for patching. @typedef {{ side: string, layer: number | null, position?: number, patch?: number }} Taken */
+/** Cell of a grid or patch that is taken for patching. @typedef {{ side: string, layer: number | null, head?: number, position?: number, patch?: number }} Taken */
 
 /** Tell those around an element that a cell is taken. @param {HTMLElement} el @param {Taken} detail */
 export function take(el, detail) {

@@ -9,7 +9,8 @@ import { patchName } from "./patches.js";
 /** A value with its unit. @param {import("../types.js").Translator} t @param {number} value @param {string} unit */
 export function withUnit(t, value, unit) {
   if (unit === "share") return percent(value);
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 0.095 || !value ? 2 : 4;
+  const size = Math.abs(value);
+  const digits = size >= 100 ? 0 : size >= 0.095 || !size ? 2 : size >= 0.0095 ? 3 : 4;
   return `${signed(value, digits)} ${translate(t, unit)}`.trim();
 }
 

@@ -83,3 +83,66 @@ function mapDrawing(image) {
   const { metric, selection } = image.shown;
   return { svg, title: image.nameOf(metric, selection), x: "", y: "" };
 }
+
+const FEW = 2500; // cells of a drawing that are rectangles, not pixels
+
+/** Buttons that save a grid. @param {import("./grid_panel.js").GridPanel} panel */
+export function savingGrid(panel) {
+  return savingOf(panel, () => gridDrawing(panel), panel.trait);
+}
+
+/** @param {import("./grid_panel.js").GridPanel} panel */
+function gridDrawing(panel) {
+  const { content, t, grid } = panel;
+  if (!content) return null;
+  const { rows, n, values, scale, unit, names } = content;
+  const [left, step, height] = [22, Math.max(3, WIDE / n), Math.max(8, Math.min(18, 240 / rows.length))];
+  const [wide, tall] = [step * n, height * rows.length];
+  const cells = () =>
+    [...values].map((value, i) => {
+      if (Number.isNaN(value)) return "";
+      const style = { ...fill(scale, value), opacity: content.faint?.[i] ? "0.35" : "1" };
+      const at = { x: left + (i % n) * step, y: Math.floor(i / n) * height, width: step - 0.5, height: height - 0.5 };
+      return h("svg:rect", { ...at, style });
+    });
+  const pixels = {
+    href: grid.small.toDataURL(),
+    x: left,
+    y: 0,
+    width: wide,
+    height: tall,
+    preserveAspectRatio: "none",
+  };
+  const every = Math.ceil(11 / height);
+  const labels = rows.map((text, i) =>
+    i % every
+      ? ""
+      : h("svg:text", { class: "nbt-tick", x: left - 4, y: (i + 0.5) * height + 3.5, "text-anchor": "end", text }),
+  );
+  const apart = Math.ceil(16 / (step * Math.max(1, names[0] ? names[0].to - names[0].from : 1)));
+  const tops = names.map(({ from, to, text }, j) =>
+    j % apart
+      ? ""
+      : h("svg:text", {
+          class: "nbt-tick",
+          x: left + ((from + to) / 2) * step,
+          y: tall + 12,
+          "text-anchor": "middle",
+          text,
+        }),
+  );
+  const svg = h(
+    "svg:svg",
+    { viewBox: `0 0 ${left + wide + 10} ${tall + 28 + LEGEND}`, class: "nbt-chart nbt-drawn" },
+    ...(values.length > FEW ? [h("svg:image", { ...pixels, style: { imageRendering: "pixelated" } })] : cells()),
+    ...labels,
+    ...tops,
+    ...scaleDrawing(t, scale, unit, tall + 34),
+  );
+  return {
+    svg,
+    title: panel.select.selectedOptions[0].textContent,
+    x: content.heads ? t`Head` : t`Position`,
+    y: t`Layer`,
+  };
+}
