@@ -34,6 +34,7 @@ export const TOOLS = {
   "This side": "这一侧",
   "Other side": "另一侧",
   "the other response does not have the word": "另一个回答没有该词",
+  "Sequence of the other side": "另一侧的序列",
   "Close the comparison": "关闭比较",
   "under the edits": "在编辑之下",
   "put {0} selected patches of layer {1} into this side": "把第 {1} 层所选的 {0} 个图块放到这一侧",

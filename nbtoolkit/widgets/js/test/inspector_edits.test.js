@@ -147,6 +147,13 @@ test("the target is marked where it is, by its number; a response far from chang
     ["…", "", false],
   ]);
   assert.deepEqual(differenceOf("", "a"), [["a", "added"]]);
+  const runs = [
+    ["a white", "same"],
+    ["in", "added"],
+    ["train full", "same"],
+  ]; // as Python tells them
+  const marked = piecesOf(runs, "added", "train").map(({ text, tag, target }) => [text, tag, target]);
+  assert.deepEqual(marked[2], ["train", "same", true]);
 });
 
 test("a change is in the unit, random edits have a mean and a range", () => {

@@ -70,6 +70,8 @@ export class Compare extends Pane {
   /** The sequence of the other side; its positions can be dragged, and p takes the one with the focus. */
   ribbon() {
     const ribbon = new Ribbon(this.ctx, "b");
+    ribbon.row.setAttribute("aria-label", this.t`Sequence of the other side`);
+    ribbon.row.removeAttribute("data-at"); // a lesson points at this side's
     const positionOf = (/** @type {EventTarget | null} */ target) =>
       [...ribbon.tokens].find(([, el]) => el.contains(/** @type {Node} */ (target)))?.[0];
     for (const el of ribbon.tokens.values()) el.draggable = true;

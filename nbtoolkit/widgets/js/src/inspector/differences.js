@@ -16,6 +16,15 @@ export function parseKey(key) {
   return [text, Number(n)];
 }
 
+/** A difference with one entry per word: entries of a reply can be several. @param {Difference} difference @returns {Difference} */
+export const byWord = (difference) =>
+  difference.flatMap(([text, tag]) =>
+    text
+      .split(/\s+/)
+      .filter(Boolean)
+      .map((word) => /** @type {[string, string]} */ ([word, tag])),
+  );
+
 /** Row of the target's word among the words of the first response, −1 where it is none of them. @param {Difference} difference @param {string} key */
 export function targetRow(difference, key) {
   const [text, n] = parseKey(key);
@@ -25,11 +34,12 @@ export function targetRow(difference, key) {
 
 /**
  * One response of a difference: words in a row with one tag together; far from every change and the target they are left out.
- * @param {Difference} difference @param {"removed" | "added"} own the tag of the words that only this response has
+ * @param {Difference} runs @param {"removed" | "added"} own the tag of the words that only this response has
  * @param {string} key of the target @param {number} [around] words beside a change; none are left out without it
  * @returns {Piece[]}
  */
-export function piecesOf(difference, own, key, around = Infinity) {
+export function piecesOf(runs, own, key, around = Infinity) {
+  const difference = byWord(runs);
   const row = targetRow(difference, key);
   const marks = difference.flatMap(([, tag], i) => (tag !== "same" || i === row ? [i] : []));
   let next = 0;

@@ -13,7 +13,7 @@ import { responseText } from "./response_text.js";
 import { Running } from "./running.js";
 
 /** @typedef {import("./edits.js").Edit} Edit */
-/** @typedef {{ edits: Edit[], target: string, foil: string, brief: boolean }} Question `brief`: of a slider that moves */
+/** @typedef {{ edits: Edit[], target: string, foil: string }} Question */
 
 /** Replies to the edits of a store's traits. @type {WeakMap<object, { key: string, reply: any }>} */
 const LATEST = new WeakMap();
@@ -29,9 +29,10 @@ export class EditResult extends Pane {
     super(ctx);
     const { t } = this;
     this.last = ""; // question, as text
-    /** @type {{ question: Question, reply: any } | null} */
+    /** @type {{ question: Question, reply: any, key: string } | null} */
     this.now = null;
     this.whole = this.reveal = false;
+    this.brief = false; // a slider moves
     this.running = new Running(t, t`the edited model`, () => this.cancel());
     this.out = h("div", { class: "nbt-edit-effect" });
     this.el = h("div", { class: "nbt-edit-result", "aria-live": "off", hidden: true }, this.out, this.running.el);
@@ -64,9 +65,14 @@ export class EditResult extends Pane {
   /** Run the edited model. @param {Edit[] | null} [moving] the edits of a slider that moves */
   ask(moving = null) {
     const edits = moving ?? this.get("edits") ?? [];
-    const question = { edits, target: this.get("target"), foil: this.get("foil"), brief: moving !== null };
-    const key = JSON.stringify({ ...question, brief: false });
-    if (key === this.last) return;
+    const question = { edits, target: this.get("target"), foil: this.get("foil") };
+    const key = JSON.stringify(question);
+    const rests = this.brief && moving === null; // a slider that was moved
+    this.brief = moving !== null;
+    if (key === this.last) {
+      if (rests && this.now && keyOf([edits, question.target, question.foil]) === this.now.key) this.show();
+      return;
+    }
     this.last = key;
     this.control?.cancel();
     if (edits.length) {
@@ -112,8 +118,9 @@ export class EditResult extends Pane {
     if (this.ctx.signal.aborted) return;
     if (!this.newest.job && !this.newest.next) this.running.end();
     if (!error) {
-      this.now = { question, reply };
-      LATEST.set(this.store, { key: keyOf([question.edits, question.target, question.foil]), reply });
+      const key = keyOf([question.edits, question.target, question.foil]);
+      this.now = { question, reply, key };
+      LATEST.set(this.store, { key, reply });
       this.store.notify();
       this.show();
       return;
@@ -140,7 +147,7 @@ export class EditResult extends Pane {
     const { before, after, difference } = reply;
     const change = changeOf(before, after, this.get("unit"));
     const text = this.changeText(change.value);
-    const control = question.brief || !this.ctx.live ? null : new Control(this.ctx, question, before, change.value);
+    const control = this.brief || !this.ctx.live ? null : new Control(this.ctx, question, before, change.value);
     const response = (/** @type {string} */ title, /** @type {"removed" | "added"} */ own) =>
       responseText(t, { title, difference, own, target: question.target, whole: this.whole }, () => this.showWhole());
     this.fill([
@@ -152,7 +159,7 @@ export class EditResult extends Pane {
     ]);
     this.control = control;
     if (this.reveal) this.bringIntoSight();
-    if (!question.brief) this.ctx.say(`${text}. ${t`Response`}: ${after.response}`);
+    if (!this.brief) this.ctx.say(`${text}. ${t`Response`}: ${after.response}`);
   }
 
   /** Show the words that are left out. */

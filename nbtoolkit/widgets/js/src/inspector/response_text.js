@@ -2,7 +2,7 @@
 /** One response of two: the words that only it has are marked, and the target; far from both, words are left out. */
 
 import { h } from "../dom.js";
-import { piecesOf } from "./differences.js";
+import { byWord, piecesOf } from "./differences.js";
 
 const AROUND = 8; // words beside a change
 const LONG = 40; // words of a response that is shown whole
@@ -14,7 +14,7 @@ const LONG = 40; // words of a response that is shown whole
  * @returns {HTMLElement}
  */
 export function responseText(t, { title, difference, own, target: key, whole }, all) {
-  const words = difference.filter(([, tag]) => tag === "same" || tag === own).length;
+  const words = byWord(difference).filter(([, tag]) => tag === "same" || tag === own).length;
   const gap = () =>
     h("button", { type: "button", class: "nbt-more", "aria-label": t`whole response`, text: "…", onclick: all });
   const pieces = piecesOf(difference, own, key, whole || words <= LONG ? Infinity : AROUND);
