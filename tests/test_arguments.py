@@ -167,6 +167,8 @@ VALID = {
                         "options": None},
     "ground": lambda: {"cd": toy_cd(), "model": model(), "n_words": 2, "n_exemplars": 2, "filter": "default", "vocabulary": None,
                        "naming": None, "norm": None, "centred": None},
+    "inspect": lambda: {"subject": explained(), "image": None, "word": None, "question": None, "response": None, "foil": None, "study": None,
+                        "other": None, "compute": (), "steps": ()},
     "interpret": lambda: {"model": model(), "images": [image()], "cd": toy_cd(), "g": toy_grounding(), "token": "dog", "r": 2, "ids": None,
                           "progress": False, "options": None},
     "list_decompositions": dict,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..text.tokens import find_spans, subtoken_variants
 from .inspector_edits import N_MEANS, Edit, word_vector
 from .inspector_places import readers
 
@@ -39,11 +40,10 @@ def as_python(case: Case, edits: Sequence[Edit]) -> str:
     edits
         Checked edits.
     """
-    side, key = case.side, case.side.word(case.key).key
-    word, _, occurrence = key.partition("#")
+    side, word, occurrence = case.side, case.target.word, _occurrence(case)
     question = "" if side.question == side.model.prompt else f", {side.question!r}"
     keyword = f", question={side.question!r}" if question else ""
-    place = f", occurrence={int(occurrence) - 1}" if occurrence else ""
+    place = f", occurrence={occurrence}" if occurrence else ""
     given = "" if side.own else f", response={side.response!r}"
     lines: dict[str, None] = {}  # each once
     contexts = [context for edit in edits for context in _contexts(case, edit, lines)]
@@ -63,6 +63,13 @@ def as_python(case: Case, edits: Sequence[Edit]) -> str:
             modules.setdefault(module, []).append(name)
     imports = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]
     return "\n".join(["import nbtoolkit as nbt", *imports, "", *code]) + "\n"
+
+
+def _occurrence(case: Case) -> int:
+    """Which occurrence of its word the target is, as ``nbt.target`` counts them."""
+    side, span = case.side, case.target.span
+    variants = subtoken_variants(side.model.tokenizer, case.target.word)
+    return [one.last for one in find_spans(side.ids, variants, side.model.decode)].index(span.last)
 
 
 def _contexts(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:

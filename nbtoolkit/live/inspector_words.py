@@ -73,8 +73,8 @@ def words_of(tokenizer: Any, ids: Sequence[int]) -> tuple[Word, ...]:
     counts: Counter[str] = Counter()
     words = []
     for span in spans.values():
-        counts[span.word] += 1
-        n = counts[span.word]
+        counts[span.word.casefold()] += 1  # as nbt.target counts occurrences
+        n = counts[span.word.casefold()]
         words.append(Word(span.word if n == 1 else f"{span.word}#{n}", span))
     return tuple(words)
 

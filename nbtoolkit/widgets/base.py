@@ -103,7 +103,7 @@ class View(anywidget.AnyWidget):
     cleared: Collection[str] = ()  # further traits, which a page may set to None
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
-        quick = {**quick, "texts": lambda: (texts(STATIC), []), "panes": lambda: (panes(STATIC, self.later), [])}
+        quick |= {"texts": lambda: (texts(STATIC), []), "panes": lambda: (panes(STATIC, self.later), [])}
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}
@@ -248,11 +248,7 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
-        data = data | {
-            "texts": texts(STATIC),
-            "rules": rules(self, self._rules(meta)),
-            "date": date.today().isoformat(),
-        }
+        data |= {"texts": texts(STATIC), "rules": rules(self, self._rules(meta)), "date": date.today().isoformat()}
         script, lang = STATIC / self.page_script, options.locale or "en"
         return write_text(path, page(title, state, data, script, lang, self.reading))
 

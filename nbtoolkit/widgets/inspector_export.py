@@ -61,10 +61,10 @@ class Exported(Selection):
         room = (
             inspector_page.MAX_BYTES - frame_size(STATIC, self.page_script) - len(dump_json([meta, answers]).encode())
         )
-        found = inspector_page.fitting(inspector_page.results(session), room)
-        meta["computed"] = [place for place in meta["computed"] if place in found]
+        measured = inspector_page.fitting(inspector_page.results(session), room)
+        meta["computed"] = [place for place in meta["computed"] if place in measured]
         title = f"“{self.target}” in {meta['model']}"
-        return self._write_page(path, title, meta, {"results": found, "edits": answers})
+        return self._write_page(path, title, meta, {"results": measured, "edits": answers})
 
     def _rules(self, meta: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Rules of what depends on the response and the model; a word that was not measured is no start of a page."""

@@ -55,29 +55,29 @@ def results(session: Any) -> dict[str, dict[str, Any]]:
     return out
 
 
-def fitting(found: dict[str, dict[str, Any]], room: int) -> dict[str, dict[str, Any]]:
+def fitting(measured: dict[str, dict[str, Any]], room: int) -> dict[str, dict[str, Any]]:
     """The results as far as they fit: without nulls where they do not, then without the largest ones. A warning says which.
 
     Parameters
     ----------
-    found
+    measured
         Of :func:`results`.
     room
         Bytes that they may have.
     """
-    if _size(found) <= room:
-        return found
-    found = {place: without_nulls(result) for place, result in found.items()}
+    if _size(measured) <= room:
+        return measured
+    measured = {place: without_nulls(result) for place, result in measured.items()}
     dropped: list[str] = []
-    while _size(found) > room and found:
-        largest = max(found, key=lambda place: _size({place: found[place]}))
+    while _size(measured) > room and measured:
+        largest = max(measured, key=lambda place: _size({place: measured[place]}))
         dropped.append(largest.split("|")[3])
-        found = {place: result for place, result in found.items() if place != largest}
+        measured = {place: result for place, result in measured.items() if place != largest}
     without = f" and without {', '.join(dropped)}" if dropped else ""
     warnings.warn(
         f"The page would exceed {MAX_BYTES / 1e6:.0f} MB: it is written without nulls{without}.", stacklevel=4
     )
-    return found
+    return measured
 
 
 def without_nulls(result: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,8 @@ def without_nulls(result: dict[str, Any]) -> dict[str, Any]:
     result
         The result.
     """
-    arrays, buffers = {}, []
+    arrays: dict[str, Any] = {}
+    buffers: list[str] = []
     for name, array in result["arrays"].items():
         if name not in NULLS:
             arrays[name] = {**array, "buffer": len(buffers)}
@@ -99,5 +100,5 @@ def without_nulls(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, "arrays": arrays, "buffers": buffers, "null": "", "note": note}
 
 
-def _size(found: Mapping[str, Mapping[str, Any]]) -> int:
-    return int(np.sum([len(buffer) for result in found.values() for buffer in result["buffers"]], dtype=int))
+def _size(measured: Mapping[str, Mapping[str, Any]]) -> int:
+    return int(np.sum([len(buffer) for result in measured.values() for buffer in result["buffers"]], dtype=int))

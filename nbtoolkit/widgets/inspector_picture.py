@@ -86,12 +86,12 @@ class InspectorPicture(Picture):
         top = HEAD + 12
         scale = min(SIDE / self.image.width, SIDE / self.image.height)
         size = (max(1, round(self.image.width * scale)), max(1, round(self.image.height * scale)))
-        shown = self.image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        picture = self.image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
         if self.values is not None and self.boxes is not None:
-            shown = _overlaid(shown, self.boxes, self.values, self.selected)
+            picture = _overlaid(picture, self.boxes, self.values, self.selected)
         place = (MARGIN + (SIDE - size[0]) // 2, top + (SIDE - size[1]) // 2)
         pen.rectangle((MARGIN, top, MARGIN + SIDE, top + SIDE), SOFT)
-        sheet.paste(shown, place)
+        sheet.paste(picture, place)
         for i, line in enumerate(self.caption.split("\n")[:3]):
             write(pen, (MARGIN, top + SIDE + 22 + 20 * i), line, 15, MUTED, width=SIDE)
 
@@ -165,12 +165,12 @@ def _overlaid(image: Image.Image, boxes: np.ndarray, values: np.ndarray, selecte
         if np.isfinite(box).all():
             x0, y0, x1, y1 = np.round(box * scale).astype(int)
             grey[y0:y1, x0:x1] = alpha * np.array([red, green, blue]) + (1 - alpha) * grey[y0:y1, x0:x1]
-    shown = Image.fromarray((255 * grey).round().astype(np.uint8))
-    pen = ImageDraw.Draw(shown)
+    picture = Image.fromarray((255 * grey).round().astype(np.uint8))
+    pen = ImageDraw.Draw(picture)
     for k in selected:
         if np.isfinite(boxes[k]).all():
             pen.rectangle(tuple(np.round(boxes[k] * scale).tolist()), None, ACCENT, 3)
-    return shown
+    return picture
 
 
 def inspector_picture(view: Any) -> InspectorPicture:

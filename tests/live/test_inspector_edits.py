@@ -92,6 +92,16 @@ def test_lines_name_the_occurrence(session, model, pair, key):
     )
 
 
+@pytest.mark.parametrize("key", ["dog", "Dog's", "a#3", "Cars", "cars#2"])
+def test_lines_find_words_beside_other_forms(model, pair, key):
+    session = open_session(model, pair[0], response="A dog and a Dog's hat, Cars on cars, a")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(run(session, "edits_as_python", [], key)["text"], {"model": model, "image": pair[0]})
+    log_prob = run(session, "edit", [], key)["before"]["log_prob"]
+    assert float(out.getvalue().splitlines()[1]) == pytest.approx(log_prob, abs=1e-3)
+
+
 def test_without_all_attention_it_is_the_intervention(session, model, pair):
     edits = [{"op": "ablate", "layers": [1, 2, 3, 4, 5], "part": "attention"}]
     reply = run(session, "edit", edits)

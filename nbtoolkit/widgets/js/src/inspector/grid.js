@@ -5,6 +5,7 @@
  */
 
 import { h } from "../dom.js";
+import { CELL } from "./dragging.js";
 import { onSize, onTheme, outline, sized } from "./drawing.js";
 import { paintPixels, shareOf } from "./image_map.js";
 import { take } from "./patch_selection.js";
@@ -32,7 +33,6 @@ import { take } from "./patch_selection.js";
  * @property {(cell: Cell) => import("./patch_selection.js").Taken | null} taken a cell for patching
  */
 
-export const CELL_TYPE = "application/x-nbt-cell";
 const LABEL = 11; // pixels between names of rows
 const NARROW = 34; // pixels: too few for the name of some columns
 const LETTER = 6.4; // pixels
@@ -215,7 +215,7 @@ export class Grid {
     const cell = this.cellAt(event);
     const detail = cell && this.behaviour.taken(cell);
     if (!detail || !event.dataTransfer) return event.preventDefault();
-    event.dataTransfer.setData(CELL_TYPE, JSON.stringify(detail));
+    event.dataTransfer.setData(CELL, JSON.stringify(detail));
     event.dataTransfer.effectAllowed = "copy";
     event.dataTransfer.setDragImage(this.small, 0, 0);
   }
@@ -234,6 +234,7 @@ export class Grid {
     else if (detail) take(this.plane, detail);
     else return;
     event.preventDefault();
+    event.stopPropagation();
     this.focused = true;
     behaviour.over(this.at);
     this.mark();

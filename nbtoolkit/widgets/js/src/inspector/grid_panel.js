@@ -2,12 +2,11 @@
 /** One grid with its choice of what it shows, its scale, a line about the cell under the pointer, and what it needs to be computed. */
 
 import { h } from "../dom.js";
-import { legend } from "../heatmap.js";
 import { translate, visible } from "../words.js";
 import { Grid } from "./grid.js";
 import { Offer } from "./offer.js";
 import { Pane } from "./pane.js";
-import { withUnit } from "./readout.js";
+import { scaleParts } from "./readout.js";
 import { later } from "./later.js";
 
 /** @typedef {import("./grid_sheets.js").Content} Content @typedef {import("./grid.js").Cell} Cell */
@@ -116,10 +115,11 @@ export class GridPanel extends Pane {
     const height = Math.round(Math.max(least, Math.min(most, all / rows.length)));
     this.grid.show({ ...content, height, least: 1, ...this.room() });
     const { t } = this;
-    const ends = { top: withUnit(t, scale.high, unit), bottom: scale.signed ? withUnit(t, scale.low, "") : undefined };
-    const parts = legend(t, "heat map", ends);
-    if (!scale.signed && scale.low) parts[0] = withUnit(t, scale.low, "");
-    this.ends.replaceChildren(...parts, content.faint ? t`faint: ${visible(translate(t, result.null || "no more than the null"))}` : ""); // prettier-ignore
+    const faint = content.faint && translate(t, result.null || "no more than the null");
+    this.ends.replaceChildren(
+      ...scaleParts(t, scale, unit),
+      faint ? h("span", { text: t`faint: ${visible(faint)}` }) : "",
+    );
   }
 
   /** Height and least width of cells, where they are others than usual. @returns {{ height?: number, least?: number }} */

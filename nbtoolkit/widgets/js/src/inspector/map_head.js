@@ -2,13 +2,12 @@
 /** Above and below the map: which one it is, how faithful it is, what it needs to be computed, and its scale. */
 
 import { h } from "../dom.js";
-import { legend } from "../heatmap.js";
 import { isCropped } from "../seen.js";
 import { translate } from "../words.js";
 import { METRICS, needOf } from "./image_map.js";
 import { Offer } from "./offer.js";
 import { Pane } from "./pane.js";
-import { share, withUnit } from "./readout.js";
+import { scaleParts, share } from "./readout.js";
 
 const INSTRUMENTS = ["lens", "attention", "occlusion", "gradients", "concept"];
 
@@ -98,12 +97,7 @@ export class MapHead extends Pane {
     this.warning.hidden = metric !== "lens";
     /** @type {(Node | string)[]} */
     const parts = [];
-    if (map) {
-      const { low, high, signed } = map.scale;
-      const ends = { top: withUnit(t, high, map.unit), bottom: signed ? withUnit(t, low, "") : undefined };
-      parts.push(...legend(t, "heat map", ends));
-      if (!signed && low) parts[0] = withUnit(t, low, "");
-    }
+    if (map) parts.push(...scaleParts(t, map.scale, map.unit));
     if (image.geometry && isCropped(image.geometry.seen)) {
       parts.push(h("i", { class: "nbt-scale-unseen" }), t`not seen by the model`);
     }

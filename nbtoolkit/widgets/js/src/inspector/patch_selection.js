@@ -1,6 +1,7 @@
 // @ts-check
 /** Selecting patches: click, shift-click, a rectangle that is dragged; and the keyboard. */
 
+import { PATCH_FROM } from "./dragging.js";
 import { flipped, neighbour, patchAt, patchesBetween, together } from "./patches.js";
 
 /** @type {Record<string, [number, number]>} */
@@ -11,7 +12,7 @@ const MOVED = 4; // pixels from which on a press is a brush
 
 /** Tell those around an element that a cell is taken. @param {HTMLElement} el @param {Taken} detail */
 export function take(el, detail) {
-  el.dispatchEvent(new CustomEvent("nbt-patch-from", { detail, bubbles: true, composed: true }));
+  el.dispatchEvent(new CustomEvent(PATCH_FROM, { detail, bubbles: true, composed: true }));
 }
 
 export class PatchSelection {

@@ -31,15 +31,12 @@ export function patchAt(boxes, x, y) {
   return best < 0 ? null : best;
 }
 
-/** Patches whose middle lies between two places, in any order. @param {(Box | null)[]} boxes @param {number[]} from x and y @param {number[]} to */
+/** Patches that a rectangle touches; its corners in any order. @param {(Box | null)[]} boxes @param {number[]} from x and y @param {number[]} to */
 export function patchesBetween(boxes, from, to) {
   const [left, right] = [Math.min(from[0], to[0]), Math.max(from[0], to[0])];
   const [top, bottom] = [Math.min(from[1], to[1]), Math.max(from[1], to[1])];
-  return boxes.flatMap((box, i) => {
-    if (!box) return [];
-    const [x, y] = middle(box);
-    return x >= left && x <= right && y >= top && y <= bottom ? [i] : [];
-  });
+  const touches = (/** @type {Box} */ [x0, y0, x1, y1]) => x0 < right && x1 > left && y0 < bottom && y1 > top;
+  return boxes.flatMap((box, i) => (box && touches(box) ? [i] : []));
 }
 
 /** @param {Box} box */

@@ -2,6 +2,7 @@
 /** What is at a patch, in one line: its place, its value, and what its state reads as at the selected layer. */
 
 import { percent, signed } from "../dom.js";
+import { legend } from "../heatmap.js";
 import { translate, visible } from "../words.js";
 import { readAt, wordsAt } from "./image_map.js";
 import { patchName } from "./patches.js";
@@ -30,4 +31,13 @@ export function describePatch(t, geometry, patch, { map, lens, selection }) {
   const words = listed(wordsAt(lens, layer, geometry.positions[patch]));
   const value = map && patch < map.values.length ? withUnit(t, map.values[patch], map.unit) : "";
   return [patchName(t, geometry, patch), value, words && t`layer ${layer}: ${words}`].filter(Boolean).join(" · ");
+}
+
+/** A scale with its ends, and zero where signs matter. @param {import("../types.js").Translator} t @param {import("./image_map.js").Scale} scale @param {string} unit */
+export function scaleParts(t, { low, high, signed: both }, unit) {
+  const parts = legend(t, "heat map", {
+    top: withUnit(t, high, unit),
+    bottom: both ? withUnit(t, low, "") : undefined,
+  });
+  return !both && low ? [withUnit(t, low, ""), ...parts.slice(1)] : parts;
 }
