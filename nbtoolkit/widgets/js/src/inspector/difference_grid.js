@@ -11,7 +11,7 @@ import { comparable, differenceGrid, GRIDS } from "./sides.js";
 
 /** @typedef {import("./grid.js").Cell} Cell */
 
-const [MOST, LEAST, TALL] = [22, 11, 160]; // pixels of a row, and of all
+const [MOST, LEAST, TALL] = [22, 5, 150]; // pixels of a row, and of all
 const TITLES = { attention: "Attention to the image", contribution: "Contribution", knockout: "Attention knockout" };
 
 export class DifferenceGrid extends Pane {
