@@ -64,7 +64,7 @@ export const INSPECTOR = {
     "层与头的网格：方向键移动，回车选择，p 取单元格用于修补",
   "to {0} patches": "对 {0} 个图块",
   "layers × heads": "层 × 头",
-  "to the selected patch": "对所选图块",
+  "to one patch": "对一个图块",
   "one patch selected": "已选一个图块",
   image: "图像",
   question: "问题",

@@ -145,7 +145,9 @@ export class Grid {
     const shown = Math.ceil(14 / (step * (sheet.names[0] ? sheet.names[0].to - sheet.names[0].from : 1)));
     const names = sheet.names.map(({ from, to, text, strong }, j) => {
       if (sheet.names.length === sheet.n ? j % shown : (to - from) * step < NARROW) return null;
-      const style = { left: `${from * step}px`, width: `${(to - from) * step}px` };
+      const wide = (to - from) * step;
+      const textAlign = wide > this.room ? "left" : ""; // else it is out of sight
+      const style = { left: `${from * step}px`, width: `${wide}px`, textAlign };
       return h("span", { text, title: text, dir: "auto", class: strong ? "nbt-grid-strong" : null, style });
     });
     this.names.style.width = `${width}px`;
@@ -213,8 +215,7 @@ export class Grid {
     const detail = event.key === "p" ? behaviour.taken(at) : null;
     if (step) {
       const row = Math.max(0, Math.min(sheet.rows.length - 1, at.row + step[0]));
-      this.at = { row, column: Math.max(0, Math.min(sheet.n - 1, at.column + step[1])) };
-      this.reveal();
+      this.reveal({ row, column: Math.max(0, Math.min(sheet.n - 1, at.column + step[1])) });
     } else if (event.key === " " || event.key === "Enter") behaviour.pick(at);
     else if (detail) take(this.plane, detail);
     else return;
@@ -226,9 +227,10 @@ export class Grid {
     this.say();
   }
 
-  /** Have the cell with the focus in sight. */
-  reveal() {
-    const { scroll, step, at } = this;
+  /** Have a cell in sight, and go on from it by keyboard. @param {Cell} at */
+  reveal(at) {
+    const { scroll, step } = this;
+    this.at = at;
     const [left, right] = [at.column * step, (at.column + 1) * step];
     if (left < scroll.scrollLeft) scroll.scrollLeft = left;
     else if (right > scroll.scrollLeft + this.room) scroll.scrollLeft = right - this.room;
