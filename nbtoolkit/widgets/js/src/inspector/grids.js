@@ -46,7 +46,8 @@ export class HeadGrid extends GridPanel {
     const { patches } = this;
     const { t } = this;
     const attention = this.get("grid") === "attention";
-    this.note.textContent = attention && patches.length ? t`to ${patches.length} patches` : t`layers × heads`;
+    const to = patches.length === 1 ? t`to the selected patch` : t`to ${patches.length} patches`;
+    this.note.textContent = attention && patches.length ? to : t`layers × heads`;
     return [[result, patches.join()], () => headContent(result, patches)];
   }
 

@@ -2,7 +2,7 @@
 /** Selecting patches: click, shift-click, a rectangle that is dragged; and the keyboard. */
 
 import { PATCH_FROM } from "./dragging.js";
-import { flipped, neighbour, patchAt, patchesBetween, together } from "./patches.js";
+import { flipped, howMany, neighbour, otherAt, patchAt, patchesBetween, together } from "./patches.js";
 
 /** @type {Record<string, [number, number]>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -107,6 +107,7 @@ export class PatchSelection {
       if (event.shiftKey) this.select(together(this.patches, [at, this.at]));
     } else if (event.key === " " || event.key === "Enter") this.select(flipped(this.patches, at));
     else if (event.key === "Escape" && this.patches.length) this.select([]);
+    else if (event.key === "t") this.at = otherAt(image.boxes, at);
     else if (event.key === "p") take(image.frame, this.taken());
     else return;
     event.preventDefault();
@@ -127,7 +128,7 @@ export class PatchSelection {
     if (!this.focused) return;
     const { t } = image;
     const state = patches.includes(at) ? t`selected` : t`not selected`;
-    const text = [image.describePatch(at), state, t`${patches.length} patches selected`].join(" · ");
+    const text = [image.describePatch(at), state, howMany(t, patches.length)].join(" · ");
     if (image.spoken.textContent !== text) image.spoken.textContent = text;
   }
 }
