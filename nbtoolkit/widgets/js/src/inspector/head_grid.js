@@ -45,13 +45,15 @@ export class HeadGrid extends GridPanel {
     return this.get("grid") === "attention" ? this.get("patches") : NONE;
   }
 
+  get about() {
+    const { t, patches } = this;
+    if (!patches.length) return t`layers × heads`;
+    return patches.length === 1 ? t`to one patch` : t`to ${patches.length} patches`;
+  }
+
   /** @param {Result} result @returns {[any[], () => import("./grid_sheets.js").Content]} */
   make(result) {
     const { patches } = this;
-    const { t } = this;
-    const attention = this.get("grid") === "attention";
-    const to = patches.length === 1 ? t`to one patch` : t`to ${patches.length} patches`;
-    this.note.textContent = attention && patches.length ? to : t`layers × heads`;
     return [[result, patches.join()], () => headContent(result, patches)];
   }
 
