@@ -3,6 +3,7 @@
 
 import { GridPanel } from "./grid_panel.js";
 import { HEAD_GRIDS, headContent } from "./grid_sheets.js";
+import { together } from "./later.js";
 import { withUnit } from "./readout.js";
 import { conceptLayer } from "./selection.js";
 
@@ -17,7 +18,8 @@ export class HeadGrid extends GridPanel {
     const label = ctx.t`Grid of layers and heads: arrows move, Enter selects, p takes a cell for patching`;
     const names = ["attention", "contribution", "knockout", "writers"];
     super(ctx, side, { trait: "grid", label, options: HEAD_GRIDS, names });
-    this.on(["grid", "patches", "concept", "target", "foil", "layer", "head"], () => this.sync());
+    const sync = together(() => ctx.signal.aborted || this.sync());
+    this.on(["grid", "patches", "concept", "target", "foil", "layer", "head"], sync);
     const preview = () => this.previews && this.patches.join() !== this.made[1] && this.sync();
     ctx.signal.addEventListener("abort", this.hover.on(preview));
     this.sync();
