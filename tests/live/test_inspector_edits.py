@@ -136,6 +136,14 @@ def test_a_patch_of_all_positions_of_the_other_image_is_its_pass(session):
     assert run(session, "edit", layer_0)["after"]["probability"] == pytest.approx(own.probability, rel=1e-3)
 
 
+def test_a_response_that_was_given_is_the_edited_models_own_where_it_chooses_it(session, model, pair):
+    clean = session.sides["a"].response
+    given = open_session(model, pair[1], word="ginger", response=clean, other=pair[0])
+    reply = run(given, "edit", [{"op": "patch", "layer": 0, "positions": "image", "from": "other"}])
+    assert reply["before"]["response"] == session.sides["b"].response != clean
+    assert reply["after"]["response"] == clean and reply["present"]
+
+
 @pytest.mark.parametrize("name", EDITS)
 def test_controls_are_the_same_each_time_and_have_equal_size(session, name):
     case = session.case("ginger", "")

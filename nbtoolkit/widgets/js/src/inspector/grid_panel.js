@@ -92,8 +92,15 @@ export class GridPanel extends Pane {
     return "reason" in need || need.name !== name ? null : { side: this.side, of: need.of };
   }
 
+  /** What the choice is about. */
+  get about() {
+    return "";
+  }
+
   sync() {
     const { need, t } = this;
+    this.note.textContent = this.about;
+    this.note.hidden = !this.about;
     for (const offer of this.offers) offer.sync();
     const reason = "reason" in need ? need.reason : "";
     this.missing.textContent = translate(t, reason);
@@ -127,11 +134,9 @@ export class GridPanel extends Pane {
     const height = Math.round(Math.max(least, Math.min(most, all / rows.length)));
     this.grid.show({ ...content, height, least: 1, ...this.room() });
     const { t } = this;
-    const faint = content.faint && translate(t, result.null || "no more than the null");
-    this.ends.replaceChildren(
-      ...scaleParts(t, scale, unit),
-      faint ? h("span", { text: t`faint: ${visible(faint)}` }) : "",
-    );
+    const why = visible(translate(t, result.null || "no more than the null"));
+    const faint = content.faint && h("span", { text: t`faint: ${why.split(":")[0]}`, title: why });
+    this.ends.replaceChildren(...scaleParts(t, scale, unit), faint ?? "");
   }
 
   /** Height and least width of cells, where they are others than usual. @returns {{ height?: number, least?: number }} */

@@ -3,6 +3,7 @@
 
 import { GridPanel } from "./grid_panel.js";
 import { HEAD_GRIDS, headContent } from "./grid_sheets.js";
+import { together } from "./later.js";
 import { withUnit } from "./readout.js";
 import { conceptLayer } from "./selection.js";
 
@@ -17,7 +18,8 @@ export class HeadGrid extends GridPanel {
     const label = ctx.t`Grid of layers and heads: arrows move, Enter selects, p takes a cell for patching`;
     const names = ["attention", "contribution", "knockout", "writers"];
     super(ctx, side, { trait: "grid", label, options: HEAD_GRIDS, names });
-    this.on(["grid", "patches", "concept", "target", "foil", "layer", "head"], () => this.sync());
+    const sync = together(() => ctx.signal.aborted || this.sync());
+    this.on(["grid", "patches", "concept", "target", "foil", "layer", "head"], sync);
     const preview = () => this.previews && this.patches.join() !== this.made[1] && this.sync();
     ctx.signal.addEventListener("abort", this.hover.on(preview));
     this.sync();
@@ -45,13 +47,15 @@ export class HeadGrid extends GridPanel {
     return this.get("grid") === "attention" ? this.get("patches") : NONE;
   }
 
+  get about() {
+    const { t, patches } = this;
+    if (!patches.length) return t`layers × heads`;
+    return patches.length === 1 ? t`to one patch` : t`to ${patches.length} patches`;
+  }
+
   /** @param {Result} result @returns {[any[], () => import("./grid_sheets.js").Content]} */
   make(result) {
     const { patches } = this;
-    const { t } = this;
-    const attention = this.get("grid") === "attention";
-    const to = patches.length === 1 ? t`to one patch` : t`to ${patches.length} patches`;
-    this.note.textContent = attention && patches.length ? to : t`layers × heads`;
     return [[result, patches.join()], () => headContent(result, patches)];
   }
 

@@ -7,7 +7,7 @@ import { dim, isCropped, sentence, shade } from "../seen.js";
 import { translate, visible } from "../words.js";
 import { EDGE, onSize, outline, paintLines, paintMap, pixels, sized } from "./drawing.js";
 import { METRICS, mapOf, needOf } from "./image_map.js";
-import { later } from "./later.js";
+import { later, together } from "./later.js";
 import { MapHead } from "./map_head.js";
 import { boxesOf, howMany, isTiled } from "./patches.js";
 import { Pane } from "./pane.js";
@@ -99,7 +99,7 @@ export class PatchImage extends Pane {
     for (const stop of [this.store.on(() => this.sync()), this.hover.on(() => this.onHover())]) {
       ctx.signal.addEventListener("abort", stop);
     }
-    this.on(["metric", "layer", "head", "concept", "target", "foil"], () => this.sync());
+    this.on(["metric", "layer", "head", "concept", "target", "foil"], together(() => ctx.signal.aborted || this.sync())); // prettier-ignore
     this.on(["patches"], () => this.mark());
     onSize(this.frame, ctx.signal, (width, height) => {
       this.size = { width, height };

@@ -3,6 +3,7 @@
 
 import { h, signed } from "../dom.js";
 import { translate, visible } from "../words.js";
+import { coordsOf } from "./arrays.js";
 import { GridPanel } from "./grid_panel.js";
 import { MODES, POSITION_GRIDS, columnNames, columnsOf, groupContent, lensContent } from "./grid_sheets.js";
 import { wordsAt } from "./image_map.js";
@@ -22,13 +23,16 @@ export class PositionGrid extends GridPanel {
     const { t } = this;
     this.data = this.store.side(side);
     this.mode = "compact";
+    /** @type {import("./grid_sheets.js").Column[]} */
+    this.columns = [];
+    /** @type {Map<number, number>} column of every position */
+    this.columnOf = new Map();
     this.modes = h(
       "select",
       { class: "nbt-select", "aria-label": t`Columns`, onchange: () => this.setMode() },
       ...Object.entries(MODES).map(([value, text]) => h("option", { value, text: translate(t, text) })),
     );
     this.note.before(this.modes);
-    this.note.hidden = true;
     this.setMode();
     this.on(["positions", "target", "foil"], () => this.sync());
     this.on(["layer", "token", "patches"], () => this.mark());
@@ -36,13 +40,22 @@ export class PositionGrid extends GridPanel {
 
   setMode() {
     this.mode = this.modes.value;
-    this.columns = columnsOf(this.data, this.mode === "patches");
-    /** @type {Map<number, number>} column of every position */
-    this.columnOf = new Map(this.columns.flatMap(({ positions }, j) => positions.map((position) => [position, j])));
     this.sync();
     const column = this.columnOf.get(this.store.word(this.side)?.position ?? -1);
-    if (column !== undefined && this.mode === "words")
+    if (column !== undefined && this.mode === "words") {
       this.grid.reveal({ row: Math.max(0, this.rowOf(this.get("layer"))), column });
+    }
+  }
+
+  /** Columns of the positions that the lens has read: none after the word. @param {Result} lens */
+  lay({ arrays: { values } }) {
+    const all = new Set(coordsOf(values, "position"));
+    const read = columnsOf(this.data, this.mode === "patches").filter(({ positions }) =>
+      positions.some((p) => all.has(p)),
+    );
+    this.columns = read;
+    this.columnOf = new Map(read.flatMap(({ positions }, j) => positions.map((position) => [position, j])));
+    return read;
   }
 
   get need() {
@@ -60,19 +73,22 @@ export class PositionGrid extends GridPanel {
 
   /** @param {Result} result @returns {[any[], () => import("./grid_sheets.js").Content]} */
   make(result) {
-    const { t, columns, isLens } = this;
+    const { t, isLens } = this;
     this.modes.hidden = !isLens;
     const text = (/** @type {string} */ role) => translate(t, role);
-    if (!isLens || !columns) return [[result], () => groupContent(result, text)];
+    if (!isLens) return [[result], () => groupContent(result, text)];
     const target = this.store.word(this.side)?.position ?? -1;
-    const names = () => columnNames(columns, this.mode === "words", text, target);
-    return [[result, columns, this.mode, target], () => lensContent(result, columns, names())];
+    const content = () => {
+      const columns = this.lay(result);
+      return lensContent(result, columns, columnNames(columns, this.mode === "words", text, target));
+    };
+    return [[result, this.mode, target], content];
   }
 
   /** @param {Cell} cell */
   hovered({ row, column }) {
     const layer = this.content?.layers[row];
-    const own = this.isLens ? this.columns?.[column] : undefined;
+    const own = this.isLens ? this.columns[column] : undefined;
     if (!own) return { layer };
     const position = this.content?.best?.[row * this.content.n + column];
     const patch = own.patches.length ? this.patchOf(position) : null;
@@ -92,7 +108,7 @@ export class PositionGrid extends GridPanel {
     const i = row * content.n + column;
     const layer = content.layers[row];
     const value = withUnit(t, content.values[i], content.unit);
-    const own = this.isLens ? this.columns?.[column] : null;
+    const own = this.isLens ? this.columns[column] : null;
     const within = content.faint?.[i] ? t`within the null` : "";
     if (!own) return [t`layer ${layer}`, content.names[column]?.text, value, within].filter(Boolean).join(" · ");
     const position = content.best?.[i] ?? own.positions[0];
@@ -114,7 +130,7 @@ export class PositionGrid extends GridPanel {
   /** @param {Cell} cell */
   pick({ row, column }) {
     const layer = this.content?.layers[row] ?? null;
-    const own = this.isLens ? this.columns?.[column] : null;
+    const own = this.isLens ? this.columns[column] : null;
     if (!own) return this.commit({ layer });
     if (own.patches.length) return this.commit({ layer, patches: own.patches, token: null });
     this.commit({ layer, token: own.positions[own.positions.length - 1] });
@@ -132,7 +148,7 @@ export class PositionGrid extends GridPanel {
     const [layer, token, hover] = [this.get("layer"), this.get("token"), this.hover.get()];
     const row = this.rowOf(layer);
     const none = { cell: null, hovered: null, row, columns: NONE };
-    if (!content || !isLens || !columnOf) return none;
+    if (!content || !isLens) return none;
     const positions = this.data.geometry?.positions ?? NONE;
     const column = (/** @type {any} */ position) => columnOf.get(position) ?? -1;
     const patches = /** @type {number[]} */ (this.get("patches") ?? NONE);
