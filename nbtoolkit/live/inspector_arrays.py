@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import xarray
 
-from ..attribution.parts import neuron_matrix
+from ..models.anatomy import neuron_matrix
 from ..models.inference import inference
 from ..text.tokens import read_piece
 from ..types.measurement import Measurement
