@@ -171,8 +171,8 @@ def check_path(baseline: str, null: str) -> None:
         raise MethodError(f"baseline is {baseline!r}; expected 'mean' or 'blur'.")
 
 
-def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
-    """Refuse an unknown null.
+def check_null(null: str, expected: Sequence[str] = NULLS, name: str = "null") -> None:
+    """Refuse an unknown null, or another choice.
 
     Parameters
     ----------
@@ -180,6 +180,8 @@ def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
         The null.
     expected
         Names of those that an instrument has.
+    name
+        Name of the argument, for the message.
 
     Raises
     ------
@@ -187,7 +189,7 @@ def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
         Another one.
     """
     if null not in expected:
-        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, expected))}.")
+        raise MethodError(f"{name} is {null!r}; expected {' or '.join(map(repr, expected))}.")
 
 
 def _dataset_mean(target: Target, states_of: Callable[[Recording], Tensor], data: Any) -> Tensor:

@@ -32,19 +32,6 @@ def plain(case: Case, m: Measurement) -> Arrays:
     return {name: by_patch(case, array) for name, array in {"values": m.values, **null_arrays(m)}.items()}
 
 
-def with_text(case: Case, m: Measurement) -> Arrays:
-    """Values and null over the patches, and what the text's positions have.
-
-    Parameters
-    ----------
-    case, m
-        The case, and its measurement.
-    """
-    if "patch" not in m.values.dims:  # the image has no positions
-        return {"text": m.values}
-    return {**plain(case, m), **({"text": m.details["text"]} if "text" in m.details else {})}
-
-
 def lens(_case: Case, m: Measurement) -> Arrays:
     """Log-probabilities of the word, and the most probable words with theirs.
 

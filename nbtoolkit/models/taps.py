@@ -140,6 +140,7 @@ class _Reading:
         self.hf, self.rows, self.layers, self.values = model.hf, rows, layers, values
         self.around = [one for one in _OPEN if one.hf is model.hf]  # what these cut is cut already
         self.ends: dict[int, int] = {}  # of a layer's last pass
+        self.last: tuple[Any, list[tuple[Tensor, Tensor, Tensor]]] = (None, [])  # blocks of the last call
         self.cuts: dict[int, list[Cut]] = {}
         for cut in cuts:
             self.cuts.setdefault(cut.layer, []).append(cut)
@@ -170,20 +171,30 @@ class _Reading:
 
     def _cut(self, call: Call, scores: _Scores, value: Tensor, heads: Tensor) -> Tensor:
         """Outputs of the heads, (n, queries, n_heads, d_head), without what is cut."""
-        cuts, first = self.cuts[call.layer], self._first(call)
-        n = call.query.shape[2]
+        blocks = self._blocks(call)
+        heads = heads.clone() if blocks else heads
+        for rows, blocked, touched in blocks:
+            new = (scores.shares(rows, blocked).to(value.dtype) @ value).transpose(1, 2)
+            heads[:, rows] = torch.where(touched, new, heads[:, rows])
+        return heads
+
+    def _blocks(self, call: Call) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Rows with cuts, their keys that no head may read, and which heads that is of; computed once for layers with equal cuts."""
+        cuts, first, n = self.cuts[call.layer], self._first(call), call.query.shape[2]
+        equal = [(id(cut.targets), id(cut.sources), id(cut.heads)) for cut in cuts]
+        key = (first, call.query.shape[1:3], call.key.shape[2], call.query.device, equal)
+        if self.last[0] == key:
+            return self.last[1]
         every = sorted({t - first for cut in cuts for t in _targets(cut, first, first + n)})
-        heads = heads.clone() if every else heads
+        blocks = []
         for start in range(0, len(every), _ROWS):
             rows = torch.tensor(every[start : start + _ROWS])
             blocked = _blocked(cuts, call, first, rows)
-            if not bool(blocked.any()):
-                continue
-            new = (scores.shares(rows, blocked).to(value.dtype) @ value).transpose(1, 2)
-            touched = blocked.any(-1)[0].transpose(0, 1)[None, :, :, None]  # (1, rows, heads, 1)
-            rows = rows.to(heads.device)
-            heads[:, rows] = torch.where(touched, new, heads[:, rows])
-        return heads
+            if bool(blocked.any()):
+                touched = blocked.any(-1)[0].transpose(0, 1)[None, :, :, None]  # (1, rows, heads, 1)
+                blocks.append((rows.to(call.query.device), blocked, touched))
+        self.last = (key, blocks)
+        return blocks
 
     def _first(self, call: Call) -> int:
         """Position of the first query: behind what a cache has, of which a sliding window keeps the last part only."""
