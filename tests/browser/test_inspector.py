@@ -1,14 +1,19 @@
 """The Inspector's page from file://: one selection in every part, by pointer and keyboard; every width and theme; hostile text; no request."""
 
+import contextlib
 import itertools
 import re
 import unittest.mock
 
 import pytest
+from PIL import Image
 
 import nbtoolkit as nbt
 
 from ..hostile import TEXTS
+from ..live.large import large_llava
+from ..models.test_zoo import pictures
+from ..zoo_targets import RESPONSE, zoo_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]  # a page has no parts of other releases
 
@@ -275,4 +280,43 @@ def test_hostile_texts_stay_text(open_page, view, tmp_path):
     page.locator(".nbt-patch-frame").hover()
     page.wait_for_timeout(200)
     is_safe()
+    watched.clean()
+
+
+ODD = ("git", "mllama", "instructblip", "a response of 500 words", "an image of one pixel", "an image of 1 × 4000")
+
+
+def odd(name, model):
+    """Inspectors that a page may not expect, by name."""
+    if name.startswith("an image"):
+        return nbt.inspect(model, Image.new("RGB", (1, 1) if "one" in name else (4000, 1), "red"))
+    if name.startswith("a response"):
+        words = " ".join(["a red dog sits near"] * 100)
+        return nbt.inspect(large_llava(), pictures()[0], word="dog#50", response=words)
+    return nbt.inspect(zoo_model(name), pictures()[0], word="dog", response=RESPONSE)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_subjects_are_laid_out(open_page, model, node_modules, tmp_path, name):
+    view = odd(name, model)
+    with contextlib.suppress(nbt.NbtoolkitError):
+        view.compute("contribution")
+    watched = open_page(view.to_html(tmp_path / "odd.html"), width=934, height=650, bypass_csp=True)
+    page = ready(watched.page, (".nbt-edit-bar", ".nbt-chip-word", ".nbt-patch-image img"))
+    assert page.locator(".nbt-chip-word").count() == len(view._sides["a"]["words"])
+    assert page.locator('.nbt-chip-word[aria-pressed="true"]').count() == 1
+    shown = page.locator('.nbt-chip-word[aria-pressed="true"]').bounding_box()
+    row = page.locator(".nbt-ribbon-row").bounding_box()
+    assert row["height"] < 200 and row["y"] - 1 <= shown["y"] <= row["y"] + row["height"], "the word is out of sight"
+    if not view._n_patches:
+        assert page.locator(".nbt-patch-frame").get_attribute("role") is None
+        assert page.locator(".nbt-patch-image .nbt-note:visible").count()
+    image = page.locator(".nbt-patch-frame img").bounding_box()
+    assert image["width"] >= 1 and image["height"] >= 1 and image["height"] < 500
+    for width in (934, 390):
+        page.set_viewport_size({"width": width, "height": 650})
+        page.wait_for_timeout(150)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width and watched.axe(node_modules) == []
+    text = page.locator(".nbt-root").inner_text()
+    assert not re.search(r"NaN|undefined|Infinity|\[object", text), text
     watched.clean()
