@@ -1,17 +1,19 @@
 """Edits of an Inspector are the interventions; controls have their size; their Python lines give the same."""
 
 import contextlib
+import importlib
 import io
+import re
 
 import numpy as np
 import pytest
 
-from nbtoolkit.attribution.parts import neuron_matrix
 from nbtoolkit.errors import MethodError, NbtoolkitError
 from nbtoolkit.interventions import ablate
 from nbtoolkit.live.inspector import open_session
 from nbtoolkit.live.inspector_controls import control_of
 from nbtoolkit.live.inspector_edits import direction
+from nbtoolkit.models.anatomy import neuron_matrix
 from nbtoolkit.models.generation import respond
 from nbtoolkit.targets import target
 from nbtoolkit.widgets.inspector_edits import Facts, checked
@@ -46,6 +48,17 @@ EDITS = {
 }
 
 
+MORE = {  # states, positions and masks are read before what stands earlier in the list is in force
+    "two patches": [BLANK, {"op": "patch", "layer": 2, "positions": {"patches": [1, 2]}, "from": "blank"}, BLANK],
+    "ablated, then patched": [{"op": "ablate", "layers": [1]}, OTHER, {"op": "mask", "patches": [5]}],
+    "steered, then cut": [
+        {"op": "steer", "layer": 0, "word": "zebra", "strength": 1.5, "positions": "image"},
+        {"op": "knock_out", "layers": [3, 4], "sources": "image", "targets": "response"},
+        {"op": "mask", "patches": [7, 8]},
+    ],
+}
+
+
 @pytest.fixture(scope="module")
 def pair(data):
     return data[4]["image"], data[9]["image"]
@@ -69,10 +82,13 @@ def test_no_edit_changes_nothing(session):
     assert before["probability"] == pytest.approx(session.target("ginger", "").probability, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", EDITS)
+@pytest.mark.parametrize("name", [*EDITS, *MORE])
 def test_the_lines_of_python_give_the_same(session, model, pair, study, name):
-    reply = run(session, "edit", EDITS[name])
-    code = run(session, "edits_as_python", EDITS[name])["text"]
+    edits = {**EDITS, **MORE}[name]
+    reply = run(session, "edit", edits)
+    code = run(session, "edits_as_python", edits)["text"]
+    for module, names in re.findall(r"^from (\S+) import (.+)$", code, re.MULTILINE):  # public ones alone
+        assert {*names.split(", ")} <= {*importlib.import_module(module).__all__}, code
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(code, {"model": model, "image": pair[0], "other": pair[1], "study": study})
