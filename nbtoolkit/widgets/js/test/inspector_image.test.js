@@ -15,7 +15,7 @@ import {
   patchName,
   together,
 } from "../src/inspector/patches.js";
-import { listed, share, withUnit } from "../src/inspector/readout.js";
+import { listed, ratio, share, withUnit } from "../src/inspector/readout.js";
 import { translator } from "../src/words.js";
 
 const t = translator();
@@ -160,4 +160,5 @@ test("values have their unit, a share is a percentage", () => {
   assert.deepEqual(all, ["−0.12 nats", "0.012 nats", "0.00 nats", "−1,235 nats"]);
   assert.deepEqual([0.41, 0.004, 0.0001, 0].map((v) => withUnit(t, v, "share")), ["41%", "0.4%", "<0.1%", "0%"]); // prettier-ignore
   assert.deepEqual([0.41, 0.999, 0.001].map(share), [".41", "1.0", "<.01"]);
+  assert.deepEqual([0.41, 1.844, 1, -0.26, -0.001].map(ratio), [".41", "1.84", "1.00", "−.26", "0"]); // areas are no shares
 });

@@ -21,7 +21,7 @@ export class PatchSelection {
     this.image = image;
     this.at = Math.max(0, image.boxes.findIndex(Boolean));
     this.focused = false;
-    /** @type {{ from: number[], x: number, y: number, more: boolean, moved: boolean, before: number[] } | null} */
+    /** @type {{ from: number[], x: number, y: number, more: boolean, moved: boolean, before: number[], rect: DOMRect } | null} */
     this.press = null;
     const { frame } = image;
     frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.onDown(event));
@@ -43,9 +43,9 @@ export class PatchSelection {
     this.image.commit({ patches });
   }
 
-  /** Place of the pointer, as shares of the image. @param {PointerEvent} event */
+  /** Place of the pointer, as shares of the image; of a press, as the image lay when it began: what is selected may move it. @param {PointerEvent} event */
   place({ clientX, clientY }) {
-    const { left, top, width, height } = this.image.image.getBoundingClientRect();
+    const { left, top, width, height } = this.press?.rect ?? this.image.image.getBoundingClientRect();
     return [(clientX - left) / width, (clientY - top) / height];
   }
 
@@ -54,7 +54,9 @@ export class PatchSelection {
     if (event.button || !event.isPrimary) return;
     const more = event.shiftKey || event.ctrlKey || event.metaKey;
     const { clientX: x, clientY: y } = event;
-    this.press = { from: this.place(event), x, y, more, moved: false, before: this.patches };
+    this.press = null;
+    const rect = this.image.image.getBoundingClientRect();
+    this.press = { from: this.place(event), x, y, more, moved: false, before: this.patches, rect };
     if (event.pointerType === "mouse") this.image.frame.setPointerCapture(event.pointerId);
   }
 

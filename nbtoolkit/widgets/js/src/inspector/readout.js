@@ -24,6 +24,9 @@ export const listed = (words) =>
 /** A share in little room: ".41". @param {number} p */
 export const share = (p) => (p >= 0.995 ? "1.0" : p < 0.005 ? "<.01" : p.toFixed(2).replace(/^0/, ""));
 
+/** A number of the order of one, below 0 and above 1 too: ".41", "1.84", "−.26". @param {number} v */
+export const ratio = (v) => v.toFixed(2).replace(/^-?0\.00$/, "0").replace(/^(-?)0\./, "$1.").replace("-", "−"); // prettier-ignore
+
 /**
  * @param {import("../types.js").Translator} t @param {import("./types.js").Geometry} geometry @param {number} patch
  * @param {{ map: import("./image_map.js").ImageMap | null, lens: import("./types.js").Result | undefined, selection: import("./image_map.js").Selection }} about
