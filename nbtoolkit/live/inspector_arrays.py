@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import xarray
 
-from ..attribution.parts import neuron_matrix
+from ..models.anatomy import neuron_matrix
 from ..models.inference import inference
 from ..text.tokens import read_piece
 from ..types.measurement import Measurement
@@ -30,19 +30,6 @@ def plain(case: Case, m: Measurement) -> Arrays:
         The case, and its measurement.
     """
     return {name: by_patch(case, array) for name, array in {"values": m.values, **null_arrays(m)}.items()}
-
-
-def with_text(case: Case, m: Measurement) -> Arrays:
-    """Values and null over the patches, and what the text's positions have.
-
-    Parameters
-    ----------
-    case, m
-        The case, and its measurement.
-    """
-    if "patch" not in m.values.dims:  # the image has no positions
-        return {"text": m.values}
-    return {**plain(case, m), **({"text": m.details["text"]} if "text" in m.details else {})}
 
 
 def lens(_case: Case, m: Measurement) -> Arrays:

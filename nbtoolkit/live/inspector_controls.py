@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..attribution.parts import neuron_matrix
 from ..errors import MethodError
+from ..models.anatomy import neuron_matrix
 from .inspector_edits import Edit, direction
 from .inspector_places import places, readers
 
@@ -72,8 +72,9 @@ def _knock_out(case: Case, edit: Edit, rng: np.random.Generator) -> Control:
     if edit["layers"] is not None and len(edit["layers"]) < model.n_layers:
         layers = _others(rng, edit["layers"], range(1, model.n_layers + 1), "layers")
         return {**edit, "layers": layers}, "other layers, as many of them"
-    sources, own = places(case, edit["sources"]), {*readers(case, edit["targets"])}
-    pool = [p for p in range(case.side.whole.n_positions) if p not in own and p < max(own)]
+    sources, rows, n = places(case, edit["sources"]), readers(case, edit["targets"]), case.side.whole.n_positions
+    own = {*(range(*rows.indices(n)) if isinstance(rows, slice) else rows)}
+    pool = [p for p in range(n) if p not in own and p < max(own)]
     if isinstance(edit["sources"], Mapping):  # patches: others of them
         pool = [p for p in case.side.patches[0] if p in pool]
     return {**edit, "sources": _others(rng, sources, pool, "sources")}, "other sources, as many of them where there are"

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..data.images import read_image
 from ..errors import MethodError
+from ..interventions.ablation import ablate
+from ..interventions.knockout_context import knock_out
 from ..interventions.means import mean_contributions
-from ..interventions.residual import ablate, patch, steer
+from ..interventions.patch_mask import mask_patches
+from ..interventions.residual import patch, steer
 from ..interventions.unembedding import unembedding_direction
 from ..interventions.vectors import concept_unit, word_contrast
-from ..models.taps import Cut
-from .inspector_interventions import without_attention, without_neurons, without_patches
 from .inspector_places import places, readers, source_of
 
 if TYPE_CHECKING:
@@ -58,21 +59,10 @@ def contexts(case: Case, edit: Edit) -> list[Any]:
 
 
 def _knock_out(case: Case, edit: Edit) -> list[Any]:
-    return [without_attention(case.side.model, cut(case, edit), edit["layers"] or ())]
-
-
-def cut(case: Case, edit: Edit) -> list[Cut]:
-    """The attention that a knockout cuts.
-
-    Parameters
-    ----------
-    case, edit
-        The case, and an edit.
-    """
-    layers = edit["layers"] or range(1, case.side.model.n_layers + 1)
-    heads = None if edit.get("heads") is None else tuple(edit["heads"])
-    sources, rows = places(case, edit["sources"]), readers(case, edit["targets"])
-    return [Cut(layer, rows, sources, heads) for layer in layers]
+    sources, targets = places(case, edit["sources"]), readers(case, edit["targets"])
+    return [
+        knock_out(case.side.model, sources, targets=targets, layers=edit["layers"] or None, heads=edit.get("heads"))
+    ]
 
 
 def _ablate(case: Case, edit: Edit) -> list[Any]:
@@ -82,7 +72,7 @@ def _ablate(case: Case, edit: Edit) -> list[Any]:
     if "concept" in edit:
         return [ablate(model, edit["layer"], direction=direction(case, edit))]
     if "neurons" in edit:
-        return [without_neurons(model, edit["layer"], edit["neurons"])]
+        return [ablate(model, edit["layer"], part="mlp", neurons=edit["neurons"])]
     if not edit["layers"]:
         return []
     means = means_of(case, edit["part"]) if edit["how"] == "mean" else None
@@ -91,7 +81,7 @@ def _ablate(case: Case, edit: Edit) -> list[Any]:
 
 def _mask(case: Case, edit: Edit) -> list[Any]:
     _ = places(case, {"patches": edit["patches"]}), case.target.recording  # before an edit is in force
-    return [without_patches(case.target, edit["patches"])]
+    return [mask_patches(case.target, edit["patches"])]
 
 
 def _patch(case: Case, edit: Edit) -> list[Any]:

@@ -21,7 +21,7 @@ from .inspector_payload import Arrays
 from .inspector_side import Side
 
 TOP = 5  # words per state of the lens
-PATH = 3 * 16 * 3  # passes of integrated gradients: three paths of 16 nodes, forward and backward
+PATH = 2 * 16 * 3  # passes of integrated gradients: two paths of 16 nodes, forward and backward
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +130,10 @@ _ALL = (
     Instrument(
         "gradients",
         "Integrated gradients",
-        "Attribution to every patch and text token along a path from a baseline without content; the scores sum to the change.",
-        of_target(integrated_gradients),
-        arrays.with_text,
+        "Attribution to every patch along a path from a baseline without content; the scores sum to the change.",
+        of_target(integrated_gradients, along="image"),
+        arrays.plain,
         lambda _: PATH,
-        image=False,
     ),
     Instrument(
         "concept",

@@ -45,7 +45,7 @@ def places(case: Case, what: Any) -> tuple[int, ...]:
     return positions
 
 
-def readers(case: Case, what: str) -> tuple[int, ...]:
+def readers(case: Case, what: str) -> tuple[int, ...] | slice:
     """Positions that no longer read, of a knockout.
 
     Parameters
@@ -56,7 +56,7 @@ def readers(case: Case, what: str) -> tuple[int, ...]:
         ``"last"`` (the position that predicts the word's last piece), ``"word"`` (those that predict any) or ``"response"``.
     """
     if what == "response":
-        return tuple(range(case.side.n_prompt - 1, case.side.n_prompt + case.side.longest))
+        return slice(case.side.n_prompt - 1, None)
     return case.target.positions if what == "word" else case.target.positions[-1:]
 
 

@@ -15,17 +15,15 @@ if TYPE_CHECKING:
 IMPORTS = {
     "ablate": "nbtoolkit.interventions",
     "concept_unit": "nbtoolkit.interventions",
+    "knock_out": "nbtoolkit.interventions",
+    "mask_patches": "nbtoolkit.interventions",
     "mean_contributions": "nbtoolkit.interventions",
     "patch": "nbtoolkit.interventions",
     "steer": "nbtoolkit.interventions",
     "unembedding_direction": "nbtoolkit.interventions",
     "word_contrast": "nbtoolkit.interventions",
-    "without_neurons": "nbtoolkit.live.inspector_interventions",
-    "without_patches": "nbtoolkit.live.inspector_interventions",
-    "respond": "nbtoolkit.models.generation",
-    "Cut": "nbtoolkit.models.taps",
-    "tap": "nbtoolkit.models.taps",
-    "other_image": "nbtoolkit.targets.roles",
+    "respond": "nbtoolkit.models",
+    "other_image": "nbtoolkit.targets",
 }
 MOST_LISTED = 6  # numbers of a list that is no range
 
@@ -85,14 +83,14 @@ def _contexts(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
 
 
 def _knock_out(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
-    layers = edit["layers"] or list(range(1, case.side.model.n_layers + 1))
-    heads = "" if edit.get("heads") is None else f", {tuple(edit['heads'])}"
     rows = {"last": "target.positions[-1:]", "word": "target.positions"}.get(edit["targets"])
     if rows is None:
         own = readers(case, edit["targets"])
-        rows = f"tuple(range({own[0]}, {own[-1] + 1}))"
-    cut = f"Cut(layer, {rows}, {_places(edit['sources'])}{heads})"
-    return [f"tap(model, cuts=[{cut} for layer in {_numbers(layers)}])"]
+        rows = f"slice({own.start}, None)" if isinstance(own, slice) else _numbers(own)
+    options = "" if not edit["layers"] else f", layers={_numbers(edit['layers'])}"
+    if edit.get("heads") is not None:
+        options += f", heads={_numbers(edit['heads'])}"
+    return [f"knock_out(model, {_places(edit['sources'], lines)}, targets={rows}{options})"]
 
 
 def _ablate(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
@@ -100,7 +98,7 @@ def _ablate(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
     if "concept" in edit:
         return [f"ablate(model, {layer}, direction=study.dictionary({layer}).concept({edit['concept']}))"]
     if "neurons" in edit:
-        return [f"without_neurons(model, {layer}, {_numbers(edit['neurons'])})"]
+        return [f"ablate(model, {layer}, part='mlp', neurons={_numbers(edit['neurons'])})"]
     layers, options = _numbers(edit["layers"]), "" if edit["part"] == "block" else f", part={edit['part']!r}"
     if edit["heads"]:
         options += f", heads={_numbers(edit['heads'])}"
@@ -112,8 +110,8 @@ def _ablate(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
 
 
 def _mask(_case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
-    lines["_ = target.recording  # read before it is masked"] = None
-    return [f"without_patches(target, {_numbers(edit['patches'])})"]
+    lines["before = target.value  # read before it is masked"] = None
+    return [f"mask_patches(target, {_numbers(edit['patches'])})"]
 
 
 def _patch(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
@@ -125,15 +123,18 @@ def _patch(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
         question = "" if other is None or other.question == own.question else f"question={other.question!r}"
         name, source = "source", f"target.again({', '.join(part for part in (image, question) if part)})"
     lines[f"{name} = {source}"] = None
-    lines[f"_ = {name}.recording  # read before it is patched"] = None
-    layer, at = edit["layer"], _places(edit["positions"], case)
-    return [f"patch(model, {layer}, {name}.recording.stream[{layer}][:, {at}], {at})"]
+    layer, at = edit["layer"], _places(edit["positions"], lines, case)
+    read = f"{name}.residual({layer})[None, {at}]  # read before it is patched"
+    made = [line.partition(" = ") for line in lines if line.startswith("states")]
+    states = next((left for left, _, right in made if right == read), f"states_{len(made) + 1}" if made else "states")
+    lines[f"{states} = {read}"] = None
+    return [f"patch(model, {layer}, {states}, {at})"]
 
 
-def _steer(case: Case, edit: Edit, _lines: dict[str, None]) -> list[str]:
+def _steer(case: Case, edit: Edit, lines: dict[str, None]) -> list[str]:
     layer, where = edit["layer"], ""
     if edit["positions"] == "image":
-        where = ", target.at('image')"
+        where = f", {_places('image', lines)}"
     elif edit["positions"] == "after":
         where = f", slice({case.target.positions[0]}, None)"
     concept = f"concept_unit(study.dictionary({layer}), {edit.get('concept')})"
@@ -141,12 +142,13 @@ def _steer(case: Case, edit: Edit, _lines: dict[str, None]) -> list[str]:
     return [f"steer(model, {layer}, {vector}, {edit['strength']:g}{where})"]
 
 
-def _places(what: Any, case: Case | None = None) -> str:
-    """Expression of positions that an edit names."""
+def _places(what: Any, lines: dict[str, None], case: Case | None = None) -> str:
+    """Expression of positions that an edit names; roles are read before an edit is in force."""
     if what == "last":
         return "target.positions"
     if isinstance(what, str):
-        return f"target.at({what!r})"
+        lines[f"of_{what} = target.at({what!r})"] = None
+        return f"of_{what}"
     if isinstance(what, Mapping):
         return f"[target.patches[0][i] for i in {_numbers(what['patches'])}]"
     return _numbers([p for p in what if case is None or p < case.target.n_positions])

@@ -99,7 +99,7 @@ def response(case: Case, edits: Sequence[Edit], reading: Reading) -> str:
     n = len(side.ids)
     ends = n == side.longest or reading.choices[n] in end_ids(model)
     if side.continues and ends and reading.choices[:n] == side.ids:
-        return before_edits(case)
+        return side.response.strip()  # of a response that was given: it is the edited model's own
     with edited(case, edits):
         return model.decode(respond(model, side.prompt, side.longest)[0]).strip()
 

@@ -1,17 +1,19 @@
 """Edits of an Inspector are the interventions; controls have their size; their Python lines give the same."""
 
 import contextlib
+import importlib
 import io
+import re
 
 import numpy as np
 import pytest
 
-from nbtoolkit.attribution.parts import neuron_matrix
 from nbtoolkit.errors import MethodError, NbtoolkitError
 from nbtoolkit.interventions import ablate
 from nbtoolkit.live.inspector import open_session
 from nbtoolkit.live.inspector_controls import control_of
 from nbtoolkit.live.inspector_edits import direction
+from nbtoolkit.models.anatomy import neuron_matrix
 from nbtoolkit.models.generation import respond
 from nbtoolkit.targets import target
 from nbtoolkit.widgets.inspector_edits import Facts, checked
@@ -46,6 +48,17 @@ EDITS = {
 }
 
 
+MORE = {  # states, positions and masks are read before what stands earlier in the list is in force
+    "two patches": [BLANK, {"op": "patch", "layer": 2, "positions": {"patches": [1, 2]}, "from": "blank"}, BLANK],
+    "ablated, then patched": [{"op": "ablate", "layers": [1]}, OTHER, {"op": "mask", "patches": [5]}],
+    "steered, then cut": [
+        {"op": "steer", "layer": 0, "word": "zebra", "strength": 1.5, "positions": "image"},
+        {"op": "knock_out", "layers": [3, 4], "sources": "image", "targets": "response"},
+        {"op": "mask", "patches": [7, 8]},
+    ],
+}
+
+
 @pytest.fixture(scope="module")
 def pair(data):
     return data[4]["image"], data[9]["image"]
@@ -69,10 +82,13 @@ def test_no_edit_changes_nothing(session):
     assert before["probability"] == pytest.approx(session.target("ginger", "").probability, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", EDITS)
+@pytest.mark.parametrize("name", [*EDITS, *MORE])
 def test_the_lines_of_python_give_the_same(session, model, pair, study, name):
-    reply = run(session, "edit", EDITS[name])
-    code = run(session, "edits_as_python", EDITS[name])["text"]
+    edits = {**EDITS, **MORE}[name]
+    reply = run(session, "edit", edits)
+    code = run(session, "edits_as_python", edits)["text"]
+    for module, names in re.findall(r"^from (\S+) import (.+)$", code, re.MULTILINE):  # public ones alone
+        assert {*names.split(", ")} <= {*importlib.import_module(module).__all__}, code
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(code, {"model": model, "image": pair[0], "other": pair[1], "study": study})
@@ -118,6 +134,14 @@ def test_a_patch_of_all_positions_of_the_other_image_is_its_pass(session):
     layer_0 = [{"op": "patch", "layer": 0, "positions": "image", "from": "other"}]
     own = session.target("ginger", "").again(session.sides["b"].image)
     assert run(session, "edit", layer_0)["after"]["probability"] == pytest.approx(own.probability, rel=1e-3)
+
+
+def test_a_response_that_was_given_is_the_edited_models_own_where_it_chooses_it(session, model, pair):
+    clean = session.sides["a"].response
+    given = open_session(model, pair[1], word="ginger", response=clean, other=pair[0])
+    reply = run(given, "edit", [{"op": "patch", "layer": 0, "positions": "image", "from": "other"}])
+    assert reply["before"]["response"] == session.sides["b"].response != clean
+    assert reply["after"]["response"] == clean and reply["present"]
 
 
 @pytest.mark.parametrize("name", EDITS)
@@ -215,6 +239,8 @@ def test_a_head_that_is_cut_reads_nothing_there(session):
 def test_without_edits_the_edited_side_is_the_first(session):
     for name in ("lens", "attention"):
         m, own = session.measurement(name, side="edited"), session.measurement(name)
-        np.testing.assert_allclose(m.values, own.values, atol=1e-5)
+        assert np.array_equal(m.values, own.values) and np.array_equal(m.null, own.null)
+        for part, values in own.details.items():
+            np.testing.assert_array_equal(m.details[part].values, values.values)
     with pytest.raises(MethodError, match="not measured under edits"):
         session.measurement("occlusion", side="edited", edits=EDITS["mask"])

@@ -10,8 +10,8 @@ export const INSTRUMENTS = {
   "Change of the word when one patch is replaced by the mean patch; positive values support the word.":
     "将一个图块换成平均图块时该词的变化；正值支持该词。",
   "Integrated gradients": "积分梯度",
-  "Attribution to every patch and text token along a path from a baseline without content; the scores sum to the change.":
-    "沿从无内容基线出发的路径归因到每个图块和文本词元；得分之和等于总变化。",
+  "Attribution to every patch along a path from a baseline without content; the scores sum to the change.":
+    "沿从无内容基线出发的路径归因到每个图块；得分之和等于总变化。",
   "Concept map": "概念图",
   "Where in the image a concept of the study lies.": "研究中的概念位于图像何处。",
   "Direct logit attribution": "直接 logit 归因",

@@ -37,7 +37,7 @@ export const TOOLS = {
   "Sequence of the other side": "另一侧的序列",
   "Close the comparison": "关闭比较",
   "under the edits": "在编辑之下",
-  "put {0} selected patches of layer {1} into this side": "把第 {1} 层所选的 {0} 个图块放到这一侧",
+  "put selected patches ({0}) of layer {1} into this side": "把第 {1} 层所选的 {0} 个图块放到这一侧",
   "or drag this, or a word of the other sequence, to this side": "或将此按钮、或另一序列的词拖到这一侧",
   "the edited model": "编辑后的模型",
   "Cancelled.": "已取消。",

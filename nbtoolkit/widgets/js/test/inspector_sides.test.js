@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { comparable, differenceGrid, step } from "../src/inspector/sides.js";
+import { comparable, differenceGrid } from "../src/inspector/sides.js";
 
 const array = (values, dims, shape, coords = {}) => ({ dims, shape, coords, data: Float32Array.from(values) });
 const result = (values) => ({ arrays: { values } });
@@ -28,19 +28,4 @@ test("under edits only attention is compared", () => {
       ["attention", "attention"],
     ],
   );
-});
-
-test("arrows go from cell to cell and stop at the edges", () => {
-  const grid = { layers: [1, 2], heads: [0, 1, 2] };
-  const to = (cell, keys) => keys.map((key) => step(grid, cell, key));
-  assert.deepEqual(to(4, ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "x"]), [
-    3,
-    5,
-    1,
-    null,
-    3,
-    5,
-    null,
-  ]);
-  assert.deepEqual(to(0, ["ArrowLeft", "ArrowUp"]), [null, null]);
 });

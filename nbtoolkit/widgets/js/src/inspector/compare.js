@@ -104,7 +104,7 @@ export class Compare extends Pane {
     const { t } = this;
     const [patches, layer] = [this.get("patches"), this.get("layer")];
     this.patches.hidden = this.side !== "b" || !this.ctx.live || !patches.length || layer === null;
-    this.patches.textContent = t`put ${patches.length} selected patches of layer ${layer ?? ""} into this side`;
+    this.patches.textContent = t`put selected patches (${patches.length}) of layer ${layer ?? ""} into this side`;
     this.patches.title = t`or drag this, or a word of the other sequence, to this side`;
   }
 

@@ -136,8 +136,10 @@ export class EditResult extends Pane {
   /** @param {(Node | null)[]} children */
   fill(children) {
     this.control?.cancel();
+    const within = this.out.contains(/** @type {Document} */ (this.out.getRootNode()).activeElement);
     this.out.replaceChildren(...children.filter((child) => child !== null));
     this.out.classList.remove("nbt-stale");
+    if (within) /** @type {HTMLElement | null} */ (this.out.querySelector("[tabindex], button"))?.focus();
   }
 
   show() {

@@ -7,7 +7,8 @@
 import { h } from "../dom.js";
 import { CELL } from "./dragging.js";
 import { onSize, onTheme, outline, sized } from "./drawing.js";
-import { paintPixels, shareOf } from "./image_map.js";
+import { writeTexts } from "./grid_texts.js";
+import { paintPixels } from "./image_map.js";
 import { take } from "./patch_selection.js";
 
 /** @typedef {{ row: number, column: number }} Cell */
@@ -35,7 +36,6 @@ import { take } from "./patch_selection.js";
 
 const LABEL = 11; // pixels between names of rows
 const NARROW = 34; // pixels: too few for the name of some columns
-const LETTER = 6.4; // pixels
 const ROOM = [30, 13]; // pixels of a cell with a text
 const GAP = 6; // pixels of a cell from which on there is a gap between cells
 const LONG = 4000; // pixels of a grid that is drawn in the page's own pixels only
@@ -128,7 +128,7 @@ export class Grid {
     brush.drawImage(this.small, 0, 0, width, height);
     if (sheet.height >= GAP) for (let i = 1; i < m; i++) brush.clearRect(0, i * sheet.height - 0.5, width, 1);
     if (step >= GAP) for (let j = 1; j < n; j++) brush.clearRect(j * step - 0.5, 0, 1, height);
-    if (sheet.texts && step >= ROOM[0] && sheet.height >= ROOM[1]) this.write(brush, sheet, sheet.texts);
+    if (step >= ROOM[0] && sheet.height >= ROOM[1]) writeTexts(brush, this.plane, sheet, step);
     this.mark();
   }
 
@@ -145,26 +145,13 @@ export class Grid {
     const shown = Math.ceil(14 / (step * (sheet.names[0] ? sheet.names[0].to - sheet.names[0].from : 1)));
     const names = sheet.names.map(({ from, to, text, strong }, j) => {
       if (sheet.names.length === sheet.n ? j % shown : (to - from) * step < NARROW) return null;
-      const style = { left: `${from * step}px`, width: `${(to - from) * step}px` };
+      const wide = (to - from) * step;
+      const textAlign = wide > this.room ? "left" : ""; // else it is out of sight
+      const style = { left: `${from * step}px`, width: `${wide}px`, textAlign };
       return h("span", { text, title: text, dir: "auto", class: strong ? "nbt-grid-strong" : null, style });
     });
     this.names.style.width = `${width}px`;
     this.names.replaceChildren(...names.filter(Boolean));
-  }
-
-  /** @param {CanvasRenderingContext2D} brush @param {Sheet} sheet @param {string[]} texts */
-  write(brush, sheet, texts) {
-    const { step } = this;
-    const style = getComputedStyle(this.plane);
-    const letters = Math.max(1, Math.floor((step - 4) / LETTER));
-    Object.assign(brush, { font: `11px ${style.fontFamily}`, textBaseline: "middle" });
-    texts.forEach((text, i) => {
-      if (!text) return;
-      const share = Math.abs(shareOf(sheet.scale, sheet.values[i]));
-      brush.fillStyle = share > 0.55 && !sheet.faint?.[i] ? "#fff" : style.color;
-      const short = text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
-      brush.fillText(short, (i % sheet.n) * step + 3, (Math.floor(i / sheet.n) + 0.55) * sheet.height);
-    });
   }
 
   /** Draw what is marked. @param {Marks} [marks] */
@@ -186,7 +173,7 @@ export class Grid {
     const accent = style.getPropertyValue("--nbt-accent") || "#0b6bcb";
     const cell = (/** @type {Cell | null} */ at) => (at ? [box(at.row, at.column)] : []);
     const { columns, row } = marks;
-    if (columns.length) outline(brush, columns.map((j) => box(0, j, sheet.rows.length)), [["#b07d10", 1.4]]); // prettier-ignore
+    if (columns.length) outline(brush, columns.map((j) => box(0, j, sheet.rows.length)), [["#d99a1b", 1.6]]); // prettier-ignore
     if (row >= 0) {
       brush.fillStyle = style.color;
       const y = row * sheet.height;
@@ -228,8 +215,7 @@ export class Grid {
     const detail = event.key === "p" ? behaviour.taken(at) : null;
     if (step) {
       const row = Math.max(0, Math.min(sheet.rows.length - 1, at.row + step[0]));
-      this.at = { row, column: Math.max(0, Math.min(sheet.n - 1, at.column + step[1])) };
-      this.reveal();
+      this.reveal({ row, column: Math.max(0, Math.min(sheet.n - 1, at.column + step[1])) });
     } else if (event.key === " " || event.key === "Enter") behaviour.pick(at);
     else if (detail) take(this.plane, detail);
     else return;
@@ -241,9 +227,10 @@ export class Grid {
     this.say();
   }
 
-  /** Have the cell with the focus in sight. */
-  reveal() {
-    const { scroll, step, at } = this;
+  /** Have a cell in sight, and go on from it by keyboard. @param {Cell} at */
+  reveal(at) {
+    const { scroll, step } = this;
+    this.at = at;
     const [left, right] = [at.column * step, (at.column + 1) * step];
     if (left < scroll.scrollLeft) scroll.scrollLeft = left;
     else if (right > scroll.scrollLeft + this.room) scroll.scrollLeft = right - this.room;

@@ -2,7 +2,7 @@
 /** What the grids show: layers × heads, layers × positions, layers × groups of positions. */
 
 import { coordsOf } from "./arrays.js";
-import { scaleOf } from "./image_map.js";
+import { scaleOf, unitOf } from "./image_map.js";
 import { runsOf, sign } from "./ribbon.js";
 
 /** @typedef {import("./types.js").Result} Result @typedef {import("./types.js").NDArray} NDArray @typedef {import("./types.js").Side} Side */
@@ -58,7 +58,8 @@ function attentionTo(array, patches) {
 }
 
 /** Layers × heads. @param {Result} result @param {number[]} patches to which attention is summed @returns {Content} */
-export function headContent({ arrays, unit }, patches) {
+export function headContent(result, patches) {
+  const { arrays } = result;
   const { values: array, null_low: low, null_high: high, null: one } = arrays;
   const byPatch = array.dims.includes("patch");
   const flat = (/** @type {NDArray | undefined} */ a) =>
@@ -78,7 +79,7 @@ export function headContent({ arrays, unit }, patches) {
     faint: withinNull(bands, values, scale.signed),
     texts: null,
     scale,
-    unit,
+    unit: unitOf(result),
   };
 }
 
@@ -172,7 +173,8 @@ export function lensContent({ arrays: { values: array, words, null: one }, strin
 }
 
 /** Layers × groups of positions. @param {Result} result @param {(text: string) => string} text @returns {Content} */
-export function groupContent({ arrays, unit }, text) {
+export function groupContent(result, text) {
+  const { arrays } = result;
   const { values: array, null_low: low, null_high: high, null: one } = arrays;
   const layers = coordsOf(array, "layer").map(Number);
   const groups = coordsOf(array, "group").map(String);
@@ -180,5 +182,15 @@ export function groupContent({ arrays, unit }, text) {
   const names = groups.map((group, j) => ({ from: j, to: j + 1, text: text(group) }));
   const scale = scaleOf(array);
   const faint = withinNull({ low: low?.data, high: high?.data, one: one?.data }, values, scale.signed);
-  return { rows: layers.map(String), layers, n: groups.length, names, values, faint, texts: null, scale, unit };
+  return {
+    rows: layers.map(String),
+    layers,
+    n: groups.length,
+    names,
+    values,
+    faint,
+    texts: null,
+    scale,
+    unit: unitOf(result),
+  };
 }

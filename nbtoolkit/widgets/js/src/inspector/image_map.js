@@ -81,10 +81,13 @@ export function scaleOf(array, fromLowest = false) {
   return low < 0 ? { low: -top, high: top, signed: true } : { low: 0, high, signed: false };
 }
 
+/** Unit of a result: attention is a share. @param {Result} result */
+export const unitOf = ({ name, unit }) => (name === "attention" ? "share" : unit === "no unit" ? "" : unit);
+
 /** The map of a result. @param {Result} result @param {string} metric @param {Selection} selection @param {number[]} positions @returns {ImageMap | null} */
 export function mapOf(result, metric, selection, positions) {
   const values = valuesOf(result, metric, selection, positions);
-  return values && { values, scale: scaleOf({ data: values }, metric === "lens"), unit: result.unit };
+  return values && { values, scale: scaleOf({ data: values }, metric === "lens"), unit: unitOf(result) };
 }
 
 /** Share of a scale, −1 to 1; NaN where there is no value. @param {Scale} scale @param {number} value */

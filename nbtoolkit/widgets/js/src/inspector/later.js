@@ -1,5 +1,5 @@
 // @ts-check
-/** Parts that come with the second script, once the view has been painted. */
+/** What can wait: parts that come with the second script, once the view has been painted; and what follows from several changes. */
 
 const REST = 150; // milliseconds
 
@@ -12,4 +12,17 @@ export function later({ source, signal, say }, then) {
     );
   const wait = setTimeout(run, REST);
   signal.addEventListener("abort", () => clearTimeout(wait));
+}
+
+/** A callback that runs once after several traits have changed together. @param {() => void} callback */
+export function together(callback) {
+  let waits = false;
+  return () => {
+    if (waits) return;
+    waits = true;
+    queueMicrotask(() => {
+      waits = false;
+      callback();
+    });
+  };
 }

@@ -128,7 +128,7 @@ export class Ledger extends Pane {
     const { t } = this;
     const whole = signed(wholeOf(ledger));
     const fits = isWhole(ledger);
-    const exact = ledger.total !== null && this.get("ledger") !== "concepts";
+    const exact = ledger.total !== null && (fits || this.get("ledger") !== "concepts");
     const end = ledger.total === null ? "" : ` ${exact ? (fits ? "=" : "≠") : "·"} ${signed(ledger.total)}`;
     this.sum.textContent =
       exact || ledger.total === null ? t`sum ${whole}` + end : t`sum ${whole}, together ${signed(ledger.total)}`;

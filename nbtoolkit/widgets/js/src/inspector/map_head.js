@@ -7,7 +7,7 @@ import { translate } from "../words.js";
 import { METRICS, needOf } from "./image_map.js";
 import { Offer } from "./offer.js";
 import { Pane } from "./pane.js";
-import { scaleParts, share } from "./readout.js";
+import { ratio, scaleParts } from "./readout.js";
 
 const INSTRUMENTS = ["lens", "attention", "occlusion", "gradients", "concept"];
 
@@ -76,7 +76,7 @@ export class MapHead extends Pane {
   /** @param {Record<string, any>} facts */
   faithText(facts) {
     const { t } = this;
-    const number = (/** @type {any} */ v) => (typeof v === "number" ? share(v) : "—");
+    const number = (/** @type {any} */ v) => (typeof v === "number" ? ratio(v) : "—");
     const part = (/** @type {string} */ name, /** @type {string} */ text) => {
       const centre = facts[`centre_${name}`];
       const more = typeof centre === "number" ? t`, centre ${number(centre)}` : "";

@@ -6,7 +6,7 @@ import { translate, visible } from "../words.js";
 import { onSize, paintMap } from "./drawing.js";
 import { METRICS, needOf } from "./image_map.js";
 import { Pane } from "./pane.js";
-import { share } from "./readout.js";
+import { ratio } from "./readout.js";
 
 /** @type {Record<string, string>} */
 const LABELS = { lens: "lens" };
@@ -79,7 +79,7 @@ export class Multiples extends Pane {
         tile.el.title = image.nameOf(metric, selection);
       }
       const insertion = this.store.get("faithfulness", { side: image.side, of: need.map })?.facts.insertion;
-      tile.auc.textContent = typeof insertion === "number" ? share(insertion) : "";
+      tile.auc.textContent = typeof insertion === "number" ? ratio(insertion) : "";
       tile.auc.title = this.t`insertion`;
       tile.el.setAttribute("aria-pressed", String(metric === now));
     }

@@ -7,9 +7,9 @@ import { dim, isCropped, sentence, shade } from "../seen.js";
 import { translate, visible } from "../words.js";
 import { EDGE, onSize, outline, paintLines, paintMap, pixels, sized } from "./drawing.js";
 import { METRICS, mapOf, needOf } from "./image_map.js";
-import { later } from "./later.js";
+import { later, together } from "./later.js";
 import { MapHead } from "./map_head.js";
-import { boxesOf } from "./patches.js";
+import { boxesOf, howMany, isTiled } from "./patches.js";
 import { Pane } from "./pane.js";
 import { describePatch } from "./readout.js";
 import { PatchSelection } from "./patch_selection.js";
@@ -69,13 +69,16 @@ export class PatchImage extends Pane {
     this.heat = canvas("nbt-patch-heat");
     this.lines = canvas("nbt-patch-lines");
     this.marks = canvas("nbt-patch-marks");
+    const keys = t`Patches of the image: arrows move, space selects, with shift arrows select on, Escape selects none, p takes a patch for patching`;
     const frame = h(
       "div",
       {
         class: "nbt-patch-frame",
         tabindex: this.geometry ? "0" : null,
         role: this.geometry ? "application" : null,
-        "aria-label": t`Patches of the image: arrows move, space selects, with shift arrows select on, Escape selects none, p takes a patch for patching`,
+        "aria-label": [keys, this.geometry && isTiled(this.geometry) ? t`t goes to another tile` : ""]
+          .filter(Boolean)
+          .join(", "),
         "data-at": "patches metric",
         style: { aspectRatio: String(aspect), width: `min(100%, ${Math.max(24, TALL * aspect)}px)` },
       },
@@ -96,7 +99,7 @@ export class PatchImage extends Pane {
     for (const stop of [this.store.on(() => this.sync()), this.hover.on(() => this.onHover())]) {
       ctx.signal.addEventListener("abort", stop);
     }
-    this.on(["metric", "layer", "head", "concept", "target", "foil"], () => this.sync());
+    this.on(["metric", "layer", "head", "concept", "target", "foil"], together(() => ctx.signal.aborted || this.sync())); // prettier-ignore
     this.on(["patches"], () => this.mark());
     onSize(this.frame, ctx.signal, (width, height) => {
       this.size = { width, height };
@@ -189,7 +192,7 @@ export class PatchImage extends Pane {
     const { patch } = this.hover.get();
     const patches = this.get("patches") ?? [];
     const one = typeof patch === "number" ? patch : patches.length === 1 ? patches[0] : null;
-    if (one === null) return patches.length ? t`${patches.length} patches selected` : this.seenSentence();
+    if (one === null) return patches.length ? howMany(t, patches.length) : this.seenSentence();
     return this.describePatch(one);
   }
 

@@ -2,7 +2,7 @@
 /** Selecting patches: click, shift-click, a rectangle that is dragged; and the keyboard. */
 
 import { PATCH_FROM } from "./dragging.js";
-import { flipped, neighbour, patchAt, patchesBetween, together } from "./patches.js";
+import { flipped, howMany, neighbour, otherAt, patchAt, patchesBetween, together } from "./patches.js";
 
 /** @type {Record<string, [number, number]>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -21,7 +21,7 @@ export class PatchSelection {
     this.image = image;
     this.at = Math.max(0, image.boxes.findIndex(Boolean));
     this.focused = false;
-    /** @type {{ from: number[], x: number, y: number, more: boolean, moved: boolean, before: number[] } | null} */
+    /** @type {{ from: number[], x: number, y: number, more: boolean, moved: boolean, before: number[], rect: DOMRect } | null} */
     this.press = null;
     const { frame } = image;
     frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.onDown(event));
@@ -43,9 +43,9 @@ export class PatchSelection {
     this.image.commit({ patches });
   }
 
-  /** Place of the pointer, as shares of the image. @param {PointerEvent} event */
+  /** Place of the pointer, as shares of the image; of a press, as the image lay when it began: what is selected may move it. @param {PointerEvent} event */
   place({ clientX, clientY }) {
-    const { left, top, width, height } = this.image.image.getBoundingClientRect();
+    const { left, top, width, height } = this.press?.rect ?? this.image.image.getBoundingClientRect();
     return [(clientX - left) / width, (clientY - top) / height];
   }
 
@@ -54,7 +54,9 @@ export class PatchSelection {
     if (event.button || !event.isPrimary) return;
     const more = event.shiftKey || event.ctrlKey || event.metaKey;
     const { clientX: x, clientY: y } = event;
-    this.press = { from: this.place(event), x, y, more, moved: false, before: this.patches };
+    this.press = null;
+    const rect = this.image.image.getBoundingClientRect();
+    this.press = { from: this.place(event), x, y, more, moved: false, before: this.patches, rect };
     if (event.pointerType === "mouse") this.image.frame.setPointerCapture(event.pointerId);
   }
 
@@ -107,6 +109,7 @@ export class PatchSelection {
       if (event.shiftKey) this.select(together(this.patches, [at, this.at]));
     } else if (event.key === " " || event.key === "Enter") this.select(flipped(this.patches, at));
     else if (event.key === "Escape" && this.patches.length) this.select([]);
+    else if (event.key === "t") this.at = otherAt(image.boxes, at);
     else if (event.key === "p") take(image.frame, this.taken());
     else return;
     event.preventDefault();
@@ -127,7 +130,7 @@ export class PatchSelection {
     if (!this.focused) return;
     const { t } = image;
     const state = patches.includes(at) ? t`selected` : t`not selected`;
-    const text = [image.describePatch(at), state, t`${patches.length} patches selected`].join(" · ");
+    const text = [image.describePatch(at), state, howMany(t, patches.length)].join(" · ");
     if (image.spoken.textContent !== text) image.spoken.textContent = text;
   }
 }

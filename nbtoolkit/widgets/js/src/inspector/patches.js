@@ -17,6 +17,9 @@ export function boxOf({ boxes }, i) {
 /** Boxes of all patches. @param {Geometry} geometry @returns {(Box | null)[]} */
 export const boxesOf = (geometry) => geometry.positions.map((_, i) => boxOf(geometry, i));
 
+/** @param {Box} box @param {number} x @param {number} y */
+const contains = ([x0, y0, x1, y1], x, y) => x >= x0 && x < x1 && y >= y0 && y < y1;
+
 /** Area of a box. @param {Box} box */
 const area = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);
 
@@ -24,7 +27,7 @@ const area = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);
 export function patchAt(boxes, x, y) {
   let best = -1;
   boxes.forEach((box, i) => {
-    if (!box || x < box[0] || x >= box[2] || y < box[1] || y >= box[3]) return;
+    if (!box || !contains(box, x, y)) return;
     const other = boxes[best];
     if (!other || area(box) < area(other)) best = i;
   });
@@ -54,12 +57,22 @@ export function neighbour(boxes, i, dx, dy) {
   boxes.forEach((box, j) => {
     if (!box) return;
     const [u, v] = middle(box);
+    if (contains(box, x, y)) return; // it lies over the same place
     const ahead = (u - x) * dx + (v - y) * dy;
     if (ahead <= NEAR) return;
     const cost = ahead + ASIDE * Math.abs((u - x) * dy + (v - y) * dx) + area(box) * NEAR;
     if (cost < least) [best, least] = [j, cost];
   });
   return best;
+}
+
+/** The next patch at the same place, where tiles lie over each other. @param {(Box | null)[]} boxes @param {number} i */
+export function otherAt(boxes, i) {
+  const own = boxes[i];
+  if (!own) return i;
+  const [x, y] = middle(own);
+  const here = boxes.flatMap((box, j) => (box && contains(box, x, y) ? [j] : []));
+  return here[(here.indexOf(i) + 1) % here.length];
 }
 
 /** Add a patch, or take it away; in their order. @param {number[]} patches @param {number} i */
@@ -83,3 +96,6 @@ export function patchName(t, geometry, i) {
     ? t`tile ${tile + 1}, row ${row + 1}, column ${column + 1}`
     : t`row ${row + 1}, column ${column + 1}`;
 }
+
+/** How many patches are selected. @param {import("../types.js").Translator} t @param {number} n */
+export const howMany = (t, n) => (n === 1 ? t`one patch selected` : t`${n} patches selected`);

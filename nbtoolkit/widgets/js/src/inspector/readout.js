@@ -7,9 +7,11 @@ import { translate, visible } from "../words.js";
 import { readAt, wordsAt } from "./image_map.js";
 import { patchName } from "./patches.js";
 
+const TINY = 0.0005; // a share that is shown as less than that
+
 /** A value with its unit. @param {import("../types.js").Translator} t @param {number} value @param {string} unit */
 export function withUnit(t, value, unit) {
-  if (unit === "share") return percent(value);
+  if (unit === "share") return value > 0 && value < TINY ? "<0.1%" : percent(value);
   const size = Math.abs(value);
   const digits = size >= 100 ? 0 : size >= 0.095 || !size ? 2 : size >= 0.0095 ? 3 : 4;
   return `${signed(value, digits)} ${translate(t, unit)}`.trim();
@@ -21,6 +23,9 @@ export const listed = (words) =>
 
 /** A share in little room: ".41". @param {number} p */
 export const share = (p) => (p >= 0.995 ? "1.0" : p < 0.005 ? "<.01" : p.toFixed(2).replace(/^0/, ""));
+
+/** A number of the order of one, below 0 and above 1 too: ".41", "1.84", "−.26". @param {number} v */
+export const ratio = (v) => v.toFixed(2).replace(/^-?0\.00$/, "0").replace(/^(-?)0\./, "$1.").replace("-", "−"); // prettier-ignore
 
 /**
  * @param {import("../types.js").Translator} t @param {import("./types.js").Geometry} geometry @param {number} patch

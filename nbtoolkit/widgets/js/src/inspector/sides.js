@@ -4,7 +4,7 @@
 import { coordsOf, indexOf, pick, sum } from "./arrays.js";
 
 /** @typedef {import("./types.js").Result} Result */
-/** @typedef {{ layers: number[], heads: number[], values: Float32Array, top: number }} Grid layers × heads; the largest absolute value */
+/** @typedef {{ layers: number[], heads: number[], values: Float32Array, top: number }} Difference layers × heads; the largest absolute value */
 
 export const GRIDS = ["attention", "contribution", "knockout"];
 export const OF_EDITED = ["attention"]; // what is measured under edits
@@ -20,7 +20,7 @@ function byHead({ arrays: { values } }, patches) {
 
 /**
  * What the second side has more of, where both have a layer and head.
- * @param {Result} first @param {Result} second @param {number[]} patches @returns {Grid}
+ * @param {Result} first @param {Result} second @param {number[]} patches @returns {Difference}
  */
 export function differenceGrid(first, second, patches) {
   const [a, b] = [first, second].map((result) => byHead(result, patches));
@@ -36,21 +36,4 @@ export function differenceGrid(first, second, patches) {
   );
   const top = values.reduce((most, value) => (Math.abs(value) > most ? Math.abs(value) : most), 0);
   return { layers, heads, values, top };
-}
-
-/** The cell beside another one; null outside. @param {Grid} grid @param {number} cell @param {string} key */
-export function step({ layers, heads }, cell, key) {
-  const [row, column] = [Math.floor(cell / heads.length), cell % heads.length];
-  /** @type {Record<string, [number, number]>} */
-  const to = {
-    ArrowLeft: [row, column - 1],
-    ArrowRight: [row, column + 1],
-    ArrowUp: [row - 1, column],
-    ArrowDown: [row + 1, column],
-    Home: [row, 0],
-    End: [row, heads.length - 1],
-  };
-  const next = to[key];
-  if (!next || next[0] < 0 || next[1] < 0 || next[0] >= layers.length || next[1] >= heads.length) return null;
-  return next[0] * heads.length + next[1];
 }
