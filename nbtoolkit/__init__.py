@@ -33,7 +33,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "targets.making": ["target"],
         "targets.target": ["Target"],
         "types.measurement": ["Measurement"],
-        "live": ["explore"],
+        "live": ["explore", "inspect"],
     },
     modules=[
         *(
@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from .grounding import ground as ground
     from .interventions import effects as effects
     from .live import explore as explore
+    from .live import inspect as inspect
     from .metrics import compare as compare
     from .metrics import evaluate as evaluate
     from .models import check_model as check_model

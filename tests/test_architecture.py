@@ -154,7 +154,8 @@ def test_the_wheel_has_weights_bundle_style_and_notebooks(tmp_path):
     for wanted in ("toy/weights/captioner/model.safetensors", "toy/weights/scorer/model.safetensors", "toy/weights/captioner/chat_template.jinja",
                    "toy/weights/captioner/tokenizer.json", "toy/weights/plain/model.safetensors", "toy/weights/smollm2/vision.safetensors",
                    "toy/weights/smollm2/model.safetensors.index.json", "toy/README.md", "widgets/static/nbtoolkit.js", "widgets/static/nbtoolkit.css",
-                   "widgets/static/standalone.js", "widgets/static/chinese.json", "widgets/static/panes.js", "py.typed"):  # fmt: skip
+                   "widgets/static/standalone.js", "widgets/static/chinese.json", "widgets/static/panes.js", "py.typed",
+                   "widgets/static/inspector.js", "widgets/static/inspector_tools.js", "widgets/static/inspector_page.js"):  # fmt: skip
         assert f"nbtoolkit/{wanted}" in names, wanted
     assert any(n.endswith("share/nbtoolkit/notebooks/01_first_look.ipynb") for n in names)
     assert not any(part in n for n in names for part in ("node_modules", "tests/"))
@@ -232,6 +233,7 @@ def test_the_committed_bundle_is_current(tmp_path):
     run("node", "build.js", f"{tmp_path}/", cwd=JS)
     # the first paint is at most 300 kB with the style sheet and a message; a page has megabytes of images
     limits = {"nbtoolkit.js": 110, "nbtoolkit.css": 60, "panes.js": 80, "chinese.json": 40, "standalone.js": 190}
+    limits |= {"inspector.js": 80, "inspector_tools.js": 95, "inspector_page.js": 150}
     for target, kilobytes in limits.items():
         current = (tmp_path / target).read_bytes()
         assert current == (JS.parent / "static" / target).read_bytes(), f"{target} is stale: run npm run build"

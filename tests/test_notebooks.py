@@ -113,6 +113,62 @@ frame = pd.DataFrame(rows)
 assert sorted(frame["layer of the cut"])[-2:] == [2, 3] and frame["among the first 3 direct"].sum() == len(frame) - 1
 assert {k[0] for c in ("direct", "patched") for k in frame[c]} == {2, 3}
 """,
+    "08_inspector": """
+import numpy as np
+f = view.faithfulness
+for m in ("occlusion", "gradients"):
+    assert f[m]["deletion"] < 0.1 and f[m]["insertion"] > 1.5 and f[m]["random_deletion"] > 0.8
+a = f["attention"]
+assert a["centre_deletion"] < a["deletion"] < a["random_deletion"]
+assert a["random_insertion"] < a["insertion"] < a["centre_insertion"]
+values = {n: view.measurements[n].values for n in ("attention", "occlusion", "gradients", "contribution", "knockout")}
+values["attention"] = values["attention"].mean(["layer", "head"])
+assert not {int(values[n].argmax()) for n in ("attention", "occlusion", "gradients")} & {*ball}
+assert masked["after"]["response"] == masked["before"]["response"] == t.response
+assert abs(masked["after"]["logit"] - masked["before"]["logit"]) < 0.1
+assert nbt.target(model, covered, "dog").response == "a black dog running in the snow at night" == t.response[:-12]
+top = words.values[:, 0]
+assert [w.strip() == "ball" for w in top] == [False, False, True, True, True, True]
+names = ("contribution", "knockout")
+three = [[*abs(values[n].to_series()).nlargest(3).index] for n in names]
+assert three[0][0] == three[1][0] == (3, 1) and {*three[0]} == {*three[1]} == {(3, 1), (2, 1), (3, 2)}
+assert float(reads.sel(patch=ball).sum()) < 4 / 64 and 0.65 < float(reads[:32].sum()) < 0.75
+assert float(share[concept]) > 0.9 * float(share.sum())
+writers = view.measurements[f"writers:4:{concept}"].values.to_series()
+assert [*writers.nlargest(2).index] == [(3, 1), (2, 1)]
+lies = view.measurements[f"concept:4:{concept}"].values.values
+assert {*lies.argsort()[-6:]} == {35, 36, 37, 43, 44, 45} and lies[ball].max() < 0
+def logits(view, edits):
+    effect = view.effect(edits)
+    draws = [d["logit"] for d in view.control(edits)["draws"]]
+    return effect["after"]["logit"] - effect["before"]["logit"], [d - effect["before"]["logit"] for d in draws], effect
+own, others, effect = logits(broken, [cut | {"layers": [3], "heads": [1]}])
+assert -2.5 < own < 4 * min(others) and effect["present"] and effect["after"]["probability"] > 0.99
+own, others, effect = logits(broken, [cut | {"layers": [2, 3]}])
+assert effect["after"]["response"].endswith("with a bowl") and min(others) > 0
+own, others, effect = logits(broken, [{"op": "ablate", "layer": 4, "concept": concept}])
+assert -4 < own < -3.5 and min(others) > -0.35 and effect["after"]["response"].startswith("a black a black dog")
+back_in = mended.measurements["patching"].values.to_pandas()
+assert (back_in["image"][:2] > 0.99).all() and (back_in["last"][3:] > 0.99).all()
+assert back_in["image"][3:].abs().max() < 0.05 and back_in["last"][:2].abs().max() < 0.05 and 0 < back_in["last"][2] < 1
+own, others, _ = logits(mended, [back | {"positions": {"patches": ball}}])
+assert min(others) < own < max(others)
+edits = {n: [back | {"positions": {"patches": [*p]}}] for n, p in (("lower", range(32, 64)), ("upper", range(32)))}
+assert logits(mended, edits["upper"])[2]["present"] and not logits(mended, edits["lower"])[2]["present"]
+everything, shuffled, effect = logits(mended, [back | {"positions": "image"}])
+assert effect["present"] and min(shuffled) > 0.95 * everything
+for edit in (back | {"layer": 3, "positions": "last"}, {"op": "steer", "layer": 4, "concept": concept, "strength": 1.0}):
+    own, others, effect = logits(mended, [edit])
+    assert effect["after"]["probability"] > 0.95 and not effect["present"] and max(others) < 0.1 < own
+view.patches, view.layer, view.head = [35], 2, 1
+assert view.patches == [int(best)] and (view.layer, view.head) == heads.index[1]
+broken.edits = [{"op": "patch", "layer": 3, "positions": "last", "from": "other"}]
+assert gone(broken) and broken.effect()["after"]["response"].startswith("a black dog running in the snow at night")
+broken.edits = [{"op": "patch", "layer": 0, "positions": "image", "from": "other"}]
+assert not broken.effect()["present"] and not gone(broken)  # the control does it too
+mended.edits = edits["upper"]
+assert mended.effect()["present"] and path.stat().st_size < 1e6
+""",
 }
 
 

@@ -27,6 +27,10 @@ from .extraction.test_xl_vlms import features
 SETTINGS = {"layers": [1], "n_concepts": [2], "methods": ["LargestNorm"], "progress": False}
 
 
+def inspector():
+    return nbt.inspect(nbt.load_model("toy"), nbt.load_data("toy", n=1)[0]["image"], word="a", compute=())
+
+
 def two_dictionaries():
     study = noise_study()
     return DictionaryComparison(study, layers=study.layers[:2])
@@ -71,6 +75,7 @@ CALLS = {
     "storage.study.save_study(path)": lambda path, data: importlib.import_module("nbtoolkit.storage.study").save_study(noise_study(), path),
     "widgets.study_view.StudyView.to_html(path)": lambda path, data: nbt.explore(noise_study()).to_html(path),
     "widgets.dictionary_comparison.DictionaryComparison.to_html(path)": lambda path, data: two_dictionaries().to_html(path),
+    "widgets.inspector_export.Exported.to_html(path)": lambda path, data: inspector().to_html(path),
     "widgets.snapshot.Snapshot.save(path)": lambda path, data: nbt.explore(noise_study()).snapshot().save(path),
     "live.inspection.Inspection.save(path)": lambda path, data: inspection().save(path),
     "storage.measurements.save(path)": lambda path, data: measured().save(path),

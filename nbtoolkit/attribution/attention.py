@@ -44,7 +44,8 @@ def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
     -------
     Measurement
         Attention probabilities (layer, head, patch), 0 to 1, no unit. Layers without attention between positions (linear
-        or cross-attention) are absent. ``details["share"]`` has each head's attention to the system's, the image's, the
+        or cross-attention) are absent. Within :func:`nbtoolkit.interventions.knock_out` it is what is left of the attention.
+        ``details["share"]`` has each head's attention to the system's, the image's, the
         question's and the response's positions (layer, head, group), which sum to 1.
 
     Raises
@@ -83,11 +84,15 @@ def attention_to_image(target: Target, *, null: str = "image") -> Measurement:
         )
         for values in (rows, other)
     ]
-    missed = max(max(attention.residual.values()), float(np.abs(rows.sum(-1) - 1).max()))
+    missed = max(*attention.residual.values(), *(_unread(attention.rows[layer]) for layer in layers))
     return Measurement(
         arrays[0],
         "no unit",
-        Identity("rows sum to 1, and rows · values equal the heads' outputs", missed, rounding(target)),
+        Identity(
+            "rows sum to 1 (0 where a head may read nothing), and rows · values equal the heads' outputs",
+            missed,
+            rounding(target),
+        ),
         null=arrays[1],
         null_kind=kind,
         details={"share": _shares(target, rows, layers)},
@@ -112,10 +117,16 @@ def _rows(attention: Attention, layers: list[int]) -> Array:
     return np.asarray(torch.stack([attention.rows[layer][0].mean(1) for layer in layers]).cpu().numpy())
 
 
+def _unread(rows: torch.Tensor) -> float:
+    """By how much rows miss a sum of 1; of 0 where a head reads nothing, as all that it may read is knocked out."""
+    sums = rows.sum(-1)
+    return float(torch.minimum((sums - 1).abs(), sums.abs()).max())
+
+
 def _uniform(attention: Attention, layers: list[int]) -> Array:
     """Equal attention to every position that each row can read, mean over the pieces."""
     readable = [(attention.rows[layer][0] > 0).float() for layer in layers]
-    return np.asarray(torch.stack([(r / r.sum(-1, keepdim=True)).mean(1) for r in readable]).cpu().numpy())
+    return np.asarray(torch.stack([(r / r.sum(-1, keepdim=True).clamp_min(1)).mean(1) for r in readable]).cpu().numpy())
 
 
 def _shares(target: Target, rows: Array, layers: list[int]) -> xarray.DataArray:

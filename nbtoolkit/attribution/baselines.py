@@ -13,26 +13,13 @@ from ..data.images import read_image
 from ..errors import DataError, MethodError
 from ..models.adapter import Model
 from ..models.replay import Recording, record
-from ..targets.axes import boxes_of, text_positions
+from ..targets.axes import patch_positions, text_positions
 from ..targets.target import Target
 
 NULLS = ("image", "none")  # of maps: the same in an image without content, or none
 BASELINES = ("mean", "blur", "dataset")
 EMPTY = 1e-3  # of the median length: the state of a token whose embedding is zero
 BLUR = 8  # the radius of the blur is this part of the image's longer side
-
-
-def patch_positions(target: Target) -> list[int]:
-    """Positions that hold patches, without the marks between them; all of the image's where they are no grid.
-
-    Parameters
-    ----------
-    target
-        The target.
-    """
-    places, geometry = boxes_of(target)
-    inside = [] if geometry is None else [p for p, i in places.items() if geometry.boxes[i, 0] == geometry.boxes[i, 0]]
-    return inside or list(target.at("image"))
 
 
 def baseline_states(target: Target, layer: int, baseline: str = "mean", data: Sequence[Any] | None = None) -> Tensor:
@@ -184,8 +171,8 @@ def check_path(baseline: str, null: str) -> None:
         raise MethodError(f"baseline is {baseline!r}; expected 'mean' or 'blur'.")
 
 
-def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
-    """Refuse an unknown null.
+def check_null(null: str, expected: Sequence[str] = NULLS, name: str = "null") -> None:
+    """Refuse an unknown null, or another choice.
 
     Parameters
     ----------
@@ -193,6 +180,8 @@ def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
         The null.
     expected
         Names of those that an instrument has.
+    name
+        Name of the argument, for the message.
 
     Raises
     ------
@@ -200,7 +189,7 @@ def check_null(null: str, expected: Sequence[str] = NULLS) -> None:
         Another one.
     """
     if null not in expected:
-        raise MethodError(f"null is {null!r}; expected {' or '.join(map(repr, expected))}.")
+        raise MethodError(f"{name} is {null!r}; expected {' or '.join(map(repr, expected))}.")
 
 
 def _dataset_mean(target: Target, states_of: Callable[[Recording], Tensor], data: Any) -> Tensor:

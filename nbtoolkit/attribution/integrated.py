@@ -7,20 +7,22 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
+import xarray
 
 from ..errors import MeasurementError
-from ..targets.axes import by_position, on_fitting_threads, placebo
+from ..targets.axes import by_position, on_fitting_threads, placebo, position_coordinates, require_image, text_positions
 from ..targets.target import REPLAYED, Target
 from ..types import resolve_layer
 from ..types.arguments import checked
 from ..types.measurement import Identity, Measurement
 from ..types.nulls import OTHER_IMAGE
 from ..types.rules import Rule
-from .baselines import check_path, moves, notes
+from .baselines import check_null, check_path, moves, notes
 from .gradients import gradients_at
 
 Array = np.ndarray
 MOST_NODES = 256
+PATHS = ("both", "image", "text")
 CHECK = "scores sum to the change from the baseline, relative to the sum of their sizes"
 
 
@@ -42,6 +44,7 @@ def integrated_gradients(
     layer: int = 0,
     baseline: str = "mean",
     null: str = "image",
+    along: str = "both",
     n_nodes: Annotated[int, Rule(least=1, most=MOST_NODES)] = 16,
     tolerance: Annotated[float, Rule(least=0, most=1)] = 0.01,
 ) -> Measurement:
@@ -62,6 +65,9 @@ def integrated_gradients(
         with RMS norms: no path of states leads there.
     null
         ``"image"``: the same in an image of the same size without its content. ``"none"``: no null.
+    along
+        ``"both"`` paths, or only that of the ``"image"`` (of three paths with the null, two are left) or of the ``"text"``, which
+        needs no image positions. The values are those of the patches, of the text's positions for ``"text"``.
     n_nodes
         Number of nodes at first.
     tolerance
@@ -70,13 +76,17 @@ def integrated_gradients(
     Returns
     -------
     Measurement
-        Over the axis ``patch``, in the unit of the target's quantity; ``details["text"]`` has the text tokens. Where the image
+        Over the axis ``patch``, in the unit of the target's quantity; ``details["text"]`` has the text tokens where both paths are taken. Where the image
         has no positions in the decoder, the values are those of the text. A state of length zero, which norms cannot be
         differentiated at, keeps its place and has 0. The check is the completeness gap; the provenance
         has it per path in the unit of the quantity, and the number of nodes.
 
     Raises
     ------
+    MethodError
+        Another path.
+    ModelError
+        ``along`` is ``"image"``, and the image has no positions in the decoder.
     MeasurementError
         The gap exceeds the tolerance with 256 nodes.
 
@@ -94,7 +104,10 @@ def integrated_gradients(
     """
     layer = resolve_layer(layer, target.model.n_layers)
     check_path(baseline, null)
-    paths = _paths(target, layer, baseline, n_nodes, tolerance)
+    check_null(along, PATHS, "along")
+    if along == "image":
+        require_image(target, "The path of the image")
+    paths = _paths(target, layer, baseline, n_nodes, tolerance, only="" if along == "both" else along)
     missed = max(path.missed for path in paths.values())
     if not missed <= tolerance:
         worst = max(paths.values(), key=lambda path: path.missed)
@@ -103,16 +116,17 @@ def integrated_gradients(
             f"{worst.gap:.3g} {target.quantity.unit}, {worst.missed:.2g} of the sum of their sizes; expected at most {tolerance:g}. Choose a "
             "later layer or baseline='blur', or a larger tolerance."
         )
-    values, details = by_position(target, _total(paths), "integrated_gradients")
+    values, details = _by_position(target, paths)
     other = None
     if null == "image":
         drawn = next(iter(paths))  # the path of the values: the image's where it has positions
         floor = _paths(placebo(target), layer, baseline, paths[drawn].n_nodes, math.inf, only=drawn)
-        other, _ = by_position(target, _total(floor), "integrated_gradients")
+        other, _ = _by_position(target, floor)
     settings = {
         "layer": layer,
         "baseline": baseline,
         "null": null,
+        "along": along,
         "n_nodes": {name: path.n_nodes for name, path in paths.items()},
     }
     gaps = {name: path.gap for name, path in paths.items()}
@@ -166,6 +180,11 @@ def _integrated(
     return _Path(scores, float(scores.sum()) - change, n_nodes)
 
 
-def _total(paths: dict[str, _Path]) -> Array:
-    """Scores of all positions; each path has those of its own positions."""
-    return np.asarray(sum(path.scores for path in paths.values()))
+def _by_position(target: Target, paths: dict[str, _Path]) -> tuple[xarray.DataArray, dict[str, xarray.DataArray]]:
+    """Values and details: scores of all positions, of which each path has its own; one path alone has values only."""
+    scores, name = np.asarray(sum(path.scores for path in paths.values())), "integrated_gradients"
+    if [*paths] == ["text"]:
+        at = text_positions(target)
+        return xarray.DataArray(scores[list(at)], position_coordinates(target, at), "position", name), {}
+    values, details = by_position(target, scores, name)
+    return values, details if "text" in paths else {}

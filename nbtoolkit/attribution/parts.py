@@ -12,13 +12,11 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..models.adapter import Model
-from ..models.anatomy import branches, output_projection
+from ..models.anatomy import branches, neuron_matrix, output_projection
 from ..models.replay import replay
 from ..models.sums import residual_sums
 from ..models.taps import Attention, require_layers, tap
 from ..targets.target import Target
-
-MLP_OUTPUTS = ("down_proj", "fc2", "wo", "dense_4h_to_h", "dense", "c_proj", "w2", "ff_out")
 
 
 @dataclass
@@ -136,19 +134,4 @@ def _watch(stack: contextlib.ExitStack, parts: Parts, layer: int, module: nn.Mod
 
 def _matrix(model: Model, layer: int, block: nn.Module, unit: str) -> nn.Module:
     """The matrix whose input is the heads, or the neurons, of a block."""
-    if unit != "neuron":
-        return output_projection(block, model.n_heads)
-    mlp, *more = branches(block, "mlp")
-    if hasattr(mlp, "in_features"):
-        return mlp
-    names = [
-        (name, module)
-        for name, module in mlp.named_modules()
-        if name.rpartition(".")[2] in MLP_OUTPUTS and hasattr(module, "in_features")
-    ]
-    if len(names) != 1 or more or any("expert" in name.lower() for name, _ in mlp.named_modules()):
-        raise ModelError(
-            f"The MLP of layer {layer} of {model.name} ({type(mlp).__name__}) has {len(names)} last matrices; expected one, whose input is "
-            "the neurons. A mixture of experts has none that all tokens share: use unit='layer'."
-        )
-    return names[0][1]
+    return output_projection(block, model.n_heads) if unit != "neuron" else neuron_matrix(model, layer)

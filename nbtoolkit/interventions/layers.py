@@ -24,7 +24,7 @@ from ..types import resolve_layers
 from ..types.arguments import checked, checked_array
 from ..types.nulls import OTHER_CONCEPT, RANDOM_DIRECTION, Null
 from ..types.rules import Number, Rule
-from .residual import ablate
+from .ablation import ablate
 
 Array = np.ndarray
 

@@ -17,7 +17,7 @@ from ..models.hooks import input_states, output_states
 from ..models.sums import residual_sums
 from ..types import resolve_layers
 from ..types.arguments import checked
-from .residual import PARTS, check_choice
+from .ablation import PARTS, check_choice
 
 
 @checked

@@ -1,4 +1,4 @@
-"""Ablate, patch and steer the residual stream: context managers on plain hooks."""
+"""Patch and steer the residual stream: context managers on plain hooks."""
 
 from __future__ import annotations
 
@@ -12,98 +12,11 @@ from torch import Tensor
 
 from ..errors import MethodError
 from ..models.adapter import Model
-from ..models.anatomy import branches, output_projection
-from ..models.hooks import skip_block, watching, zero_slices
-from ..models.sums import residual_sums
+from ..models.hooks import watching
 from ..types import resolve_layer, resolve_layers
 from ..types.arguments import checked, checked_array
 from ..types.rules import Rule
 from .places import Places
-
-PARTS = ("block", "attention", "mlp")
-HOW = ("skip", "zero", "mean")
-
-
-@checked
-@contextlib.contextmanager
-def ablate(
-    model: Model,
-    layers: int | Sequence[int],
-    *,
-    part: str = "block",
-    how: str = "zero",
-    heads: Sequence[int] | None = None,
-    means: Mapping[int, Any] | None = None,
-    direction: Any = None,
-) -> Iterator[None]:
-    """Ablate what layers add to the residual stream.
-
-    Parameters
-    ----------
-    model
-        The model; its weights are not changed.
-    layers
-        The layers: layer l is the l-th block, 1 … n_layers; negative ones count from the last. With ``direction``, any
-        layers, 0 included.
-    part
-        ``"block"`` (all that the block adds), ``"attention"`` or ``"mlp"``.
-    how
-        ``"zero"``: nothing is added, so a block is skipped (``"skip"`` is the same). ``"mean"``: what is added is its
-        mean, the same at every position.
-    heads
-        With ``part="attention"``, only these heads, counted from 0.
-    means
-        For ``how="mean"``: layer to its mean contribution (d_model,), from :func:`mean_contributions`.
-    direction : (d_model,)
-        Instead of a part: project this direction, such as a concept, out of the states after those layers.
-
-    Raises
-    ------
-    LayerError
-        A layer that the model does not have.
-    MethodError
-        A part, head or shape that does not exist; the message lists those that do.
-    ModelError
-        The family's branches or heads cannot be found.
-
-    References
-    ----------
-    Zero and mean ablation: Wang et al., "Interpretability in the wild", ICLR 2023, section 2.1; directions: Arditi et
-    al., "Refusal in language models is mediated by a single direction", NeurIPS 2024, equation 4.
-
-    Examples
-    --------
-    >>> import nbtoolkit as nbt
-    >>> with nbt.interventions.ablate(nbt.load_model("toy"), [2, 3], part="mlp"):
-    ...     pass
-    """
-    check_choice(part, PARTS, "part")
-    check_choice(how, HOW, "how")
-    if direction is not None:
-        with _project_out(model, resolve_layers(layers, model.n_layers), _vector(model, direction)):
-            yield
-        return
-    chosen = resolve_layers(layers, model.n_layers, first=1)
-    if heads is not None and part != "attention":
-        raise MethodError(f"heads is {list(heads)} with part={part!r}; heads are parts of attention: part='attention'.")
-    if how == "mean":
-        missing = [layer for layer in chosen if layer not in (means or {})]
-        if missing or heads is not None:
-            raise MethodError(
-                f"how='mean' of layers {list(chosen)} has means for {sorted(means or {})}; expected one each from "
-                "mean_contributions(model, images, layers, part=…), and no heads."
-            )
-    with contextlib.ExitStack() as stack:
-        for layer in chosen:
-            block, mean = model.blocks[layer - 1], None if how != "mean" else _vector(model, (means or {})[layer])
-            if part == "block":
-                hook: Any = block.register_forward_hook(skip_block(mean), with_kwargs=True)
-                stack.callback(hook.remove)
-            elif heads is not None:
-                stack.callback(_ablate_heads(model, block, heads).remove)
-            else:
-                stack.enter_context(residual_sums(block, branches(block, part), _constant(mean)))
-        yield
 
 
 @checked
@@ -169,7 +82,7 @@ def patch(model: Model, layer: int, states: Any, positions: Sequence[int] | None
         hidden[:, to] = new[:, of].to(hidden.device, hidden.dtype)
         return hidden
 
-    with _edit(model, {index: replace}):
+    with editing(model, {index: replace}):
         yield
 
 
@@ -216,7 +129,7 @@ def steer(
     >>> with nbt.interventions.steer(nbt.load_model("toy"), 3, np.ones(128), scale=0.1):
     ...     pass
     """
-    v = _vector(model, vector)
+    v = as_vector(model, vector)
 
     def adder() -> Callable[[Tensor], Tensor]:
         place = Places(positions)  # each layer counts its own passes
@@ -227,32 +140,25 @@ def steer(
 
         return add
 
-    with _edit(model, {layer: adder() for layer in resolve_layers(layers, model.n_layers)}):
+    with editing(model, {layer: adder() for layer in resolve_layers(layers, model.n_layers)}):
         yield
 
 
-def check_choice(value: str, choices: Sequence[str], name: str) -> None:
-    """Refuse a value that is none of the choices.
+def as_vector(model: Model, vector: Any) -> Tensor:
+    """A vector of the residual stream, as a tensor.
 
     Parameters
     ----------
-    value
-        The value.
-    choices
-        The values that are possible.
-    name
-        Name of the argument, for the message.
+    model
+        The model.
+    vector : (d_model,)
+        The vector.
 
     Raises
     ------
     MethodError
-        The value is another one.
+        It has another shape, or is not finite.
     """
-    if value not in choices:
-        raise MethodError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
-
-
-def _vector(model: Model, vector: Any) -> Tensor:
     is_tensor = isinstance(vector, torch.Tensor)
     v = vector if is_tensor else torch.tensor(checked_array("The vector", vector, Rule()).astype(np.float32))
     if v.shape != (model.d_model,) or not bool(v.isfinite().all()):
@@ -262,37 +168,14 @@ def _vector(model: Model, vector: Any) -> Tensor:
     return v
 
 
-def _constant(mean: Tensor | None) -> Callable[[int, Tensor], Tensor]:
-    """Replace what enters a block's sums by zeros, or by a mean, which is that of all its sums together: once."""
+def editing(model: Model, changes: Mapping[int, Callable[[Tensor], Tensor]]) -> contextlib.AbstractContextManager[None]:
+    """Context in which states of layers are replaced.
 
-    def visit(order: int, added: Tensor) -> Tensor:
-        zeros = torch.zeros_like(added)
-        return zeros if mean is None or order else zeros + mean.to(added.device, added.dtype)
-
-    return visit
-
-
-def _ablate_heads(model: Model, block: Any, heads: Sequence[int]) -> Any:
-    n = model.n_heads
-    if not len(heads) or any(not 0 <= h < n for h in heads):
-        raise MethodError(f"heads is {list(heads)}; expected heads between 0 and {n - 1}.")
-    return output_projection(block, n).register_forward_pre_hook(zero_slices(n, heads))
-
-
-def _project_out(model: Model, layers: Sequence[int], direction: Tensor) -> contextlib.AbstractContextManager[None]:
-    length = float(direction.norm())
-    if length == 0:
-        raise MethodError(
-            "The direction is all zeros; expected a vector with a length, such as a concept that is not dead."
-        )
-    unit = direction / length
-
-    def project(hidden: Tensor) -> Tensor:
-        u = unit.to(hidden.device, hidden.dtype)
-        return hidden - (hidden @ u)[..., None] * u
-
-    return _edit(model, dict.fromkeys(layers, project))
-
-
-def _edit(model: Model, changes: Mapping[int, Callable[[Tensor], Tensor]]) -> contextlib.AbstractContextManager[None]:
+    Parameters
+    ----------
+    model
+        The model.
+    changes
+        Layer to a function of its states.
+    """
     return watching(model.blocks, lambda layer, hidden: changes[layer](hidden) if layer in changes else None)

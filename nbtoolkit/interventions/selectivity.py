@@ -24,7 +24,7 @@ from ..types import ConceptDictionary, Score, resolve_layer
 from ..types.arguments import checked
 from ..types.nulls import RANDOM_DIRECTION
 from ..types.rules import Count, Number
-from .residual import ablate
+from .ablation import ablate
 
 Array = np.ndarray
 Facts = Callable[[str], Collection[str]]

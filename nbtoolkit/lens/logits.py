@@ -135,21 +135,23 @@ def _details(
 ) -> dict[str, xarray.DataArray]:
     texts = {i: read_piece(model.tokenizer, i)[0] for i in np.unique(arrays["top"]).tolist()}
     names = np.array([texts[i] for i in arrays["top"].ravel().tolist()], object).reshape(arrays["top"].shape)
-    top_axes = axes | {"rank": range(1, arrays["top"].shape[-1] + 1)}
+    ranks = {"rank": range(1, arrays["top"].shape[-1] + 1)}
+    plain = xarray.DataArray(arrays["entropy"], axes, ("layer", "position")).coords  # whose indices are made once
+    by_axis = {"": plain, "word": plain.assign({"word": word_axes["word"]}), "rank": plain.assign(ranks)}
     by_word = {"word": word_axes["word"]}
-    tables: dict[str, tuple[np.ndarray, Any, str]] = {
-        "probability": (np.exp(arrays["log_p"]), word_axes, "word"),
-        "word_rank": (arrays["rank"], word_axes, "word"),
-        "other_spelling": (arrays["other"], word_axes, "word"),
-        "top_words": (names, top_axes, "rank"),
-        "top_probability": (arrays["top_p"], top_axes, "rank"),
-        "entropy": (arrays["entropy"], axes, ""),
-        "vocabulary_mean": (arrays["mean"], axes, ""),
+    tables: dict[str, tuple[np.ndarray, str]] = {
+        "probability": (np.exp(arrays["log_p"]), "word"),
+        "word_rank": (arrays["rank"], "word"),
+        "other_spelling": (arrays["other"], "word"),
+        "top_words": (names, "rank"),
+        "top_probability": (arrays["top_p"], "rank"),
+        "entropy": (arrays["entropy"], ""),
+        "vocabulary_mean": (arrays["mean"], ""),
     }
     dims = ("layer", "position")
     result = {
-        name: xarray.DataArray(values, coords, (*dims, last) if last else dims, name)
-        for name, (values, coords, last) in tables.items()
+        name: xarray.DataArray(values, by_axis[last], (*dims, last) if last else dims, name)
+        for name, (values, last) in tables.items()
     }
     pieces = {
         "piece": np.array(watched.pieces, object),

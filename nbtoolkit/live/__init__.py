@@ -1,6 +1,6 @@
-"""A model behind the views of a study: ``explore``, and the session that answers what its page asks.
+"""A model behind the views: ``explore`` for a study, ``inspect`` for one word, and the sessions that answer what a page asks.
 
-``explore`` needs no torch by itself; :class:`Session` is imported where a model is given.
+Both need no torch by themselves; :class:`Session` is imported where a model is given.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .explorer import explore
+from .inspector import inspect
 
 if TYPE_CHECKING:
     from .session import Session
     from .session import Session as Live
 
-__all__ = ["Live", "Session", "explore"]
+__all__ = ["Live", "Session", "explore", "inspect"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NbtoolkitError
-from ..interventions.residual import ablate
+from ..interventions.ablation import ablate
 from ..interventions.selectivity import moved_as_far
 from ..targets.joining import joined
 from ..types.intervals import mean_interval

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import MethodError, NbtoolkitError
-from ..interventions.residual import ablate, steer
+from ..interventions.ablation import ablate
+from ..interventions.residual import steer
 from ..interventions.unembedding import unembedding_direction
 from ..interventions.vectors import concept_unit, typical_coefficient, word_contrast
 from ..models.hooks import watching

@@ -16,9 +16,9 @@ import numpy as np
 from ..attribution.concepts import contributions
 from ..attribution.measures import MEASURES
 from ..errors import NbtoolkitError
+from ..interventions.ablation import HOW, PARTS, check_choice
 from ..interventions.effects import effect, word_difference
 from ..interventions.effects import layer_effects as effects_of_layers
-from ..interventions.residual import HOW, PARTS, check_choice
 from ..studies.pipeline import extend as extended
 from ..targets.joining import joined
 from ..types.nulls import RANDOM_DIRECTION

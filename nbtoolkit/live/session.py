@@ -21,6 +21,7 @@ from ..storage.study import Sample, Study
 from ..targets import Targets
 from ..widgets import arguments
 from .directions import checked_directions
+from .inspecting import Inspecting
 from .registry import OPERATIONS, Operation
 from .responses import hold, respond, responses
 
@@ -29,7 +30,7 @@ N_PHOTOGRAPHS = 64  # images outside the study that are held
 N_MEAN = 16  # images of which the mean contributions are taken
 
 
-class Session:
+class Session(Inspecting):
     """One model and one study; see :mod:`nbtoolkit.live.operations` for what a view may ask.
 
     Parameters
@@ -103,7 +104,7 @@ class Session:
         self._data = None if data is None else captioned(data)
         self.memory: OrderedDict[str, Targets] = OrderedDict()
         self._means: dict[str, dict[int, np.ndarray]] = {}
-        spelled = [model.decode(ids).strip() for ids in study.source.token_ids]
+        spelled = (model.decode(ids).strip() for ids in study.source.token_ids)
         self.variants = [word for word in dict.fromkeys(spelled) if word]
         self._lock = threading.RLock()
 

@@ -10,8 +10,19 @@ Every function here that runs a model enters inference mode and a fitting number
 
 from .adapter import Model
 from .checks import check_model
+from .generation import respond
 from .loading import load_model
 from .reports import Report
 from .scorers import Scorer, TextEncoder, load_scorer, load_text_encoder
 
-__all__ = ["Model", "Report", "Scorer", "TextEncoder", "check_model", "load_model", "load_scorer", "load_text_encoder"]
+__all__ = [
+    "Model",
+    "Report",
+    "Scorer",
+    "TextEncoder",
+    "check_model",
+    "load_model",
+    "load_scorer",
+    "load_text_encoder",
+    "respond",
+]

@@ -9,6 +9,8 @@ from torch import nn
 from ..errors import ModelError
 from .families import NOT_A_DECODER_BLOCK, OVERRIDES
 
+MLP_OUTPUTS = ("down_proj", "fc2", "wo", "dense_4h_to_h", "dense", "c_proj", "w2", "ff_out")
+
 
 class Anatomy(NamedTuple):
     """The parts of a model; found without running it, so it also works on the meta device.
@@ -145,3 +147,34 @@ def output_projection(block: nn.Module, n_heads: int) -> nn.Linear:
         )
     matrix: nn.Linear = matrices[-1]
     return matrix
+
+
+def neuron_matrix(model: Any, layer: int) -> nn.Module:
+    """The last matrix of a layer's MLP, whose input is its neurons.
+
+    Parameters
+    ----------
+    model
+        The model.
+    layer
+        The layer, 1 … n_layers.
+
+    Raises
+    ------
+    ModelError
+        There is none that all tokens share, as in a mixture of experts, or it has no known name.
+    """
+    mlp, *more = branches(model.blocks[layer - 1], "mlp")
+    if hasattr(mlp, "in_features"):
+        return mlp
+    names = [
+        (name, module)
+        for name, module in mlp.named_modules()
+        if name.rpartition(".")[2] in MLP_OUTPUTS and hasattr(module, "in_features")
+    ]
+    if len(names) != 1 or more or any("expert" in name.lower() for name, _ in mlp.named_modules()):
+        raise ModelError(
+            f"The MLP of layer {layer} of {model.name} ({type(mlp).__name__}) has {len(names)} last matrices; expected one, whose input is "
+            "the neurons. A mixture of experts has none that all tokens share: use unit='layer'."
+        )
+    return names[0][1]

@@ -74,6 +74,24 @@ def zero_slices(n: int, indices: Sequence[int]) -> Callable[..., Any]:
     return hook
 
 
+def zero_entries(indices: Sequence[int]) -> Callable[..., Any]:
+    """Make a forward pre-hook: some entries of the last dimension are set to zero.
+
+    Parameters
+    ----------
+    indices
+        The entries, counted from 0.
+    """
+    places = [int(i) for i in indices]
+
+    def hook(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        x = args[0].clone()
+        x[..., places] = 0
+        return (x, *args[1:])
+
+    return hook
+
+
 @contextlib.contextmanager
 def watching(blocks: nn.ModuleList, visit: Visitor) -> Iterator[None]:
     """Call ``visit(layer, states)`` at every layer of the residual stream in each forward pass.

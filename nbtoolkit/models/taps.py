@@ -18,6 +18,10 @@ from ..errors import ModelError
 from .adapter import Model
 from .attention_calls import Call, in_front
 
+Positions = tuple[int, ...] | slice
+_OPEN: list[_Reading] = []  # taps that cut, in the order in which they were opened
+_ROWS = 512  # rows whose scores are computed at once
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -28,14 +32,15 @@ class Cut:
     layer
         The block, counted from 1 as the layer that it writes.
     targets, sources
-        Positions of the residual stream.
+        Positions of the residual stream, counted from the first position of the prompt, or a slice of them: one from a position
+        on holds for the cached steps of a generation too. Targets of None are all positions that are no source.
     heads
         The heads, counted from 0; all where None.
     """
 
     layer: int
-    targets: tuple[int, ...]
-    sources: tuple[int, ...]
+    targets: Positions | None
+    sources: Positions
     heads: tuple[int, ...] | None = None
 
 
@@ -46,7 +51,8 @@ class Attention:
     Attributes
     ----------
     rows
-        Layer to probabilities (n, n_heads, n_rows, n_positions), float32, on the model's device.
+        Layer to probabilities (n, n_heads, n_rows, n_positions), float32, on the model's device: what is left of them where
+        this tap, or one around it, cuts.
     values
         Layer to the values (n, n_heads, n_positions, d_head), where they were asked for.
     residual
@@ -90,9 +96,14 @@ def tap(
     ModelError
         From inside the pass: probabilities that do not rebuild the heads' outputs.
     """
-    reading, result = _Reading(rows, layers, values, cuts), Attention()
+    reading, result = _Reading(model, rows, layers, values, cuts), Attention()
     with in_front(model, lambda call: reading.visit(result, call, call.run())):
-        yield result
+        if cuts:
+            _OPEN.append(reading)
+        try:
+            yield result
+        finally:
+            _OPEN[:] = [one for one in _OPEN if one is not reading]
 
 
 def require_layers(attention: Attention, model: Model, layers: Sequence[int] = ()) -> None:
@@ -124,67 +135,118 @@ def require_layers(attention: Attention, model: Model, layers: Sequence[int] = (
 
 class _Reading:
     def __init__(
-        self, rows: Sequence[int] | None, layers: Sequence[int] | None, values: bool, cuts: Sequence[Cut]
+        self, model: Model, rows: Sequence[int] | None, layers: Sequence[int] | None, values: bool, cuts: Sequence[Cut]
     ) -> None:
-        self.rows, self.layers, self.values = rows, layers, values
+        self.hf, self.rows, self.layers, self.values = model.hf, rows, layers, values
+        self.around = [one for one in _OPEN if one.hf is model.hf]  # what these cut is cut already
+        self.ends: dict[int, int] = {}  # of a layer's last pass
+        self.last: tuple[Any, list[tuple[Tensor, Tensor, Tensor]]] = (None, [])  # blocks of the last call
         self.cuts: dict[int, list[Cut]] = {}
         for cut in cuts:
             self.cuts.setdefault(cut.layer, []).append(cut)
 
     def visit(self, result: Attention, call: Call, output: Any) -> Any:
         """Read one call of an attention function, and give its output back, cut where it is to be."""
-        layer, query, key = call.layer, call.query, call.key
-        n_heads, n_queries = query.shape[1:3]
-        value = _repeated(call.value, n_heads)
-        scores = _Scores(call, _repeated(key, n_heads))
-        heads: Tensor = output[0]  # (n, queries, n_heads, d_head)
+        layer = call.layer
+        value, scores = _repeated(call.value, call.query.shape[1]), _Scores(call)
+        if layer in self.cuts:
+            result.cut.add(layer)
+            output = (self._cut(call, scores, value, output[0]), *output[1:])
         if (self.layers is None or layer in self.layers) and (self.rows is None or len(self.rows)):
-            rows = torch.arange(n_queries) if self.rows is None else torch.tensor([r % n_queries for r in self.rows])
-            probabilities = scores.at(rows).softmax(-1, dtype=torch.float32)
-            result.rows[layer] = probabilities.detach()
-            if self.values:
-                result.values[layer] = value.detach()
-            own = heads[:, rows.to(heads.device)].transpose(1, 2).float()
-            gap = (probabilities @ value.float() - own).abs().max() / own.abs().max().clamp_min(1e-30)
-            result.residual[layer] = float(gap)
-        if layer not in self.cuts:
-            return output
-        result.cut.add(layer)
-        heads = heads.clone()
-        for rows, blocked in self._blocked(layer, n_heads, n_queries, key.shape[2], query.device):
-            remaining = scores.at(rows).masked_fill(blocked, float("-inf")).softmax(-1, dtype=torch.float32)
-            new = (remaining.nan_to_num(0).to(value.dtype) @ value).transpose(1, 2)
-            touched = blocked.any(-1)[0].transpose(0, 1)[None, :, :, None]  # (1, rows, heads, 1)
-            heads[:, rows] = torch.where(touched, new, heads[:, rows])
-        return (heads, *output[1:])
+            self._read(result, call, scores, value, output[0])
+        self.ends[layer] = self._first(call) + call.query.shape[2]
+        return output
 
-    def _blocked(
-        self, layer: int, n_heads: int, n_queries: int, n_keys: int, device: Any
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Rows with cuts, and which of their keys no head may read: (1, n_heads, n_rows, n_keys)."""
-        first = n_keys - n_queries  # positions that a cache has
-        blocked = torch.zeros(1, n_heads, n_queries, n_keys, dtype=torch.bool, device=device)
-        for cut in self.cuts[layer]:
-            targets = [t - first for t in cut.targets if first <= t < n_keys]
-            sources = [s for s in cut.sources if s < n_keys]
-            heads = list(range(n_heads)) if cut.heads is None else list(cut.heads)
-            if targets and sources:
-                blocked[
-                    :, torch.tensor(heads)[:, None, None], torch.tensor(targets)[:, None], torch.tensor(sources)
-                ] = True
-        rows = blocked.any(-1).any(1)[0].nonzero()[:, 0]
-        if len(rows):
-            yield rows, blocked[:, :, rows]
+    def _read(self, result: Attention, call: Call, scores: _Scores, value: Tensor, heads: Tensor) -> None:
+        n = call.query.shape[2]
+        rows = torch.arange(n) if self.rows is None else torch.tensor([r % n for r in self.rows])
+        cuts = [cut for reading in (*self.around, self) for cut in reading.cuts.get(call.layer, ())]
+        probabilities = scores.shares(rows, _blocked(cuts, call, self._first(call), rows) if cuts else None)
+        result.rows[call.layer] = probabilities.detach()
+        if self.values:
+            result.values[call.layer] = value.detach()
+        own = heads[:, rows.to(heads.device)].transpose(1, 2).float()
+        gap = (probabilities @ value.float() - own).abs().max() / own.abs().max().clamp_min(1e-30)
+        result.residual[call.layer] = float(gap)
+
+    def _cut(self, call: Call, scores: _Scores, value: Tensor, heads: Tensor) -> Tensor:
+        """Outputs of the heads, (n, queries, n_heads, d_head), without what is cut."""
+        blocks = self._blocks(call)
+        heads = heads.clone() if blocks else heads
+        for rows, blocked, touched in blocks:
+            new = (scores.shares(rows, blocked).to(value.dtype) @ value).transpose(1, 2)
+            heads[:, rows] = torch.where(touched, new, heads[:, rows])
+        return heads
+
+    def _blocks(self, call: Call) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Rows with cuts, their keys that no head may read, and which heads that is of; computed once for layers with equal cuts."""
+        cuts, first, n = self.cuts[call.layer], self._first(call), call.query.shape[2]
+        equal = [(id(cut.targets), id(cut.sources), id(cut.heads)) for cut in cuts]
+        key = (first, call.query.shape[1:3], call.key.shape[2], call.query.device, equal)
+        if self.last[0] == key:
+            return self.last[1]
+        every = sorted({t - first for cut in cuts for t in _targets(cut, first, first + n)})
+        blocks = []
+        for start in range(0, len(every), _ROWS):
+            rows = torch.tensor(every[start : start + _ROWS])
+            blocked = _blocked(cuts, call, first, rows)
+            if bool(blocked.any()):
+                touched = blocked.any(-1)[0].transpose(0, 1)[None, :, :, None]  # (1, rows, heads, 1)
+                blocks.append((rows.to(call.query.device), blocked, touched))
+        self.last = (key, blocks)
+        return blocks
+
+    def _first(self, call: Call) -> int:
+        """Position of the first query: behind what a cache has, of which a sliding window keeps the last part only."""
+        n, n_keys = call.query.shape[2], call.key.shape[2]
+        slides = n < n_keys == call.kwargs.get("sliding_window")
+        return max(self.ends.get(call.layer, 0), n_keys - n) if slides else n_keys - n
+
+
+def _targets(cut: Cut, first: int, end: int) -> Sequence[int]:
+    """Targets of a cut among the positions of a pass."""
+    if cut.targets is None:
+        return range(first, end)
+    if isinstance(cut.targets, slice):
+        start, stop, _ = cut.targets.indices(end)
+        return range(max(first, start), stop)
+    return [t for t in cut.targets if first <= t < end]
+
+
+def _blocked(cuts: Sequence[Cut], call: Call, first: int, rows: Tensor) -> Tensor:
+    """Which keys no head may read in some rows of a pass: (1, n_heads, n_rows, n_keys)."""
+    n_heads, n_keys = call.query.shape[1], call.key.shape[2]
+    end = first + call.query.shape[2]
+    oldest = end - n_keys  # position of the first key
+    result = torch.zeros(1, n_heads, len(rows), n_keys, dtype=torch.bool)
+    place = {int(row) + first: i for i, row in enumerate(rows)}
+    for cut in cuts:
+        own = range(*cut.sources.indices(end)) if isinstance(cut.sources, slice) else cut.sources
+        sources = [s - oldest for s in own if oldest <= s < end]
+        excluded = {*own} if cut.targets is None else ()
+        targets = [place[t] for t in _targets(cut, first, end) if t in place and t not in excluded]
+        heads = list(range(n_heads)) if cut.heads is None else list(cut.heads)
+        if targets and sources and heads:
+            result[:, torch.tensor(heads)[:, None, None], torch.tensor(targets)[:, None], torch.tensor(sources)] = True
+    return result.to(call.query.device)
 
 
 class _Scores:
     """Attention scores of one call, of some rows at a time."""
 
-    def __init__(self, call: Call, key: Tensor) -> None:
-        self.query, self.key, self.mask, self.causal = call.query, key, call.mask, call.causal
+    def __init__(self, call: Call) -> None:
+        self.query, self.mask, self.causal = call.query, call.mask, call.causal
+        self.key = _repeated(call.key, call.query.shape[1])
         self.bias, self.softcap = call.kwargs.get("position_bias"), call.kwargs.get("softcap")
         scaling = call.kwargs.get("scaling")
         self.scaling = call.query.shape[-1] ** -0.5 if scaling is None else scaling
+
+    def shares(self, rows: Tensor, blocked: Tensor | None = None) -> Tensor:
+        """Probabilities (n, n_heads, n_rows, n_keys) of some queries, float32; zeros where all that a head may read is blocked."""
+        if blocked is None:
+            return self.at(rows).softmax(-1, dtype=torch.float32)
+        left = self.at(rows).masked_fill(blocked, float("-inf")).softmax(-1, dtype=torch.float32)
+        return left.masked_fill(blocked.any(-1, keepdim=True) & left.isnan(), 0)
 
     def at(self, rows: Tensor) -> Tensor:
         """Scores (n, n_heads, n_rows, n_keys) of some queries, masked."""

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 
 from ..data.images import read_image
 from ..errors import NbtoolkitError
+from ..types.colours import OPACITY, colours
 from ..types.measurement import Measurement
 from .measurement_labels import N_TICKS, NULL, entry_names, value_label, wrapped
 from .style import label, new_figure, short
@@ -22,31 +23,6 @@ from .style import label, new_figure, short
 LEVELS = ("logit_lens", "faithfulness")
 N_DOTS = 4000  # cells of a grid in which dots are legible
 N_TEXTS = 100  # texts of 6 points beside each other in the widest figure
-
-
-# red, green and blue beside zero, and at the end; colour-blind safe (ColorBrewer)
-BELOW = ((103, 169, 207), (33, 102, 172))
-ABOVE = ((239, 138, 98), (178, 24, 43))
-OPACITY = 0.85  # at either end; 0 at zero
-
-
-def colours(shares: Any) -> np.ndarray:
-    """Colours of maps, in figures as in the views: blue below zero, red above, by the square root so that weak ones show.
-
-    Parameters
-    ----------
-    shares
-        Values as shares of the largest absolute one, -1 to 1; NaN is transparent.
-
-    Returns
-    -------
-    numpy.ndarray
-        (..., 4): red, green, blue and opacity, 0 to 1.
-    """
-    shares = np.nan_to_num(np.asarray(shares, float)).clip(-1, 1)
-    size = np.abs(shares)[..., None]
-    near, end = (np.where(shares[..., None] < 0, low, high) for low, high in zip(BELOW, ABOVE, strict=True))
-    return np.concatenate([(near + size * (end - near)) / 255, OPACITY * np.sqrt(size)], -1)
 
 
 def scale(limit: float, *, signed: bool, opaque: bool = True) -> ScalarMappable:

@@ -14,8 +14,9 @@ from ..data.images import read_image
 from ..errors import NbtoolkitError
 from ..types import Geometry
 from ..types.arguments import checked
+from ..types.colours import colours
 from ..types.rules import Rule
-from .colour_scales import colours, scale
+from .colour_scales import scale
 from .style import new_figure, plain
 
 

@@ -10,10 +10,11 @@ from .making import target
 from .making import targets as _targets
 from .quantities import QUANTITIES, SATURATED, Quantity
 from .responses import mentions
+from .roles import other_image
 from .target import Target
 from .targets import Targets
 
-__all__ = ["QUANTITIES", "SATURATED", "Quantity", "Target", "Targets", "mentions", "target"]
+__all__ = ["QUANTITIES", "SATURATED", "Quantity", "Target", "Targets", "mentions", "other_image", "target"]
 
 
 class _Callable(ModuleType):

@@ -129,6 +129,19 @@ def boxes_of(target: Target) -> tuple[dict[int, int], Geometry | None]:
     return ({p: i for i, p in enumerate(positions)}, geometry) if len(positions) == geometry.n_positions else ({}, None)
 
 
+def patch_positions(target: Target) -> list[int]:
+    """Positions that hold patches, without the marks between them; all of the image's where they are no grid.
+
+    Parameters
+    ----------
+    target
+        The target.
+    """
+    places, geometry = boxes_of(target)
+    inside = [] if geometry is None else [p for p, i in places.items() if geometry.boxes[i, 0] == geometry.boxes[i, 0]]
+    return inside or list(target.at("image"))
+
+
 def patch_coordinates(target: Target, positions: Sequence[int]) -> dict[str, tuple[str, Array]]:
     """Coordinates of an axis ``patch``: position, box in pixels of the image, tile, row and column.
 

@@ -1,4 +1,4 @@
-"""Views of a study for notebooks and web pages: Explorer, LayerSlider, ConceptGallery, ConceptMap, ConceptRiver, SampleAttribution, DictionaryComparison.
+"""Views for notebooks and web pages: Explorer, Inspector, LayerSlider, ConceptGallery, ConceptMap, ConceptRiver, SampleAttribution, DictionaryComparison.
 
 A view is a Python file and a JavaScript file of the same name, its ``kind``: here a subclass of
 :class:`nbtoolkit.widgets.study_view.StudyView` whose state traits say what a person can set, there a class that draws them.
@@ -12,6 +12,7 @@ from .concept_map import ConceptMap
 from .concept_river import ConceptRiver
 from .dictionary_comparison import DictionaryComparison
 from .explorer import Explorer
+from .inspector import Inspector
 from .layer_slider import LayerSlider
 from .sample_attribution import SampleAttribution
 
@@ -21,6 +22,7 @@ __all__ = [
     "ConceptRiver",
     "DictionaryComparison",
     "Explorer",
+    "Inspector",
     "LayerSlider",
     "SampleAttribution",
 ]

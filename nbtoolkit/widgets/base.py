@@ -98,11 +98,12 @@ class View(anywidget.AnyWidget):
     _meta = traitlets.Dict().tag(sync=True, to_json=_strict)
     kind = ""
     reading = ""  # one sentence on how to read the view
+    later, page_script = "panes.js", "standalone.js"  # what comes after the first paint, and what exported pages have
     python_only: Collection[str] = ()  # state traits that no page writes
     cleared: Collection[str] = ()  # further traits, which a page may set to None
 
     def __init__(self, meta: Mapping[str, Any], quick: Operations, slow: Operations, **state: Any) -> None:
-        quick = {**quick, "texts": lambda: (texts(STATIC), []), "panes": lambda: (panes(STATIC), [])}
+        quick |= {"texts": lambda: (texts(STATIC), []), "panes": lambda: (panes(STATIC, self.later), [])}
         self._channel = Channel(lambda *message: self.send(*message), quick, slow)
         self._raised: Exception | None = None  # by an observer
         self._restored: dict[str, float] = {}
@@ -247,9 +248,9 @@ class View(anywidget.AnyWidget):
     def _write_page(self, path: str | os.PathLike[str], title: str, meta: dict[str, Any], data: dict[str, Any]) -> Path:
         """Write the self-contained page, which begins with the state of the view."""
         state = {"_kind": self.kind, "_meta": meta, **self._page_state()}
-        own = rules(self, self._rules(meta))
-        data = data | {"texts": texts(STATIC), "rules": own, "date": date.today().isoformat()}
-        return write_text(path, page(title, state, data, STATIC, options.locale or "en", self.reading))
+        data |= {"texts": texts(STATIC), "rules": rules(self, self._rules(meta)), "date": date.today().isoformat()}
+        script, lang = STATIC / self.page_script, options.locale or "en"
+        return write_text(path, page(title, state, data, script, lang, self.reading))
 
     def _rules(self, meta: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Rules of traits in a page's address whose values depend on the data."""

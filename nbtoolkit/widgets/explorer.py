@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import traitlets
 
 from ..errors import NbtoolkitError
-from ..storage.study import Study
-from . import edits, guide
+from . import edits
 from .base import state_trait
+from .beside import InspectorBeside
 from .concept_gallery import ConceptGallery
 from .concept_map import ConceptMap
 from .layer_slider import LayerSlider
@@ -18,7 +17,6 @@ from .sample_attribution import SampleAttribution
 
 TABS = ("concepts", "river", "map", "compare", "intervene", "image")
 FORMER_TABS = {"ablation": "intervene"}  # names of earlier releases
-LESSON = ("steps", "step")
 
 
 def _present(value: Any) -> Any:
@@ -28,7 +26,7 @@ def _present(value: Any) -> Any:
     return FORMER_TABS.get(value, value) if isinstance(value, str) else value
 
 
-class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
+class Explorer(InspectorBeside, LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
     """Panes of concepts, layers and interventions beside one image, in one widget with one state.
 
     Parameters
@@ -96,31 +94,15 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
             help="Layer that is compared with the selected one; the next one if None.",
         )
     )
-    steps = state_trait(traitlets.List(traitlets.Dict(), help="Guided steps."))
-    step = state_trait(traitlets.Int(0, help="Number of steps that are done."))
+    set_last = ("concept", "thread")  # a layer selects one of its own
 
-    def __init__(self, study: Study, *, steps: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
-        lesson = guide.checked(steps, self._lesson_traits())
-        for step in lesson:
+    def _present(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for step in steps:
             step["check"] |= {name: _present(value) for name, value in step["check"].items() if name == "tab"}
-        super().__init__(study, steps=lesson, **options)
-        if lesson:
-            if "step" not in options:
-                self._begin_step()
-            self.observe(self._check_step, [*self._lesson_traits(), "step"])
-
-    @classmethod
-    def _lesson_traits(cls) -> list[str]:
-        return [name for name in cls.state_names() if name not in LESSON]
+        return steps
 
     def _opening(self) -> dict[str, Any]:
-        traits = {name: trait for name, trait in self.traits(state=True).items() if name not in LESSON}
-        return super()._opening() | {"defaults": {name: trait.default(self) for name, trait in traits.items()}}
-
-    @property
-    def progress(self) -> tuple[int, int]:
-        """Number of steps that are done, and of all steps."""
-        return self.step, len(self.steps)
+        return super()._opening() | {"defaults": self._trait_defaults()}
 
     @traitlets.validate("edits")
     def _valid_edits(self, proposal: traitlets.Bunch) -> list[dict[str, Any]]:
@@ -152,22 +134,3 @@ class Explorer(LayerSlider, ConceptGallery, ConceptMap, SampleAttribution):
                 f"other_layer is {value}; expected None or one of the layers {list(self._study.layers)}."
             )
         return None if value is None else int(value)
-
-    @traitlets.validate("step")
-    def _valid_step(self, proposal: traitlets.Bunch) -> int:
-        n = len(self.steps)
-        if not 0 <= proposal["value"] <= n:
-            raise traitlets.TraitError(f"step is {proposal['value']}; expected 0 … {n}.")
-        return int(proposal["value"])
-
-    def _begin_step(self) -> None:
-        traits = self.steps[self.step]["set"]
-        for name in sorted(traits, key=lambda name: name in ("concept", "thread")):  # a layer selects one of its own
-            setattr(self, name, traits[name])
-
-    def _check_step(self, change: traitlets.Bunch) -> None:
-        if change["name"] == "step":
-            if self.step < len(self.steps):
-                self._begin_step()
-        elif self.step < len(self.steps) and guide.holds(self.steps[self.step]["check"], self.state()):
-            self.step += 1

@@ -53,31 +53,35 @@ def texts(static: Path) -> dict[str, str]:
 
 
 @functools.cache
-def panes(static: Path) -> dict[str, str]:
+def panes(static: Path, name: str = "panes.js") -> dict[str, str]:
     """Script of the panes that are not there at the first paint, as ``code``.
 
     Parameters
     ----------
     static
         Folder of the built front end.
+    name
+        Its file.
     """
-    return {"code": (static / "panes.js").read_text("utf-8")}
+    return {"code": (static / name).read_text("utf-8")}
 
 
 @functools.cache
-def frame_size(static: Path) -> int:
+def frame_size(static: Path, script: str = "standalone.js") -> int:
     """Bytes of what every page has: script, style, and texts in Chinese.
 
     Parameters
     ----------
     static
         Folder of the built front end.
+    script
+        File of the page's script.
     """
-    return sum((static / name).stat().st_size for name in ("standalone.js", "nbtoolkit.css", "chinese.json"))
+    return sum((static / name).stat().st_size for name in (script, "nbtoolkit.css", "chinese.json"))
 
 
 def page(
-    title: str, state: dict[str, Any], data: dict[str, Any], static: Path, lang: str = "en", about: str = ""
+    title: str, state: dict[str, Any], data: dict[str, Any], source: Path, lang: str = "en", about: str = ""
 ) -> str:
     """Put a view's state and data into one HTML page under a policy that allows no network at all.
 
@@ -92,15 +96,15 @@ def page(
         Names and values of the view's traits.
     data
         Bulk data, as JSON.
-    static
-        Folder of the built front end.
+    source
+        The page's script, in the folder of the built front end.
     lang
         Language tag of the page.
     about
         One sentence on how to read the page, which links to it show too. There is no ``og:image``: those who read it fetch
         an image from a server, and a page in one file has none.
     """
-    script, style = (static / "standalone.js").read_text("utf-8"), (static / "nbtoolkit.css").read_text("utf-8")
+    script, style = source.read_text("utf-8"), (source.parent / "nbtoolkit.css").read_text("utf-8")
     data = data | {
         "key": hashlib.sha256(dump_json([title, state["_meta"], state.get("labels")]).encode()).hexdigest()[:16]
     }

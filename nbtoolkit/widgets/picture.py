@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import io
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..data.images import NO_IMAGE, middle_square
 from ..storage.study import Sample
 from ..strict_json import visible
+from .lettering import LONGEST, font_of, write
 from .thumbnails import decoded
 
 SIZE = (1200, 630)  # of a link's picture on the usual sites
@@ -23,18 +20,6 @@ MARGIN, HEAD, GAP = 26, 74, 12
 CARD, TILE = 128, 88  # pixels: height of a card, side of its images
 LEFT = 726  # right end of the cards
 N_CARDS, N_TILES = 4, 7
-LONGEST = 400  # characters that a line can hold
-PLAIN = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
-WIDE = (  # fonts with Chinese, Japanese and Korean, by the names that systems give them
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansCJKsc-Regular.otf",
-    "wqy-microhei.ttc",
-    "msyh.ttc",
-    "PingFang.ttc",
-    "Hiragino Sans GB.ttc",
-)
-
-Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 @dataclass(frozen=True)
@@ -90,6 +75,25 @@ class Picture:
     bars: Sequence[tuple[str, float, str]] = ()
     rest: float | None = None
 
+    def body(self, sheet: Image.Image, pen: ImageDraw.ImageDraw) -> None:
+        """Draw what is below the header.
+
+        Parameters
+        ----------
+        sheet, pen
+            The picture, and what draws on it.
+        """
+        if self.sample is None:
+            middle = SIZE[0] // 2
+            for i, card in enumerate(self.cards[: 2 * N_CARDS]):
+                left = MARGIN if i % 2 == 0 else middle + GAP
+                right = middle if i % 2 == 0 else SIZE[0] - MARGIN
+                _card(sheet, pen, card, (left, HEAD + 8 + (i // 2) * (CARD + 6), right))
+            return
+        for i, card in enumerate(self.cards[:N_CARDS]):
+            _card(sheet, pen, card, (MARGIN, HEAD + 8 + i * (CARD + 6), LEFT))
+        _detail(sheet, pen, self)
+
 
 def draw(picture: Picture) -> Image.Image:
     """Draw the picture.
@@ -107,17 +111,8 @@ def draw(picture: Picture) -> Image.Image:
     sheet = Image.new("RGB", SIZE, "white")
     pen = ImageDraw.Draw(sheet)
     _header(pen, picture)
-    if picture.sample is None:
-        middle = SIZE[0] // 2
-        for i, card in enumerate(picture.cards[: 2 * N_CARDS]):
-            left = MARGIN if i % 2 == 0 else middle + GAP
-            right = middle if i % 2 == 0 else SIZE[0] - MARGIN
-            _card(sheet, pen, card, (left, HEAD + 8 + (i // 2) * (CARD + 6), right))
-    else:
-        for i, card in enumerate(picture.cards[:N_CARDS]):
-            _card(sheet, pen, card, (MARGIN, HEAD + 8 + i * (CARD + 6), LEFT))
-        _detail(sheet, pen, picture)
-    _text(pen, (SIZE[0] - MARGIN, SIZE[1] - 8), "nbtoolkit", 12, MUTED, anchor="rs")
+    picture.body(sheet, pen)
+    write(pen, (SIZE[0] - MARGIN, SIZE[1] - 8), "nbtoolkit", 12, MUTED, anchor="rs")
     return sheet
 
 
@@ -157,10 +152,10 @@ def _header(pen: ImageDraw.ImageDraw, picture: Picture) -> None:
         _sparkline(pen, picture, (right, 16, SIZE[0] - MARGIN, 58))
     if picture.score:
         right -= 10
-        right -= round(_text(pen, (right, 42), picture.score, 15, MUTED, anchor="rs", width=240)) + 16
+        right -= round(write(pen, (right, 42), picture.score, 15, MUTED, anchor="rs", width=240)) + 16
     size = 32 if len(picture.title) < 24 else 20
-    end = MARGIN + _text(pen, (MARGIN, 47), picture.title, size, INK, bold=True, width=right - MARGIN - 60)
-    _text(pen, (end + 16, 46), picture.about, 16, MUTED, width=right - end - 16)
+    end = MARGIN + write(pen, (MARGIN, 47), picture.title, size, INK, bold=True, width=right - MARGIN - 60)
+    write(pen, (end + 16, 46), picture.about, 16, MUTED, width=right - end - 16)
     pen.line((0, HEAD, SIZE[0], HEAD), LINE)
 
 
@@ -187,9 +182,9 @@ def _card(sheet: Image.Image, pen: ImageDraw.ImageDraw, card: Card, place: tuple
         pen.rectangle((left, top + 8, left + 4, top + CARD - 8), card.colour)
     x, end = left + 16, right - 12
     if card.value:
-        end -= round(_text(pen, (end, top + 24), card.value, 17, INK, bold=True, anchor="rs")) + 12
-    x += round(_text(pen, (x, top + 24), card.name, 19, INK, bold=True, width=end - x)) + 10
-    _text(pen, (x, top + 24), card.text, 15, MUTED, width=end - x)
+        end -= round(write(pen, (end, top + 24), card.value, 17, INK, bold=True, anchor="rs")) + 12
+    x += round(write(pen, (x, top + 24), card.name, 19, INK, bold=True, width=end - x)) + 10
+    write(pen, (x, top + 24), card.text, 15, MUTED, width=end - x)
     fits = min(len(card.samples), N_TILES, (right - left - 28 + 6) // (TILE + 6))
     for i, sample in enumerate(card.samples[:fits]):
         _tile(sheet, sample, (left + 16 + i * (TILE + 6), top + CARD - TILE - 8), TILE)
@@ -222,12 +217,12 @@ def _detail(sheet: Image.Image, pen: ImageDraw.ImageDraw, picture: Picture) -> N
         middle = y + i * step + step // 2
         share = abs(value) / largest if colour else value
         text = f"{value:.2f}".replace("-", "−") if colour else f"{100 * value:.0f} %"
-        _text(pen, (left, middle + 6), name, 15, INK, width=130)
+        write(pen, (left, middle + 6), name, 15, INK, width=130)
         pen.rounded_rectangle((left + 140, middle - 5, right - 62, middle + 5), 5, SOFT)
         if share > 0:
             end = left + 140 + max(6, round(min(1.0, share) * (right - 62 - left - 140)))
             pen.rounded_rectangle((left + 140, middle - 5, end, middle + 5), 5, colour or MUTED)
-        _text(pen, (right, middle + 6), text, 15, INK, anchor="rs")
+        write(pen, (right, middle + 6), text, 15, INK, anchor="rs")
 
 
 def _response(pen: ImageDraw.ImageDraw, sample: Sample, place: tuple[int, int, int]) -> int:
@@ -239,51 +234,11 @@ def _response(pen: ImageDraw.ImageDraw, sample: Sample, place: tuple[int, int, i
     words = words[max(0, at - 8) : at + 12]
     x, line = float(left), 0
     for word, token in words:
-        length = _font(word, 17, token).getlength(visible(word[:LONGEST])) + 6
+        length = font_of(word, 17, token).getlength(visible(word[:LONGEST])) + 6
         if x + length > right and x > left:
             x, line = float(left), line + 1
             if line == 2:
                 break
-        _text(pen, (x, y + 24 * line), word, 17, ACCENT if token else INK, bold=token, width=right - left)
+        write(pen, (x, y + 24 * line), word, 17, ACCENT if token else INK, bold=token, width=right - left)
         x += length
     return y + 24 * min(line, 1) + 16
-
-
-def _text(
-    pen: ImageDraw.ImageDraw,
-    place: tuple[float, float],
-    text: str,
-    size: int,
-    colour: str,
-    *,
-    bold: bool = False,
-    anchor: str = "ls",
-    width: float | None = None,
-) -> float:
-    """Write one line, cut to a width; give its length in pixels."""
-    text = " ".join(visible(text[:LONGEST]).split())
-    font = _font(text, size, bold)
-    if width is not None and font.getlength(text) > width:
-        fits = bisect_left(range(len(text)), True, key=lambda n: font.getlength(text[: n + 1] + "…") > width)
-        text = text[:fits].rstrip(" ·,") + "…" if fits else ""
-    if text:
-        pen.text(place, text, colour, font, anchor)
-    return float(font.getlength(text))
-
-
-def _font(text: str, size: int, bold: bool = False) -> Font:
-    return _named_font(size, bold, any(c >= "\u2e80" for c in text))
-
-
-@functools.lru_cache(64)
-def _named_font(size: int, bold: bool, wide: bool) -> Font:
-    """A font of the system, or of matplotlib, which need not be imported for it; Pillow's own where there is none."""
-    spec = find_spec("matplotlib")
-    own = [] if spec is None or spec.origin is None else [Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"]
-    for name in (*(WIDE if wide else ()), PLAIN[bold]):
-        for path in (*(str(folder / name) for folder in own), name):
-            try:
-                return ImageFont.truetype(path, size)
-            except OSError:
-                continue
-    return ImageFont.load_default(size)

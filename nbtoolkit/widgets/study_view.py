@@ -17,6 +17,7 @@ from ..storage.study import Study
 from ..strict_json import as_json, dump_json
 from . import bulk, payloads, threads
 from .base import STATIC, state_trait
+from .channel import Operations
 from .following import Following
 from .page import frame_size, still
 from .page_images import add_images
@@ -72,8 +73,12 @@ class StudyView(Following, PhotographView):
         self._requests = StudyRequests(self, session)
         start["photos"] = self._checked_photos(start.get("photos", []))  # now, for sample may be one of them
         start |= {"layer": layer, "concept": concept, "labels": labels, "sample": sample}
-        super().__init__(self._opening(), self._requests.quick(), self._requests.slow(), **start)
+        super().__init__(self._opening(), self._requests.quick(), self._slow_requests(), **start)
         self._selection = self._selected()
+
+    def _slow_requests(self) -> Operations:
+        """Requests of the page that take long."""
+        return self._requests.slow()
 
     def _opening(self) -> dict[str, Any]:
         """The data that the view opens with."""

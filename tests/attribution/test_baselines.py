@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nbtoolkit.attribution.baselines import baseline_states, moves, patch_positions
+from nbtoolkit.attribution.baselines import baseline_states, moves
+from nbtoolkit.targets.axes import patch_positions
 
 from ..zoo_targets import zoo_target
 

@@ -81,3 +81,28 @@ def test_bad_input_is_one_clear_error(options, message):
 def test_a_model_that_adds_the_image_again_says_where():
     assert "adds the image again after layers 1, 2" in integrated_gradients(zoo_target("qwen3-vl")).note
     assert "again" not in integrated_gradients(zoo_target("qwen3-vl"), layer=3).note
+
+
+@pytest.mark.parametrize(("name", "how"), EVERY)
+def test_one_path_alone_is_that_of_both(name, how):
+    if name == "llama4":
+        pytest.skip("the choice of an expert jumps along the path: see above")
+    t = zoo_target(name, how)
+    both, text = integrated_gradients(t), integrated_gradients(t, along="text")
+    words = both.values if name in NO_POSITIONS else both.details["text"]
+    np.testing.assert_allclose(text.values, words, atol=1e-6)
+    assert text.values.dims == ("position",) == text.null.dims and [*text.provenance["gap"]] == ["text"]
+    if name in NO_POSITIONS:
+        with pytest.raises(nbt.errors.ModelError, match="needs image positions"):
+            integrated_gradients(t, along="image")
+        return
+    image = integrated_gradients(t, along="image")
+    np.testing.assert_allclose(image.values, both.values, atol=1e-6)
+    np.testing.assert_allclose(image.null, both.null, atol=1e-6)
+    assert not image.details and [*image.provenance["gap"]] == ["image"] and "(text" not in image.note
+    assert image.check.residual <= both.check.residual == max(image.check.residual, text.check.residual)
+
+
+def test_an_unknown_path_is_refused():
+    with pytest.raises(nbt.errors.MethodError, match="along is 'sound'; expected 'both' or 'image' or 'text'"):
+        integrated_gradients(zoo_target("llava"), along="sound")

@@ -15,15 +15,22 @@ from .conftest import READY, RUN, Watched, arrives, jupyterlab, served, write_no
 
 pytestmark = pytest.mark.browser
 
+PICTURES = os.environ.get("NBTOOLKIT_SCREENSHOTS")  # a folder
+
 CELL = """
 import nbtoolkit as nbt
 explorer = nbt.explore(nbt.open_study({folder!r}), layer=4)
 explorer
 """
+INSPECT = """
+import nbtoolkit as nbt
+explorer = nbt.inspect(nbt.load_model("toy"), nbt.load_data("toy", n=5)[4]["image"], word="hat")
+explorer
+"""
 ECHO = """
 import ipywidgets
 label = ipywidgets.Label("chosen nothing")
-explorer.observe(lambda change: setattr(label, "value", f"chosen {change.new}"), "concept")
+explorer.observe(lambda change: setattr(label, "value", f"chosen {{change.new}}"), {trait!r})
 label
 """.strip()
 MARIMO = """
@@ -34,18 +41,22 @@ app = marimo.App()
 def _():
     import marimo as mo
     import nbtoolkit as nbt
-    view = mo.ui.anywidget(nbt.explore(nbt.open_study({folder!r}), layer=4))
+    view = mo.ui.anywidget({opening})
     view
     return mo, view
 
 @app.cell
 def _(mo, view):
-    mo.md(f"chosen {{view.value['concept']}}")
+    mo.md(f"chosen {{view.value[{trait!r}]}}")
     return
 
 if __name__ == "__main__":
     app.run()
 """
+
+
+KINDS = ["explorer", pytest.param("inspector", marks=pytest.mark.slow)]
+TRAIT = {"explorer": "concept", "inspector": "patches"}
 
 
 @pytest.fixture
@@ -72,14 +83,28 @@ def ours(view):
     return [e for e in view.errors if any(word in e.lower() for word in ("blob:", "anywidget", "nbt", "widget"))]
 
 
-def choose(page):
-    """Click the third card, and give its concept."""
+def choose(page, kind="explorer"):
+    """Click the third card, and give its concept; or a patch, and give the selected ones."""
+    if kind == "inspector":
+        page.locator(".nbt-grid-plane").first.wait_for()
+        page.locator(".nbt-edit-bar").wait_for()
+        frame = page.locator(".nbt-patch-frame")
+        box = frame.bounding_box()
+        frame.click(position={"x": box["width"] * 4.5 / 8, "y": box["height"] * 2.5 / 8})
+        page.get_by_text("to one patch").wait_for()
+        return [20]
     page.locator(".nbt-thumb:not(.nbt-waiting)").first.wait_for()
     card = page.locator(".nbt-card").nth(2)
     card.click(position={"x": 90, "y": 12})
     page.locator('.nbt-card[aria-selected="true"]').wait_for()
     assert card.get_attribute("aria-selected") == "true"
     return int(card.get_attribute("data-concept"))
+
+
+def photograph(page, name):
+    """Photograph the page, where the variable says into which folder."""
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/{name}.png")
 
 
 def lowest(package):
@@ -111,7 +136,11 @@ def test_the_lowest_anywidget(watch, folder, tmp_path):
     root.mkdir()
     write_notebook(
         root / "old.ipynb",
-        [CELL.format(folder=folder).strip(), ECHO, "import anywidget; print('anywidget', anywidget.__version__)"],
+        [
+            CELL.format(folder=folder).strip(),
+            ECHO.format(trait="concept"),
+            "import anywidget; print('anywidget', anywidget.__version__)",
+        ],
     )
     paths = {"PYTHONPATH": str(old), "JUPYTER_PATH": str(old / "share" / "jupyter")}
     with jupyterlab(root, tmp_path / "home", **paths) as (base, token):
@@ -130,9 +159,11 @@ def test_the_lowest_anywidget(watch, folder, tmp_path):
         assert ours(view) == [] and view.outside == []
 
 
-def test_notebook_7(watch, folder, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_notebook_7(watch, folder, tmp_path, kind):
     pytest.importorskip("notebook", reason="notebook is not installed")
-    write_notebook(tmp_path / "x.ipynb", [CELL.format(folder=folder).strip(), "pass"])
+    cell = CELL.format(folder=folder) if kind == "explorer" else INSPECT
+    write_notebook(tmp_path / "x.ipynb", [cell.strip(), "pass"])
     token = secrets.token_hex(16)
     command = ["notebook", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}", "--ServerApp.port_retries=0",
                f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={tmp_path}", "--JupyterNotebookApp.expose_app_in_browser=True"]  # fmt: skip
@@ -146,8 +177,17 @@ def test_notebook_7(watch, folder, tmp_path):
             polling=250,
         )
         page.evaluate(RUN, 0)
-        concept = choose(page)
-        arrives(page, "print(explorer.concept)", str(concept))
+        chosen = choose(page, kind)
+        arrives(page, f"print(explorer.{TRAIT[kind]})", str(chosen))
+        if kind == "inspector":
+            photograph(page, "notebook")
+            page.locator(".nbt-patch-frame").focus()
+            for key in ("b", "ArrowRight", " "):
+                page.keyboard.press(key)
+            arrives(page, "print(explorer.patches)", "[20, 21]")
+            assert page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets.length") == 2
+            assert ours(view) == [] and view.outside == []
+            return
         # keys are the view's, not the notebook's: an arrow moves the slider or the selection, and b adds no cell
         layer = page.locator(".nbt-range")
         layer.focus()
@@ -163,28 +203,38 @@ def test_notebook_7(watch, folder, tmp_path):
         assert ours(view) == [] and view.outside == []
 
 
-def test_voila(watch, folder, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_voila(watch, folder, tmp_path, kind):
     pytest.importorskip("voila", reason="voila is not installed")
-    write_notebook(tmp_path / "x.ipynb", [CELL.format(folder=folder).strip(), ECHO])
+    cell = CELL.format(folder=folder) if kind == "explorer" else INSPECT
+    write_notebook(tmp_path / "x.ipynb", [cell.strip(), ECHO.format(trait=TRAIT[kind])])
     command = ["voila", "x.ipynb", "--no-browser", "--port={port}", "--Voila.ip=127.0.0.1"]
     with served(command, "/", tmp_path) as base:
         view = watch(base, "/")
-        concept = choose(view.page)
-        view.page.get_by_text(f"chosen {concept}").wait_for()
+        chosen = choose(view.page, kind)
+        view.page.get_by_text(f"chosen {chosen}").wait_for()
+        if kind == "inspector":
+            photograph(view.page, "voila")
         assert ours(view) == [], view.errors
         assert [
             u for u in view.outside if "fontawesome" not in u.lower() and "font-awesome" not in u.lower()
         ] == []  # Voila's own icons
 
 
-def test_marimo(watch, folder, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_marimo(watch, folder, tmp_path, kind):
     pytest.importorskip("marimo", reason="marimo is not installed")
-    (tmp_path / "app.py").write_text(MARIMO.format(folder=folder))
+    opening = f"nbt.explore(nbt.open_study({folder!r}), layer=4)"
+    if kind == "inspector":
+        opening = 'nbt.inspect(nbt.load_model("toy"), nbt.load_data("toy", n=5)[4]["image"], word="hat")'
+    (tmp_path / "app.py").write_text(MARIMO.format(opening=opening, trait=TRAIT[kind]))
     command = ["marimo", "run", "--headless", "--no-token", "--host", "127.0.0.1", "-p", "{port}", "app.py"]
     with served(command, "/health", tmp_path, MARIMO_SKIP_UPDATE_CHECK="1") as base:
         view = watch(base, "/")
-        concept = choose(view.page)
-        view.page.get_by_text(f"chosen {concept}").wait_for()
+        chosen = choose(view.page, kind)
+        view.page.get_by_text(f"chosen {chosen}").wait_for()
+        if kind == "inspector":
+            photograph(view.page, "marimo")
         weights = view.page.get_by_role("heading").evaluate_all(
             "(all) => all.map((e) => getComputedStyle(e).fontWeight)"
         )

@@ -10,7 +10,7 @@ from PIL import Image
 import nbtoolkit as nbt
 from nbtoolkit import interventions
 from nbtoolkit.interventions import mean_contributions
-from nbtoolkit.models.anatomy import branches
+from nbtoolkit.models.anatomy import branches, neuron_matrix
 from nbtoolkit.models.hooks import watching
 
 from ..models.test_zoo import load, pictures
@@ -331,3 +331,76 @@ def test_layers_count_from_the_end():
         a = run(model, inputs)
     with interventions.steer(model, [0, 2, 4], np.ones(model.d_model)):
         assert torch.equal(run(model, inputs), a)
+
+
+def has_neurons(model):
+    try:
+        return neuron_matrix(model, 2)
+    except nbt.errors.ModelError:
+        pytest.skip("a mixture of experts, or an MLP of another form")
+
+
+def test_without_all_neurons_the_last_matrix_gives_its_bias(family):
+    """And the neurons one by one sum to all of them: the matrix is linear."""
+    matrix, (inputs,), written = has_neurons(family), prompts(family), []
+    handle = matrix.register_forward_hook(lambda _m, _a, output: written.append(output.clone()))
+    n = matrix.in_features
+    groups = [[], list(range(n // 2)), list(range(n // 2, n)), list(range(n))]
+    try:
+        run(family, inputs)
+        for group in groups[1:]:
+            with interventions.ablate(family, 2, part="mlp", neurons=group):
+                run(family, inputs)
+    finally:
+        handle.remove()
+    plain, few, others, without = written
+    bias = torch.zeros(1) if matrix.bias is None else matrix.bias
+    torch.testing.assert_close(without, bias.expand_as(without))
+    torch.testing.assert_close(few - bias + others, plain, atol=1e-5, rtol=1e-4)
+    assert (few - plain).abs().max() > 0
+
+
+def test_neurons_are_the_mlp_where_it_has_no_bias(family):
+    matrix, (inputs,) = has_neurons(family), prompts(family)
+    if matrix.bias is not None:
+        pytest.skip("the MLP has a bias")
+    with interventions.ablate(family, 2, part="mlp"):
+        whole = run(family, inputs)
+    with interventions.ablate(family, 2, part="mlp", neurons=range(matrix.in_features)):
+        torch.testing.assert_close(run(family, inputs), whole, atol=1e-5, rtol=1e-4)
+
+
+def test_neurons_that_are_not_there_are_refused():
+    model = load("llava")
+    n = neuron_matrix(model, 1).in_features
+    for options, message in (
+        ({"part": "mlp", "neurons": [n]}, f"neurons of layer 1 from 0 to {n - 1}"),
+        ({"part": "mlp", "neurons": []}, "neurons is"),
+        ({"neurons": [0]}, "neurons are parts of the MLP: part='mlp'"),
+        ({"part": "mlp", "neurons": [0], "how": "mean", "means": {1: np.zeros(model.d_model)}}, "no heads or neurons"),
+    ):
+        with pytest.raises(nbt.NbtoolkitError, match=message), interventions.ablate(model, 1, **options):
+            pass
+
+
+def test_states_of_the_prompt_are_patched_while_a_response_is_generated(family, name):
+    """Steps with a cache equal whole passes with the same states."""
+    if family.encoder_decoder:
+        pytest.skip("its prompt is in the encoder")
+    inputs = family.encode([pictures(1)[0]])
+    (full,) = prompts(family)
+    layer, n = family.n_layers - 1, stream(family, full, 0).shape[1]
+    at = [n // 2, n - 1]
+    states = stream(family, full, layer)[:, at].flip(1) * 2
+    generated, logits = [], []
+    with interventions.patch(family, layer, states, at), torch.inference_mode():
+        out = family.hf.generate(**inputs, max_new_tokens=4, min_new_tokens=4, do_sample=False, output_logits=True,
+                                 return_dict_in_generate=True)  # fmt: skip
+        generated, logits = out.sequences[0, -4:].tolist(), torch.stack(out.logits)[:, 0]
+        for k in range(4):
+            whole = family.unembed(last_states(family, family.extend(inputs, [generated[:k]])))
+            torch.testing.assert_close(logits[k].float(), whole.float(), atol=2e-4, rtol=2e-4)
+
+
+def last_states(model, inputs):
+    return stream(model, inputs, model.n_layers)[0, -1]

@@ -10,8 +10,9 @@ from PIL import Image
 
 import nbtoolkit as nbt
 from nbtoolkit import plots, widgets
-from nbtoolkit.plots.colour_scales import ABOVE, BELOW, OPACITY, colours, scale
+from nbtoolkit.plots.colour_scales import scale
 from nbtoolkit.types import ConceptMap
+from nbtoolkit.types.colours import ABOVE, BELOW, OPACITY, colours
 
 from ..types.test_geometry import THIRDS, WHOLE, tiled
 

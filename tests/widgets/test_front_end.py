@@ -24,9 +24,15 @@ def test_prettier_has_nothing_to_say(node_modules):
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.kind)
 def test_a_view_has_one_file_on_either_side(view):
     assert view.__module__ == f"nbtoolkit.widgets.{view.kind}"
-    source = (FOLDER / "js" / "src" / f"{view.kind}.js").read_text("utf-8")
-    assert f"export class {view.__name__} " in source
-    assert f"  {view.kind}: {view.__name__},\n" in (FOLDER / "js" / "src" / "views.js").read_text("utf-8")
+    sources = FOLDER / "js" / "src"
+    own = sources / view.kind  # a view with a bundle of its own has a folder and a host
+    source = (own if own.is_dir() else sources) / f"{view.kind}.js"
+    assert f"export class {view.__name__} " in source.read_text("utf-8")
+    if own.is_dir():
+        assert f"new {view.__name__}(ctx)" in (own / "host.js").read_text("utf-8")
+        assert f"{view.kind}.js" in (FOLDER / "js" / "build.js").read_text("utf-8")
+        return
+    assert f"  {view.kind}: {view.__name__},\n" in (sources / "views.js").read_text("utf-8")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.kind)

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { build } from "esbuild";
 import { CHINESE } from "./src/chinese.js";
 import { shortKey } from "./src/words.js";
@@ -19,42 +20,59 @@ const bundle = async (/** @type {string} */ from, /** @type {object} */ options)
     // hosts keep the script of every view: as ASCII it takes half the memory (esbuild leaves templates as they are)
     .replace(/[^\x00-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** Modules of a bundle, as file names. @param {string} entry */
+/** Modules of a bundle, by their path in src/. @param {string} entry */
 const modules = async (entry) => {
   const { metafile } = await build({ entryPoints: [entry], bundle: true, write: false, metafile: true, format: "esm" });
   return Object.keys(metafile.inputs).map((path) => path.replace("src/", ""));
 };
-const first = await modules("src/main.js");
-const shared = (await modules("src/panes.js")).filter((name) => first.includes(name));
-const main = [
-  ...shared.map((name, i) => `import * as m${i} from "./${name}";`),
-  `import { share } from "./lazy.js";`,
-  `share({ ${shared.map((name, i) => `"${name}": m${i}`).join(", ")} });`,
-  `export { default } from "./main.js";`,
-].join("\n");
 
-// hosts evaluate a module anew for every widget and never let go of it: only the first one runs the code, the others find it
-const stdin = { contents: main, resolveDir: "src" };
-const code = await bundle("", { entryPoints: undefined, stdin, format: "iife", globalName: "views" });
-const key = createHash("sha256").update(code).digest("hex").slice(0, 16);
-writeFileSync(
-  `${to}nbtoolkit.js`,
-  `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`,
-);
+/**
+ * The script of widgets, and a script of panes that comes later and takes from the first what that has.
+ * @param {{ main: string, panes: string }} entries in src/ @param {{ main: string, panes: string }} files in static/
+ */
+const pair = async (entries, files) => {
+  const first = await modules(`src/${entries.main}`);
+  const shared = (await modules(`src/${entries.panes}`)).filter((name) => first.includes(name));
+  const main = [
+    ...shared.map((name, i) => `import * as m${i} from "./${name}";`),
+    `import { share } from "./lazy.js";`,
+    `share({ ${shared.map((name, i) => `"${name}": m${i}`).join(", ")} });`,
+    `export { default } from "./${entries.main}";`,
+  ].join("\n");
 
-/** What the first script has is taken from there. */
-const fromFirst = {
-  name: "from the first script",
-  setup: (/** @type {any} */ { onResolve, onLoad }) => {
-    onResolve({ filter: /^\.\// }, (/** @type {any} */ { path }) =>
-      shared.includes(path.slice(2)) ? { path: path.slice(2), namespace: "first" } : null,
-    );
-    onLoad({ filter: /./, namespace: "first" }, (/** @type {any} */ { path }) => ({
-      contents: `module.exports = SHARED["${path}"];`,
-    }));
-  },
+  // hosts evaluate a module anew for every widget and never let go of it: only the first one runs the code, the others find it
+  const stdin = { contents: main, resolveDir: "src" };
+  const code = await bundle("", { entryPoints: undefined, stdin, format: "iife", globalName: "views" });
+  const key = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  writeFileSync(
+    `${to}${files.main}`,
+    `function make(){${code}return views.default}\nexport default globalThis[Symbol.for("nbtoolkit ${key}")]??=make();\n`,
+  );
+
+  /** What the first script has is taken from there. */
+  const fromFirst = {
+    name: "from the first script",
+    setup: (/** @type {any} */ { onResolve, onLoad }) => {
+      onResolve({ filter: /^\.\.?\// }, (/** @type {any} */ { path, resolveDir }) => {
+        const name = relative("src", join(resolveDir, path));
+        return shared.includes(name) ? { path: name, namespace: "first" } : null;
+      });
+      onLoad({ filter: /./, namespace: "first" }, (/** @type {any} */ { path }) => ({
+        contents: `module.exports = SHARED["${path}"];`,
+      }));
+    },
+  };
+  const panes = await bundle(`src/${entries.panes}`, { format: "iife", globalName: "panes", plugins: [fromFirst] });
+  writeFileSync(`${to}${files.panes}`, `export default function(SHARED){${panes}return panes}\n`);
 };
-const panes = await bundle("src/panes.js", { format: "iife", globalName: "panes", plugins: [fromFirst] });
-writeFileSync(`${to}panes.js`, `export default function(SHARED){${panes}return panes}\n`);
-writeFileSync(`${to}standalone.js`, `${await bundle("src/standalone.js", { format: "iife" })}\n`);
+
+await pair({ main: "main.js", panes: "panes.js" }, { main: "nbtoolkit.js", panes: "panes.js" });
+await pair(
+  { main: "inspector/main.js", panes: "inspector/tools.js" },
+  { main: "inspector.js", panes: "inspector_tools.js" },
+);
+const pages = { standalone: "standalone.js", inspector_page: "inspector/page.js" };
+for (const [name, entry] of Object.entries(pages)) {
+  writeFileSync(`${to}${name}.js`, `${await bundle(`src/${entry}`, { format: "iife" })}\n`);
+}
 writeFileSync(`${to}nbtoolkit.css`, `${await bundle("src/style.css", {})}\n`);

@@ -67,14 +67,30 @@ export class Channel {
    * @returns {import("./types.js").Job}
    */
   job(op, args, progress, buffers) {
+    const { result, cancel } = this.work(op, args, progress, buffers);
+    const whole = result.then(({ data, buffers: [first] }) => (first ? { ...data, bytes: pixels(first) } : data));
+    return { result: whole, cancel };
+  }
+
+  /**
+   * Run a live operation; its result is the whole reply.
+   * @param {string} op @param {Record<string, any>} args
+   * @param {(done: number, total: number) => void} [progress] @param {ArrayBuffer[]} [buffers]
+   * @returns {{ result: Promise<Reply>, cancel(): void }}
+   */
+  work(op, args, progress, buffers) {
     const id = ++last;
+    /** @type {Promise<Reply>} */
     const result = new Promise((resolve, reject) => {
-      const settle = (/** @type {Reply} */ { data, buffers }) =>
-        resolve(buffers.length ? { ...data, bytes: pixels(buffers[0]) } : data);
-      this.waiting.set(id, { resolve: settle, reject, progress });
+      this.waiting.set(id, { resolve, reject, progress });
       this.send(id, { kind: "request", id, op, args }, buffers);
     });
     return { result, cancel: () => this.send(id, { kind: "cancel", id }) };
+  }
+
+  /** What waits is told that no reply comes. @param {string} text */
+  fail(text) {
+    for (const id of [...this.waiting.keys()]) this.take(id)?.reject(new Error(text));
   }
 
   close() {

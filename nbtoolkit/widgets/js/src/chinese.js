@@ -7,10 +7,16 @@ import { STEERING } from "./chinese_steering.js";
 import { MAP } from "./chinese_map.js";
 
 import { FRAME } from "./chinese_frame.js";
+import { INSPECTOR } from "./chinese_inspector.js";
+import { TOOLS } from "./chinese_tools.js";
+import { INSTRUMENTS } from "./chinese_instruments.js";
 
 /** @type {Record<string, string>} */
 export const CHINESE = {
   ...FRAME,
+  ...INSPECTOR,
+  ...TOOLS,
+  ...INSTRUMENTS,
   // the card of a concept
   ...GALLERY,
   ...STEERING,
@@ -112,6 +118,8 @@ export const CHINESE = {
   "Concept {0}, {1}, is not the one.": "不是概念 {0}（{1}）。",
   "Image {0} is not the one.": "不是图像 {0}。",
   "“{0}” is not it.": "“{0}”不对。",
+  "Head {0} is not the one.": "不是第 {0} 个头。",
+  "This selection is not it.": "选择不对。",
   Lesson: "课程",
   "Step {0} of {1}": "第 {0} 步，共 {1} 步",
   "All {0} steps done": "全部 {0} 步已完成",

@@ -1,28 +1,24 @@
 // @ts-check
 /** A button that copies the view as a picture of 1200 × 630 pixels; it is saved as a file where the clipboard takes none. */
 
+import { Controls } from "./controls.js";
 import { flash } from "./dom.js";
-import { Pane } from "./pane.js";
-import { download, raster } from "./saving.js";
+import { download } from "./saving.js";
 
-export class CopyImage extends Pane {
-  /** @param {import("./types.js").Context} ctx @param {() => SVGSVGElement | null | undefined} [drawing] that the selected pane is copied as, where it has one */
-  constructor(ctx, drawing = () => null) {
+/** @typedef {import("./controls.js").Least & { say(text: string): void }} Told */
+
+/** @extends {Controls<Told>} */
+export class CopyImage extends Controls {
+  /** @param {Told} ctx @param {() => Promise<HTMLCanvasElement>} picture @param {() => string} name of the file, without its ending */
+  constructor(ctx, picture, name) {
     super(ctx);
-    this.drawing = drawing;
+    this.picture = picture;
+    this.name = name;
     this.el = this.button(this.t`Copy image`, () => this.copy());
   }
 
-  /** @returns {Promise<HTMLCanvasElement>} */
-  async picture() {
-    const svg = this.drawing();
-    if (svg) return raster(svg, 1);
-    const { Picture } = await this.source.panes();
-    return /** @type {any} */ (new Picture(this.ctx)).draw();
-  }
-
   async copy() {
-    const { t, meta } = this;
+    const { t } = this;
     const png = this.picture().then(
       (canvas) => new Promise((resolve) => canvas.toBlob((/** @type {any} */ blob) => resolve(blob), "image/png")),
     );
@@ -32,7 +28,7 @@ export class CopyImage extends Pane {
       this.tell(t`Copied`);
     } catch {
       try {
-        download(URL.createObjectURL(await png), `${meta.token} layer ${this.get("layer")}.png`);
+        download(URL.createObjectURL(await png), `${this.name()}.png`);
         this.tell(t`Saved`);
       } catch (error) {
         this.ctx.say(String(error));

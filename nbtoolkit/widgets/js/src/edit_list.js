@@ -1,21 +1,33 @@
 // @ts-check
 /** The edits in force: each can be removed, all undone, and copied as Python. */
 
-import { h, reason, refill, signed } from "./dom.js";
-import { HOW, isActive, isOneMovement, isSteering, ofLayers, PARTS, POSITIONS } from "./edits.js";
-import { Pane } from "./pane.js";
-import { translate } from "./words.js";
+import { Controls } from "./controls.js";
+import { h, reason, refill } from "./dom.js";
+import { isOneMovement } from "./edits.js";
 
-/** @typedef {import("./edits.js").Edit} Edit */
+/** @typedef {any} Edit of one view or the other */
+/** @typedef {import("./controls.js").Least & { say(text: string): void }} Speaking a context that can say something */
+/**
+ * @typedef {object} Own what is a view's own
+ * @property {(edit: Edit) => string} text
+ * @property {(edit: Edit) => boolean} [active] whether it is listed
+ * @property {(() => Promise<string>) | null} lines the edits as Python, where there is a kernel
+ * @property {string[]} [names] traits that texts depend on
+ * @property {string[]} [of] traits that the lines of Python depend on
+ */
 
 const ONE = 1000; // milliseconds: stops of a slider within them are one movement
 const MOST = 100; // lists to return to
 
-export class EditList extends Pane {
-  /** @param {import("./types.js").Context} ctx */
-  constructor(ctx) {
+/** @extends {Controls<Speaking>} */
+export class EditList extends Controls {
+  /** @param {Speaking} ctx @param {Own} own */
+  constructor(ctx, { text, active = () => true, lines, names = [], of = [] }) {
     super(ctx);
     const { t } = this;
+    this.text = text;
+    this.active = active;
+    this.python = lines;
     /** @type {[Edit[][], Edit[][]]} lists before the present one, and after it */
     this.past = [[], []];
     this.current = this.edits;
@@ -33,12 +45,12 @@ export class EditList extends Pane {
       hidden: true,
       "aria-label": t`Edits as Python`,
     });
-    const copy = this.source.job ? this.copy : null;
+    const copy = lines ? this.copy : null;
     this.tools = h("div", { class: "nbt-toolbar" }, this.undo, this.redo, this.reset, copy);
     this.el = h("div", { class: "nbt-edit-list" }, this.items, this.tools, this.lines);
     this.on(["edits"], () => this.remember());
-    this.on(["edits", "layer", "labels"], () => this.sync());
-    this.on(["edits", "sample"], () => (this.lines.hidden = true)); // never an old one
+    this.on(["edits", ...names], () => this.sync());
+    this.on(["edits", ...of], () => (this.lines.hidden = true)); // never an old one
     this.sync();
   }
 
@@ -86,7 +98,7 @@ export class EditList extends Pane {
     refill(
       this.items,
       ...edits.flatMap((edit, i) => {
-        if (!isActive(edit)) return []; // a part of layers that are not chosen yet
+        if (!this.active(edit)) return []; // a part of layers that are not chosen yet
         const text = this.text(edit);
         const remove = () => this.commit({ edits: this.edits.filter((_, j) => j !== i) });
         return this.button(`${text} ×`, remove, { "aria-label": t`remove ${text} ×` });
@@ -94,7 +106,7 @@ export class EditList extends Pane {
     );
     this.undo.disabled = !this.past[0].length;
     this.redo.disabled = !this.past[1].length;
-    this.reset.hidden = this.copy.hidden = !edits.some(isActive);
+    this.reset.hidden = this.copy.hidden = !edits.some(this.active);
     this.el.hidden = this.reset.hidden && !this.past.some((lists) => lists.length);
     const { activeElement: now } = this.el.getRootNode();
     if (within && (!this.el.contains(now) || now.disabled || now.hidden)) {
@@ -102,30 +114,10 @@ export class EditList extends Pane {
     }
   }
 
-  /** @param {Edit} edit */
-  text(edit) {
-    const { t } = this;
-    if (ofLayers(edit)) {
-      const [how, part] = [HOW[/** @type {"zero"} */ (edit.how)], PARTS[/** @type {"mlp"} */ (edit.part)]];
-      const heads = edit.heads ? ` ${edit.heads.join(", ")}` : "";
-      return t`${translate(t, how)}, layers ${edit.layers.join(", ")} (${translate(t, part)}${heads})`;
-    }
-    const name = this.aimName(edit);
-    if (!isSteering(edit)) return t`ablate “${name}”, concept ${edit.concept}, layer ${edit.layer}`;
-    const where = edit.positions === "all" ? "" : `, ${translate(t, POSITIONS[/** @type {"all"} */ (edit.positions)])}`;
-    return t`steer “${name}” ${signed(edit.strength, 2, "+")}, layer ${edit.layer}` + where;
-  }
-
-  /** What a concept, word or direction is called. @param {import("./edits.js").Aim} aim */
-  aimName({ layer, concept, word, direction }) {
-    return concept === undefined ? (word ?? direction) : this.name(concept, layer);
-  }
-
   async copyLines() {
     const { t, lines } = this;
     try {
-      const job = this.source.job?.("edits_as_python", { sample: this.get("sample"), edits: this.edits });
-      lines.value = (await job?.result).text;
+      lines.value = (await this.python?.()) ?? "";
       lines.hidden = false;
       lines.select();
       await navigator.clipboard.writeText(lines.value);

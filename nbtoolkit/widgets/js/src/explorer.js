@@ -1,6 +1,7 @@
 // @ts-check
 /** Explorer: the pane of a tab on the left, one image and its concepts on the right; where it is narrow, one of the two at a time. */
 
+import { Beside } from "./beside.js";
 import { ConceptGallery } from "./concept_gallery.js";
 import { h } from "./dom.js";
 import { Guide } from "./guide.js";
@@ -47,6 +48,8 @@ export class Explorer extends Pane {
     this.views = new Map();
     /** @type {HTMLElement | undefined} */
     this.result = undefined; // of an intervention
+    /** @type {HTMLElement | undefined} */
+    this.beside = undefined; // below the view: a view of its own
     this.before = "concepts"; // where the way back leads from the image
     this.slot = h("div", { class: "nbt-result", hidden: true });
     this.left = h("div", { class: "nbt-left" });
@@ -57,6 +60,11 @@ export class Explorer extends Pane {
     this.el = document.createDocumentFragment();
     if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
     this.el.append(new Header(ctx, this.tabBar(), () => this.view(this.before)?.saved?.()).el, this.body);
+    if (Beside.available(ctx)) {
+      const beside = new Beside(ctx);
+      this.sample.el.querySelector(".nbt-toolbar")?.append(beside.open);
+      this.beside = beside.el;
+    }
     this.on(["tab", "page"], () => this.sync());
     this.sync();
     this.watchChoices();

@@ -25,12 +25,13 @@ export const holds = (check, get) =>
   Object.keys(check).length > 0 && Object.entries(check).every(([name, target]) => matches(target, get(name)));
 
 /**
- * Whether a value that was chosen is wrong: it is checked, not what is asked for, and not what the step itself set.
+ * Whether a value that was chosen is wrong: it is checked, not empty, not what is asked for, and not what the step itself set.
  * @param {Step | undefined} step @param {string} name of a trait @param {any} value
  */
 export const isWrong = (step, name, value) =>
   Boolean(step && name in step.check) &&
   value !== null &&
+  !(Array.isArray(value) && !value.length) &&
   !matches(step?.check[name], value) &&
   !(name in (step?.set ?? {}) && matches([step?.set[name]], value));
 
@@ -40,6 +41,8 @@ export const isWrong = (step, name, value) =>
  */
 export const hintFor = ({ hint = {} }, value) =>
   hint[typeof value === "string" ? value : JSON.stringify(value)] ?? hint.else ?? "";
+
+const PAUSE = 700; // milliseconds after which a selection that grew is answered
 
 export class Guide extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -51,6 +54,8 @@ export class Guide extends Pane {
     this.where = h("strong");
     this.text = h("span", { role: "status" });
     this.answer = h("p", { class: "nbt-guide-answer", role: "status", hidden: true });
+    this.waiting = 0;
+    ctx.signal.addEventListener("abort", () => clearTimeout(this.waiting));
     this.next = this.button("", () => this.go(this.get("step") + 1));
     this.again = this.button(t`Start again`, () => this.go(0));
     this.bar = h("progress", { max: this.steps.length, "aria-label": t`steps done` });
@@ -80,9 +85,19 @@ export class Guide extends Pane {
     const { now } = this;
     if (this.source.alone && now && holds(now.check, (trait) => this.get(trait))) this.go(this.get("step") + 1);
     else if (now && name in now.check) {
-      const value = this.get(name);
-      this.reply(isWrong(now, name, value) ? `${this.chosen(name)} ${hintFor(now, value)}` : "");
+      clearTimeout(this.waiting);
+      const answer = () => this.answerTo(now);
+      if (Array.isArray(this.get(name)))
+        this.waiting = setTimeout(answer, PAUSE); // a brush is under way: what moves below it would be missed
+      else answer();
     }
+  }
+
+  /** Say of the first trait that is wrong that it is. @param {Step} step */
+  answerTo(step) {
+    if (step !== this.now) return;
+    const name = Object.keys(step.check).find((trait) => isWrong(step, trait, this.get(trait)));
+    this.reply(name ? `${this.chosen(name)} ${hintFor(step, this.get(name))}` : "");
   }
 
   /** What was chosen, as a sentence. @param {string} name of a trait */
@@ -90,7 +105,9 @@ export class Guide extends Pane {
     const { t } = this;
     const value = this.get(name);
     if (name === "layer") return t`Layer ${value} is not the one.`;
-    if (name === "concept") return t`Concept ${value}, ${this.name(value)}, is not the one.`;
+    if (name === "concept" && this.meta.concepts) return t`Concept ${value}, ${this.name(value)}, is not the one.`;
+    if (name === "head") return t`Head ${value} is not the one.`;
+    if (Array.isArray(value)) return t`This selection is not it.`;
     if (name === "sample") return t`Image ${this.row + 1} is not the one.`;
     return t`“${typeof value === "string" ? value : JSON.stringify(value)}” is not it.`;
   }

@@ -2,12 +2,12 @@
 /** Intervene: what is changed in the live model. Its result, with the slider, is an element of its own beside the image. */
 
 import { h } from "./dom.js";
-import { EditList } from "./edit_list.js";
 import { EditResult } from "./edit_result.js";
 import { LayerAblation } from "./layer_ablation.js";
 import { LayerEffects } from "./layer_effects.js";
 import { Pane } from "./pane.js";
 import { Steering } from "./steering.js";
+import { StudyEdits } from "./study_edits.js";
 
 export class Intervene extends Pane {
   /** @param {import("./types.js").Context} ctx */
@@ -15,7 +15,7 @@ export class Intervene extends Pane {
     super(ctx);
     const effect = new EditResult(ctx);
     const steering = new Steering(ctx, (edits) => effect.ask(edits));
-    const list = new EditList(ctx);
+    const { list } = new StudyEdits(ctx);
     const onkeydown = (/** @type {KeyboardEvent} */ event) => list.onKey(event);
     const parts = [steering.el, effect.el, list.el];
     /** The slider, and what the interventions change. @type {HTMLElement} */

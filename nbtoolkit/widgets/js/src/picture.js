@@ -2,44 +2,50 @@
 /** The present state as one picture of 1200 × 630 pixels; Python draws the same one (picture.py). */
 
 import { format, percent, signed } from "./dom.js";
+import {
+  ACCENT,
+  HEIGHT,
+  INK,
+  LINE,
+  MARGIN,
+  MUTED,
+  SOFT,
+  WIDTH,
+  bar,
+  blank,
+  box,
+  flow,
+  loaded,
+  write,
+} from "./drawing.js";
 import { Pane } from "./pane.js";
-import { longest, strongest } from "./state.js";
+import { strongest } from "./state.js";
 import { translate } from "./words.js";
 
-const [WIDTH, HEIGHT, MARGIN, HEAD] = [1200, 630, 26, 74];
+const HEAD = 74;
 const [LEFT, CARD, TILE, N_CARDS, N_TILES] = [726, 128, 88, 4, 7]; // right end of the cards; height, images and their side
-const [INK, MUTED, LINE, SOFT, ACCENT] = ["#1b1f24", "#57606a", "#d0d7de", "#f3f5f8", "#0b6bcb"];
-const FONT = "system-ui, sans-serif";
 const IMAGE = 250; // height of the selected image
-
-/** @param {string} url */
-async function loaded(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
-}
 
 export class Picture extends Pane {
   /** @param {import("./types.js").Context} ctx */
   constructor(ctx) {
     super(ctx);
-    this.el = document.createElement("canvas");
-    [this.el.width, this.el.height] = [WIDTH, HEIGHT];
-    this.pen = /** @type {CanvasRenderingContext2D} */ (this.el.getContext("2d"));
+    const { el, pen } = blank();
+    this.el = el;
+    this.pen = pen;
   }
 
   /** Draw the view as it is. @returns {Promise<HTMLCanvasElement>} */
   async draw() {
     const { source, row } = this;
     const [sample, activations] = await Promise.all([source.sample(row), source.activations(this.get("layer"))]);
-    this.box(0, 0, WIDTH, HEIGHT, "#fff");
+    box(this.pen, 0, 0, WIDTH, HEIGHT, "#fff");
     this.header();
     const top = HEAD + 8;
     const rows = this.listed();
     for (const [i, k] of rows.entries()) await this.card(k, top + i * (CARD + 6));
     await this.detail(sample, strongest(activations, row), activations.rest[row], top);
-    this.text("nbtoolkit", WIDTH - MARGIN, HEIGHT - 8, 12, MUTED, { align: "right" });
+    write(this.pen, "nbtoolkit", WIDTH - MARGIN, HEIGHT - 8, 12, MUTED, { align: "right" });
     return this.el;
   }
 
@@ -55,34 +61,6 @@ export class Picture extends Pane {
       : [...first.slice(0, N_CARDS - 1), selected];
   }
 
-  /** @param {number} x @param {number} y @param {number} width @param {number} height @param {string} fill @param {{ radius?: number, line?: string }} [look] */
-  box(x, y, width, height, fill, { radius = 0, line } = {}) {
-    const { pen } = this;
-    pen.beginPath();
-    pen.roundRect(x, y, width, height, radius);
-    pen.fillStyle = fill;
-    pen.fill();
-    if (!line) return;
-    pen.strokeStyle = line;
-    pen.lineWidth = 1;
-    pen.stroke();
-  }
-
-  /**
-   * One line, cut to a width; gives its length.
-   * @param {string} text @param {number} x @param {number} y @param {number} size @param {string} colour
-   * @param {{ bold?: boolean, align?: CanvasTextAlign, width?: number }} [look]
-   */
-  text(text, x, y, size, colour, { bold = false, align = "left", width = Infinity } = {}) {
-    const { pen } = this;
-    Object.assign(pen, { font: `${bold ? "bold " : ""}${size}px ${FONT}`, fillStyle: colour, textAlign: align });
-    const cut = (/** @type {number} */ end) =>
-      end < text.length ? `${text.slice(0, end).replace(/[ ·,]+$/, "")}…` : text;
-    const end = longest(text.length, (n) => pen.measureText(cut(n)).width <= width);
-    if (end) pen.fillText(cut(end), x, y);
-    return end ? pen.measureText(cut(end)).width : 0;
-  }
-
   header() {
     const { t, meta, concepts } = this;
     const layer = this.get("layer");
@@ -91,12 +69,14 @@ export class Picture extends Pane {
     if (curve) {
       this.curve(curve.values, meta.layers.indexOf(layer));
       const value = `${translate(t, curve.label)} ${format(curve.values[meta.layers.indexOf(layer)])}`;
-      right -= 200 + this.text(value, right - 200, 42, 15, MUTED, { align: "right", width: 240 }) + 16;
+      right -= 200 + write(this.pen, value, right - 200, 42, 15, MUTED, { align: "right", width: 240 }) + 16;
     }
-    const x = MARGIN + this.text(`“${meta.token}”`, MARGIN, 47, 32, INK, { bold: true, width: 420 }) + 16;
+    const x = MARGIN + write(this.pen, `“${meta.token}”`, MARGIN, 47, 32, INK, { bold: true, width: 420 }) + 16;
     const about = t`${meta.model} · ${meta.n_samples} images · ${concepts.length} concepts by ${meta.method}`;
-    this.text(`${t`Layer`} ${layer} ${t`of ${meta.n_layers}`} · ${about}`, x, 46, 16, MUTED, { width: right - x });
-    this.box(0, HEAD, WIDTH, 1, LINE);
+    write(this.pen, `${t`Layer`} ${layer} ${t`of ${meta.n_layers}`} · ${about}`, x, 46, 16, MUTED, {
+      width: right - x,
+    });
+    box(this.pen, 0, HEAD, WIDTH, 1, LINE);
   }
 
   /** @param {(number | null)[]} values @param {number} at */
@@ -125,18 +105,19 @@ export class Picture extends Pane {
   /** @param {number} k @param {number} top */
   async card(k, top) {
     const { words, exemplars, share } = this.concepts[k];
-    this.box(MARGIN, top, LEFT - MARGIN, CARD, "#fff", { radius: 8, line: LINE });
-    this.box(MARGIN, top + 8, 4, CARD - 16, this.colour(k));
-    const end = LEFT - 24 - this.text(percent(share), LEFT - 12, top + 24, 17, INK, { bold: true, align: "right" });
+    box(this.pen, MARGIN, top, LEFT - MARGIN, CARD, "#fff", { radius: 8, line: LINE });
+    box(this.pen, MARGIN, top + 8, 4, CARD - 16, this.colour(k));
+    const end =
+      LEFT - 24 - write(this.pen, percent(share), LEFT - 12, top + 24, 17, INK, { bold: true, align: "right" });
     let x = MARGIN + 16;
-    x += this.text(this.name(k), x, top + 24, 19, INK, { bold: true, width: end - x }) + 10;
-    this.text(words.join(" · "), x, top + 24, 15, MUTED, { width: end - x });
+    x += write(this.pen, this.name(k), x, top + 24, 19, INK, { bold: true, width: end - x }) + 10;
+    write(this.pen, words.join(" · "), x, top + 24, 15, MUTED, { width: end - x });
     const rows = exemplars.slice(0, N_TILES);
     const thumbs = this.meta.pictured ? await this.source.thumbs(rows) : new Map();
     for (const [i, row] of rows.entries()) {
       const thumb = thumbs.get(row);
       const place = /** @type {const} */ ([MARGIN + 16 + i * (TILE + 6), top + CARD - TILE - 8, TILE, TILE]);
-      this.box(...place, SOFT);
+      box(this.pen, ...place, SOFT);
       if (!thumb) continue;
       const image = await loaded(thumb.url);
       const width = image.width / thumb.count;
@@ -154,7 +135,7 @@ export class Picture extends Pane {
   async detail({ facts, url }, bars, rest, top) {
     const left = LEFT + 24;
     const width = WIDTH - MARGIN - left;
-    this.box(left, top, width, IMAGE, SOFT);
+    box(this.pen, left, top, width, IMAGE, SOFT);
     if (url) {
       const image = await loaded(url);
       const scale = Math.min(width / image.width, IMAGE / image.height);
@@ -172,11 +153,8 @@ export class Picture extends Pane {
     if (Number.isFinite(rest)) {
       lines.push({ name: this.t`unexplained`, share: Math.min(1, rest), value: percent(rest), colour: MUTED });
     }
-    for (const { name, share, value, colour } of lines) {
-      this.text(name, left, y + 6, 15, INK, { width: 130 });
-      this.box(left + 140, y - 5, width - 202, 10, SOFT, { radius: 5 });
-      this.box(left + 140, y - 5, Math.max(4, share * (width - 202)), 10, colour, { radius: 5 });
-      this.text(value, left + width, y + 6, 15, INK, { align: "right" });
+    for (const line of lines) {
+      bar(this.pen, line, { x: left, y, width });
       y += 30;
     }
   }
@@ -185,18 +163,9 @@ export class Picture extends Pane {
   response({ pieces, position, caption }, left, y, width) {
     const parts = pieces.length ? pieces : [caption];
     const words = parts.flatMap((text, i) =>
-      text.split(/\s+/).flatMap((word) => (word ? [{ word, token: i === position && pieces.length > 0 }] : [])),
+      text.split(/\s+/).flatMap((word) => (word ? [{ word, mark: i === position && pieces.length > 0 }] : [])),
     );
-    const at = Math.max(0, words.findIndex(({ token }) => token) - 8);
-    let [x, line] = [left, 0];
-    for (const { word, token } of words.slice(at, at + 20)) {
-      this.pen.font = `${token ? "bold " : ""}17px ${FONT}`;
-      const length = this.pen.measureText(word).width;
-      if (x > left && x + length > left + width) [x, line] = [left, line + 1];
-      if (line === 2) break;
-      this.text(word, x, y + 24 * line, 17, token ? ACCENT : INK, { bold: token, width });
-      x += length + 6;
-    }
-    return y + 24 * Math.min(line, 1);
+    const at = Math.max(0, words.findIndex(({ mark }) => mark) - 8);
+    return flow(this.pen, words.slice(at, at + 20), { x: left, y, width, lines: 2 });
   }
 }

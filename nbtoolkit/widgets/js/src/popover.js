@@ -4,7 +4,7 @@
 import { freshId, h } from "./dom.js";
 
 /**
- * @param {import("./types.js").Context} ctx @param {HTMLElement} button @param {HTMLElement} content
+ * @param {{ signal: AbortSignal }} ctx @param {HTMLElement} button @param {HTMLElement} content
  * @returns {HTMLElement} both
  */
 export function popover(ctx, button, content) {

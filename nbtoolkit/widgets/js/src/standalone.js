@@ -4,35 +4,12 @@
 import { followAddress } from "./address.js";
 import { show } from "./host.js";
 import { storeLabels } from "./labels_file.js";
+import { pageModel } from "./page_model.js";
 import { pageSource } from "./page_source.js";
 import { pageTools } from "./page_tools.js";
 import { sheet } from "./sheet.js";
 import { StudyData } from "./study.js";
 import { language, translator } from "./words.js";
-
-/**
- * What a view needs of a model, without a kernel.
- * @param {Record<string, any>} state @returns {import("./types.js").Model}
- */
-function pageModel(state) {
-  /** @type {Map<string, Set<(...args: any[]) => void>>} */
-  const listeners = new Map();
-  return {
-    get: (name) => state[name],
-    set(name, value) {
-      if (state[name] === value) return;
-      state[name] = value;
-      for (const f of listeners.get(`change:${name}`) ?? []) f();
-    },
-    save_changes() {},
-    on(event, f) {
-      if (!listeners.has(event)) listeners.set(event, new Set());
-      listeners.get(event)?.add(f);
-    },
-    off: (event, f) => listeners.get(event)?.delete(f),
-    send() {},
-  };
-}
 
 const { state, data } = JSON.parse(document.getElementById("data")?.textContent ?? "{}");
 const model = pageModel(state);

@@ -92,6 +92,7 @@
  * @property {(event: string, callback: (...args: any[]) => void) => void} on
  * @property {(event: string, callback: (...args: any[]) => void) => void} off
  * @property {(content: any, callbacks?: any, buffers?: any) => void} send
+ * @property {any} [widget_manager] what renders further widgets, where the host has it
  *
  * @typedef {(parts: TemplateStringsArray, ...values: any[]) => string} Translator tags a template: the text in the reader's language
  *

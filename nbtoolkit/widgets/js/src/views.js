@@ -11,7 +11,7 @@ const ConceptMap = lazy("ConceptMap");
 const ConceptRiver = lazy("ConceptRiver");
 const DictionaryComparison = lazy("DictionaryComparison");
 
-/** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment }>} */
+/** @type {Record<string, new (ctx: import("./types.js").Context) => { el: HTMLElement | DocumentFragment, beside?: HTMLElement }>} */
 export const VIEWS = {
   concept_gallery: ConceptGallery,
   concept_river: ConceptRiver,

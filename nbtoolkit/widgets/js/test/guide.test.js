@@ -27,6 +27,11 @@ test("a choice is wrong where it is checked and neither asked for nor set by the
     [false, true, false, false, false],
   );
   assert.equal(isWrong(step, "concept", 3), false);
+  const brush = { say: "Brush.", set: {}, check: { patches: [8, 9] } };
+  assert.deepEqual(
+    [[], [8], [8, 9]].map((patches) => isWrong(brush, "patches", patches)),
+    [false, true, false],
+  );
   assert.equal(isWrong(undefined, "layer", 3), false);
 });
 

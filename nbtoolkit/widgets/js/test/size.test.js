@@ -11,6 +11,7 @@ const list = (folder, ending) =>
 const files = [
   "build.js",
   ...list("src/", ".js"),
+  ...list("src/inspector/", ".js"),
   ...list("src/style/", ".css"),
   "src/style.css",
   ...list("test/", ".js"),

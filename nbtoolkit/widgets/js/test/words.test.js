@@ -10,6 +10,8 @@ import { STOPS } from "../src/edit_result.js";
 import { HOW, PARTS, POSITIONS } from "../src/edits.js";
 import { EXEMPLAR_OVERLAYS } from "../src/heatmap.js";
 import { TABS } from "../src/explorer.js";
+import { NO_KERNEL } from "../src/inspector/source.js";
+import { NOT_IN_PAGE } from "../src/inspector/store.js";
 import { ABSENT } from "../src/page_source.js";
 import { NO_MODEL } from "../src/source.js";
 import { MATCHES } from "../src/search.js";
@@ -31,6 +33,11 @@ const PYTHON = [
   "the distribution of the states; nothing is learnt",
   "random direction, same length: preserves the length of the change of the state at every position",
   "random words: preserves the number of words, the word filter and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars",
+  "placebo image: preserves the model, the question, the response and the positions; the image is an unrelated one",
+  "image without content: preserves the model, the question, the response, and the size of the image: its negative mixed with noise",
+  "random sub-tokens: preserves the parts, the frozen norms and the kind of the quantity; the words are random",
+  "other sources: preserves the number of sources that are cut, the targets and the layers; the sources are others",
+  "random order: preserves the patches, their number at every step and the baseline; their order is random",
   "words of the dictionary: preserves the number of words, the vocabulary of the dictionary and the exemplars; token alone: preserves the word that all samples share, as a list of one word, and the exemplars",
 ];
 const READING = readdirSync(new URL("../../", import.meta.url)) // how to read a page, which Python writes
@@ -41,14 +48,17 @@ const READING = readdirSync(new URL("../../", import.meta.url)) // how to read a
   )
   .map((text) => [...text.matchAll(/"([^"]*)"/g)].map(([, part]) => part).join(""))
   .filter(Boolean);
+const live = readFileSync(new URL("../../../live/inspector_instruments.py", import.meta.url), "utf8");
+const INSTRUMENTS = [...live.matchAll(/Instrument\(\s+"\w+",\s+"([^"]+)",\s+"([^"]+)",/g)].flatMap(
+  ([, ...texts]) => texts,
+);
 const sources = new URL("../src/", import.meta.url);
+const files = readdirSync(sources, { recursive: true }).filter((f) => f.endsWith(".js"));
 const TABLE = Object.fromEntries(Object.entries(CHINESE).map(([text, words]) => [shortKey(text), words]));
 const isTranslated = (text) => text in CHINESE;
 
 test("every text of the views has a Chinese translation", () => {
-  const found = readdirSync(sources)
-    .filter((f) => f.endsWith(".js"))
-    .flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
+  const found = files.flatMap((f) => texts(readFileSync(new URL(f, sources), "utf8")));
   assert.ok(found.length > 100);
   assert.deepEqual(
     found.filter((text) => !isTranslated(text)),
@@ -64,11 +74,16 @@ test("every text of the views has a Chinese translation", () => {
       PARTS,
       POSITIONS,
       [STOPS],
-      [ABSENT, GONE, NO_MODEL, SILENT],
+      [ABSENT, GONE, NO_KERNEL, NO_MODEL, NOT_IN_PAGE, SILENT],
       Object.values(TABS).map(([text]) => text),
     ]
       .flatMap(Object.values)
       .filter((text) => !isTranslated(text)),
+    [],
+  );
+  assert.ok(INSTRUMENTS.length >= 24);
+  assert.deepEqual(
+    INSTRUMENTS.filter((text) => !isTranslated(text)),
     [],
   );
   assert.ok(
@@ -89,11 +104,11 @@ test("values go where the language wants them, and are never read as text to tra
 });
 
 test("no translation is left over", () => {
-  const files = readdirSync(sources).filter((f) => f.endsWith(".js") && !f.startsWith("chinese"));
-  const code = files.map((f) => readFileSync(new URL(f, sources), "utf8"));
+  const other = files.filter((f) => !f.startsWith("chinese"));
+  const code = other.map((f) => readFileSync(new URL(f, sources), "utf8"));
   const used = new Set(code.flatMap(texts));
   const quoted = (text) =>
-    code.some((source) => source.includes(`"${text}"`)) || [...PYTHON, ...READING].includes(text);
+    code.some((source) => source.includes(`"${text}"`)) || [...PYTHON, ...READING, ...INSTRUMENTS].includes(text);
   assert.deepEqual(
     Object.keys(CHINESE).filter((text) => text && !used.has(text) && !quoted(text) && !/^[a-z]+$/.test(text)),
     [],
