@@ -10,7 +10,7 @@ import { Pane } from "./pane.js";
 
 /** @typedef {import("./ledger_parts.js").Part} Part @typedef {import("./ledger_parts.js").Ledger} Parts */
 
-const FIRST = 12; // rows
+const FIRST = 8; // rows: the effect of an edit stays in sight below them
 const MORE = 48;
 const KINDS = { layers: "layers", heads: "heads", neurons: "neurons", patches: "patches", concepts: "concepts" };
 
