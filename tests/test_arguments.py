@@ -234,6 +234,8 @@ VALID = {
     "interventions.effect": lambda: {"targets": one(), "cd": toy_cd(), "intervention": contextlib.nullcontext, "max_new_tokens": 2},
     "interventions.layer_effects": lambda: {"targets": one(), "layers": [1], "part": "block", "how": "mean", "means": {1: np.ones(128)},
                                             "direction": None, "n_random": 1, "other": None, "random_state": 0, "progress": None},
+    "models.respond": lambda: {"model": model(), "inputs": model().inputs([image()]), "max_new_tokens": 2},
+    "targets.other_image": lambda: {"image": image()},
     "interventions.knock_out": lambda: {"model": model(), "sources": [1, 2], "targets": [3], "layers": [1], "heads": [0]},
     "interventions.mask_patches": lambda: {"target": explained(), "patches": [0, 1]},
     "interventions.mean_contributions": lambda: {"model": model(), "images": [image()], "layers": [1], "part": "block", "prompt": None},

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
+from ..errors import MethodError
+from ..types.arguments import checked
+from ..types.rules import Count, described
 from .adapter import Model
 from .hooks import LastPosition, watching
 from .inference import inference
@@ -53,8 +56,11 @@ def greedy(model: Model, inputs: dict[str, Any], keep: LastPosition, stop: Stop 
     return new
 
 
-def respond(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[list[int]]:
+@checked
+def respond(model: Model, inputs: dict[str, Any], max_new_tokens: Count) -> list[list[int]]:
     """Generate the model's greedy responses: the ids of each, up to its end.
+
+    Interventions that are in force hold for it; ``model.decode`` has the text of ids.
 
     Parameters
     ----------
@@ -64,7 +70,24 @@ def respond(model: Model, inputs: dict[str, Any], max_new_tokens: int) -> list[l
         From :meth:`nbtoolkit.models.Model.inputs`.
     max_new_tokens
         Length limit of a response, in tokens.
+
+    Raises
+    ------
+    MethodError
+        The inputs are others.
+
+    Examples
+    --------
+    >>> import nbtoolkit as nbt
+    >>> model = nbt.load_model("toy")
+    >>> (ids,) = respond(model, model.inputs([nbt.load_data("toy", n=1)[0]["image"]]), 4)
+    >>> len(ids) <= 4
+    True
     """
+    if "input_ids" not in inputs:
+        raise MethodError(
+            f"inputs has {described(sorted(map(str, inputs)))}; expected those of model.inputs(images, prompt)."
+        )
     return [until_end(model, row) for row in greedy(model, inputs, LastPosition([0], max_new_tokens))]
 
 

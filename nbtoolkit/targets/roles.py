@@ -13,6 +13,7 @@ from PIL import Image
 from ..errors import ModelError
 from ..models.adapter import Model
 from ..models.replay import Recording
+from ..types.arguments import checked
 
 ROLES = ("system", "image", "question", "response")
 TOLERANCE = 1e-5  # of the largest entry of a state: what differs by less is the same
@@ -76,13 +77,19 @@ def _differing(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
     return (gap > TOLERANCE).nonzero()[:, 0].cpu().numpy()
 
 
+@checked
 def other_image(image: Image.Image) -> Image.Image:
-    """An image of the same size that differs everywhere: its negative, mixed with noise.
+    """An image of the same size that differs everywhere, without content: its negative, mixed with noise.
 
     Parameters
     ----------
     image
         An RGB image.
+
+    Examples
+    --------
+    >>> other_image(Image.new("RGB", (4, 3))).size
+    (4, 3)
     """
     pixels = np.asarray(image.convert("RGB")).astype(np.int64)
     noise = np.random.default_rng(0).integers(64, 192, pixels.shape)

@@ -239,6 +239,8 @@ def test_a_head_that_is_cut_reads_nothing_there(session):
 def test_without_edits_the_edited_side_is_the_first(session):
     for name in ("lens", "attention"):
         m, own = session.measurement(name, side="edited"), session.measurement(name)
-        np.testing.assert_allclose(m.values, own.values, atol=1e-5)
+        assert np.array_equal(m.values, own.values) and np.array_equal(m.null, own.null)
+        for part, values in own.details.items():
+            np.testing.assert_array_equal(m.details[part].values, values.values)
     with pytest.raises(MethodError, match="not measured under edits"):
         session.measurement("occlusion", side="edited", edits=EDITS["mask"])
