@@ -39,9 +39,11 @@ PAINT = """async (i) => { const { sessionContext, content } = window.jupyterapp.
   const begun = performance.now(), note = (name) => { times[name] ??= performance.now() - begun; };
   const hear = (_, m) => { if (m.header.msg_type === 'comm_open') note('sent'); };
   sessionContext.iopubMessage.connect(hear);
-  content.deselectAll(); content.activeCellIndex = i; window.jupyterapp.commands.execute('notebook:run-cell');
+  content.deselectAll(); content.activeCellIndex = i;
+  window.jupyterapp.commands.execute('notebook:run-cell');
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  const drawn = (at) => { const c = document.querySelector(at); return c?.width && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean); };
+  const drawn = (at) => { const c = document.querySelector(at);
+    return c?.width && c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean); };
   while (!times.maps) { await frame();
     if (document.querySelector('.nbt-inspector .nbt-chip-word')) note('view');
     if (drawn('.nbt-patch-heat') && drawn('.nbt-grid-cells') && document.querySelector('.nbt-edit-bar')) note('maps');
