@@ -10,7 +10,7 @@ from ..data.images import read_image
 from ..errors import MethodError, NbtoolkitError
 from ..text.tokens import find_spans, subtoken_variants
 from ..types.arguments import checked as typed
-from ..types.rules import described
+from ..types.rules import described, suggestion
 from ..widgets.inspector import Inspector
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def open_session(
     from .inspector_session import InspectorSession
     from .inspector_side import Side
 
+    _check_instruments(compute)
     if isinstance(subject, Target):
         for name, value in {"image": image, "word": word, "question": question, "response": response}.items():
             if value is not None:
@@ -151,6 +152,22 @@ def open_session(
         with contextlib.suppress(NbtoolkitError):  # the view shows why; the others are measured
             session.measurement(name)
     return session
+
+
+def _check_instruments(names: Sequence[str]) -> None:
+    """Refuse instruments that there are not, and those that are of something else than a word."""
+    from .inspector_instruments import INSTRUMENTS
+
+    words = [name for name, one in INSTRUMENTS.items() if one.of == "target"]
+    for name in names:
+        if name not in words:
+            other = name in INSTRUMENTS
+            advice = (
+                f" For one of a {INSTRUMENTS[name].of}, call view.compute({name!r})."
+                if other
+                else suggestion(name, words)
+            )
+            raise MethodError(f"compute has {name!r}; expected some of {', '.join(map(repr, words))}.{advice}")
 
 
 def side_of(target: Target) -> tuple[Side, str]:

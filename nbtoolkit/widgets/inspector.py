@@ -49,6 +49,7 @@ class Inspector(Lesson, Exported):
         "Select a word, patches, a layer or a head: all maps, grids and bars show one selection; "
         "an edit, the response before and after."
     )
+    _computed = traitlets.List(traitlets.Unicode(), help="Keys of what Python computed.").tag(sync=True)
     later, page_script = "inspector_tools.js", "inspector_page.js"
     python_only = ("steps",)
 
@@ -164,6 +165,7 @@ class Inspector(Lesson, Exported):
             key = f"{name}:{of}" if of else name
             out[key] = self._session.measurement(name, self.target, self.foil, of=of)
             self.send({"kind": "computed", "name": name, "of": of})
+        self._computed = list(self._session.measurements)  # for a page that opens later
         return out
 
     def effect(self, edits: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from nbtoolkit.lens import logit_lens
 from nbtoolkit.live.inspector import open_session
 from nbtoolkit.live.inspector_payload import decoded
 from nbtoolkit.targets import target
+from nbtoolkit.widgets.inspector import Inspector
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +212,17 @@ def test_a_concept_that_is_not_there_is_refused(with_study, of):
 def test_a_map_that_is_not_there_is_refused(with_study, of):
     with pytest.raises(NbtoolkitError, match=r"of is|attention_to_image has no"):
         with_study.measurement("faithfulness", of=of)
+
+
+@pytest.mark.parametrize("name", ["faithfulness", "concept", "oclusion"])
+def test_what_is_computed_at_once_is_of_the_word(model, image, name):
+    with pytest.raises(MethodError, match=f"compute has '{name}'; expected some of 'lens', 'attention'"):
+        open_session(model, image, word="hat", compute=("lens", name))
+
+
+def test_a_view_that_opens_later_has_what_python_computed(session):
+    view = Inspector(session)
+    assert "a|hat||faithfulness|attention" not in view._computed
+    view.compute("faithfulness:attention")
+    assert "a|hat||faithfulness|attention" in view._computed and "a|hat||attention|" in view._computed
+    view.close()

@@ -201,11 +201,16 @@ export class Store {
     });
   }
 
+  /** Keys of what the session had when the view was made, and of what Python has computed since. @returns {Set<string>} */
+  get computed() {
+    return new Set([...(this.meta.computed ?? []), ...(this.model.get("_computed") ?? [])]);
+  }
+
   /** Compute what is asked for every target, and fetch what the session has. */
   begin() {
     if (!this.word() || this.word()?.refused) return;
     for (const name of this.meta.compute ?? []) this.compute(name);
-    for (const key of this.source.alone ? this.source.keys : (this.meta.computed ?? [])) {
+    for (const key of this.source.alone ? this.source.keys : this.computed) {
       for (const side of Object.keys(this.meta.sides)) {
         const start = this.key("", { side }).slice(0, -1); // side, target and foil
         const [name, of] = key.startsWith(start) ? key.slice(start.length).split("|") : [];
