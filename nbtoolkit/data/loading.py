@@ -212,5 +212,5 @@ def rows_by_id(data: Any, ids: Sequence[str]) -> Iterator[Any]:
 
 def _cells(data: Any, ids: Sequence[str]) -> Iterator[Any]:
     raw = raw_images(data)
-    row = {i: k for k, i in enumerate(raw["id"])}
+    row = {i: k for k, i in enumerate(raw["id"][:])}  # a slice: a column that is iterated decodes row by row
     return (raw[row[i]]["image"] for i in ids)

@@ -235,7 +235,7 @@ def _representations(
 ) -> Representations:
     if not columns["id"]:
         raise _nothing(source, skipped)
-    row = {i: k for k, i in enumerate(data["id"])}
+    row = {i: k for k, i in enumerate(data["id"][:])}
     texts = data.select_columns(["captions"]).select([row[i] for i in columns["id"]])
     references = tuple(tuple(group) for part in texts.iter(1000) for group in part["captions"])
     ids, captions, positions = (tuple(columns[name]) for name in ("id", "caption", "position"))

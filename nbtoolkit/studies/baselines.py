@@ -199,7 +199,7 @@ def noise_representations(
     True
     """
     data = captioned(data)
-    row = {i: k for k, i in enumerate(data["id"])}
+    row = {i: k for k, i in enumerate(data["id"][:])}
     response = dict(zip(reps.sample_ids, reps.captions, strict=True))
     own = data.select([row[i] for i in response]).remove_columns("captions")
     column = [[response[i]] for i in own["id"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ LEDGERS = ("layers", "heads", "neurons", "patches", "concepts")
 UNITS = ("log_prob", "logit")
 COMPARED = ("", "other", "edited")
 MAX_TICKED = 64
-MAX_PART = 40  # characters of the name of a part
+PART = re.compile(r"L\d+\.H\d+|A\d+|MLP\d+|N\d+\.\d+|P\d+|C\d+\.\d+", re.ASCII)
 MAX_WORD = 200
 
 
@@ -133,8 +134,10 @@ class Selection(View):
     @traitlets.validate("ticked")
     def _valid_ticked(self, proposal: traitlets.Bunch) -> list[str]:
         value = proposal["value"]
-        fits = len(value) <= MAX_TICKED and all(len(part) <= MAX_PART for part in value)
-        self._expect(fits, "ticked", f"{len(value)} entries", f"at most {MAX_TICKED} names of parts")
+        self._expect(len(value) <= MAX_TICKED, "ticked", f"{len(value)} entries", f"at most {MAX_TICKED}")
+        for part in value:
+            fits = len(part) <= 24 and PART.fullmatch(part)
+            self._expect(bool(fits), "ticked", part[:60], "names of parts: L4.H1, A4, MLP4, N4.123, P36 or C4.7")
         return list(dict.fromkeys(value))
 
     @traitlets.validate("compared")
