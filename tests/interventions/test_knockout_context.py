@@ -12,7 +12,7 @@ from nbtoolkit.models.inference import inference
 from nbtoolkit.models.replay import record
 from nbtoolkit.models.taps import Cut, tap
 
-from ..zoo_targets import EVERY, pair
+from ..zoo_targets import EVERY, NO_POSITIONS, pair, zoo_target
 
 N = 6  # generated sub-tokens
 
@@ -158,3 +158,35 @@ def test_what_cannot_be_cut_is_refused():
             pass
     with knock_out(t.model, [1]):  # no pass: nothing to refuse
         pass
+
+
+@pytest.mark.parametrize("name", NO_POSITIONS)
+def test_positions_of_text_are_cut_where_the_image_has_none(name):
+    """Self-attention of a decoder that reads the image in another way; of its steps, too."""
+    t = zoo_target(name)
+    model, inputs = t.model, prompt_of(t)
+    with inference(model.hf):
+        first = record(model, model.extend(inputs, [[]])).n_positions - 1
+    _, plain = cached(model, inputs, N)
+    with knock_out(model, [first], targets=slice(first + 1, None)):
+        ids, logits = cached(model, inputs, N)
+        for k in range(1, N):
+            whole = last_logits(model, inputs, ids[:k]).float()
+            torch.testing.assert_close(
+                logits[k].cpu().log_softmax(-1), whole.cpu().log_softmax(-1), atol=2e-4, rtol=2e-4
+            )
+    assert torch.equal(logits[0], plain[0]) and (logits - plain).abs().max() > 1e-6
+
+
+def test_layers_of_cross_attention_are_refused():
+    t = zoo_target("mllama")
+    refused = []
+    for layer in range(1, t.model.n_layers + 1):
+        try:
+            with knock_out(t.model, [0], layers=layer):
+                _ = record(t.model, t.inputs)
+        except nbt.errors.ModelError as error:
+            refused.append(layer)
+            assert f"at layers [{layer}]" in str(error) or "at any layer" in str(error)
+    cross = [i for i, block in enumerate(t.model.blocks, 1) if hasattr(block, "cross_attn")]
+    assert refused == cross and cross

@@ -55,6 +55,8 @@ export class Grid {
     this.at = { row: 0, column: 0 };
     this.focused = false;
     this.room = 0;
+    /** @type {import("./grid_texts.js").Ink | null} */
+    this.ink = null;
     this.cells = h("canvas", { class: "nbt-grid-cells", "aria-hidden": "true" });
     this.marks = h("canvas", { class: "nbt-grid-marks", "aria-hidden": "true" });
     this.small = h("canvas");
@@ -85,7 +87,18 @@ export class Grid {
       this.room = width;
       this.draw();
     });
-    onTheme(signal, () => this.draw());
+    onTheme(signal, () => {
+      this.ink = null;
+      this.draw();
+    });
+  }
+
+  /** Colours and font of the page, read once per theme: in a notebook that takes longer than all the drawing. */
+  get inks() {
+    if (this.ink) return this.ink;
+    const style = getComputedStyle(this.plane);
+    const accent = style.getPropertyValue("--nbt-accent") || "#0b6bcb";
+    return (this.ink = { accent, color: style.color, fontFamily: style.fontFamily });
   }
 
   /** Width of a column. */
@@ -128,7 +141,7 @@ export class Grid {
     brush.drawImage(this.small, 0, 0, width, height);
     if (sheet.height >= GAP) for (let i = 1; i < m; i++) brush.clearRect(0, i * sheet.height - 0.5, width, 1);
     if (step >= GAP) for (let j = 1; j < n; j++) brush.clearRect(j * step - 0.5, 0, 1, height);
-    if (step >= ROOM[0] && sheet.height >= ROOM[1]) writeTexts(brush, this.plane, sheet, step);
+    if (step >= ROOM[0] && sheet.height >= ROOM[1]) writeTexts(brush, this.inks, sheet, step);
     this.mark();
   }
 
@@ -169,19 +182,18 @@ export class Grid {
         across * step,
         down * sheet.height,
       ]);
-    const style = getComputedStyle(this.plane);
-    const accent = style.getPropertyValue("--nbt-accent") || "#0b6bcb";
+    const { accent, color } = this.inks;
     const cell = (/** @type {Cell | null} */ at) => (at ? [box(at.row, at.column)] : []);
     const { columns, row } = marks;
     if (columns.length) outline(brush, columns.map((j) => box(0, j, sheet.rows.length)), [["#d99a1b", 1.6]]); // prettier-ignore
     if (row >= 0) {
-      brush.fillStyle = style.color;
+      brush.fillStyle = color;
       const y = row * sheet.height;
       for (const x of [-3, width]) brush.fillRect(x, y, 3, sheet.height);
     }
-    outline(brush, cell(marks.hovered), [[style.color, 1]]);
+    outline(brush, cell(marks.hovered), [[color, 1]]);
     outline(brush, cell(marks.cell), [["#fff", 2.4], [accent, 1.8]]); // prettier-ignore
-    if (this.focused) outline(brush, cell(this.at), [["#fff", 3], [style.color, 2]]); // prettier-ignore
+    if (this.focused) outline(brush, cell(this.at), [["#fff", 3], [color, 2]]); // prettier-ignore
   }
 
   /** @param {boolean} on */

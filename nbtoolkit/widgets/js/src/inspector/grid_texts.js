@@ -3,17 +3,21 @@
 
 import { shareOf } from "./image_map.js";
 
+const SIZE = "11px";
 const LETTER = 6.4; // pixels
 const STRONG = 0.55; // of the scale: white is read on it
 
+/** @typedef {{ accent: string, color: string, fontFamily: string }} Ink */
+
 /**
- * @param {CanvasRenderingContext2D} brush @param {HTMLElement} el whose font and colour they have @param {import("./grid.js").Sheet} sheet
+ * @param {CanvasRenderingContext2D} brush @param {Ink} ink @param {import("./grid.js").Sheet} sheet
  * @param {number} step width of a column
  */
-export function writeTexts(brush, el, sheet, step) {
-  const { color, fontFamily } = getComputedStyle(el);
+export function writeTexts(brush, { color, fontFamily }, sheet, step) {
   const letters = Math.max(1, Math.floor((step - 4) / LETTER));
-  Object.assign(brush, { font: `11px ${fontFamily}`, textBaseline: "middle" });
+  // setting a font has the browser compute the styles of the whole page; a canvas of another size has none again
+  if (!brush.font.startsWith(SIZE)) brush.font = `${SIZE} ${fontFamily}`;
+  brush.textBaseline = "middle";
   sheet.texts?.forEach((text, i) => {
     if (!text) return;
     const strong = Math.abs(shareOf(sheet.scale, sheet.values[i])) > STRONG && !sheet.faint?.[i];
