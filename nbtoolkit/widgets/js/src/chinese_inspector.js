@@ -57,7 +57,7 @@ export const INSPECTOR = {
   share: "份额",
   nats: "纳特",
   "Select a layer and head in the grid to see what it reads.": "在网格中选择层与头，即可看到它读取何处。",
-  "Select a concept in the ledger to see where it lies.": "在账目中选择概念，即可看到它在何处。",
+  "Select a concept in the ledger to see its map.": "在账目中选择概念，即可看到它在何处。",
   // the grids
   "faint: {0}": "淡色：{0}",
   "Grid of layers and heads: arrows move, Enter selects, p takes a cell for patching":

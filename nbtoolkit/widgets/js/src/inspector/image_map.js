@@ -37,7 +37,7 @@ export function needOf(metric, selection) {
   if (metric === "concept") {
     if (studied === null)
       return { reason: "Concepts come from a study of this model: open the Inspector with study=…." };
-    if (concept === null) return { reason: "Select a concept in the ledger to see where it lies." };
+    if (concept === null) return { reason: "Select a concept in the ledger to see its map." };
     return { name: "concept", of: `${studied}:${concept}`, map: `concept:${studied}:${concept}` };
   }
   return { name: metric, of: "", map: metric };

@@ -21,7 +21,7 @@ export class MapHead extends Pane {
     this.missing = h("p", { class: "nbt-note" });
     this.shown = h("span", { class: "nbt-map-shown nbt-note" });
     this.offers = INSTRUMENTS.map((name) => new Offer(ctx, name, () => this.which(name)));
-    this.judge = new Offer(ctx, "faithfulness", () => this.judged());
+    this.faithfulness = new Offer(ctx, "faithfulness", () => this.tested());
     this.ends = h("span", { class: "nbt-scale" });
     this.saved = h("span");
     this.scale = h("div", { class: "nbt-map-scale" }, this.ends, this.saved);
@@ -36,7 +36,7 @@ export class MapHead extends Pane {
       h("div", { class: "nbt-map-row" }, select, this.shown),
       this.faith,
       ...this.offers.map(({ el }) => el),
-      this.judge.el,
+      this.faithfulness.el,
       this.missing,
       this.warning,
     );
@@ -53,7 +53,7 @@ export class MapHead extends Pane {
   }
 
   /** The map of which faithfulness can be measured: one that is computed. */
-  judged() {
+  tested() {
     const { need } = this;
     if (!need || "reason" in need || !this.image.geometry) return null;
     const { side } = this.image;
@@ -62,11 +62,11 @@ export class MapHead extends Pane {
 
   sync() {
     const { t, need } = this;
-    for (const offer of [...this.offers, this.judge]) offer.sync();
+    for (const offer of [...this.offers, this.faithfulness]) offer.sync();
     const reason = need && "reason" in need ? need.reason : "";
     this.missing.textContent = translate(t, reason);
     this.missing.hidden = !reason;
-    const which = this.judged();
+    const which = this.tested();
     const facts = which && this.store.get("faithfulness", which)?.facts;
     this.faith.textContent = facts ? this.faithText(facts) : "";
     this.faith.hidden = !facts;
