@@ -1,7 +1,7 @@
 // @ts-check
 /** Texts of the Inspector in Chinese; chinese.js has the others. @type {Record<string, string>} */
 export const INSPECTOR = {
-  Inspector: "检视器",
+  Inspector: "检查器",
   "Ledger and edits": "账目与编辑",
   Grids: "网格",
   "Not computed yet": "尚未计算",

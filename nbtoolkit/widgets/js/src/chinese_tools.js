@@ -79,7 +79,7 @@ export const TOOLS = {
   "neurons that are not listed": "未列出的神经元",
   "random parts": "随机部分",
   "Concepts come from a study of this model: open the Inspector with study=….":
-    "概念来自此模型的研究：请用 study=… 打开检视器。",
+    "概念来自此模型的研究：请用 study=… 打开检查器。",
   "{0} more": "另外 {0} 个",
   "grey band: {0}": "灰色带：{0}",
   "one patch at a time: the effects do not add up": "每次一个图块：效应不能相加",
