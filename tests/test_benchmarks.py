@@ -1,5 +1,9 @@
 """The benchmark for a GPU runs on a CPU, too, at tiny sizes; without a GPU it says so."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -40,3 +44,16 @@ def test_every_instrument_is_measured_in_passes(capsys):
     )  # calls of the tower
     assert "FAILED" not in out and out.count("llava: ") == 3  # figures
     assert out.count("captum") >= 2 and "nnsight" in out  # measured, or not installed
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_inspector_is_measured_in_a_notebook(browser):
+    """Figures depend on the machine: the work of a selection may take ten times its goal here."""
+    command = [sys.executable, "-m", "tests.benchmarks.inspector", "toy", "--tiny"]  # its own process has one driver
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    figures = {line[:58].strip(): float(line[58:].split()[0]) for line in done.stdout.splitlines()}
+    assert 0 < figures["select a patch: work"] < 160 and 0 < figures["select a head: work"] < 160
+    assert figures["the largest message"] < 2 and figures["another word, with lens and attention"] > 0
+    assert figures["an edit's answer"] > 0 and "the next 1 views, opened and closed" in figures

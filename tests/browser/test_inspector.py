@@ -22,6 +22,8 @@ DRAWN = """() => Object.fromEntries(['.nbt-patch-marks', '.nbt-patch-heat', '.nb
   [...document.querySelectorAll(at)].map((c, i) => { let hash = 0;
     if (c.width && c.height) for (const v of c.getContext('2d').getImageData(0, 0, c.width, c.height).data) hash = (31 * hash + v) | 0;
     return [at + i, hash]; })))"""
+HIDDEN = """() => [...document.querySelectorAll('.nbt [hidden]')].filter((e) => getComputedStyle(e).display !== 'none')
+  .map((e) => e.className)"""
 PARTS = (".nbt-patch-frame", ".nbt-grid-plane", ".nbt-ledger-row", ".nbt-edit-bar", ".nbt-chip-word")
 
 
@@ -224,13 +226,14 @@ def test_widths_and_themes(open_page, page_file, node_modules, theme):
             ".map((e) => e.outerHTML.slice(0, 120))"
         )
         assert small == [], width
+        assert page.evaluate(HIDDEN) == [], width
     watched.clean()
 
 
 def test_a_chinese_page(open_page, page_file, tmp_path):
     watched = open_page(page_file, locale="zh-CN")
     page = ready(watched.page)
-    page.get_by_text("检视器").first.wait_for()
+    page.get_by_text("检查器").first.wait_for()
     text = page.locator(".nbt-root").inner_text()
     left = [w for w in ("Ledger", "Edits", "deletion", "not computed", "layers × heads", "target") if w in text]
     assert left == [], "not in Chinese"
