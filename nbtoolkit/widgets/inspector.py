@@ -243,5 +243,7 @@ class Inspector(Lesson, Exported):
 
 def _unit(meta: Mapping[str, Any]) -> str:
     """Unit of effects to begin with: of a word with a foil, or one that is all but certain, log p says little."""
-    certain = any(word["key"] == meta["token"] and word["probability"] > CERTAIN for word in meta["sides"]["a"]["words"])
+    certain = any(
+        word["key"] == meta["token"] and word["probability"] > CERTAIN for word in meta["sides"]["a"]["words"]
+    )
     return "logit" if meta["foil"] or certain else "log_prob"
