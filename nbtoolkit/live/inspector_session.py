@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import NbtoolkitError
 from ..storage.study import Study
 from ..strict_json import encodable
 from ..targets.target import Target
 from ..types.measurement import Measurement
-from ..widgets import arguments
 from ..widgets.inspector_edits import Facts, checked
 from .inspector_case import Case
 from .inspector_opening import opening
@@ -22,6 +19,7 @@ from .inspector_reading import Reading, read
 from .inspector_results import Result, Results
 from .inspector_side import Side
 from .inspector_sides import Sides
+from .registry import run
 
 
 class InspectorSession:
@@ -108,13 +106,8 @@ class InspectorSession:
         NbtoolkitError
             There is no such operation, or it refuses the arguments.
         """
-        if name not in self.operations:
-            raise NbtoolkitError(f"There is no operation {name!r}; expected one of {', '.join(self.operations)}.")
-        function = self.operations[name]
-        question = arguments.checked(name, function, question, ("session", "progress", "cancel"))
-        accepted = inspect.signature(function).parameters
-        control = {k: v for k, v in {"progress": progress, "cancel": cancel}.items() if k in accepted}
-        return function(self, **question, **control)
+        result: Reply = run(self, name, question, progress=progress, cancel=cancel)
+        return result
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

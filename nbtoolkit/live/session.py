@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,10 +18,9 @@ from ..models.adapter import Model
 from ..models.budget import limited
 from ..storage.study import Sample, Study
 from ..targets import Targets
-from ..widgets import arguments
 from .directions import checked_directions
 from .inspecting import Inspecting
-from .registry import OPERATIONS, Operation
+from .registry import OPERATIONS, Operation, run
 from .responses import hold, respond, responses
 
 MAX_SIDE = 1024  # pixels: longer side of an image outside the study
@@ -155,13 +153,8 @@ class Session(Inspecting):
         NbtoolkitError
             There is no such operation, or it refuses the arguments.
         """
-        if name not in self.operations:
-            raise NbtoolkitError(f"There is no operation {name!r}; expected one of {', '.join(self.operations)}.")
-        operation = self.operations[name]
-        question = arguments.checked(name, operation, question, ("session", "progress", "cancel"))
-        accepted = inspect.signature(operation).parameters
-        control = {k: v for k, v in {"progress": progress, "cancel": cancel}.items() if k in accepted}
-        return operation(self, **question, **control)
+        result: dict[str, Any] = run(self, name, question, progress=progress, cancel=cancel)
+        return result
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
