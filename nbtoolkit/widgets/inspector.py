@@ -20,6 +20,7 @@ from .lesson import Lesson
 PLACES = ("patches", "token", "layer", "head", "concept", "ticked", "edits")  # what another response may lack
 OF_LAYER = ("concepts",)
 OF_CONCEPT = ("concept", "writers")
+CERTAIN = 0.99
 
 
 class Inspector(Lesson, Exported):
@@ -64,6 +65,7 @@ class Inspector(Lesson, Exported):
         meta = session.meta()
         start = {"target": meta["token"], "foil": meta["foil"], "question": meta["sides"]["a"]["question"]}
         start |= {"layer": meta["n_layers"]} | ({} if meta["sides"]["a"]["geometry"] else {"metric": ""})
+        start["unit"] = _unit(meta)
         super().__init__(meta, {}, self._slow(), steps=steps, **(start | state))
         self._meta = as_json(self._opening(meta))
         self.observe(self._asked, "question")
@@ -237,3 +239,11 @@ class Inspector(Lesson, Exported):
             f"Inspector of {self.target!r}{foil} in {self._meta.get('model', 'a closed view')}: layer {self.layer}, "
             f"head {self.head}, {len(self.patches)} patches, {len(self.edits)} edits"
         )
+
+
+def _unit(meta: Mapping[str, Any]) -> str:
+    """Unit of effects to begin with: of a word with a foil, or one that is all but certain, log p says little."""
+    certain = any(
+        word["key"] == meta["token"] and word["probability"] > CERTAIN for word in meta["sides"]["a"]["words"]
+    )
+    return "logit" if meta["foil"] or certain else "log_prob"

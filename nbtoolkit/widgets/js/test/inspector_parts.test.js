@@ -27,7 +27,7 @@ test("tokens that are only space have a sign, control characters a mark", () => 
 });
 
 test("probabilities and times are short", () => {
-  assert.deepEqual([0.973, 1, 0.996, 0, null].map(short), [".97", "1.0", "1.0", ".00", ""]);
+  assert.deepEqual([0.973, 1, 0.996, 0, null].map(short), [".97", "1.0", "1.0", "<.01", ""]);
   assert.deepEqual([0.01, 0.94, 12.4, 180, null, NaN].map(duration), ["0.1 s", "0.9 s", "12 s", "3 min", "", ""]);
 });
 

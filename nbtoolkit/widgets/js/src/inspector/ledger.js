@@ -114,10 +114,11 @@ export class Ledger extends Pane {
     this.more.hidden = left <= 0;
     this.more.textContent = t`${left} more`;
     this.showSum(ledger, result.unit);
+    const layer = this.get("ledger") === "concepts" ? t`layer ${this.studied}` : "";
     const bands = ledger.parts.some(({ band }) => band);
     const band = bands ? t`grey band: ${translate(t, result.null || "random parts")}` : "";
     const about = this.get("ledger") === "patches" ? t`one patch at a time: the effects do not add up` : "";
-    this.note.textContent = visible([band, about, translate(t, result.note)].filter(Boolean).join(" · "));
+    this.note.textContent = visible([layer, band, about, translate(t, result.note)].filter(Boolean).join(" · "));
     this.note.hidden = !this.note.textContent;
     this.select();
     this.mark();

@@ -1,9 +1,10 @@
 // @ts-check
 /** The whole sequence by role: the system's text and the image as one block each, the question's tokens, the words of the response, of which one is the target. */
 
-import { format, h, named, percent } from "../dom.js";
+import { h, named, percent } from "../dom.js";
 import { visible } from "../words.js";
 import { Pane } from "./pane.js";
+import { share } from "./readout.js";
 
 /** @typedef {{ role: string, from: number, texts: string[] }} Run of positions with one role */
 
@@ -25,8 +26,8 @@ export function runsOf(tokens) {
 /** A token as a sign: what is only space has one, too. @param {string} text */
 export const sign = (text) => visible(text.trim() || text.replace(/\n/g, "↵").replace(/ /g, "␣") || "∅");
 
-/** A probability in little room: ".97", "1.0". @param {number | null} p */
-export const short = (p) => (typeof p === "number" ? (p >= 0.995 ? "1.0" : format(p).replace(/^0/, "")) : "");
+/** A probability in little room: ".97", "1.0", "<.01". @param {number | null} p */
+export const short = (p) => (typeof p === "number" ? share(p) : "");
 
 export class Ribbon extends Pane {
   /** @param {import("./types.js").InspectorContext} ctx @param {string} [side] */
