@@ -53,7 +53,7 @@ def test_the_inspector_is_measured_in_a_notebook(browser):
     command = [sys.executable, "-m", "tests.benchmarks.inspector", "toy", "--tiny"]  # its own process has one driver
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    figures = {line[:58].strip(): float(line[58:].split()[0]) for line in done.stdout.splitlines()}
+    figures = {line[:64].strip(): float(line[64:].split()[0]) for line in done.stdout.splitlines()}
     assert 0 < figures["select a patch: work"] < 160 and 0 < figures["select a head: work"] < 160
     assert figures["the largest message"] < 2 and figures["another word, with lens and attention"] > 0
     assert figures["an edit's answer"] > 0 and "the next 1 views, opened and closed" in figures

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import NbtoolkitError
 from ..strict_json import dump_json, visible
 from . import inspector_page
 from .base import STATIC
@@ -18,6 +19,15 @@ from .inspector_traits import Selection
 from .page import frame_size
 
 N_ANSWERS = 32  # edits whose effects stay in memory
+
+
+class Released:
+    """What a closed view has in place of its session, whose states and results are large."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NbtoolkitError(
+            "The view is closed and has released what was measured; expected an open one. Open it again with nbt.inspect."
+        )
 
 
 class Exported(Selection):
@@ -98,3 +108,4 @@ class Exported(Selection):
     def _release(self) -> None:
         super()._release()
         self._answers.clear()
+        self._session = Released()

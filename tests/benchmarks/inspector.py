@@ -19,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 from ..browser.conftest import ASK, FLAGS, READY, RUN, jupyterlab, write_notebook
 from .views import RESIDENT
 
+WIDTH = 64  # characters of a name
 ROOT = Path(__file__).parents[2]
 OPENINGS = {
     "toy": """import nbtoolkit as nbt
@@ -80,7 +81,7 @@ MASK = f"window.was = document.querySelector('.nbt-edit-numbers'); {BUTTON}"
 
 def told(what: str, value: float, unit: str, goal: str = "") -> None:
     """Print one line per figure."""
-    print(f"{what:<58} {value:9.1f} {unit}" + (f"  (goal {goal})" if goal else ""), flush=True)
+    print(f"{what:<{WIDTH}} {value:9.1f} {unit}" + (f"  (goal {goal})" if goal else ""), flush=True)
 
 
 class Bench:
@@ -227,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             bench.answers()
             bench.select()
             told("the largest message", bench.largest / 1e6, "MB", "2 MB")
-            bench.cycles(2 if options.tiny else 50)
+            bench.cycles(2 if options.tiny else 50 if options.model == "toy" else 10)
             browser.close()
 
 

@@ -1,8 +1,10 @@
 """The Inspector without a browser: traits, what Python asks of it, its page and its picture."""
 
+import gc
 import json
 import re
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -278,3 +280,16 @@ def test_a_closed_view_holds_nothing(view):
     view.effect()
     view.close()
     assert view._meta == {} and not view._answers and "closed" in repr(view)
+    with pytest.raises(nbt.NbtoolkitError, match="The view is closed"):
+        _ = view.measurements
+    with pytest.raises(nbt.NbtoolkitError, match="The view is closed"):
+        view.compute("lens")
+
+
+def test_a_closed_view_releases_its_session(model, data):
+    view = nbt.inspect(model, data[4]["image"], word="hat")
+    view.effect([ABLATION])
+    session = weakref.ref(view._session)
+    view.close()
+    gc.collect()
+    assert session() is None  # what shows the view, such as IPython's Out, holds the view itself
