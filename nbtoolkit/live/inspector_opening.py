@@ -175,7 +175,7 @@ def _checks(side: Side) -> str:
             f"The last layer's states of {side.model.name} unembed to other logits than the model's (relative difference {gap:.2g}); "
             "expected the same. Load the model with load_model, which checks it."
         )
-    return f"checks ok ({gap:.0e})"
+    return f"checks ok ({gap:.0e})" if gap else "checks ok (exact)"
 
 
 def study_facts(study: Study) -> Mapping[str, Any]:

@@ -155,5 +155,5 @@ def refusal(name: str, side: Side, study: Study | None) -> str:
             "cross-attention or an encoder)."
         )
     if instrument.of in ("layer:concept", "layer") and study is None:
-        return f"{instrument.title} needs concepts; open the Inspector with study=…, a study of this model."
+        return f"{instrument.title}: there is no study; expected one of this model. Open the Inspector with study=…"
     return ""
