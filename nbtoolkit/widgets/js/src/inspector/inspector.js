@@ -2,6 +2,7 @@
 /** The Inspector: header, the sequence, and beside each other the image, grids, and a ledger with edits and what is not computed yet. */
 
 import { h } from "../dom.js";
+import { Guide } from "../guide.js";
 import { lazy } from "../lazy.js";
 import { Header } from "./header.js";
 import { Instruments } from "./instruments.js";
@@ -13,7 +14,6 @@ const Compare = lazy("Compare");
 const EditBar = lazy("EditBar");
 const Grids = lazy("Grids");
 const Ledger = lazy("Ledger");
-const Guide = lazy("Guide");
 const REST = 200; // milliseconds that the first paint has for itself
 
 export class Inspector extends Pane {
@@ -33,7 +33,7 @@ export class Inspector extends Pane {
     );
     this.beside = h("div", { class: "nbt-compare-slot", hidden: true });
     this.el = document.createDocumentFragment();
-    if (this.get("steps")?.length) this.el.append(new Guide(ctx).el);
+    if (this.get("steps")?.length) this.el.append(new Guide(/** @type {any} */ (ctx)).el);
     this.el.append(new Header(ctx).el, new Ribbon(ctx).el, this.beside, this.body);
     this.on(["compared"], () => this.sync());
     this.sync();

@@ -7,5 +7,4 @@ export { Ledger } from "./ledger.js";
 export { Picture } from "./picture.js";
 export { Multiples } from "./multiples.js";
 export { savingGrid, savingMap } from "./saved.js";
-export { Guide } from "../guide.js";
 export { Grids } from "./grids.js";
