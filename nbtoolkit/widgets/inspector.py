@@ -15,7 +15,6 @@ from .base import asset
 from .channel import Job, Operations, Reply
 from .inspector_export import Exported
 from .inspector_traits import fitting
-from .lesson import Lesson
 
 PLACES = ("patches", "token", "layer", "head", "concept", "ticked", "edits")  # what another response may lack
 OF_LAYER = ("concepts",)
@@ -23,7 +22,7 @@ OF_CONCEPT = ("concept", "writers")
 CERTAIN = 0.99
 
 
-class Inspector(Lesson, Exported):
+class Inspector(Exported):
     """Why does the model say this word about this image? From :func:`nbtoolkit.inspect`.
 
     Parameters
@@ -66,12 +65,8 @@ class Inspector(Lesson, Exported):
         start = {"target": meta["token"], "foil": meta["foil"], "question": meta["sides"]["a"]["question"]}
         start |= {"layer": meta["n_layers"]} | ({} if meta["sides"]["a"]["geometry"] else {"metric": ""})
         start["unit"] = _unit(meta)
-        super().__init__(meta, {}, self._slow(), steps=steps, **(start | state))
-        self._meta = as_json(self._opening(meta))
+        super().__init__(self._opening(meta), {}, self._slow(), steps=steps, **(start | state))
         self.observe(self._asked, "question")
-
-    def _opening(self, meta: Mapping[str, Any]) -> dict[str, Any]:
-        return {**meta, "defaults": self._trait_defaults()}
 
     def _slow(self) -> Operations:
         return {name: self._live(name) for name in self._session.operations}

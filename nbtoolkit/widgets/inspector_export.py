@@ -16,6 +16,7 @@ from .base import STATIC
 from .inspector_edits import checked
 from .inspector_picture import InspectorPicture, inspector_picture
 from .inspector_traits import Selection
+from .lesson import Lesson
 from .page import frame_size
 
 N_ANSWERS = 32  # edits whose effects stay in memory
@@ -30,15 +31,15 @@ class Released:
         )
 
 
-class Exported(Selection):
+class Exported(Lesson, Selection):
     """What an Inspector writes, of its ``_session`` and its ``_answers``."""
 
     _session: Any
     _answers: OrderedDict[str, dict[str, Any]]
 
     def _opening(self, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The facts of the session, with what the view adds."""
-        raise NotImplementedError
+        """The facts of the session, with the defaults of the traits."""
+        return {**meta, "defaults": self._trait_defaults()}
 
     def _remember(self, question: Mapping[str, Any], result: Any) -> None:
         """Store the effect of edits, which an exported page and the picture show."""

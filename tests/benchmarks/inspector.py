@@ -79,7 +79,7 @@ BUTTON = f"{TOOLS}.find((b) => b.textContent === 'Mask').click()"
 MASK = f"window.was = document.querySelector('.nbt-edit-numbers'); {BUTTON}"
 
 
-def told(what: str, value: float, unit: str, goal: str = "") -> None:
+def report(what: str, value: float, unit: str, goal: str = "") -> None:
     """Print one line per figure."""
     print(f"{what:<{WIDTH}} {value:9.1f} {unit}" + (f"  (goal {goal})" if goal else ""), flush=True)
 
@@ -103,9 +103,9 @@ class Bench:
             all_times.append(self.page.evaluate(PAINT, 1))
             self.page.wait_for_timeout(500)
         middle = {name: statistics.median(t[name] for t in all_times) for name in ("sent", "view", "maps")}
-        told("cell to its first message (Python)", middle["sent"], "ms")
-        told("message to the first paint", middle["view"] - middle["sent"], "ms", "500 ms")
-        told("message to maps, grids and edit bar", middle["maps"] - middle["sent"], "ms")
+        report("cell to its first message (Python)", middle["sent"], "ms")
+        report("message to the first paint", middle["view"] - middle["sent"], "ms", "500 ms")
+        report("message to maps, grids and edit bar", middle["maps"] - middle["sent"], "ms")
 
     def select(self) -> None:
         """Work and next frame of selections in the page."""
@@ -118,9 +118,9 @@ class Bench:
                 times.append(page.evaluate(WORK, code(i)))
                 page.wait_for_timeout(60)
             work, frame = ([t[k] for t in times[1:]] for k in (0, 1))
-            told(f"{what}: work", statistics.median(work), "ms", goal)
-            told(f"{what}: work, the longest", max(work), "ms")
-            told(f"{what}: to the next frame", statistics.median(frame), "ms")
+            report(f"{what}: work", statistics.median(work), "ms", goal)
+            report(f"{what}: work, the longest", max(work), "ms")
+            report(f"{what}: to the next frame", statistics.median(frame), "ms")
 
         def at(code: str, grid: int, x: float, y: float) -> str:
             return code.replace("GRID", str(grid)).replace("X", f"{x:.4f}").replace("Y", f"{y:.4f}")
@@ -165,13 +165,13 @@ class Bench:
             times.append(page.evaluate(UNTIL, [f"{WORDS}[{i}].click()", SETTLED]))
             page.wait_for_timeout(150)
         page.evaluate(ASK, f"view.target = {self.word!r}")
-        told("another word, with lens and attention", statistics.median(times), "ms", goal)
+        report("another word, with lens and attention", statistics.median(times), "ms", goal)
         times = []
         for i in range(self.repeats):
             page.evaluate(ASK, f"view.edits = []; view.patches = [{i}, {i + 9}]")
             page.wait_for_timeout(250)
             times.append(page.evaluate(UNTIL, [MASK, f"{ANSWERED} && {ANSWERED} !== window.was"]))
-        told("an edit's answer", statistics.median(times), "ms", goal)
+        report("an edit's answer", statistics.median(times), "ms", goal)
         page.evaluate(ASK, "view.edits = []")
 
     def used(self) -> tuple[float, float, float, float]:
@@ -198,8 +198,8 @@ class Bench:
             what = f"the {part} {n // 2} views, opened and closed"
             goal = "flat" if part == "next" else ""
             names = (("MB of the page", goal), ("MB of the kernel", ""), ("elements", goal), ("listeners", goal))
-            for (unit, allowed), old, new in zip(names, before, after, strict=True):
-                told(what, new - old, f"{unit} more ({old:.0f} to {new:.0f})", allowed)
+            for (unit, limit), old, new in zip(names, before, after, strict=True):
+                report(what, new - old, f"{unit} more ({old:.0f} to {new:.0f})", limit)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             page.wait_for_timeout(1500)
             bench.answers()
             bench.select()
-            told("the largest message", bench.largest / 1e6, "MB", "2 MB")
+            report("the largest message", bench.largest / 1e6, "MB", "2 MB")
             bench.cycles(2 if options.tiny else 50 if options.model == "toy" else 10)
             browser.close()
 

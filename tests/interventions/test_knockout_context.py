@@ -19,7 +19,9 @@ N = 6  # generated sub-tokens
 
 def cut_pair(name, how):
     if name == "git":
-        pytest.skip("GIT has an attention function of its own, and is refused: see below")
+        pytest.skip(
+            "GIT computes attention by a function of its own; test_what_cannot_be_cut_is_refused has its refusal"
+        )
     return pair(name, how)
 
 

@@ -337,7 +337,7 @@ def has_neurons(model):
     try:
         return neuron_matrix(model, 2)
     except nbt.errors.ModelError:
-        pytest.skip("a mixture of experts, or an MLP of another form")
+        pytest.skip("no single matrix has the neurons of this MLP as its inputs (a mixture of experts)")
 
 
 def test_without_all_neurons_the_last_matrix_gives_its_bias(family):
@@ -363,7 +363,7 @@ def test_without_all_neurons_the_last_matrix_gives_its_bias(family):
 def test_neurons_are_the_mlp_where_it_has_no_bias(family):
     matrix, (inputs,) = has_neurons(family), prompts(family)
     if matrix.bias is not None:
-        pytest.skip("the MLP has a bias")
+        pytest.skip("without its neurons this MLP still adds its bias, so it is not the MLP that is ablated")
     with interventions.ablate(family, 2, part="mlp"):
         whole = run(family, inputs)
     with interventions.ablate(family, 2, part="mlp", neurons=range(matrix.in_features)):
@@ -386,7 +386,7 @@ def test_neurons_that_are_not_there_are_refused():
 def test_states_of_the_prompt_are_patched_while_a_response_is_generated(family, name):
     """Steps with a cache equal whole passes with the same states."""
     if family.encoder_decoder:
-        pytest.skip("its prompt is in the encoder")
+        pytest.skip("an encoder reads the prompt: the decoder has no states of it to patch")
     inputs = family.encode([pictures(1)[0]])
     (full,) = prompts(family)
     layer, n = family.n_layers - 1, stream(family, full, 0).shape[1]
